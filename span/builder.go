@@ -1,0 +1,250 @@
+package span
+
+import (
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+)
+
+// A Builder grows a batch row by row. It is what a request is decoded into,
+// without a span object and, once its memory is warm, without allocation.
+//
+// One goroutine writes. View may be called by the writer, or by anyone while
+// the writer is kept out; the Batch it returns stays valid while the writer
+// goes on, since the writer only ever appends behind what a view covers.
+// Truncate takes back rows that no view covers.
+type Builder struct {
+	rows int
+
+	traces   traceTable
+	trace    []uint32
+	prev     []uint32 // previous row of the same trace, NoCode: none
+	spanID   []uint64
+	parentID []uint64
+	start    []uint64
+	duration []uint64
+	name     []uint32
+	kind     []uint8
+	status   []uint8
+	flags    []uint32
+	resource []uint32
+	scope    []uint32
+
+	names     column.Dict
+	resources column.Dict
+	resEntry  []*ResourceEntry
+	scopes    column.Dict
+	scpEntry  []*ScopeEntry
+
+	StatusMessage ColumnBuilder
+	TraceState    ColumnBuilder
+	DroppedAttrs  ColumnBuilder
+	DroppedEvents ColumnBuilder
+	DroppedLinks  ColumnBuilder
+
+	Attrs  AttrsBuilder
+	Events EventsBuilder
+	Links  LinksBuilder
+}
+
+// Fixed are the fields that every span has.
+type Fixed struct {
+	TraceHigh, TraceLow uint64
+	SpanID, ParentID    uint64
+	Start, End          uint64 // unix nanoseconds
+	Name                uint32 // code, from InternName
+	Shape               uint32 // node of Attrs
+	Flags               uint32
+	Kind, Status        uint8
+}
+
+// NewBuilder returns an empty Builder with room for the given rows.
+func NewBuilder(rows int) *Builder {
+	b := &Builder{
+		trace: make([]uint32, 0, rows), prev: make([]uint32, 0, rows),
+		spanID: make([]uint64, 0, rows), parentID: make([]uint64, 0, rows),
+		start: make([]uint64, 0, rows), duration: make([]uint64, 0, rows),
+		name: make([]uint32, 0, rows), kind: make([]uint8, 0, rows),
+		status: make([]uint8, 0, rows), flags: make([]uint32, 0, rows),
+		resource: make([]uint32, 0, rows), scope: make([]uint32, 0, rows),
+	}
+	b.StatusMessage.typ = clew.TypeString
+	b.TraceState.typ = clew.TypeString
+	b.DroppedAttrs.typ = clew.TypeInt
+	b.DroppedEvents.typ = clew.TypeInt
+	b.DroppedLinks.typ = clew.TypeInt
+	b.Attrs.shape = make([]uint32, 0, rows)
+	b.Attrs.init()
+	b.Events.dropped.typ = clew.TypeInt
+	b.Events.Attrs.init()
+	b.Links.traceState.typ = clew.TypeString
+	b.Links.dropped.typ = clew.TypeInt
+	b.Links.Attrs.init()
+	b.traces.init()
+	return b
+}
+
+// Rows returns how many rows are complete; it is the number of the row being
+// decoded.
+func (b *Builder) Rows() int { return b.rows }
+
+// InternName returns the code of a span name.
+func (b *Builder) InternName(name []byte) uint32 { return b.names.Intern(name) }
+
+// InternResource returns the code of a resource message (see ResourceEntry.Raw).
+// fresh reports a message not seen before: the caller must parse it and call
+// SetResource before the next row is added.
+func (b *Builder) InternResource(raw []byte) (code uint32, fresh bool) {
+	code = b.resources.Intern(raw)
+	if int(code) == len(b.resEntry) {
+		b.resEntry = append(b.resEntry, nil)
+		return code, true
+	}
+	return code, b.resEntry[code] == nil
+}
+
+// SetResource gives a fresh resource its parsed form.
+func (b *Builder) SetResource(code uint32, r clew.Resource) {
+	raw := append([]byte(nil), b.resources.At(int(code))...)
+	b.resEntry[code] = &ResourceEntry{Raw: raw, Resource: r, Service: r.ServiceName()}
+}
+
+// InternScope and SetScope do the same for instrumentation scopes.
+func (b *Builder) InternScope(raw []byte) (code uint32, fresh bool) {
+	code = b.scopes.Intern(raw)
+	if int(code) == len(b.scpEntry) {
+		b.scpEntry = append(b.scpEntry, nil)
+		return code, true
+	}
+	return code, b.scpEntry[code] == nil
+}
+
+// SetScope gives a fresh scope its parsed form.
+func (b *Builder) SetScope(code uint32, s clew.Scope) {
+	raw := append([]byte(nil), b.scopes.At(int(code))...)
+	b.scpEntry[code] = &ScopeEntry{Raw: raw, Scope: s}
+}
+
+// EndSpan completes the row Rows(): its attributes, events and links have been
+// added before. Resource and scope codes come later, by SetResourceRange and
+// SetScopeRange, since OTLP may name the schema URL behind the spans.
+func (b *Builder) EndSpan(f *Fixed) {
+	row := uint32(b.rows)
+	ord, prev := b.traces.add(f.TraceHigh, f.TraceLow, row)
+	b.trace = append(b.trace, ord)
+	b.prev = append(b.prev, prev)
+	b.spanID = append(b.spanID, f.SpanID)
+	b.parentID = append(b.parentID, f.ParentID)
+	b.start = append(b.start, f.Start)
+	b.duration = append(b.duration, f.End-f.Start)
+	b.name = append(b.name, f.Name)
+	b.kind = append(b.kind, f.Kind)
+	b.status = append(b.status, f.Status)
+	b.flags = append(b.flags, f.Flags)
+	b.Attrs.shape = append(b.Attrs.shape, f.Shape)
+	b.resource = append(b.resource, 0)
+	b.scope = append(b.scope, 0)
+	b.rows++
+}
+
+// SetResourceRange gives rows [from, Rows()) their resource.
+func (b *Builder) SetResourceRange(from int, code uint32) {
+	for i := range b.resource[from:b.rows] {
+		b.resource[from+i] = code
+	}
+}
+
+// SetScopeRange gives rows [from, Rows()) their scope.
+func (b *Builder) SetScopeRange(from int, code uint32) {
+	for i := range b.scope[from:b.rows] {
+		b.scope[from+i] = code
+	}
+}
+
+// Truncate takes back everything from row on, including what was added for the
+// row not yet ended. Dictionary entries stay; no row points at them.
+func (b *Builder) Truncate(row int) {
+	r := uint32(row)
+	for i := b.rows - 1; i >= row; i-- {
+		b.traces.last[b.trace[i]] = b.prev[i]
+	}
+	b.rows = row
+	b.trace, b.prev = b.trace[:row], b.prev[:row]
+	b.spanID, b.parentID = b.spanID[:row], b.parentID[:row]
+	b.start, b.duration = b.start[:row], b.duration[:row]
+	b.name, b.kind, b.status, b.flags = b.name[:row], b.kind[:row], b.status[:row], b.flags[:row]
+	b.resource, b.scope = b.resource[:row], b.scope[:row]
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks} {
+		c.truncate(r)
+	}
+	b.Attrs.shape = b.Attrs.shape[:row]
+	b.Attrs.truncate(r)
+	b.Events.truncate(r)
+	b.Links.truncate(r)
+}
+
+// Reset empties b and keeps its memory. No view of it may be in use.
+func (b *Builder) Reset() {
+	b.Truncate(0)
+	b.traces.reset()
+	b.names.Reset()
+	b.resources.Reset()
+	b.scopes.Reset()
+	clear(b.resEntry)
+	clear(b.scpEntry)
+	b.resEntry, b.scpEntry = b.resEntry[:0], b.scpEntry[:0]
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState} {
+		c.reset()
+	}
+	b.Attrs.reset()
+	b.Events.names.Reset()
+	b.Events.Attrs.reset()
+	b.Links.traceState.reset()
+	b.Links.Attrs.reset()
+}
+
+// SizeBytes estimates the memory that b's values take, without spare capacity.
+func (b *Builder) SizeBytes() int {
+	n := b.rows*(4*8+8*4+2) + len(b.traces.ids)*20 + len(b.traces.slots)*4
+	n += len(b.names.View().Buf) + len(b.resources.View().Buf) + len(b.scopes.View().Buf)
+	n += b.StatusMessage.size() + b.TraceState.size()
+	n += b.Attrs.size() + b.Events.Attrs.size() + b.Links.Attrs.size()
+	n += len(b.Events.row)*16 + len(b.Links.row)*32
+	return n
+}
+
+// View returns rows [0, rows) as a Batch. Columns are shared, not copied.
+func (b *Builder) View(rows int) *Batch {
+	r := uint32(rows)
+	return &Batch{
+		Rows: rows, TraceIDs: b.traces.ids, Trace: b.trace[:rows],
+		SpanID: b.spanID[:rows], ParentID: b.parentID[:rows],
+		Start: b.start[:rows], Duration: b.duration[:rows],
+		Name: b.name[:rows], Kind: b.kind[:rows], Status: b.status[:rows],
+		Flags: b.flags[:rows], Resource: b.resource[:rows], Scope: b.scope[:rows],
+		Names: b.names.View(), Resources: b.resEntry, Scopes: b.scpEntry,
+		StatusMessage: b.StatusMessage.view().until(r),
+		TraceState:    b.TraceState.view().until(r),
+		DroppedAttrs:  b.DroppedAttrs.view().until(r),
+		DroppedEvents: b.DroppedEvents.view().until(r),
+		DroppedLinks:  b.DroppedLinks.view().until(r),
+		Attrs:         b.Attrs.view(r, rows),
+		Events:        b.Events.view(r),
+		Links:         b.Links.view(r),
+	}
+}
+
+// TraceRows appends the rows of a trace below limit, newest first. Ids meet when
+// their low halves are equal and their high halves are equal or one is zero.
+func (b *Builder) TraceRows(dst []uint32, id clew.TraceID, limit int) []uint32 {
+	for ord := range b.traces.find(id.Low()) {
+		if h := b.traces.ids[ord].High(); h != id.High() && h != 0 && id.High() != 0 {
+			continue
+		}
+		for row := b.traces.last[ord]; row != NoCode; row = b.prev[row] {
+			if int(row) < limit {
+				dst = append(dst, row)
+			}
+		}
+	}
+	return dst
+}

@@ -1,0 +1,272 @@
+package span
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+)
+
+// Scope says where a field is looked for.
+type Scope uint8
+
+// The scopes. ScopeAny looks at the span's attributes, then, for spans that have
+// none of that key, at the resource's.
+const (
+	ScopeAny Scope = iota
+	ScopeSpan
+	ScopeResource
+	ScopeInstrumentation
+	ScopeEvent
+	ScopeLink
+)
+
+var scopeNames = [...]string{"", "span", "resource", "instrumentation", "event", "link"}
+
+// String returns TraceQL's word for the scope, "" for ScopeAny.
+func (s Scope) String() string { return scopeNames[s] }
+
+// Intrinsic is a field that every span, event or link has.
+type Intrinsic uint8
+
+// The intrinsics. None marks an attribute. Their values: durations and times are
+// ints in nanoseconds, status and kind are ints (clew.Status, clew.Kind), ids are
+// strings of lower-case hex, the rest are strings.
+const (
+	None Intrinsic = iota
+	Name
+	Duration // end − start; negative where a span ends before it starts
+	Start
+	StatusCode
+	StatusMessage
+	SpanKind
+	TraceID
+	SpanID
+	ParentID // absent for spans without parent
+	TraceState
+	EventName
+	EventTimeSinceStart // event time − span start
+	LinkTraceID
+	LinkSpanID
+	ScopeName
+	ScopeVersion
+	intrinsicCount
+)
+
+var intrinsicNames = [...]string{"", "name", "duration", "span:startTime", "status", "statusMessage", "kind",
+	"trace:id", "span:id", "span:parentID", "span:traceState", "event:name", "event:timeSinceStart",
+	"link:traceID", "link:spanID", "instrumentation:name", "instrumentation:version"}
+
+// String returns TraceQL's word for the intrinsic.
+func (i Intrinsic) String() string { return intrinsicNames[i] }
+
+// Field names what a condition tests: an intrinsic, or the attribute Key in Scope.
+type Field struct {
+	Intrinsic Intrinsic
+	Scope     Scope
+	Key       string
+}
+
+// String returns the field as TraceQL writes it.
+func (f Field) String() string {
+	if f.Intrinsic != None {
+		return f.Intrinsic.String()
+	}
+	return f.Scope.String() + "." + f.Key
+}
+
+// Op is what a condition does.
+type Op uint8
+
+// The operators. True has no operands; And, Or and Not have Args; the others
+// test Field. A test of a field that a row lacks is false, also for Ne and
+// NotMatch; so is a test against a value of another type, except that ints and
+// doubles compare as numbers.
+const (
+	True Op = iota
+	And
+	Or
+	Not
+	Exists
+	Eq
+	Ne
+	Lt
+	Le
+	Gt
+	Ge
+	Match    // the whole string matches Regexp
+	NotMatch // it does not
+)
+
+var opNames = [...]string{"true", "&&", "||", "!", "!= nil", "=", "!=", "<", "<=", ">", ">=", "=~", "!~"}
+
+// String returns TraceQL's sign for the operator.
+func (o Op) String() string { return opNames[o] }
+
+// A Condition is a test of a row. The zero value is true for every row. Conditions
+// are values: share them freely, do not change them once handed over.
+type Condition struct {
+	Op     Op
+	Args   []Condition // And, Or: any number (none: true, false); Not: one
+	Field  Field
+	Value  clew.Value
+	Regexp *regexp.Regexp // Match, NotMatch; anchored by whoever made it
+}
+
+// AllOf is true where every argument is.
+func AllOf(args ...Condition) Condition { return Condition{Op: And, Args: args} }
+
+// AnyOf is true where at least one argument is.
+func AnyOf(args ...Condition) Condition { return Condition{Op: Or, Args: args} }
+
+// Negate is true where c is not.
+func Negate(c Condition) Condition { return Condition{Op: Not, Args: []Condition{c}} }
+
+// Compare tests a field against a value.
+func Compare(f Field, op Op, v clew.Value) Condition {
+	return Condition{Op: op, Field: f, Value: v}
+}
+
+// Has is true where the field exists.
+func Has(f Field) Condition { return Condition{Op: Exists, Field: f} }
+
+// Matches tests a whole string against a regular expression.
+func Matches(f Field, op Op, re *regexp.Regexp) Condition {
+	return Condition{Op: op, Field: f, Regexp: re}
+}
+
+// String returns the condition for people; package traceql prints real TraceQL.
+func (c Condition) String() string {
+	switch c.Op {
+	case True:
+		return "true"
+	case And, Or:
+		parts := make([]string, len(c.Args))
+		for i, a := range c.Args {
+			parts[i] = a.String()
+		}
+		return "(" + strings.Join(parts, " "+c.Op.String()+" ") + ")"
+	case Not:
+		return "!" + c.Args[0].String()
+	case Exists:
+		return c.Field.String() + " != nil"
+	case Match, NotMatch:
+		return fmt.Sprintf("%s %s %q", c.Field, c.Op, c.Regexp)
+	}
+	if c.Value.Type == clew.TypeString {
+		return fmt.Sprintf("%s %s %q", c.Field, c.Op, c.Value)
+	}
+	return fmt.Sprintf("%s %s %s", c.Field, c.Op, c.Value)
+}
+
+// Fields calls f for each field that c tests, in no stated order, with repeats.
+func (c *Condition) Fields(f func(Field)) {
+	switch c.Op {
+	case True:
+	case And, Or, Not:
+		for i := range c.Args {
+			c.Args[i].Fields(f)
+		}
+	default:
+		f(c.Field)
+	}
+}
+
+// Test reports whether a present value meets the condition, which must be one
+// that tests a field.
+func (c *Condition) Test(v clew.Value) bool {
+	switch c.Op {
+	case Exists:
+		return true
+	case Match:
+		return v.Type == clew.TypeString && c.Regexp.Match(v.Bytes)
+	case NotMatch:
+		return v.Type == clew.TypeString && !c.Regexp.Match(v.Bytes)
+	}
+	r, ok := compareValues(v, c.Value)
+	return ok && c.Op.holds(r)
+}
+
+// holds says whether a comparison with result r (−1, 0, +1; 2: unordered, as NaN
+// is) meets the operator.
+func (o Op) holds(r int) bool {
+	switch o {
+	case Eq:
+		return r == 0
+	case Ne:
+		return r != 0
+	case Lt:
+		return r == -1
+	case Le:
+		return r == -1 || r == 0
+	case Gt:
+		return r == 1
+	case Ge:
+		return r == 1 || r == 0
+	}
+	return false
+}
+
+// compareValues orders a against b; false where their types do not compare.
+func compareValues(a, b clew.Value) (int, bool) {
+	switch {
+	case a.Type == clew.TypeString && b.Type == clew.TypeString:
+		return strings.Compare(string(a.Bytes), string(b.Bytes)), true
+	case a.Type == clew.TypeBool && b.Type == clew.TypeBool:
+		return compareInts(a.Int(), b.Int()), true
+	case a.Type == clew.TypeInt && b.Type == clew.TypeInt:
+		return compareInts(a.Int(), b.Int()), true
+	case a.Type == clew.TypeDouble && b.Type == clew.TypeDouble:
+		return compareDoubles(a.Double(), b.Double()), true
+	case a.Type == clew.TypeInt && b.Type == clew.TypeDouble:
+		return compareIntDouble(a.Int(), b.Double()), true
+	case a.Type == clew.TypeDouble && b.Type == clew.TypeInt:
+		r := compareIntDouble(b.Int(), a.Double())
+		if r == 1 || r == -1 {
+			r = -r
+		}
+		return r, true
+	}
+	return 0, false
+}
+
+func compareInts(a, b int64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func compareDoubles(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	case a == b:
+		return 0
+	}
+	return 2
+}
+
+// compareIntDouble compares exactly: an int above 2^53 does not round to the
+// double beside it.
+func compareIntDouble(i int64, f float64) int {
+	switch {
+	case f != f:
+		return 2
+	case f >= 1<<63:
+		return -1
+	case f < -(1 << 63):
+		return 1
+	}
+	t := int64(f) // toward zero, in range
+	if r := compareInts(i, t); r != 0 {
+		return r
+	}
+	return compareDoubles(0, f-float64(t))
+}

@@ -1,0 +1,19 @@
+package span
+
+// rawAfter and rawDistinct decide when a string column stops looking for equal
+// values: at its rawAfter-th value, if more than rawDistinct of them were
+// different. Interning costs about 25 ns a value; where half of the values are
+// new it saves nothing.
+const (
+	rawAfter    = 4096
+	rawDistinct = rawAfter / 2
+)
+
+// maxShapeNodes bounds the attribute orders a Builder remembers. Spans of
+// orders beyond it keep their attributes but not their order. Services with
+// random subsets of many keys reach it; 65,536 nodes are 1 MiB.
+const maxShapeNodes = 1 << 16
+
+// maxShapeRoots bounds the span names that predict attributes on their own;
+// names beyond it (an identifier in the name, most likely) share one root.
+const maxShapeRoots = 4096

@@ -1,0 +1,221 @@
+// Package span holds spans as columns: the one shape in which they exist in
+// memory between the doors and the screen.
+//
+//	Builder  grows row by row while a request is decoded; one writer
+//	Batch    is a read-only view: of a Builder up to a published row, of
+//	         blocks read from a segment, of one trace
+//	Condition is a closed algebra of tests (field, operator, typed literal;
+//	         and, or, not) that a Matcher evaluates on a Batch, column-wise
+//
+// A row is a span. Attributes are sparse columns, one per (key, type): the
+// ascending row numbers that have a value, and the values. Strings are codes
+// into a dictionary of the column. Resources and scopes are tables of distinct
+// messages that rows point into. Events and links are child tables with a row
+// number each and attribute columns of their own.
+//
+// The package knows no TraceQL, no OTLP bytes and no files.
+package span
+
+import (
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+)
+
+// NoCode marks "no entry" where a code is stored.
+const NoCode = ^uint32(0)
+
+// A Batch is a read-only view of spans as columns. All dense slices have Rows
+// elements, or are nil where the batch was read without that column. A Batch
+// belongs to whoever made it; see storage.Scanner for how long it may be kept.
+// It is safe for concurrent readers.
+type Batch struct {
+	Rows int
+
+	// TraceIDs are the traces of the batch; Trace is each row's index into it.
+	TraceIDs []clew.TraceID
+	Trace    []uint32
+
+	SpanID   []uint64
+	ParentID []uint64 // 0: none
+	Start    []uint64 // unix nanoseconds
+	// Duration is end − start modulo 2^64. Read as a signed number it is
+	// negative where a span ends before it starts.
+	Duration []uint64
+	Name     []uint32 // codes into Names
+	Kind     []uint8
+	Status   []uint8
+	Flags    []uint32
+	Resource []uint32 // index into Resources
+	Scope    []uint32 // index into Scopes
+
+	Names       column.Strings
+	NamesDictID uint64 // as Column.DictID
+	Resources   []*ResourceEntry
+	Scopes      []*ScopeEntry
+
+	// StatusMessage and TraceState are strings, the dropped counts integers,
+	// all sparse: no value is the empty string or 0.
+	StatusMessage Column
+	TraceState    Column
+	DroppedAttrs  Column
+	DroppedEvents Column
+	DroppedLinks  Column
+
+	Attrs  Attrs
+	Events Events
+	Links  Links
+
+	// MaxStart bounds the start of every row of this batch and of all batches
+	// that follow it in the same scan.
+	MaxStart clew.UnixNanos
+	// Matched, where not nil, has exactly the rows that meet the scan's
+	// condition and window. Where nil, the reader of the batch filters.
+	Matched column.Bitmap
+}
+
+// Column is one sparse column. Rows are ascending; Vals[i] belongs to Rows[i].
+type Column struct {
+	Key  string // empty for intrinsic columns
+	Type clew.Type
+	Rows []uint32
+	// Vals holds an int's two's complement, a double's IEEE bits, a bool's 0 or
+	// 1; for TypeString and TypeOther a code into Strings.
+	Vals    []uint64
+	Strings column.Strings
+	// DictID is not 0 where Strings is one immutable dictionary shared by many
+	// batches: equal ids mean equal dictionaries, so that a Matcher tests each
+	// value once.
+	DictID uint64
+}
+
+// Attrs are the attribute columns of spans, events or links, and the order in
+// which each row's attributes came.
+type Attrs struct {
+	Columns []Column
+	// Shape is, per row, a node of Shapes, or NoCode where the order was not
+	// kept and is that of Columns. Nil: not kept for any row.
+	Shape  []uint32
+	Shapes Shapes
+	// Extra holds, per row, the KeyValue messages whose key occurred before in
+	// the same row, back to back as they came (each with tag and length).
+	Extra Column
+}
+
+// Shapes is a forest of attribute orders. A node stands for the list of columns
+// on the way from a root down to it: Parent[n] is the node before it, Column[n]
+// the last column. A node with Column NoCode is a root, the empty list.
+type Shapes struct {
+	Parent []uint32
+	Column []uint32
+}
+
+// AppendList appends the columns of node n in order.
+func (s Shapes) AppendList(dst []uint32, n uint32) []uint32 {
+	at := len(dst)
+	for s.Column[n] != NoCode {
+		dst = append(dst, s.Column[n])
+		n = s.Parent[n]
+	}
+	for i, j := at, len(dst)-1; i < j; i, j = i+1, j-1 {
+		dst[i], dst[j] = dst[j], dst[i]
+	}
+	return dst
+}
+
+// Events are the events of a batch in ascending order of Row.
+type Events struct {
+	Row     []uint32
+	Time    []uint64 // unix nanoseconds
+	Name    []uint32 // codes into Names
+	Names   column.Strings
+	Dropped Column // dropped attributes; rows are event indexes
+	Attrs   Attrs  // rows are event indexes
+}
+
+// Links are the links of a batch in ascending order of Row.
+type Links struct {
+	Row        []uint32
+	TraceHigh  []uint64
+	TraceLow   []uint64
+	SpanID     []uint64
+	Flags      []uint32
+	TraceState Column // rows are link indexes
+	Dropped    Column
+	Attrs      Attrs
+}
+
+// ResourceEntry is one distinct resource.
+type ResourceEntry struct {
+	// Raw is the ResourceSpans message without its scope_spans: resource, schema
+	// URL and any unknown fields, as they came.
+	Raw []byte
+	clew.Resource
+	// Service is the resource's service.name, "" if it has none.
+	Service string
+}
+
+// ScopeEntry is one distinct instrumentation scope.
+type ScopeEntry struct {
+	// Raw is the ScopeSpans message without its spans, as it came.
+	Raw []byte
+	clew.Scope
+}
+
+// Len returns how many rows have a value.
+func (c *Column) Len() int { return len(c.Rows) }
+
+// ValueAt returns the i-th present value. Its bytes are shared.
+func (c *Column) ValueAt(i int) clew.Value {
+	if c.Type == clew.TypeString || c.Type == clew.TypeOther {
+		return clew.Value{Type: c.Type, Bytes: c.Strings.At(int(c.Vals[i]))}
+	}
+	return clew.Value{Type: c.Type, Bits: c.Vals[i]}
+}
+
+// Find returns the position of row among the present values, or false.
+func (c *Column) Find(row uint32) (int, bool) {
+	lo, hi := 0, len(c.Rows)
+	for lo < hi {
+		m := int(uint(lo+hi) >> 1)
+		if c.Rows[m] < row {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	return lo, lo < len(c.Rows) && c.Rows[lo] == row
+}
+
+// until returns c with only the values of rows below rows.
+func (c Column) until(rows uint32) Column {
+	n := len(c.Rows)
+	for n > 0 && c.Rows[n-1] >= rows {
+		n--
+		if n > 64 && c.Rows[n-64] >= rows { // far to go: search instead
+			n, _ = c.Find(rows)
+			break
+		}
+	}
+	c.Rows, c.Vals = c.Rows[:n], c.Vals[:n]
+	return c
+}
+
+// Lookup returns the column of (key, type), nil if there is none.
+func (a *Attrs) Lookup(key string, t clew.Type) *Column {
+	for i := range a.Columns {
+		if c := &a.Columns[i]; c.Type == t && c.Key == key {
+			return c
+		}
+	}
+	return nil
+}
+
+// End returns a row's end time, exactly as received.
+func (b *Batch) End(row int) clew.UnixNanos {
+	return clew.UnixNanos(b.Start[row] + b.Duration[row])
+}
+
+// Service returns the service name of a row, "" if its resource has none.
+func (b *Batch) Service(row int) string {
+	return b.Resources[b.Resource[row]].Service
+}

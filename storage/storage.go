@@ -1,0 +1,258 @@
+// Package storage is the contract between those who ask and those who keep:
+// what a store of spans must do, may do, and says of itself. It is small enough
+// for an embedded store and for a database on the far side of a network.
+//
+// Every method is safe for concurrent use and obeys its context: when it ends,
+// the method returns soon with an error of kind Canceled. Errors are *clew.Error
+// of a documented kind or, for the store's own faults, of kind Internal.
+package storage
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+)
+
+// Compression is how bytes are packed, in the words of HTTP's Content-Encoding.
+type Compression uint8
+
+// The compressions a door takes.
+const (
+	Identity Compression = iota
+	Gzip
+	Zstd
+)
+
+// A Record is one request as it arrived: the unit of acknowledgement.
+type Record struct {
+	Tenant clew.Tenant
+	// Body is an OTLP ExportTraceServiceRequest in protobuf, unpacked. The store
+	// may keep it until Append returns, and does not change it.
+	Body []byte
+	// Received is the body as it came over the wire, packed by Compression, for
+	// the store's log; nil where Body is what came or was made from another
+	// format. It unpacks to exactly Body.
+	Received    []byte
+	Compression Compression
+	// ReceivedAt is when the door had the whole request.
+	ReceivedAt time.Time
+	// Door names where it came in, for counters: "otlp-grpc", "otlp-http", ….
+	Door string
+}
+
+// A Refusal is one span that was not kept and why.
+type Refusal struct {
+	// Span is the span's ordinal in the request, counted through all resources
+	// and scopes from 0.
+	Span   int
+	Name   string // the span's name, shortened
+	Reason string // for people: what is wrong and how to mend it
+	Code   string // for counters: "trace_id_zero", "span_id_length", …
+}
+
+// MaxRefusals bounds the refusals named in one Result; the count goes on.
+const MaxRefusals = 20
+
+// A Result says what became of a record.
+type Result struct {
+	Accepted int // spans kept, or already there by an identical earlier record
+	Refused  int
+	Refusals []Refusal // the first MaxRefusals
+	// Resent reports that an identical record was accepted before: nothing was
+	// added, and the rest of the Result is that record's.
+	Resent bool
+	// UnknownFields counts fields that OTLP does not define; they were ignored.
+	UnknownFields int
+	// Flagged counts spans kept although something is odd about them: an end
+	// before the start, invalid UTF-8, a repeated attribute key.
+	Flagged int
+}
+
+// An Appender takes records.
+type Appender interface {
+	// Append returns once every accepted span of the record is durable, as the
+	// store is configured to understand that, and visible to every read that
+	// starts later. It returns an error, and keeps nothing, when the body is not
+	// OTLP (Invalid), when a limit is exceeded (TooLarge), or when the store
+	// cannot take more for the moment (Busy, with RetryAfter). After any other
+	// error it is unknown whether the record was kept; to send it again is safe,
+	// since a byte-identical body is recognised.
+	Append(ctx context.Context, r Record) (Result, error)
+}
+
+// A Reader reads single traces.
+type Reader interface {
+	// Trace returns every row of a trace, resolved: rows of equal identity and
+	// content once, of equal identity and different content the first received
+	// (Conflicts counts the others). Ids meet their 64-bit form: a zero high half
+	// matches any. The batch has all columns and is the caller's. A trace that is
+	// not there is an error of kind NotFound; a trace partly unreadable comes
+	// with Damaged set.
+	Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (Trace, error)
+}
+
+// A Trace is one trace as the store has it at one moment.
+type Trace struct {
+	*span.Batch
+	// Conflicts counts rows left out because another row of the same identity
+	// came first; Duplicates those left out because they were equal.
+	Conflicts, Duplicates int
+	// Damaged is set when some rows could not be read; it says which file.
+	Damaged error
+}
+
+// Mode says which rows a scan yields.
+type Mode uint8
+
+const (
+	// Rows yields the rows that match.
+	Rows Mode = iota
+	// Traces yields every row of each trace that has a match; one trace is never
+	// split over two batches unless it exceeds MaxBatchRows.
+	Traces
+)
+
+// Columns says which columns of a batch are wanted. The columns that a scan's
+// condition tests are always there; TraceIDs, Trace and Start too.
+type Columns struct {
+	// All asks for every column; the rest is then ignored.
+	All bool
+	// Intrinsics are wanted intrinsics; Resource, Scope and their tables come
+	// with any.
+	Intrinsics []span.Intrinsic
+	// Resources asks for Resource and the resource table.
+	Resources bool
+}
+
+// A Request is what a scan is for.
+type Request struct {
+	Tenant clew.Tenant
+	// Window bounds the start of matching rows.
+	Window clew.Window
+	Where  span.Condition
+	Mode   Mode
+	// Columns are the columns wanted beyond those of Where.
+	Columns Columns
+	// Stats, where not nil, receives what the scan did; read it when the scan
+	// has ended.
+	Stats *Stats
+}
+
+// Stats is what a scan did and could not do.
+type Stats struct {
+	// Rows and Bytes were looked at; PrunedRows were skipped unread because they
+	// could not match.
+	Rows, PrunedRows, Bytes int64
+	// Damaged counts rows that could not be read; Damage says where first.
+	Damaged int64
+	Damage  error
+	// Watermark is the arrival time up to which everything is visible.
+	Watermark time.Time
+}
+
+// MaxBatchRows bounds the rows of one batch of a scan, except that a trace in
+// Mode Traces may be larger on its own. 65,536 rows are one head.
+const MaxBatchRows = 65536
+
+// A Scanner reads spans in bulk.
+type Scanner interface {
+	// Scan yields every row in r.Window that matches r.Where, in batches of 1 to
+	// MaxBatchRows rows by descending MaxStart; within a batch order is not
+	// stated. The rows seen are those visible when Scan was called.
+	//
+	// Batch.Matched says which rows match; where it is nil the caller filters.
+	// A row that matches is in exactly one batch. Rows that were sent twice in
+	// requests that were not identical may come twice until the store merges.
+	//
+	// A batch belongs to the store and is valid until the loop body returns.
+	//
+	// Scan yields at most one error, last: Unsupported if the store cannot
+	// evaluate what r asks, Canceled if ctx ends; the rows before it are right
+	// but incomplete. Damage on disk is no error: it is in Stats.
+	Scan(ctx context.Context, r Request) iter.Seq2[*span.Batch, error]
+}
+
+// TagName is one attribute key that occurs, with its scope and types.
+type TagName struct {
+	Scope span.Scope
+	Key   string
+	Types []clew.Type // ascending
+}
+
+// TagValue is one value of an attribute and how many rows have it.
+type TagValue struct {
+	Value clew.Value
+	Count int64
+}
+
+// Service is one service and what it does.
+type Service struct {
+	Name       string
+	Spans      int64
+	Errors     int64
+	Operations []Operation // by name, then kind
+}
+
+// Operation is one span name of a service under one kind.
+type Operation struct {
+	Name   string
+	Kind   clew.Kind
+	Spans  int64
+	Errors int64
+}
+
+// A Catalog answers what there is to ask for. A store that does not implement it
+// has its catalogue computed by scans.
+type Catalog interface {
+	// TagNames returns the keys that occur in rows received in the retention
+	// period and overlapping w, by scope, then key.
+	TagNames(ctx context.Context, t clew.Tenant, w clew.Window) ([]TagName, error)
+	// TagValues returns up to limit values of a field, most frequent first, then
+	// by value; more reports that there are others.
+	TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f span.Field, limit int) (values []TagValue, more bool, err error)
+	// Services returns the services, by name.
+	Services(ctx context.Context, t clew.Tenant, w clew.Window) ([]Service, error)
+}
+
+// A Tailer tells of rows as they become visible.
+type Tailer interface {
+	// Tail yields the rows of each record as they are published, from the call
+	// on. A reader that lags more than a bounded number of batches behind loses
+	// the oldest; Lost then says how many rows in the next Tailed. It ends when
+	// ctx does, without an error.
+	Tail(ctx context.Context, t clew.Tenant) iter.Seq[Tailed]
+}
+
+// Tailed is one batch of a tail. The batch is valid until the loop body returns.
+type Tailed struct {
+	*span.Batch
+	// First is the first row of the batch that is new.
+	First int
+	Lost  int64
+}
+
+// Capabilities declare what a store can do; the zero value can do least.
+type Capabilities struct {
+	// Durable: acknowledged rows survive a crash of the process and the machine.
+	Durable bool
+	// Conditions: Scan evaluates Where itself and sets Matched.
+	Conditions bool
+	// TracesMode: Scan supports Mode Traces.
+	TracesMode bool
+	// Resends: a byte-identical record is recognised.
+	Resends bool
+}
+
+// A Store is all of it.
+type Store interface {
+	Appender
+	Reader
+	Scanner
+	Capabilities() Capabilities
+	// Close makes everything accepted durable and releases the store. Appends
+	// that come later get an error of kind Busy.
+	Close() error
+}
