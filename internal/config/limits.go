@@ -1,0 +1,58 @@
+package config
+
+import "time"
+
+const (
+	// maxFileBytes bounds the configuration file. A file of every setting with
+	// a thousand tokens is 100 kB; what is larger is not a configuration file.
+	maxFileBytes = 1 << 20
+
+	// maxSuggestDistance is how many edits away a misspelt name may be from the
+	// setting proposed for it. Beyond three, proposals mislead more than help.
+	maxSuggestDistance = 3
+
+	// maxDurationDays bounds durations to 100 years, well inside the 292 years
+	// of time.Duration, so that sums of two never overflow.
+	maxDurationDays = 36500
+
+	// maxPort is the highest TCP port.
+	maxPort = 65535
+
+	// defaultMaxRequestBytes is the size of a request after decompression above
+	// which it is refused. The largest batches in use (collector, 8,192 spans of
+	// 1-2 kB with stack traces) are 8-16 MiB; 64 MiB leaves them room and keeps
+	// a bomb from costing more than that.
+	defaultMaxRequestBytes = 64 << 20
+
+	// defaultMaxInflight is how many requests the doors work on at once; more
+	// are told to come again. With a 5 ms commit window 128 requests of 500
+	// spans are 12 M spans/s, ten times what the disk takes.
+	defaultMaxInflight = 128
+
+	// defaultWALWindow is how long a commit waits for company: at 5 ms the sync
+	// costs 0.1-0.3 µs per span under load, and nobody waits long.
+	defaultWALWindow = 5 * time.Millisecond
+
+	// maxWALWindow keeps the window below the time clients wait for a reply.
+	maxWALWindow = time.Second
+
+	// defaultRetention is how long spans are kept.
+	defaultRetention = 7 * 24 * time.Hour
+
+	// minRetention keeps a typing error ("7s") from deleting what just came.
+	minRetention = time.Minute
+
+	// minMaxDisk is the least disk the store can work in: a few segments and
+	// the log.
+	minMaxDisk = 64 << 20
+
+	// minMemory is the least budget: one head, its seal and the requests.
+	minMemory = 64 << 20
+
+	// defaultDemoRate is the demo's load in spans per second: enough to fill a
+	// page at once, little enough for a laptop on battery.
+	defaultDemoRate = 50
+
+	// maxDemoRate is more than the demo shop can do on any machine.
+	maxDemoRate = 1_000_000
+)

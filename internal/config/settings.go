@@ -1,0 +1,226 @@
+package config
+
+import (
+	"log/slog"
+	"slices"
+	"strings"
+)
+
+// Scope says which commands know a setting.
+type Scope uint8
+
+const (
+	// Server settings belong to serve, and to demo where it serves.
+	Server Scope = 1 << iota
+	// Client settings belong to the commands that ask a running server.
+	Client
+)
+
+// Setting declares one setting.
+type Setting struct {
+	// Name is the flag and the key of the file: lower-case words with dashes.
+	Name string
+	// Group is the heading the reference lists it under.
+	Group string
+	Scope Scope
+	// Reloadable settings are taken by a running server on SIGHUP.
+	Reloadable bool
+	// Secret settings are never printed.
+	Secret bool
+	// Help is one sentence or two, without the default.
+	Help string
+
+	field func(*Config) Value
+}
+
+// Env returns the name of the setting's environment variable.
+func (s Setting) Env() string {
+	return envPrefix + strings.ReplaceAll(strings.ToUpper(s.Name), "-", "_")
+}
+
+// Default returns the value nobody has set, as text.
+func (s Setting) Default() string { return s.field(defaults()).String() }
+
+// Type names the kind of value in one word.
+func (s Setting) Type() string { return s.field(defaults()).Type() }
+
+// Scratch returns a value of the setting's type that belongs to no Config, for
+// checking text before it counts.
+func (s Setting) Scratch() Value { return s.field(defaults()) }
+
+// Show returns the setting's value in c as text for people: secrets as ***.
+func (s Setting) Show(c *Config) string {
+	text := s.field(c).String()
+	if s.Secret && text != "" {
+		return "***"
+	}
+	return text
+}
+
+const envPrefix = "CLEW_"
+
+// Config holds the value of every setting. It is made by Resolve and read-only
+// afterwards.
+type Config struct {
+	Data       Text
+	Retention  Duration
+	MaxDisk    Size
+	WALWindow  Duration
+	Memory     Size
+	MaxRequest Size
+	// MaxInflight counts requests.
+	MaxInflight Count
+
+	Listen        List
+	ListenAll     Flag
+	HTTPPort      Port
+	OTLPGRPCPort  Port
+	OTLPHTTPPort  Port
+	AddressesFile Text
+	CORSOrigins   List
+	TLSCert       Text
+	TLSKey        Text
+	Tokens        Tokens
+
+	LogLevel  Level
+	LogFormat Choice
+	Demo      Flag
+	// DemoRate is in spans per second.
+	DemoRate Count
+
+	Server Text
+	Tenant Text
+	Token  Text
+}
+
+func defaults() *Config {
+	return &Config{
+		Data:         "data",
+		Retention:    Duration{D: defaultRetention, Min: minRetention},
+		MaxDisk:      Size{Auto: true, CanAuto: true, Min: minMaxDisk},
+		WALWindow:    Duration{D: defaultWALWindow, Max: maxWALWindow},
+		Memory:       Size{Auto: true, CanAuto: true, Min: minMemory},
+		MaxRequest:   Size{Bytes: defaultMaxRequestBytes, Min: 1 << 10},
+		MaxInflight:  Count{N: defaultMaxInflight, Min: 1, Max: 1 << 20},
+		Listen:       List{"127.0.0.1", "::1"},
+		HTTPPort:     Port{N: 4300},
+		OTLPGRPCPort: Port{N: 4317, CanOff: true},
+		OTLPHTTPPort: Port{N: 4318, CanOff: true},
+		CORSOrigins:  List{"http://localhost:*", "http://127.0.0.1:*"},
+		LogLevel:     Level{L: slog.LevelInfo},
+		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
+		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
+		Server:       "http://localhost:4300",
+		Tenant:       "default",
+	}
+}
+
+// Settings returns the table, in the order of the reference.
+func Settings() []Setting {
+	return slices.Concat(storeSettings(), addressSettings(), serverSettings(), clientSettings())
+}
+
+func storeSettings() []Setting {
+	const group = "Store"
+	return []Setting{
+		{Name: "data", Group: group, Scope: Server,
+			Help:  "The folder of the store. It is created, and locked while a server uses it.",
+			field: func(c *Config) Value { return &c.Data }},
+		{Name: "retention", Group: group, Scope: Server, Reloadable: true,
+			Help:  "How long spans are kept, counted from their arrival.",
+			field: func(c *Config) Value { return &c.Retention }},
+		{Name: "max-disk", Group: group, Scope: Server, Reloadable: true,
+			Help:  "How much disk the store may use; beyond it the oldest spans go first. auto is the smaller of 50GB and 20 % of the file system.",
+			field: func(c *Config) Value { return &c.MaxDisk }},
+		{Name: "wal-window", Group: group, Scope: Server,
+			Help:  "How long a commit waits for more requests to share its sync to disk. 0s syncs at once. A reply always leaves after the sync.",
+			field: func(c *Config) Value { return &c.WALWindow }},
+		{Name: "memory", Group: group, Scope: Server,
+			Help:  "The memory budget. Requests beyond it are told to come again later. auto is a quarter of the machine's memory (or of the container's limit), at most 2GiB.",
+			field: func(c *Config) Value { return &c.Memory }},
+		{Name: "max-request", Group: group, Scope: Server,
+			Help:  "The largest request taken at a door, after decompression.",
+			field: func(c *Config) Value { return &c.MaxRequest }},
+		{Name: "max-inflight", Group: group, Scope: Server,
+			Help:  "How many requests the doors work on at once; more are told to come again later.",
+			field: func(c *Config) Value { return &c.MaxInflight }},
+	}
+}
+
+func addressSettings() []Setting {
+	const group = "Addresses"
+	return []Setting{
+		{Name: "listen", Group: group, Scope: Server,
+			Help:  "The hosts to listen on. The default is this machine alone.",
+			field: func(c *Config) Value { return &c.Listen }},
+		{Name: "listen-all", Group: group, Scope: Server,
+			Help:  "Listen on every interface, so that other machines reach the page and the doors. Set tokens and TLS as well.",
+			field: func(c *Config) Value { return &c.ListenAll }},
+		{Name: "http-port", Group: group, Scope: Server,
+			Help:  "The port of the page and the read API. 0 takes any free port.",
+			field: func(c *Config) Value { return &c.HTTPPort }},
+		{Name: "otlp-grpc-port", Group: group, Scope: Server,
+			Help:  "The port of the OTLP door for gRPC. 0 takes any free port, off opens none.",
+			field: func(c *Config) Value { return &c.OTLPGRPCPort }},
+		{Name: "otlp-http-port", Group: group, Scope: Server,
+			Help:  "The port of the OTLP door for HTTP. 0 takes any free port, off opens none.",
+			field: func(c *Config) Value { return &c.OTLPHTTPPort }},
+		{Name: "addresses-file", Group: group, Scope: Server,
+			Help:  "A file to write the opened addresses to, as JSON, once the server is ready; for scripts that start it on port 0.",
+			field: func(c *Config) Value { return &c.AddressesFile }},
+		{Name: "cors-origins", Group: group, Scope: Server,
+			Help:  "The origins whose pages may send spans from a browser; * in an origin stands for any run of characters.",
+			field: func(c *Config) Value { return &c.CORSOrigins }},
+		{Name: "tls-cert", Group: group, Scope: Server,
+			Help:  "A PEM file with the certificate chain. With tls-key, every address speaks TLS.",
+			field: func(c *Config) Value { return &c.TLSCert }},
+		{Name: "tls-key", Group: group, Scope: Server,
+			Help:  "A PEM file with the private key of tls-cert.",
+			field: func(c *Config) Value { return &c.TLSKey }},
+		{Name: "tokens", Group: group, Scope: Server, Secret: true,
+			Help:  "Bearer tokens, each as TENANT:RIGHTS:SECRET with rights out of write, read and admin joined by +, for example shop:write+read:s3cret. Tenant * takes the tenant from the request's X-Scope-OrgID. Once one is set, every door and every API asks for a token.",
+			field: func(c *Config) Value { return &c.Tokens }},
+	}
+}
+
+func serverSettings() []Setting {
+	return []Setting{
+		{Name: "log-level", Group: "Logging", Scope: Server, Reloadable: true,
+			Help:  "The least severe record that is logged.",
+			field: func(c *Config) Value { return &c.LogLevel }},
+		{Name: "log-format", Group: "Logging", Scope: Server,
+			Help:  "The form of the log on standard error.",
+			field: func(c *Config) Value { return &c.LogFormat }},
+		{Name: "demo", Group: "Demo", Scope: Server,
+			Help:  "Run the demo shop beside the server; its spans come in through the OTLP door like anybody's.",
+			field: func(c *Config) Value { return &c.Demo }},
+		{Name: "demo-rate", Group: "Demo", Scope: Server,
+			Help:  "How many spans per second the demo shop makes.",
+			field: func(c *Config) Value { return &c.DemoRate }},
+	}
+}
+
+func clientSettings() []Setting {
+	const group = "Client commands"
+	return []Setting{
+		{Name: "server", Group: group, Scope: Client,
+			Help:  "The address of the server to ask.",
+			field: func(c *Config) Value { return &c.Server }},
+		{Name: "tenant", Group: group, Scope: Client,
+			Help:  "Whose traces to ask for.",
+			field: func(c *Config) Value { return &c.Tenant }},
+		{Name: "token", Group: group, Scope: Client, Secret: true,
+			Help:  "The bearer token to show the server. Prefer the variable: flags are visible to every user of the machine.",
+			field: func(c *Config) Value { return &c.Token }},
+	}
+}
+
+// Lookup returns the setting of that name.
+func Lookup(name string) (Setting, bool) {
+	for _, s := range Settings() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Setting{}, false
+}
