@@ -1,0 +1,62 @@
+package column
+
+// Strings is a list of byte strings in one buffer: value i is
+// Buf[Ends[i-1]:Ends[i]], value 0 starts at 0. It holds no pointers to values,
+// so the garbage collector sees two slices however many values there are.
+//
+// The zero value is an empty list. Values are only ever appended. A copy of the
+// struct is therefore an immutable snapshot: Append writes beyond the copied
+// lengths only, so one goroutine may append while others read copies taken
+// earlier. Taking the copy itself must be ordered with the appends (a mutex or
+// an atomic publication), and Reset ends the life of every copy.
+//
+// All offsets are 32-bit: the buffer holds at most MaxBuf bytes. Append does not
+// check; callers that take foreign data check Room first, as Dict does.
+type Strings struct {
+	Buf  []byte
+	Ends []uint32
+}
+
+// Len returns the number of values.
+func (s *Strings) Len() int { return len(s.Ends) }
+
+// At returns value i. It shares memory with s, must not be written to, and is
+// valid until Reset. Its capacity ends with the value.
+func (s *Strings) At(i int) []byte {
+	end := s.Ends[i]
+	var start uint32
+	if i > 0 {
+		start = s.Ends[i-1]
+	}
+	return s.Buf[start:end:end]
+}
+
+// Append copies b to the end of the list. There must be Room for it.
+func (s *Strings) Append(b []byte) {
+	s.Buf = append(s.Buf, b...)
+	s.Ends = append(s.Ends, uint32(len(s.Buf)))
+}
+
+// Room reports whether sizeBytes more bytes fit under MaxBuf.
+func (s *Strings) Room(sizeBytes int) bool {
+	return uint64(len(s.Buf))+uint64(sizeBytes) <= MaxBuf
+}
+
+// Reset empties the list and keeps its memory. Snapshots and values taken
+// before must not be read any more.
+func (s *Strings) Reset() {
+	s.Buf, s.Ends = s.Buf[:0], s.Ends[:0]
+}
+
+// Truncate drops all values from n on. Values up to n stay as they are, but a
+// snapshot that is longer than n must not be read any more.
+func (s *Strings) Truncate(n int) {
+	if n >= len(s.Ends) {
+		return
+	}
+	end := uint32(0)
+	if n > 0 {
+		end = s.Ends[n-1]
+	}
+	s.Buf, s.Ends = s.Buf[:end], s.Ends[:n]
+}
