@@ -1,0 +1,28 @@
+package traceql
+
+// MaxQueryBytes bounds a query's text. Generated queries list services or
+// routes in one regular expression; 64 KiB is some thousand names.
+const MaxQueryBytes = 64 << 10
+
+// MaxNodes bounds the size of the tree, and with it the work and the recursion
+// of whatever walks it: a chain of && is as deep as it is long.
+const MaxNodes = 4096
+
+// MaxDepth bounds how deep parentheses and prefix operators nest in the text:
+// each level is some stack frames of the parser. People stay below ten.
+const MaxDepth = 100
+
+// MaxRegexpBytes bounds the text of one regular expression.
+const MaxRegexpBytes = 8 << 10
+
+// MaxRegexpInstructions bounds the program a regular expression compiles to:
+// a{1000} is a thousand instructions and repeats multiply, so that a dozen bytes
+// could ask for 128 MB. 20,000 instructions are about 1 MB.
+const MaxRegexpInstructions = 20_000
+
+// MaxHints bounds the list of with (…).
+const MaxHints = 16
+
+// maxSuggestBytes bounds the names that Nearest compares: the distance costs
+// the product of both lengths.
+const maxSuggestBytes = 64
