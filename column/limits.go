@@ -13,3 +13,32 @@ const (
 	// one kilobyte or less, and the table doubles from there.
 	dictMinSlots = 64
 )
+
+const (
+	// maxPooledBytes is the most working memory a call leaves in the pool for
+	// the next. A block of 8,192 values of 8 bytes takes 64 KiB in each buffer;
+	// a chunk of 64 k rows 512 KiB.
+	maxPooledBytes = 4 << 20
+
+	// zstdWindow is how far back a frame refers. Chunks are tens of kilobytes;
+	// a whole dictionary chunk of 4,096 long strings may reach a megabyte. A
+	// larger window would only grow the pooled encoders.
+	zstdWindow = 1 << 20
+
+	// zstdMaxWindow is the largest window a decoder accepts. Frames are single
+	// segments, whose window is their content, so it must allow the largest
+	// content: 1 GiB. It bounds no memory here: the output's capacity does.
+	zstdMaxWindow = 1 << 30
+)
+
+const (
+	// minZstdBytes is the size from which a chunk is offered to zstd: below it
+	// a frame's header and tables eat what they save.
+	minZstdBytes = 64
+)
+
+const (
+	// MaxValues is the most values any chunk may claim, whatever the caller
+	// allows: 256 million, so that sizes in bits stay far from overflow.
+	MaxValues = 1 << 28
+)

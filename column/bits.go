@@ -1,0 +1,153 @@
+package column
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// Uint is an element of a vector of integers.
+type Uint interface {
+	~uint8 | ~uint16 | ~uint32 | ~uint64
+}
+
+// Bit packing: value i of width w occupies bits [i*w, (i+1)*w) of a little-endian
+// bit stream, lowest bit first. Eight values take exactly w bytes, so a group of
+// eight starts on a byte, and so does every block of packBlock values.
+
+// packBlock is how many values codecs with a transformation (deltas, planes)
+// treat at a time, in an array on the stack: 2 KiB. It is a multiple of 8.
+const packBlock = 256
+
+// packedSize returns the bytes of n values of width w.
+func packedSize(n int, w uint) int { return int((uint64(n)*uint64(w) + 7) / 8) }
+
+// maskOf returns a mask of the lowest w bits, w from 0 to 64.
+func maskOf(w uint) uint64 { return 1<<w - 1 }
+
+// appendPacked appends v-base for every v, in w bits each. All must fit.
+func appendPacked[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
+	size := packedSize(len(vals), w)
+	if size == 0 {
+		return dst
+	}
+	start := len(dst)
+	dst = slices.Grow(dst, size+8) // the last store may reach over the end
+	out := dst[start : start+size+8]
+	if w == 64 {
+		for i, v := range vals {
+			binary.LittleEndian.PutUint64(out[8*i:], uint64(v)-base)
+		}
+		return dst[:start+size]
+	}
+	var acc uint64
+	var have uint
+	for _, v := range vals {
+		x := uint64(v) - base
+		acc |= x << (have & 63)
+		have += w
+		if have >= 64 {
+			binary.LittleEndian.PutUint64(out, acc)
+			out = out[8:]
+			have -= 64
+			acc = x >> ((w - have) & 63) // w-have is 1 to 63
+		}
+	}
+	binary.LittleEndian.PutUint64(out, acc)
+	return dst[:start+size]
+}
+
+// unpack sets dst[i] to base plus value first+i of the stream in src, for widths
+// of 1 to 64. src must hold all these values; bytes behind them may follow, and
+// make the tail faster. A sum beyond T is cut off: the caller has checked.
+func unpack[T Uint](dst []T, src []byte, first int, w uint, base uint64) {
+	// Single values up to a multiple of eight, then groups.
+	for first&7 != 0 && len(dst) > 0 {
+		dst[0] = T(base + bitsAt(src, first, w))
+		dst, first = dst[1:], first+1
+	}
+	if len(dst) == 0 {
+		return
+	}
+	src = src[uint64(first)/8*uint64(w):]
+	// A group reads at most 8 bytes from its last value's first byte, which is
+	// within the group's w bytes.
+	groups := 0
+	if len(src) >= 8 {
+		groups = min(len(dst)/8, (len(src)-8)/int(w))
+	}
+	switch {
+	case w <= 14:
+		unpackNarrow(dst[:8*groups], src, w, base)
+	case w <= 56:
+		unpackGroups(dst[:8*groups], src, w, base)
+	default:
+		groups = 0
+	}
+	for i := 8 * groups; i < len(dst); i++ {
+		dst[i] = T(base + bitsAt(src, i, w))
+	}
+}
+
+// unpackNarrow takes four values of at most 14 bits, 56 in all, from each load.
+func unpackNarrow[T Uint](dst []T, src []byte, w uint, base uint64) {
+	mask := maskOf(w)
+	w &= 15
+	half := 4 * w
+	for len(dst) >= 8 {
+		d := dst[:8:8]
+		x := binary.LittleEndian.Uint64(src)
+		d[0] = T(base + x&mask)
+		x >>= w
+		d[1] = T(base + x&mask)
+		x >>= w
+		d[2] = T(base + x&mask)
+		x >>= w
+		d[3] = T(base + x&mask)
+		x = binary.LittleEndian.Uint64(src[half>>3:]) >> (half & 7)
+		d[4] = T(base + x&mask)
+		x >>= w
+		d[5] = T(base + x&mask)
+		x >>= w
+		d[6] = T(base + x&mask)
+		x >>= w
+		d[7] = T(base + x&mask)
+		dst, src = dst[8:], src[w:]
+	}
+}
+
+// unpackGroups takes one value of at most 56 bits from each load: at any of the
+// eight bit offsets such a value ends within eight bytes. There is no
+// dependence from one value to the next.
+func unpackGroups[T Uint](dst []T, src []byte, w uint, base uint64) {
+	mask := maskOf(w)
+	var bit uint64
+	for i := range dst {
+		dst[i] = T(base + binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
+		bit += uint64(w)
+	}
+}
+
+// bitsAt returns value i of width w, 1 to 64, near the end of src too.
+func bitsAt(src []byte, i int, w uint) uint64 {
+	bit := uint64(i) * uint64(w)
+	src = src[bit>>3:]
+	shift := uint(bit & 7)
+	if len(src) >= 9 {
+		x := binary.LittleEndian.Uint64(src) >> shift
+		if shift+w > 64 {
+			x |= uint64(src[8]) << (64 - shift)
+		}
+		return x & maskOf(w)
+	}
+	var buf [16]byte
+	copy(buf[:], src)
+	x := binary.LittleEndian.Uint64(buf[:])>>shift | uint64(buf[8])<<(64-shift)
+	return x & maskOf(w)
+}
+
+// zigzag maps a difference to an unsigned number, small where it is small:
+// 0, -1, 1, -2 to 0, 1, 2, 3.
+func zigzag(d uint64) uint64 { return d<<1 ^ uint64(int64(d)>>63) }
+
+// unzigzag is the inverse of zigzag.
+func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }

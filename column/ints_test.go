@@ -1,0 +1,188 @@
+package column
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// intVectors are shapes that meet each kind and each border of width.
+func intVectors() map[string][]uint64 {
+	rng := rand.New(rand.NewPCG(7, 7))
+	vector := func(n int, f func(i int) uint64) []uint64 {
+		v := make([]uint64, n)
+		for i := range v {
+			v[i] = f(i)
+		}
+		return v
+	}
+	walk := uint64(1 << 60)
+	m := map[string][]uint64{
+		"empty":     {},
+		"one":       {42},
+		"one max":   {math.MaxUint64},
+		"two":       {5, 4},
+		"constant":  vector(1000, func(int) uint64 { return 1 << 50 }),
+		"ascending": vector(777, func(i int) uint64 { return uint64(i) * 10 }),
+		"down":      vector(777, func(i int) uint64 { return -uint64(i) * 1000 }),
+		"extremes":  vector(300, func(i int) uint64 { return -uint64(i & 1) }),
+		"runs":      vector(5000, func(i int) uint64 { return uint64(i / 100 * 7919 % 64) }),
+		"one spike": vector(5000, func(i int) uint64 { return uint64(i / 4999 * 1e9) }),
+		"walk":      vector(4096, func(int) uint64 { walk += rng.Uint64N(1000) - 300; return walk }),
+		"few":       vector(4096, func(int) uint64 { return []uint64{200, 404, 500}[rng.IntN(3)] << 30 }),
+		"pulse":     vector(4096, func(i int) uint64 { return uint64(i)*1000 + uint64(i%2)<<50 }),
+		"signed":    vector(512, func(int) uint64 { return uint64(int64(rng.IntN(100)) - 50) }),
+	}
+	for w := range 65 {
+		m[fmt.Sprint("width ", w)] = vector(1+w*7, func(int) uint64 {
+			return 3 + rng.Uint64()&maskOf(uint(w))
+		})
+	}
+	return m
+}
+
+func intOptions() []IntOptions {
+	var all []IntOptions
+	for i := range 8 {
+		all = append(all, IntOptions{Delta: i&1 != 0, Zstd: i&2 != 0, Signed: i&4 != 0})
+	}
+	return all
+}
+
+func TestIntsRoundTrip(t *testing.T) {
+	kinds := map[IntKind]int{}
+	for name, vals := range intVectors() {
+		for _, o := range intOptions() {
+			enc := AppendInts([]byte("before"), vals, o)[len("before"):]
+			// With bytes behind the chunk and with none, on an exact slice.
+			for _, tail := range []string{"", "behind the chunk"} {
+				src := slices.Clip(append(slices.Clone(enc), tail...))
+				x, rest, err := ParseInts(src, len(vals))
+				if err != nil || string(rest) != tail {
+					t.Fatalf("%s %+v: ParseInts: rest %q, %v", name, o, rest, err)
+				}
+				kinds[x.Kind()]++
+				checkInts(t, name, &x, vals)
+			}
+			if _, _, err := ParseInts(enc, len(vals)-1); err == nil && len(vals) > 0 {
+				t.Fatalf("%s: a chunk of %d values passes a limit below it", name, len(vals))
+			}
+			for cut := range min(len(enc), 80) {
+				if _, _, err := DecodeInts([]uint64(nil), slices.Clip(enc[:cut]), len(vals)); err == nil {
+					t.Fatalf("%s %+v: %d of %d bytes decode", name, o, cut, len(enc))
+				}
+			}
+		}
+	}
+	for k := range intKinds {
+		if kinds[k] == 0 {
+			t.Errorf("no vector is encoded as %v", k)
+		}
+	}
+}
+
+func checkInts(t *testing.T, name string, x *Ints, vals []uint64) {
+	t.Helper()
+	if x.Len() != len(vals) {
+		t.Fatalf("%s: Len() = %d, want %d", name, x.Len(), len(vals))
+	}
+	got, err := x.Decode([]uint64{99})
+	if err != nil || got[0] != 99 || !slices.Equal(got[1:], vals) {
+		t.Fatalf("%s (%v): Decode differs: %v", name, x.Kind(), err)
+	}
+	if x.RandomAccess() {
+		for i, v := range vals {
+			if x.At(i) != v {
+				t.Fatalf("%s: At(%d) = %d, want %d", name, i, x.At(i), v)
+			}
+			if x.Constant() && v != x.Min() {
+				t.Fatalf("%s: Min() = %d of a constant %d", name, x.Min(), v)
+			}
+		}
+	}
+	n := len(vals)
+	for _, r := range [][2]int{{0, 0}, {0, min(n, 1)}, {n / 3, n}, {min(n, 5), min(n, 300)}, {n, n}, {max(0, n-9), n}} {
+		got, err := x.DecodeRange(nil, r[0], r[1])
+		if err != nil || !slices.Equal(got, vals[r[0]:r[1]]) {
+			t.Fatalf("%s (%v): DecodeRange(%d, %d) differs: %v", name, x.Kind(), r[0], r[1], err)
+		}
+	}
+	checkNarrow[uint8](t, name, x, vals)
+	checkNarrow[uint16](t, name, x, vals)
+	checkNarrow[uint32](t, name, x, vals)
+}
+
+// checkNarrow decodes into T, which must fail exactly if a value does not fit.
+func checkNarrow[T Uint](t *testing.T, name string, x *Ints, vals []uint64) {
+	t.Helper()
+	want, fit := make([]T, len(vals)), true
+	for i, v := range vals {
+		want[i] = T(v)
+		fit = fit && uint64(want[i]) == v
+	}
+	got, err := DecodeRange([]T(nil), x, 0, x.Len())
+	if fit != (err == nil) || fit && !slices.Equal(got, want) {
+		t.Fatalf("%s (%v): decode to %T: %v, values fit: %v", name, x.Kind(), want, err, fit)
+	}
+}
+
+func TestIntsFromNarrowVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	vals := make([]uint32, 3000)
+	for i := range vals {
+		vals[i] = rng.Uint32N(1<<20) + uint32(i)
+	}
+	for _, o := range intOptions()[:4] {
+		enc := AppendInts(nil, vals, o)
+		got, rest, err := DecodeInts([]uint32(nil), enc, len(vals))
+		if err != nil || len(rest) != 0 || !slices.Equal(got, vals) {
+			t.Fatalf("%+v: uint32 round trip: %v", o, err)
+		}
+	}
+}
+
+func TestOrderMaps(t *testing.T) {
+	ints := []int64{math.MinInt64, -5, -1, 0, 1, math.MaxInt64}
+	for i, v := range ints {
+		if UnflipInt(FlipInt(v)) != v || i > 0 && FlipInt(ints[i-1]) >= FlipInt(v) {
+			t.Errorf("FlipInt(%d) = %x", v, FlipInt(v))
+		}
+	}
+	doubles := []float64{math.Inf(-1), -1e300, -1.5, -math.SmallestNonzeroFloat64, math.Copysign(0, -1), 0, 1e-9, 2, math.Inf(1), math.NaN()}
+	for i, v := range doubles {
+		b := math.Float64bits(v)
+		if UnsortableDouble(SortableDouble(b)) != b || i > 0 && SortableDouble(math.Float64bits(doubles[i-1])) >= SortableDouble(b) {
+			t.Errorf("SortableDouble(%v) = %x", v, SortableDouble(b))
+		}
+	}
+}
+
+func TestFixedRoundTrip(t *testing.T) {
+	type id [16]byte
+	type word uint64
+	ids := []id{{1, 2, 15: 3}, {}, {0: 255}}
+	enc := AppendFixed16(nil, ids)
+	x, rest, err := ParseFixed16(append(enc, "rest"...), 3)
+	if err != nil || string(rest) != "rest" || x.Len() != 3 || id(x.At(0)) != ids[0] || id(x.At(2)) != ids[2] {
+		t.Errorf("Fixed16: %v, %v, rest %q", x, err, rest)
+	}
+	words := []word{7, 0, math.MaxUint64}
+	wenc := AppendFixed64(nil, words)
+	y, rest, err := ParseFixed64(append(wenc, "rest"...), 3)
+	if err != nil || string(rest) != "rest" || y.Len() != 3 || y.At(0) != 7 || y.At(2) != math.MaxUint64 {
+		t.Errorf("Fixed64: %v, %v, rest %q", y, err, rest)
+	}
+	if got := y.Decode([]uint64{1}); !slices.Equal(got, []uint64{1, 7, 0, math.MaxUint64}) {
+		t.Errorf("Fixed64.Decode = %v", got)
+	}
+	for cut := range len(wenc) {
+		if _, _, err := ParseFixed64(wenc[:cut], 3); err == nil {
+			t.Errorf("Fixed64: %d bytes of %d parse", cut, len(wenc))
+		}
+	}
+	if _, _, err := ParseFixed16(enc, 2); err == nil {
+		t.Error("Fixed16: 3 ids pass a limit of 2")
+	}
+}
