@@ -104,9 +104,12 @@ func (b *Builder) InternResource(raw []byte) (code uint32, fresh bool) {
 
 // SetResource gives a fresh resource its parsed form.
 func (b *Builder) SetResource(code uint32, r clew.Resource) {
-	raw := append([]byte(nil), b.resources.At(int(code))...)
-	b.resEntry[code] = &ResourceEntry{Raw: raw, Resource: r, Service: r.ServiceName()}
+	raw := append([]byte(nil), b.resources.At(code)...)
+	b.resEntry[code] = NewResourceEntry(raw, r)
 }
+
+// Resource returns the entry of a resource that SetResource has completed.
+func (b *Builder) Resource(code uint32) *ResourceEntry { return b.resEntry[code] }
 
 // InternScope and SetScope do the same for instrumentation scopes.
 func (b *Builder) InternScope(raw []byte) (code uint32, fresh bool) {
@@ -120,9 +123,12 @@ func (b *Builder) InternScope(raw []byte) (code uint32, fresh bool) {
 
 // SetScope gives a fresh scope its parsed form.
 func (b *Builder) SetScope(code uint32, s clew.Scope) {
-	raw := append([]byte(nil), b.scopes.At(int(code))...)
-	b.scpEntry[code] = &ScopeEntry{Raw: raw, Scope: s}
+	raw := append([]byte(nil), b.scopes.At(code)...)
+	b.scpEntry[code] = NewScopeEntry(raw, s)
 }
+
+// Scope returns the entry of a scope that SetScope has completed.
+func (b *Builder) Scope(code uint32) *ScopeEntry { return b.scpEntry[code] }
 
 // EndSpan completes the row Rows(): its attributes, events and links have been
 // added before. Resource and scope codes come later, by SetResourceRange and
@@ -143,6 +149,7 @@ func (b *Builder) EndSpan(f *Fixed) {
 	b.Attrs.shape = append(b.Attrs.shape, f.Shape)
 	b.resource = append(b.resource, 0)
 	b.scope = append(b.scope, 0)
+	b.Attrs.loose, b.Events.Attrs.loose, b.Links.Attrs.loose = b.Attrs.loose[:0], b.Events.Attrs.loose[:0], b.Links.Attrs.loose[:0]
 	b.rows++
 }
 
@@ -158,6 +165,19 @@ func (b *Builder) SetScopeRange(from int, code uint32) {
 	for i := range b.scope[from:b.rows] {
 		b.scope[from+i] = code
 	}
+}
+
+// DropRow takes back what was added for the row not yet ended, whose attributes
+// have come to node shape, with all its events and links, which have ended. It
+// costs no more than adding it did; Truncate looks at every column.
+func (b *Builder) DropRow(shape uint32) {
+	row := uint32(b.rows)
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks} {
+		c.truncate(row)
+	}
+	b.Attrs.drop(row, shape)
+	b.Events.drop(row)
+	b.Links.drop(row)
 }
 
 // Truncate takes back everything from row on, including what was added for the
@@ -205,7 +225,7 @@ func (b *Builder) Reset() {
 // SizeBytes estimates the memory that b's values take, without spare capacity.
 func (b *Builder) SizeBytes() int {
 	n := b.rows*(4*8+8*4+2) + len(b.traces.ids)*20 + len(b.traces.slots)*4
-	n += len(b.names.View().Buf) + len(b.resources.View().Buf) + len(b.scopes.View().Buf)
+	n += b.names.SizeBytes() + 2*b.resources.SizeBytes() + 2*b.scopes.SizeBytes() + b.Events.names.SizeBytes()
 	n += b.StatusMessage.size() + b.TraceState.size()
 	n += b.Attrs.size() + b.Events.Attrs.size() + b.Links.Attrs.size()
 	n += len(b.Events.row)*16 + len(b.Links.row)*32

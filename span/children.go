@@ -30,6 +30,23 @@ func (e *EventsBuilder) End(row uint32, nanos uint64, name, shape uint32, droppe
 	e.Attrs.shape = append(e.Attrs.shape, shape)
 }
 
+// drop takes back the events of row, the newest.
+func (e *EventsBuilder) drop(row uint32) {
+	n := newest(e.row, row)
+	e.row, e.time, e.name = e.row[:n], e.time[:n], e.name[:n]
+	e.dropped.truncate(uint32(n))
+	e.Attrs.drop(uint32(n), 0)
+}
+
+// newest returns how many children come before those of row, the newest span.
+func newest(rows []uint32, row uint32) int {
+	n := len(rows)
+	for n > 0 && rows[n-1] == row {
+		n--
+	}
+	return n
+}
+
 func (e *EventsBuilder) truncate(row uint32) {
 	n := len(e.row)
 	for n > 0 && e.row[n-1] >= row {
@@ -88,6 +105,16 @@ func (l *LinksBuilder) End(row uint32, f *LinkFixed) {
 	l.spanID = append(l.spanID, f.SpanID)
 	l.flags = append(l.flags, f.Flags)
 	l.Attrs.shape = append(l.Attrs.shape, f.Shape)
+}
+
+// drop takes back the links of row, as EventsBuilder.drop does.
+func (l *LinksBuilder) drop(row uint32) {
+	n := newest(l.row, row)
+	l.row, l.traceHigh, l.traceLow = l.row[:n], l.traceHigh[:n], l.traceLow[:n]
+	l.spanID, l.flags = l.spanID[:n], l.flags[:n]
+	l.traceState.truncate(uint32(n))
+	l.dropped.truncate(uint32(n))
+	l.Attrs.drop(uint32(n), 0)
 }
 
 func (l *LinksBuilder) truncate(row uint32) {

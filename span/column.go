@@ -1,6 +1,9 @@
 package span
 
 import (
+	"slices"
+	"unicode/utf8"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 )
@@ -9,10 +12,10 @@ import (
 type ColumnBuilder struct {
 	key  string
 	typ  clew.Type
-	next uint32 // the column that followed this one last time
 	rows []uint32
 	vals []uint64
 	dict column.Dict
+	odd  []uint32 // codes of strings that are not UTF-8, ascending
 }
 
 // PutBits adds the value of an int, double or bool. Rows must not descend.
@@ -23,12 +26,25 @@ func (c *ColumnBuilder) PutBits(row uint32, bits uint64) {
 
 // PutBytes adds a string or raw value, copying it.
 func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
+	known := c.dict.Len()
 	code := c.dict.Intern(v)
+	if int(code) >= known && c.typ == clew.TypeString && !utf8.Valid(v) {
+		c.odd = append(c.odd, code)
+	}
 	c.rows = append(c.rows, row)
 	c.vals = append(c.vals, uint64(code))
 	if len(c.rows) == rawAfter && c.dict.Len() > rawDistinct {
 		c.dict.StopInterning()
 	}
+}
+
+// ValidUTF8 reports whether the string put last is UTF-8. Each distinct value is
+// looked at once.
+func (c *ColumnBuilder) ValidUTF8() bool { return len(c.odd) == 0 || !c.lastOdd() }
+
+func (c *ColumnBuilder) lastOdd() bool {
+	_, found := slices.BinarySearch(c.odd, uint32(c.vals[len(c.vals)-1]))
+	return found
 }
 
 // has reports whether row already has a value; row is the newest row.
@@ -46,7 +62,7 @@ func (c *ColumnBuilder) truncate(row uint32) {
 }
 
 func (c *ColumnBuilder) reset() {
-	c.rows, c.vals, c.next = c.rows[:0], c.vals[:0], NoCode
+	c.rows, c.vals, c.odd = c.rows[:0], c.vals[:0], c.odd[:0]
 	c.dict.Reset()
 }
 
@@ -67,8 +83,7 @@ func (c *ColumnBuilder) view() Column {
 // is right, finding a column costs one comparison of the key; and the node a
 // span ends on is its shape, which keeps the order and clusters rows.
 type AttrsBuilder struct {
-	cols  []*ColumnBuilder
-	spare []*ColumnBuilder // kept by reset, for their memory
+	cols  []*ColumnBuilder // those between len and cap are kept by reset, for their memory
 	keys  column.Dict
 	byKey [][clew.TypeCount]uint32 // column by key code and type, NoCode: none
 
@@ -76,10 +91,16 @@ type AttrsBuilder struct {
 	col    []uint32
 	pred   []uint32          // the child that followed last
 	child  map[uint64]uint32 // (node, column) to child
+	odd    []bool            // by node: see Odd
 	roots  []uint32          // by name code
 
 	shape []uint32
 	extra ColumnBuilder
+
+	// Columns of the span being decoded, in rows whose order was given up, and
+	// whether the last such row is odd.
+	loose    []uint32
+	looseOdd bool
 }
 
 func (a *AttrsBuilder) init() {
@@ -89,6 +110,8 @@ func (a *AttrsBuilder) init() {
 }
 
 func (a *AttrsBuilder) addNode(parent, col uint32) uint32 {
+	odd := col != NoCode && (a.odd[parent] || a.oddColumn(col))
+	a.odd = append(a.odd, odd)
 	a.parent = append(a.parent, parent)
 	a.col = append(a.col, col)
 	a.pred = append(a.pred, 0)
@@ -118,7 +141,8 @@ func (a *AttrsBuilder) newRoot(name uint32) uint32 {
 }
 
 // Next returns the column of (key, type) and the node it leads to from node at.
-// A repeated key is the caller's business: see Duplicate.
+// The column is nil where it would be one too many (maxColumns): the attribute
+// then goes to PutExtra. A repeated key is the caller's business: see Duplicate.
 func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder, uint32) {
 	if at < uint32(len(a.pred)) {
 		if n := a.pred[at]; n != 0 {
@@ -131,22 +155,89 @@ func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 }
 
 func (a *AttrsBuilder) slow(at uint32, key []byte, t clew.Type) (*ColumnBuilder, uint32) {
+	if len(a.cols) >= maxColumns && !a.known(key, t) {
+		return nil, at
+	}
 	i := a.column(key, t)
 	c := a.cols[i]
-	if at == NoCode { // order given up for this row
-		return c, NoCode
+	n := NoCode
+	if at != NoCode {
+		n = a.step(at, i)
 	}
-	edge := uint64(at)<<32 | uint64(i)
-	n, ok := a.child[edge]
-	if !ok {
-		if len(a.parent) >= maxShapeNodes {
-			return c, NoCode
-		}
-		n = a.addNode(at, i)
-		a.child[edge] = n
+	if n == NoCode {
+		a.giveUp(at, i)
+		return c, NoCode
 	}
 	a.pred[at] = n
 	return c, n
+}
+
+// giveUp notes a column of a row whose order is not kept; the order was known up
+// to node at.
+func (a *AttrsBuilder) giveUp(at, col uint32) {
+	if at != NoCode {
+		a.loose = Shapes{a.parent, a.col}.AppendList(a.loose, at)
+		a.looseOdd = a.odd[at]
+	}
+	a.looseOdd = a.looseOdd || a.oddColumn(col)
+	a.loose = append(a.loose, col)
+}
+
+// drop takes back the attributes of all rows from row from on, which belong to the
+// span being decoded; shape is the node that the row not yet ended has come to.
+func (a *AttrsBuilder) drop(from, shape uint32) {
+	for _, i := range a.loose {
+		a.cols[i].truncate(from)
+	}
+	a.loose = a.loose[:0]
+	a.dropPath(from, shape)
+	for len(a.shape) > int(from) {
+		last := len(a.shape) - 1
+		a.dropPath(from, a.shape[last])
+		a.shape = a.shape[:last]
+	}
+	a.extra.truncate(from)
+}
+
+func (a *AttrsBuilder) dropPath(from, shape uint32) {
+	if shape == NoCode {
+		return
+	}
+	for n := shape; a.col[n] != NoCode; n = a.parent[n] {
+		a.cols[a.col[n]].truncate(from)
+	}
+}
+
+// oddColumn reports whether an attribute in column col makes the row being
+// decoded odd.
+func (a *AttrsBuilder) oddColumn(col uint32) bool {
+	key := a.cols[col].key
+	if !utf8.ValidString(key) {
+		return true
+	}
+	code, _ := a.keys.Lookup([]byte(key))
+	for _, i := range a.byKey[code] {
+		if i != NoCode && i != col && a.cols[i].has(uint32(len(a.shape))) {
+			return true
+		}
+	}
+	return false
+}
+
+// Odd reports whether the row being decoded, which has come to node shape, has a
+// key that is not UTF-8 or one under two types. It is asked before the row ends,
+// of a Builder into which no rows were copied.
+func (a *AttrsBuilder) Odd(shape uint32) bool {
+	if shape == NoCode {
+		return a.looseOdd
+	}
+	return a.odd[shape]
+}
+
+// known reports whether there is a column (key, t).
+func (a *AttrsBuilder) known(key []byte, t clew.Type) bool {
+	code, ok := a.keys.Lookup(key)
+	return ok && a.byKey[code][t] != NoCode
 }
 
 // column returns the index of the column (key, type), made if need be.
@@ -158,26 +249,33 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	if i := a.byKey[code][t]; i != NoCode {
 		return i
 	}
-	var c *ColumnBuilder
-	if n := len(a.spare); n > 0 {
-		c, a.spare = a.spare[n-1], a.spare[:n-1]
-	} else {
-		c = new(ColumnBuilder)
+	i := len(a.cols)
+	if i == cap(a.cols) {
+		a.cols = slices.Grow(a.cols, 1)
 	}
-	c.key, c.typ = string(key), t
-	a.byKey[code][t] = uint32(len(a.cols))
-	a.cols = append(a.cols, c)
-	return a.byKey[code][t]
+	a.cols = a.cols[:i+1]
+	c := a.cols[i]
+	if c == nil {
+		c = new(ColumnBuilder)
+		a.cols[i] = c
+	}
+	if c.key != string(key) {
+		c.key = string(key)
+	}
+	c.typ = t
+	a.byKey[code][t] = uint32(i)
+	return uint32(i)
 }
 
-// Duplicate reports whether row, the newest, already has a value for key under
-// any type. It must be asked before a value is put into c, the key's column.
+// Duplicate reports whether row, the newest, already has a value in c. It must
+// be asked before a value is put there: a second one goes to PutExtra.
 func (a *AttrsBuilder) Duplicate(c *ColumnBuilder, row uint32) bool {
 	return c.has(row)
 }
 
-// PutExtra keeps KeyValue messages whose keys had occurred before in the row:
-// each with its tag and length, back to back.
+// PutExtra keeps KeyValue messages that found no place in a column: their key and
+// type had occurred before in the row, or there were too many columns. Each comes
+// with its tag and length, back to back.
 func (a *AttrsBuilder) PutExtra(row uint32, raw []byte) {
 	a.extra.PutBytes(row, raw)
 }
@@ -190,17 +288,17 @@ func (a *AttrsBuilder) truncate(row uint32) {
 		c.truncate(row)
 	}
 	a.extra.truncate(row)
+	a.loose = a.loose[:0]
 }
 
 func (a *AttrsBuilder) reset() {
 	for _, c := range a.cols {
 		c.reset()
-		a.spare = append(a.spare, c)
 	}
 	a.cols = a.cols[:0]
 	a.keys.Reset()
 	a.byKey = a.byKey[:0]
-	a.parent, a.col, a.pred = a.parent[:0], a.col[:0], a.pred[:0]
+	a.parent, a.col, a.pred, a.odd = a.parent[:0], a.col[:0], a.pred[:0], a.odd[:0]
 	a.roots = a.roots[:0]
 	clear(a.child)
 	a.extra.reset()
@@ -208,7 +306,9 @@ func (a *AttrsBuilder) reset() {
 }
 
 func (a *AttrsBuilder) size() int {
-	n := len(a.parent)*12 + len(a.child)*24 + len(a.shape)*4
+	n := len(a.parent)*13 + len(a.child)*24 + len(a.shape)*4
+	n += a.keys.SizeBytes() + len(a.byKey)*4*clew.TypeCount
+	n += a.extra.size()
 	for _, c := range a.cols {
 		n += c.size()
 	}

@@ -17,3 +17,9 @@ const maxShapeNodes = 1 << 16
 // maxShapeRoots bounds the span names that predict attributes on their own;
 // names beyond it (an identifier in the name, most likely) share one root.
 const maxShapeRoots = 4096
+
+// maxColumns bounds the attribute columns (key and type) of a Builder's spans,
+// events or links. An empty column takes about 1 KiB and is looked at by every
+// view, and eight bytes of a request are enough to ask for one; attributes beyond
+// it are kept but cannot be searched. Real heads have some hundreds.
+const maxColumns = 1 << 13

@@ -48,9 +48,7 @@ func (m *Matcher) scratch(n int) column.Bitmap {
 		s := m.free[k-1]
 		m.free = m.free[:k-1]
 		if cap(s)*64 >= n {
-			s = s[:(n+63)/64]
-			clear(s)
-			return s
+			return s.Reset(n)
 		}
 	}
 	return column.NewBitmap(n)
@@ -62,9 +60,9 @@ func (m *Matcher) done(s column.Bitmap) { m.free = append(m.free, s) }
 func (m *Matcher) eval(c *Condition, b *Batch, dst column.Bitmap) {
 	switch c.Op {
 	case True:
-		dst.SetAll(b.Rows)
+		dst.Fill(b.Rows)
 	case And:
-		dst.SetAll(b.Rows)
+		dst.Fill(b.Rows)
 		for i := range c.Args {
 			s := m.scratch(b.Rows)
 			m.eval(&c.Args[i], b, s)
@@ -125,7 +123,9 @@ func (m *Matcher) leaf(c *Condition, b *Batch, dst column.Bitmap) {
 
 // spread sets the rows that own a set child.
 func spread(children column.Bitmap, rows []uint32, dst column.Bitmap) {
-	children.ForEach(func(i int) { dst.Set(int(rows[i])) })
+	for i := range children.Ones() {
+		dst.Set(int(rows[i]))
+	}
 }
 
 func (m *Matcher) attrs(c *Condition, key string, a *Attrs, dst column.Bitmap) {
@@ -353,7 +353,7 @@ func clampNanos(n uint64) int64 {
 
 func testInts(c *Condition, dst column.Bitmap, n int, at func(int) int64) {
 	if c.Op == Exists {
-		dst.SetAll(n)
+		dst.Fill(n)
 		return
 	}
 	if c.Value.Type == clew.TypeInt && c.Op >= Eq && c.Op <= Ge {

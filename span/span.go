@@ -17,6 +17,8 @@
 package span
 
 import (
+	"unicode/utf8"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 )
@@ -96,8 +98,9 @@ type Attrs struct {
 	// kept and is that of Columns. Nil: not kept for any row.
 	Shape  []uint32
 	Shapes Shapes
-	// Extra holds, per row, the KeyValue messages whose key occurred before in
-	// the same row, back to back as they came (each with tag and length).
+	// Extra holds, per row, the KeyValue messages that have no place in Columns,
+	// back to back as they came (each with tag and length): those whose key and
+	// type occurred before in the same row, and those of too many keys.
 	Extra Column
 }
 
@@ -152,6 +155,8 @@ type ResourceEntry struct {
 	clew.Resource
 	// Service is the resource's service.name, "" if it has none.
 	Service string
+	// Odd reports text that is not UTF-8 or a repeated attribute key.
+	Odd bool
 }
 
 // ScopeEntry is one distinct instrumentation scope.
@@ -159,6 +164,34 @@ type ScopeEntry struct {
 	// Raw is the ScopeSpans message without its spans, as it came.
 	Raw []byte
 	clew.Scope
+	// Odd is as ResourceEntry.Odd.
+	Odd bool
+}
+
+// NewResourceEntry and NewScopeEntry make entries; they keep raw.
+func NewResourceEntry(raw []byte, r clew.Resource) *ResourceEntry {
+	return &ResourceEntry{Raw: raw, Resource: r, Service: r.ServiceName(), Odd: odd(r.Attrs, r.SchemaURL)}
+}
+
+// NewScopeEntry is NewResourceEntry for scopes.
+func NewScopeEntry(raw []byte, s clew.Scope) *ScopeEntry {
+	return &ScopeEntry{Raw: raw, Scope: s, Odd: odd(s.Attrs, s.Name, s.Version, s.SchemaURL)}
+}
+
+func odd(attrs []clew.Attr, texts ...string) bool {
+	for _, t := range texts {
+		if !utf8.ValidString(t) {
+			return true
+		}
+	}
+	seen := make(map[string]bool, len(attrs))
+	for _, a := range attrs {
+		if seen[a.Key] || !utf8.ValidString(a.Key) || a.Value.Type == clew.TypeString && !utf8.Valid(a.Value.Bytes) {
+			return true
+		}
+		seen[a.Key] = true
+	}
+	return false
 }
 
 // Len returns how many rows have a value.
