@@ -42,3 +42,22 @@ const (
 	// allows: 256 million, so that sizes in bits stay far from overflow.
 	MaxValues = 1 << 28
 )
+
+const (
+	// RawBlock is the recommended StringOptions.Block for values that are read
+	// one by one: 64 strings cost half as much again in bytes, 1,024 four times
+	// as much for one string.
+	RawBlock = 256
+
+	// clpMaxNumbers is how many numbers a string may have: an address with a
+	// port, a date with time and a few counters. It bounds a coder's vectors.
+	clpMaxNumbers = 16
+
+	// clpMaxDigits keeps a number below 10^18, which fits 64 bits.
+	clpMaxDigits = 18
+
+	// clpTrial strings are split before giving up on more than
+	// clpTrialTemplates templates: text that varies in words, not in numbers.
+	clpTrial          = 256
+	clpTrialTemplates = 64
+)
