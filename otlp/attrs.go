@@ -1,0 +1,208 @@
+package otlp
+
+import (
+	"encoding/binary"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+)
+
+// attrList takes the attributes of one row after the other into columns.
+type attrList struct {
+	a     *span.AttrsBuilder
+	row   uint32
+	at    uint32 // the node come to
+	tag   byte   // of the attributes field, for extra
+	empty bool   // no attribute yet
+	odd   bool
+	extra []byte // KeyValues that have no column
+}
+
+func (l *attrList) open(a *span.AttrsBuilder, tag byte) { l.a, l.tag = a, tag }
+
+func (l *attrList) begin(row, root uint32) {
+	l.row, l.at = row, root
+	l.empty, l.odd, l.extra = true, false, l.extra[:0]
+}
+
+// end returns the row's shape.
+func (l *attrList) end() uint32 {
+	if len(l.extra) > 0 {
+		l.a.PutExtra(l.row, l.extra)
+	}
+	if l.a.Odd(l.at) {
+		l.odd = true
+	}
+	return l.at
+}
+
+// column finds the place of an attribute's value; nil if it has to be kept as the
+// message kv.
+func (l *attrList) column(key []byte, t clew.Type, kv []byte) *span.ColumnBuilder {
+	l.empty = false
+	c, next := l.a.Next(l.at, key, t)
+	if c == nil || l.a.Duplicate(c, l.row) {
+		l.odd = true
+		l.extra = append(l.extra, l.tag)
+		l.extra = binary.AppendUvarint(l.extra, uint64(len(kv)))
+		l.extra = append(l.extra, kv...)
+		return nil
+	}
+	l.at = next
+	return c
+}
+
+// Tags of KeyValue's and AnyValue's fields.
+const (
+	tagKey    = 1<<3 | wireBytes
+	tagValue  = 2<<3 | wireBytes
+	tagString = 1<<3 | wireBytes
+	tagBool   = 2<<3 | wireVarint
+	tagInt    = 3<<3 | wireVarint
+	tagDouble = 4<<3 | wireFixed64
+)
+
+// attr takes one KeyValue message. Messages as encoders write them, a key and a
+// value of a single field, are read here; whatever else is legal goes through
+// otherAttr.
+func (d *Decoder) attr(l *attrList, kv []byte) error {
+	if len(kv) < 4 || kv[0] != tagKey || kv[1] >= 0x80 || int(kv[1]) > len(kv)-4 {
+		return d.otherAttr(l, kv)
+	}
+	k := 2 + int(kv[1])
+	if kv[k] != tagValue {
+		return d.otherAttr(l, kv)
+	}
+	key, v := kv[2:k], kv[k+1:]
+	v, ok := whole(v)
+	if !ok || len(v) < 2 {
+		return d.otherAttr(l, kv)
+	}
+	switch v[0] {
+	case tagString:
+		if s, ok := whole(v[1:]); ok {
+			if c := l.column(key, clew.TypeString, kv); c != nil {
+				c.PutBytes(l.row, s)
+				if !c.ValidUTF8() {
+					l.odd = true
+				}
+			}
+			return nil
+		}
+	case tagInt:
+		if n, end := uvarint(v, 1); end == len(v) {
+			if c := l.column(key, clew.TypeInt, kv); c != nil {
+				c.PutBits(l.row, n)
+			}
+			return nil
+		}
+	case tagDouble:
+		if len(v) == 9 {
+			if c := l.column(key, clew.TypeDouble, kv); c != nil {
+				c.PutBits(l.row, binary.LittleEndian.Uint64(v[1:]))
+			}
+			return nil
+		}
+	case tagBool:
+		if len(v) == 2 && v[1] <= 1 {
+			if c := l.column(key, clew.TypeBool, kv); c != nil {
+				c.PutBits(l.row, uint64(v[1]))
+			}
+			return nil
+		}
+	}
+	return d.otherAttr(l, kv)
+}
+
+// whole returns what follows the length that m begins with, if that is exactly
+// the rest of m.
+func whole(m []byte) ([]byte, bool) {
+	if len(m) == 0 {
+		return nil, false
+	}
+	n := int(m[0])
+	if n < 0x80 {
+		return m[1:], n == len(m)-1
+	}
+	if len(m) > 1 && m[1] < 0x80 {
+		return m[2:], n&0x7f|int(m[1])<<7 == len(m)-2
+	}
+	v, i := uvarint(m, 0)
+	if i < 0 || v != uint64(len(m)-i) {
+		return nil, false
+	}
+	return m[i:], true
+}
+
+// otherAttr takes a KeyValue message the general way.
+func (d *Decoder) otherAttr(l *attrList, kv []byte) error {
+	p := pair{scratch: d.message}
+	if err := p.read(kv); err != nil {
+		return err
+	}
+	d.message = p.scratch
+	d.res.UnknownFields += p.seen.unknown
+	if p.seen.odd {
+		l.odd = true
+	}
+	c := l.column(p.key, p.value.Type, kv)
+	switch {
+	case c == nil:
+	case p.value.Type == clew.TypeString || p.value.Type == clew.TypeOther:
+		c.PutBytes(l.row, p.value.Bytes)
+		if !c.ValidUTF8() {
+			l.odd = true
+		}
+	default:
+		c.PutBits(l.row, p.value.Bits)
+	}
+	return nil
+}
+
+// pair is a KeyValue message, read.
+type pair struct {
+	key     []byte
+	value   clew.Value
+	seen    seen
+	scratch []byte // holds the value message if it came in pieces
+}
+
+// read reads kv, whose memory p shares.
+func (p *pair) read(kv []byte) error {
+	var (
+		f      field
+		value  []byte
+		values int
+	)
+	for i := 0; i < len(kv); {
+		end, err := f.next(kv, i)
+		if err != nil {
+			return err
+		}
+		switch {
+		case f.is(1, wireBytes):
+			p.key = f.data
+		case f.is(2, wireBytes):
+			if values++; values == 1 {
+				value = f.data
+				break
+			}
+			if values == 2 {
+				p.scratch = append(p.scratch[:0], value...)
+			}
+			p.scratch = append(p.scratch, f.data...)
+			value = p.scratch
+		default:
+			p.seen.unknown++
+		}
+		i = end
+	}
+	v, s, err := readValue(value)
+	if err != nil && values > 1 {
+		return within(kv, value, "value", err)
+	}
+	p.value = v
+	p.seen.unknown += s.unknown
+	p.seen.odd = s.odd
+	return err
+}

@@ -1,0 +1,72 @@
+package otlp_test
+
+import (
+	"testing"
+
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
+)
+
+// headRows is the size of a head: a Builder is reset when it is full.
+const headRows = 65536
+
+// shop returns requests of 500 spans and how many bytes and spans they have.
+func shop(tb testing.TB, spans int) (bodies [][]byte, size int) {
+	tb.Helper()
+	bodies = corpus.Requests(corpus.Shop, 1, spans, 500)
+	for _, b := range bodies {
+		size += len(b)
+	}
+	return bodies, size
+}
+
+// perSpan reports the time of one span; b.N counts runs over the whole corpus.
+func perSpan(b *testing.B, spans int) {
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(spans), "ns/span")
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for _, name := range corpus.Names() {
+		b.Run(string(name), func(b *testing.B) {
+			bodies := corpus.Requests(name, 1, headRows-512, 500)
+			size := 0
+			for _, body := range bodies {
+				size += len(body)
+			}
+			builder := span.NewBuilder(headRows)
+			var dec otlp.Decoder
+			run := func() {
+				builder.Reset()
+				for _, body := range bodies {
+					if _, err := dec.Decode(builder, body, otlp.Options{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			run()
+			b.SetBytes(int64(size))
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+			perSpan(b, builder.Rows())
+		})
+	}
+}
+
+func BenchmarkAppendSpanRanges(b *testing.B) {
+	bodies, size := shop(b, 50_000)
+	var ranges []otlp.SpanRange
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, body := range bodies {
+			var err error
+			if ranges, err = otlp.AppendSpanRanges(ranges[:0], body); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	perSpan(b, 50_000)
+}

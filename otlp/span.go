@@ -1,0 +1,348 @@
+package otlp
+
+import (
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/clew-tracing/clew/span"
+)
+
+// Tags of Span's fields as one byte; flags have two.
+const (
+	tagTraceID    = 1<<3 | wireBytes
+	tagSpanID     = 2<<3 | wireBytes
+	tagTraceState = 3<<3 | wireBytes
+	tagParentID   = 4<<3 | wireBytes
+	tagName       = 5<<3 | wireBytes
+	tagKind       = 6<<3 | wireVarint
+	tagStart      = 7<<3 | wireFixed64
+	tagEnd        = 8<<3 | wireFixed64
+	tagSpanAttr   = 9<<3 | wireBytes
+	tagEvent      = 11<<3 | wireBytes
+	tagLink       = 13<<3 | wireBytes
+	tagStatus     = 15<<3 | wireBytes
+	tagFlags      = 0x85 // 16<<3|wireFixed32, first byte; the second is 0x01
+)
+
+// spanFields is what is known of the span being decoded. Of a field that comes
+// twice the last counts; so nothing is judged before the span's end.
+type spanFields struct {
+	span.Fixed
+	name, traceState, message                      []byte
+	traceIDSize, spanIDSize, parentSize            int
+	kind, status                                   uint32
+	droppedAttributes, droppedEvents, droppedLinks uint32
+	named                                          bool
+	linkFlaw                                       refusal
+	odd                                            bool
+}
+
+// span decodes one Span message: a row, or a refusal.
+func (d *Decoder) span(m []byte) error {
+	if len(d.refuse) > 0 && int(d.refuse[0]) == d.ordinal {
+		d.refuse = d.refuse[1:]
+		d.refused = append(d.refused, uint32(d.ordinal))
+		return nil
+	}
+	d.s = spanFields{}
+	d.attrs.begin(uint32(d.b.Rows()), 0)
+	if err := d.fields(m); err != nil {
+		return err
+	}
+	if d.replay {
+		d.endSpan()
+		return nil
+	}
+	if why := d.s.judge(); why != kept {
+		d.refuseSpan(why)
+		return nil
+	}
+	d.endSpan()
+	return nil
+}
+
+// fields reads the fields of a span. Tags and lengths as encoders write them
+// are read here; whatever else is legal goes through otherField.
+func (d *Decoder) fields(m []byte) error {
+	for i := 0; i < len(m); {
+		tag := m[i]
+		if tag&7 == wireBytes && tag < 0x80 && i+1 < len(m) {
+			n, j := int(m[i+1]), i+2
+			if n >= 0x80 {
+				if j < len(m) && m[j] < 0x80 {
+					n = n&0x7f | int(m[j])<<7
+					j++
+				} else {
+					n = len(m) // longer, or malformed
+				}
+			}
+			if n <= len(m)-j {
+				if err := d.bytesField(tag, m[j:j+n]); err != nil {
+					return err
+				}
+				i = j + n
+				continue
+			}
+		} else if len(m)-i > 8 {
+			switch {
+			case tag == tagStart:
+				d.s.Start = binary.LittleEndian.Uint64(m[i+1:])
+				i += 9
+				continue
+			case tag == tagEnd:
+				d.s.End = binary.LittleEndian.Uint64(m[i+1:])
+				i += 9
+				continue
+			case tag == tagKind && m[i+1] < 0x80:
+				d.s.kind = uint32(m[i+1])
+				i += 2
+				continue
+			case tag == tagFlags && m[i+1] == 1:
+				d.s.Flags = binary.LittleEndian.Uint32(m[i+2:])
+				i += 6
+				continue
+			}
+		} else if tag == tagFlags && len(m)-i >= 6 && m[i+1] == 1 {
+			d.s.Flags = binary.LittleEndian.Uint32(m[i+2:])
+			i += 6
+			continue
+		}
+		end, err := d.otherField(m, i)
+		if err != nil {
+			return err
+		}
+		i = end
+	}
+	return nil
+}
+
+// bytesField takes a length-delimited field of a span.
+func (d *Decoder) bytesField(tag byte, v []byte) error {
+	s := &d.s
+	switch tag {
+	case tagSpanAttr:
+		return d.attr(&d.attrs, v)
+	case tagTraceID:
+		s.traceIDSize = len(v)
+		s.TraceHigh, s.TraceLow = traceID(v)
+	case tagSpanID:
+		s.spanIDSize = len(v)
+		s.SpanID = spanID(v)
+	case tagParentID:
+		s.parentSize = len(v)
+		s.ParentID = spanID(v)
+	case tagName:
+		s.name, s.named = v, true
+		s.Name = d.b.InternName(v)
+		if d.attrs.empty {
+			d.attrs.at = d.b.Attrs.Root(s.Name)
+		}
+	case tagTraceState:
+		s.traceState = v
+	case tagEvent:
+		return d.event(v)
+	case tagLink:
+		return d.link(v)
+	case tagStatus:
+		return d.status(v)
+	default:
+		d.res.UnknownFields++
+	}
+	return nil
+}
+
+// otherField reads the field of a span at m[i] the general way.
+func (d *Decoder) otherField(m []byte, i int) (int, error) {
+	var f field
+	end, err := f.next(m, i)
+	if err != nil {
+		return 0, err
+	}
+	s := &d.s
+	switch {
+	case f.wire == wireBytes && f.num < 16:
+		err = d.bytesField(byte(f.num<<3|wireBytes), f.data)
+	case f.is(6, wireVarint):
+		s.kind = uint32(f.bits)
+	case f.is(7, wireFixed64):
+		s.Start = f.bits
+	case f.is(8, wireFixed64):
+		s.End = f.bits
+	case f.is(10, wireVarint):
+		s.droppedAttributes = uint32(f.bits)
+	case f.is(12, wireVarint):
+		s.droppedEvents = uint32(f.bits)
+	case f.is(14, wireVarint):
+		s.droppedLinks = uint32(f.bits)
+	case f.is(16, wireFixed32):
+		s.Flags = uint32(f.bits)
+	default:
+		d.res.UnknownFields++
+	}
+	return end, err
+}
+
+// status merges a Status message into the span: fields that it lacks stay.
+func (d *Decoder) status(m []byte) error {
+	if len(m) == 2 && m[0] == 3<<3|wireVarint && m[1] < 0x80 {
+		d.s.status = uint32(m[1])
+		return nil
+	}
+	var f field
+	for i := 0; i < len(m); {
+		end, err := f.next(m, i)
+		if err != nil {
+			return err
+		}
+		switch {
+		case f.is(2, wireBytes):
+			d.s.message = f.data
+		case f.is(3, wireVarint):
+			d.s.status = uint32(f.bits)
+		default:
+			d.res.UnknownFields++
+		}
+		i = end
+	}
+	return nil
+}
+
+func traceID(v []byte) (high, low uint64) {
+	if len(v) != 16 {
+		return 0, 0
+	}
+	return binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])
+}
+
+func spanID(v []byte) uint64 {
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+// endSpan completes the row.
+func (d *Decoder) endSpan() {
+	s, b := &d.s, d.b
+	row := uint32(b.Rows())
+	if !s.named {
+		s.Name = b.InternName(nil)
+	}
+	if len(s.traceState) != 0 {
+		b.TraceState.PutBytes(row, s.traceState)
+	}
+	if len(s.message) != 0 {
+		b.StatusMessage.PutBytes(row, s.message)
+	}
+	if s.droppedAttributes|s.droppedEvents|s.droppedLinks != 0 {
+		putCount(&b.DroppedAttrs, row, s.droppedAttributes)
+		putCount(&b.DroppedEvents, row, s.droppedEvents)
+		putCount(&b.DroppedLinks, row, s.droppedLinks)
+	}
+	s.Shape = d.attrs.end()
+	s.Kind, s.Status = uint8(s.kind), uint8(s.status)
+	if s.odd || d.attrs.odd || s.End < s.Start || !utf8.Valid(s.name) || !utf8.Valid(s.traceState) || !utf8.Valid(s.message) {
+		d.res.Flagged++
+	}
+	b.EndSpan(&s.Fixed)
+}
+
+func putCount(c *span.ColumnBuilder, row, count uint32) {
+	if count != 0 {
+		c.PutBits(row, uint64(count))
+	}
+}
+
+// refusal is why a span is not kept.
+type refusal uint8
+
+const (
+	kept refusal = iota
+	traceIDSize
+	traceIDZero
+	spanIDSize
+	spanIDZero
+	parentIDSize
+	kindRange
+	statusRange
+	linkTraceIDSize
+	linkSpanIDSize
+)
+
+var refusalCodes = [...]string{"", "trace_id_length", "trace_id_zero", "span_id_length", "span_id_zero",
+	"parent_span_id_length", "kind_range", "status_range", "link_trace_id_length", "link_span_id_length"}
+
+// judge returns the first reason not to keep a span.
+func (s *spanFields) judge() refusal {
+	switch {
+	case s.traceIDSize != 16:
+		return traceIDSize
+	case s.TraceHigh|s.TraceLow == 0:
+		return traceIDZero
+	case s.spanIDSize != 8:
+		return spanIDSize
+	case s.SpanID == 0:
+		return spanIDZero
+	case s.parentSize != 8 && s.parentSize != 0:
+		return parentIDSize
+	case s.kind > 255:
+		return kindRange
+	case s.status > 255:
+		return statusRange
+	}
+	return s.linkFlaw
+}
+
+// reason says what is wrong with a span, for people.
+func (s *spanFields) reason(why refusal) string {
+	switch why {
+	case traceIDSize:
+		return "trace_id has " + strconv.Itoa(s.traceIDSize) + " bytes; send 16"
+	case traceIDZero:
+		return "trace_id is all zeros; send a valid one"
+	case spanIDSize:
+		return "span_id has " + strconv.Itoa(s.spanIDSize) + " bytes; send 8"
+	case spanIDZero:
+		return "span_id is all zeros; send a valid one"
+	case parentIDSize:
+		return "parent_span_id has " + strconv.Itoa(s.parentSize) + " bytes; send 8, or none for a root"
+	case kindRange:
+		return "kind " + strconv.Itoa(int(int32(s.kind))) + " is none of SpanKind; send 0 to 5"
+	case statusRange:
+		return "status code " + strconv.Itoa(int(int32(s.status))) + " is none of StatusCode; send 0 to 2"
+	case linkTraceIDSize:
+		return "the trace_id of a link is not 16 bytes long; send 16, or none"
+	}
+	return "the span_id of a link is not 8 bytes long; send 8, or none"
+}
+
+// refuseSpan takes the row being decoded back and notes why.
+func (d *Decoder) refuseSpan(why refusal) {
+	d.b.DropRow(d.attrs.at)
+	d.refused = append(d.refused, uint32(d.ordinal))
+	if len(d.res.Refusals) == MaxRefusals {
+		return
+	}
+	if d.res.Refusals == nil {
+		d.res.Refusals = make([]Refusal, 0, MaxRefusals)
+	}
+	d.res.Refusals = append(d.res.Refusals, Refusal{
+		Span: d.ordinal, Name: shortName(d.s.name), Reason: d.s.reason(why), Code: refusalCodes[why],
+	})
+}
+
+// shortName is a span name fit for a reply.
+func shortName(name []byte) string {
+	short := name
+	if len(name) > maxNameBytes {
+		short = name[:maxNameBytes]
+		for k := 0; k < utf8.UTFMax && len(short) > 0 && !utf8.RuneStart(name[len(short)]); k++ {
+			short = short[:len(short)-1]
+		}
+		short = append(slices.Clone(short), "…"...)
+	}
+	return strings.ToValidUTF8(string(short), "\uFFFD")
+}
