@@ -94,6 +94,7 @@ func TestErrorsNameSettingAndMend(t *testing.T) {
 	bad([]string{"log-format=xml"}, nil, "", "text or json")
 	bad([]string{"max-inflight=0"}, nil, "", "from 1 to")
 	bad([]string{"server=localhost:4300"}, nil, "", "http://localhost:4300")
+	bad([]string{"otlp-endpoint=localhost"}, nil, "", "http://localhost:4318")
 	bad([]string{"tenant=../x"}, nil, "", "--tenant")
 	bad([]string{"tokens=a:write:x,b:read:x"}, nil, "", "same secret")
 	bad([]string{"demo=true", "otlp-grpc-port=off", "otlp-http-port=off"}, nil, "", "needs an OTLP door")

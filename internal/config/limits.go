@@ -51,8 +51,8 @@ const (
 
 	// defaultDemoRate is the demo's load in spans per second: enough to fill a
 	// page at once, little enough for a laptop on battery.
-	defaultDemoRate = 50
+	defaultDemoRate = 200
 
 	// maxDemoRate is more than the demo shop can do on any machine.
-	maxDemoRate = 1_000_000
+	maxDemoRate = 50_000
 )

@@ -157,8 +157,11 @@ func (r *Resolved) validate() error {
 	case bool(r.Demo) && r.OTLPGRPCPort.Off && r.OTLPHTTPPort.Off:
 		return bad("demo", "needs an OTLP door, and both are off")
 	}
-	if u, err := url.Parse(string(r.Server)); err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+	if !isHTTP(string(r.Server)) {
 		return bad("server", "%q: want an address such as http://localhost:4300", r.Server)
+	}
+	if r.OTLPEndpoint != "" && !isHTTP(string(r.OTLPEndpoint)) {
+		return bad("otlp-endpoint", "%q: want an address such as http://localhost:4318", r.OTLPEndpoint)
 	}
 	if _, err := clew.ParseTenant(string(r.Tenant)); err != nil {
 		return bad("tenant", "%w", err)
@@ -171,6 +174,11 @@ func (r *Resolved) validate() error {
 		seen[t.Secret] = true
 	}
 	return nil
+}
+
+func isHTTP(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // Change is one setting that differs between two configurations.

@@ -91,6 +91,8 @@ type Config struct {
 	Server Text
 	Tenant Text
 	Token  Text
+	// OTLPEndpoint is empty where the server is to be asked.
+	OTLPEndpoint Text
 }
 
 func defaults() *Config {
@@ -212,6 +214,9 @@ func clientSettings() []Setting {
 		{Name: "token", Group: group, Scope: Client, Secret: true,
 			Help:  "The bearer token to show the server. Prefer the variable: flags are visible to every user of the machine.",
 			field: func(c *Config) Value { return &c.Token }},
+		{Name: "otlp-endpoint", Group: group, Scope: Client,
+			Help:  "The OTLP door for HTTP that import sends to, such as http://localhost:4318. Without it the server is asked.",
+			field: func(c *Config) Value { return &c.OTLPEndpoint }},
 	}
 }
 

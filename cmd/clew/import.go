@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// importer sends files through the OTLP door.
+type importer struct {
+	t        *terminal
+	client   *client
+	endpoint string // of the door, without path
+	format   string
+	stateDir string
+	restart  bool
+	// wait pauses between tries; it returns early with an error when ctx ends.
+	wait func(ctx context.Context, d time.Duration) error
+	// reached is set once the door has answered: from then on it is waited for.
+	reached bool
+	reasons map[string]int64 // of refusals, for the summary
+}
+
+// newImport builds `clew import`.
+func newImport(t *terminal) *cobra.Command {
+	im := importer{t: t, wait: waitFor, reasons: map[string]int64{}}
+	c := &cobra.Command{
+		Use:   "import FILE…",
+		Short: "Send files of OTLP traces to a server",
+		Long: `Send files of OTLP traces to a server, through its OTLP door.
+
+A file holds messages one after another: OTLP JSON, one a line or not; or OTLP
+protobuf with the size before each message, in four bytes big-endian (proto, as
+the collector's file exporter writes) or as a varint (delimited). Files packed
+with gzip or zstd are unpacked. "-" is standard input.
+
+How far a file has come is noted after every acknowledged request. An import
+that was stopped is continued by the same command, and a file that has grown is
+imported from where it ended; nothing is sent twice. A request whose reply was
+lost is sent again as the same bytes, which the server recognises.`,
+		Example: `  clew import traces.jsonl
+  clew import --format proto traces.bin.zst`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			switch im.format {
+			case formatAuto, formatJSON, formatProto, formatDelimited:
+			default:
+				return usagef("--format %q: want auto, json, proto or delimited", im.format)
+			}
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			if im.client, err = newClient(r); err != nil {
+				return err
+			}
+			if im.endpoint, err = im.findDoor(c.Context(), r); err != nil {
+				return err
+			}
+			return im.run(c.Context(), files)
+		},
+	}
+	addSettings(c, config.Client)
+	f := c.Flags()
+	f.StringVar(&im.format, "format", formatAuto, "auto, json, proto or delimited")
+	f.StringVar(&im.stateDir, "state", "", "folder that notes how far each file has come (default clew/import in the user's cache folder)")
+	f.BoolVar(&im.restart, "restart", false, "begin at the start of each file, whatever was sent before")
+	return c
+}
+
+func waitFor(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return clew.Errorf(clew.Canceled, "interrupted")
+	}
+}
+
+// findDoor returns the address to send to: the setting, else the server's host
+// with the port that its health names for the door.
+func (im *importer) findDoor(ctx context.Context, r *config.Resolved) (string, error) {
+	if r.OTLPEndpoint != "" {
+		return string(r.OTLPEndpoint), nil
+	}
+	var health struct {
+		Doors []struct {
+			Name    string `json:"name"`
+			Address string `json:"address"`
+			State   string `json:"state"`
+		} `json:"doors"`
+	}
+	if err := im.client.ask(ctx, "GET", "/api/v1/health", nil, &health); err != nil {
+		return "", err
+	}
+	for _, d := range health.Doors {
+		_, port, err := net.SplitHostPort(d.Address)
+		if d.Name == doorOTLPHTTP && d.State == "open" && err == nil {
+			u := url.URL{Scheme: im.client.base.Scheme, Host: net.JoinHostPort(im.client.base.Hostname(), port)}
+			return u.String(), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no open OTLP door for HTTP; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", im.client.base)
+}
+
+func (im *importer) run(ctx context.Context, files []string) error {
+	if im.stateDir == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			return usagef("%w; choose a folder with --state", err)
+		}
+		im.stateDir = filepath.Join(dir, "clew", "import")
+	}
+	for _, path := range files {
+		if err := im.file(ctx, path); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	for reason, n := range im.reasons {
+		fmt.Fprintf(im.t.err, "refused %d: %s\n", n, reason)
+	}
+	return nil
+}
+
+func (im *importer) file(ctx context.Context, path string) error {
+	src, err := openImport(path, im.t.in, im.format)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	state, err := im.resume(path, src)
+	if err != nil {
+		return err
+	}
+	from, spansBefore, refusedBefore := state.Offset, state.Spans, state.Refused
+	show := newProgress(im.t, path, src, time.Now())
+	next := src.batches(from)
+	for {
+		batch, err := next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			err = im.send(ctx, batch, state, src.head)
+		}
+		if err != nil {
+			show.end()
+			if state.Offset > 0 && path != "-" {
+				err = fmt.Errorf("%w (acknowledged up to byte %d; the same command goes on from there)", err, state.Offset)
+			}
+			return err
+		}
+		show.update(state.Spans-spansBefore, time.Now())
+	}
+	show.end()
+	if state.Offset == from && from > 0 {
+		_, err = fmt.Fprintf(im.t.out, "%s: nothing after byte %d, up to which it was imported before; --restart sends it again\n", path, from)
+		return err
+	}
+	_, err = fmt.Fprintf(im.t.out, "%s: %d spans imported, %d refused\n", path, state.Spans-spansBefore, state.Refused-refusedBefore)
+	return err
+}
+
+// resume loads the state of an import and moves src to where it stopped.
+func (im *importer) resume(path string, src *importSource) (*importState, error) {
+	if path == "-" {
+		return &importState{}, nil
+	}
+	state, err := loadImportState(im.stateDir, path, im.endpoint, im.client.tenant)
+	if err != nil && !im.restart {
+		return nil, err
+	}
+	if im.restart {
+		state = &importState{File: state.File, Endpoint: im.endpoint, Tenant: im.client.tenant, path: state.path}
+	}
+	if !state.fits(src.head) {
+		return nil, fmt.Errorf("this is not the file that was imported up to byte %d; --restart imports it from its start", state.Offset)
+	}
+	if state.Offset > 0 {
+		if err := src.skip(state.Offset); err != nil {
+			return nil, err
+		}
+	}
+	return state, nil
+}
+
+// send delivers one batch, trying again while the door is busy or away, and
+// notes that it is acknowledged.
+func (im *importer) send(ctx context.Context, b *importBatch, state *importState, head []byte) error {
+	header := http.Header{"Content-Type": {b.contentType}}
+	pause := importMinWait
+	for try := 1; ; try++ {
+		resp, err := im.client.doURL(ctx, "POST", im.endpoint+"/v1/traces", header, b.body)
+		if err == nil {
+			im.reached = true
+			refused, err := im.readReply(resp)
+			if err != nil {
+				return err
+			}
+			return state.advance(b, refused, head)
+		}
+		again, after := im.mayRetry(ctx, err)
+		if !again {
+			return err
+		}
+		if try == importTries {
+			return fmt.Errorf("given up after %d tries: %w", try, err)
+		}
+		if err := im.wait(ctx, max(pause, after)); err != nil {
+			return err
+		}
+		pause = min(pause*2, importMaxWait)
+	}
+}
+
+// mayRetry says whether the same request may succeed later, and how long the
+// door asked to wait. A door that never answered is not waited for: the address
+// is wrong or nothing runs there.
+func (im *importer) mayRetry(ctx context.Context, err error) (bool, time.Duration) {
+	var api *apiError
+	if !errors.As(err, &api) {
+		return im.reached && ctx.Err() == nil, 0
+	}
+	im.reached = true
+	switch api.status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true, api.retryAfter
+	}
+	return false, 0
+}
+
+// readReply returns how many spans the door refused and remembers why.
+func (im *importer) readReply(resp *http.Response) (refused int64, err error) {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err != nil {
+		return 0, err
+	}
+	var reason string
+	if resp.Header.Get("Content-Type") == "application/x-protobuf" {
+		refused, reason, err = protoReply(body)
+	} else {
+		var reply struct {
+			PartialSuccess struct {
+				RejectedSpans json.Number `json:"rejectedSpans"`
+				ErrorMessage  string      `json:"errorMessage"`
+			} `json:"partialSuccess"`
+		}
+		if err = json.Unmarshal(body, &reply); err == nil && reply.PartialSuccess.RejectedSpans != "" {
+			refused, err = reply.PartialSuccess.RejectedSpans.Int64()
+			reason = reply.PartialSuccess.ErrorMessage
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("the reply of %s is not OTLP's: %w", im.endpoint, err)
+	}
+	if refused > 0 {
+		im.reasons[printable(reason)] += refused
+	}
+	return refused, nil
+}
+
+// protoReply reads an ExportTraceServiceResponse: field 1 is partial_success,
+// in it 1 the count of rejected spans and 2 the message.
+func protoReply(body []byte) (refused int64, reason string, err error) {
+	err = eachField(body, 1, func(partial []byte) error {
+		if err := eachField(partial, 2, func(text []byte) error { reason = string(text); return nil }); err != nil {
+			return err
+		}
+		for len(partial) > 0 {
+			num, typ, used := protowire.ConsumeTag(partial)
+			if num == 1 && typ == protowire.VarintType {
+				v, _ := protowire.ConsumeVarint(partial[used:])
+				refused = int64(v)
+			}
+			partial = partial[used+protowire.ConsumeFieldValue(num, typ, partial[used:]):]
+		}
+		return nil
+	})
+	return refused, reason, err
+}

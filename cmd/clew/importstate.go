@@ -1,0 +1,91 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// importState is how far a file has been imported into one tenant of one server.
+// It is written after each request that was acknowledged.
+type importState struct {
+	File     string `json:"file"`
+	Endpoint string `json:"endpoint"`
+	Tenant   string `json:"tenant"`
+	// Offset is where the next request begins, in the unpacked file.
+	Offset int64 `json:"offset"`
+	// Guard is a checksum of the file's first GuardBytes, to notice that
+	// another file has taken its name.
+	Guard      string `json:"guard"`
+	GuardBytes int    `json:"guardBytes"`
+	// Spans and Refused count over all runs.
+	Spans   int64 `json:"spans"`
+	Refused int64 `json:"refused"`
+
+	path string
+}
+
+// loadImportState reads the state of an import, or begins one.
+func loadImportState(dir, file, endpoint, tenant string) (*importState, error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return nil, err
+	}
+	s := &importState{File: absolute, Endpoint: endpoint, Tenant: tenant}
+	key := sha256.Sum256([]byte(absolute + "\x00" + endpoint + "\x00" + tenant))
+	s.path = filepath.Join(dir, hex.EncodeToString(key[:12])+".json")
+	text, err := os.ReadFile(s.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w; the folder is chosen by --state", err)
+	}
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("%s: %w; remove it, or use --restart", s.path, err)
+	}
+	return s, nil
+}
+
+// guard computes the checksum over at most n bytes of the head of a file.
+func guard(head []byte, n int) string {
+	sum := sha256.Sum256(head[:min(n, len(head))])
+	return hex.EncodeToString(sum[:])
+}
+
+// fits reports whether the file that begins with head is the one imported.
+func (s *importState) fits(head []byte) bool {
+	return s.Offset == 0 || s.GuardBytes <= len(head) && s.Guard == guard(head, s.GuardBytes)
+}
+
+// advance notes that everything before offset is acknowledged.
+func (s *importState) advance(b *importBatch, refused int64, head []byte) error {
+	s.Offset, s.GuardBytes = b.end, int(min(b.end, int64(len(head))))
+	s.Guard = guard(head, s.GuardBytes)
+	s.Spans += b.spans - refused
+	s.Refused += refused
+	return s.save()
+}
+
+// save replaces the file as a whole, so that a crash leaves the old one.
+func (s *importState) save() error {
+	if s.path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
+		return fmt.Errorf("%w; the folder is chosen by --state", err)
+	}
+	if err := os.WriteFile(s.path+".new", append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("%w; the folder is chosen by --state", err)
+	}
+	return os.Rename(s.path+".new", s.path)
+}

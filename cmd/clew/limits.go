@@ -1,0 +1,67 @@
+package main
+
+import "time"
+
+const (
+	// defaultColumns is the width of a terminal that does not say.
+	defaultColumns = 100
+
+	// maxColumns keeps lines readable on very wide screens.
+	maxColumns = 240
+
+	// minColumns is the least width a waterfall can be drawn in.
+	minColumns = 60
+
+	// shutdownGrace is how long requests in flight get to finish after SIGTERM.
+	// With shutdownClose it stays under the 8 s promised, and under the 10 s
+	// that container runtimes wait before they kill.
+	shutdownGrace = 4 * time.Second
+
+	// shutdownClose is how long the listeners get to close after that.
+	shutdownClose = time.Second
+
+	// retryAfter is what a server that is going down tells clients to wait: a
+	// restart is over by then.
+	retryAfter = 2 * time.Second
+
+	// requestTimeout bounds the client commands' requests that answer at once.
+	// A search over a week of data is seconds; a minute is trouble.
+	requestTimeout = time.Minute
+
+	// maxErrorBody bounds what is read of an error's body, for its message.
+	maxErrorBody = 64 << 10
+
+	// maxTraceBody bounds a trace fetched for the terminal. A million spans of
+	// 500 B are 500 MB; nobody reads more in a terminal.
+	maxTraceBody = 1 << 30
+
+	// pageLimit is how many traces one request of a search asks for, the most
+	// the API gives.
+	pageLimit = 1000
+
+	// maxTailLine bounds one event of a tail: four a second at 2,000 spans/s
+	// are 500 spans of 300 B.
+	maxTailLine = 16 << 20
+
+	// importBatchBytes is how much of a file goes into one request: large
+	// enough to make a commit worth while, far below what doors take.
+	importBatchBytes = 1 << 20
+
+	// maxImportMessage bounds one line or message of an imported file; it is
+	// what a door takes by default.
+	maxImportMessage = 64 << 20
+
+	// importGuardBytes is how much of a file before the point of resumption is
+	// compared, to notice that it is not the file it was.
+	importGuardBytes = 4 << 10
+
+	// importMinWait and importMaxWait bound the pauses before a refused or lost
+	// request is sent again; importTries is how often before giving up. The
+	// last six are 30 s each: about four minutes in all, a long restart.
+	importMinWait = 250 * time.Millisecond
+	importMaxWait = 30 * time.Second
+	importTries   = 13
+
+	// progressEvery is how often a progress line moves.
+	progressEvery = 200 * time.Millisecond
+)

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// execute runs one command line to its end.
+func execute(ctx context.Context, t *terminal, args []string) error {
+	root := newRoot(t)
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+// newRoot builds the tree of commands. A command of its own file is one line
+// here.
+func newRoot(t *terminal) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "clew",
+		Short: "End-to-end request tracing in one binary",
+		Long: `clew takes in OpenTelemetry spans, keeps them and finds them again.
+
+  clew serve          start the server: page and API on http://localhost:4300,
+                      OTLP on 4317 (gRPC) and 4318 (HTTP)
+  clew serve --demo   the same, with a small shop that sends traces`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// Two edits away is what fingers do.
+		SuggestionsMinimumDistance: 2,
+		Args:          usageArgs(cobra.NoArgs),
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(t.in)
+	root.SetOut(t.out)
+	root.SetErr(t.err)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().String("config", "", "YAML file with settings (CLEW_CONFIG)")
+	root.AddCommand(
+		newSearch(t),
+		newTrace(t),
+		newTail(t),
+		newImport(t),
+		newConfig(t),
+		newVersion(t),
+	)
+	for _, c := range root.Commands() {
+		if c.Args != nil {
+			c.Args = usageArgs(c.Args)
+		}
+	}
+	return root
+}
+
+// usageArgs marks what args finds wrong as the caller's mistake and says how the
+// command is meant.
+func usageArgs(args cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, given []string) error {
+		err := args(c, given)
+		if err == nil {
+			return nil
+		}
+		if !c.HasParent() && len(given) > 0 { // clew serach
+			text := fmt.Sprintf("there is no command %q", given[0])
+			if near := c.SuggestionsFor(given[0]); len(near) > 0 {
+				text += "; did you mean clew " + near[0] + "?"
+			}
+			return fmt.Errorf("%s%w", text, quietly(errUsage))
+		}
+		return fmt.Errorf("%w; usage: %s%w", err, c.UseLine(), quietly(errUsage))
+	}
+}
+
+// quietly makes an error that can be found by errors.Is and has no text.
+func quietly(err error) error { return quietError{err} }
+
+type quietError struct{ error }
+
+func (quietError) Error() string   { return "" }
+func (e quietError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error {
+	return fmt.Errorf("%w%w", clew.Errorf(clew.Invalid, format, args...), quietly(errUsage))
+}
+
+// flagError words what the flag parser found wrong so that it names the flag
+// that was probably meant.
+func flagError(c *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		var names []string
+		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+		text := fmt.Sprintf("%s has no flag --%s", c.CommandPath(), unknown.GetSpecifiedName())
+		if near := config.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+			return usagef("%s; did you mean --%s?", text, near)
+		}
+		return usagef("%s; see %s --help", text, c.CommandPath())
+	}
+	return usagef("%w", err)
+}
+
+// given is a flag of the settings table: it checks its text and keeps it, so
+// that config.Resolve can weigh it against the other sources.
+type given struct {
+	config.Value
+	text string
+}
+
+// Set checks one occurrence of the flag. Lists given twice are joined.
+func (g *given) Set(text string) error {
+	if g.text != "" {
+		switch g.Value.(type) {
+		case *config.List, *config.Tokens:
+			text = g.text + "," + text
+		}
+	}
+	if err := g.Value.Set(text); err != nil {
+		return err
+	}
+	g.text = text
+	return nil
+}
+
+// addSettings gives c a flag for every setting of the scopes.
+func addSettings(c *cobra.Command, scopes config.Scope) {
+	for _, s := range config.Settings() {
+		if s.Scope&scopes == 0 {
+			continue
+		}
+		f := c.Flags().VarPF(&given{Value: s.Scratch()}, s.Name, "", strings.TrimSuffix(s.Help, "."))
+		if s.Type() == "bool" {
+			f.NoOptDefVal = "true"
+		}
+	}
+}
+
+// resolve takes the settings for a command that has parsed its flags.
+func resolve(c *cobra.Command, t *terminal) (*config.Resolved, error) {
+	flags := map[string]config.Given{}
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if g, ok := f.Value.(*given); ok {
+			flags[f.Name] = config.Given{Text: g.text, Where: "--" + f.Name}
+		}
+	})
+	if path, err := c.Flags().GetString("config"); err == nil && path != "" {
+		flags["config"] = config.Given{Text: path, Where: "--config"}
+	}
+	r, err := config.Resolve(config.Sources{Flags: flags, Env: t.environ})
+	if err != nil {
+		return nil, usagef("%w", err)
+	}
+	return r, nil
+}
+
+// newConfig builds `clew config`.
+func newConfig(t *terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Print every setting, what it is and where it comes from",
+		Long: `Print every setting, what it is and where it comes from, as a configuration
+file. Flags, CLEW_* variables and --config count as they do for the other
+commands; secrets are left out.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(t.out, r.List())
+			return err
+		},
+	}
+	addSettings(c, config.Server|config.Client)
+	return c
+}

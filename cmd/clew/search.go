@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/spf13/cobra"
+)
+
+// nanos is a moment of the API: nanoseconds since 1970 in a string.
+type nanos uint64
+
+// UnmarshalJSON reads a decimal number in quotes.
+func (n *nanos) UnmarshalJSON(text []byte) error {
+	v, err := strconv.ParseUint(strings.Trim(string(text), `"`), 10, 64)
+	*n = nanos(v)
+	return err
+}
+
+// String returns the moment in UTC, RFC 3339 with milliseconds.
+func (n nanos) String() string {
+	return time.Unix(int64(n/1e9), int64(n%1e9)).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// searchRequest and searchAnswer are what the API's search takes and gives.
+type searchRequest struct {
+	Q      string `json:"q"`
+	Start  string `json:"start,omitempty"`
+	End    string `json:"end,omitempty"`
+	Limit  int    `json:"limit"`
+	Cursor string `json:"cursor,omitempty"`
+	Count  bool   `json:"count,omitempty"`
+}
+
+type searchAnswer struct {
+	Traces     []json.RawMessage `json:"traces"`
+	NextCursor string            `json:"nextCursor"`
+	Count      *struct {
+		Spans  int64 `json:"spans"`
+		Traces int64 `json:"traces"`
+	} `json:"count"`
+	Coverage struct {
+		Complete bool    `json:"complete"`
+		Searched float64 `json:"searched"`
+		Reason   string  `json:"reason"`
+	} `json:"coverage"`
+}
+
+// traceSummary is one trace of a search's answer.
+type traceSummary struct {
+	TraceID       string  `json:"traceId"`
+	RootService   string  `json:"rootService"`
+	RootName      string  `json:"rootName"`
+	Start         nanos   `json:"start"`
+	DurationNanos float64 `json:"durationNanos"`
+	SpanCount     int     `json:"spanCount"`
+	MatchedSpans  int     `json:"matchedSpans"`
+	ErrorCount    int     `json:"errorCount"`
+	Services      []struct {
+		Name string `json:"name"`
+	} `json:"services"`
+}
+
+// search holds what `clew search` was asked.
+type search struct {
+	t          *terminal
+	client     *client
+	query      string
+	start, end string
+	limit      int
+	count      bool
+	json       bool
+}
+
+// newSearch builds `clew search`.
+func newSearch(t *terminal) *cobra.Command {
+	var s search
+	var since string
+	c := &cobra.Command{
+		Use:   "search [QUERY]",
+		Short: "Find traces by a TraceQL query, newest first",
+		Long: `Find traces by a TraceQL query, newest match first. Without a query, every trace
+matches. Times are UTC.`,
+		Example: `  clew search '{ resource.service.name = "cart" && duration > 20ms }'
+  clew search --since 1h '{ status = error }'
+  clew search --count '{ span.http.route =~ "/api/.*" }'`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			if s.client, err = newClient(r); err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				s.query = args[0]
+			}
+			if err := s.window(since, time.Now()); err != nil {
+				return err
+			}
+			if s.limit < 0 {
+				return usagef("--limit %d: want 0 or more traces", s.limit)
+			}
+			if s.count && !c.Flags().Changed("limit") {
+				s.limit = 0
+			}
+			s.t = t
+			return s.run(c.Context())
+		},
+	}
+	addSettings(c, config.Client)
+	f := c.Flags()
+	f.BoolVar(&s.count, "count", false, "print how many spans and traces match, exactly, instead of the traces")
+	f.IntVar(&s.limit, "limit", 20, "how many traces to print")
+	f.StringVar(&since, "since", "", "only spans that started within this long before now, such as 15m or 7d")
+	f.StringVar(&s.start, "start", "", "only spans that started at this moment (RFC 3339) or later")
+	f.StringVar(&s.end, "end", "", "only spans that started before this moment (RFC 3339)")
+	f.BoolVar(&s.json, "json", false, "print the API's JSON, one trace a line")
+	return c
+}
+
+// window turns --since, --start and --end into what the API wants.
+func (s *search) window(since string, now time.Time) error {
+	if since != "" {
+		if s.start != "" {
+			return usagef("--since cannot go with --start; give one of them")
+		}
+		d, err := config.ParseDuration(since)
+		if err != nil {
+			return usagef("--since %q: %w", since, err)
+		}
+		s.start = now.Add(-d).UTC().Format(time.RFC3339Nano)
+	}
+	for _, p := range []struct{ flag, text string }{{"--start", s.start}, {"--end", s.end}} {
+		if p.text == "" {
+			continue
+		}
+		if _, err := time.Parse(time.RFC3339Nano, p.text); err != nil {
+			return usagef("%s %q: want a moment such as 2026-11-23T09:30:00Z", p.flag, p.text)
+		}
+	}
+	return nil
+}
+
+func (s *search) run(ctx context.Context) error {
+	request := searchRequest{Q: s.query, Start: s.start, End: s.end, Count: s.count}
+	printed := 0
+	for {
+		request.Limit = min(s.limit-printed, pageLimit)
+		var answer searchAnswer
+		if err := s.client.ask(ctx, "POST", "/api/v1/search", request, &answer); err != nil {
+			return queryError(s.query, err)
+		}
+		if answer.Count != nil {
+			if err := s.printCount(answer); err != nil {
+				return err
+			}
+		}
+		for _, raw := range answer.Traces {
+			if err := s.printTrace(raw, printed == 0); err != nil {
+				return err
+			}
+			printed++
+		}
+		if !answer.Coverage.Complete {
+			fmt.Fprintf(s.t.err, "clew: only %.0f %% of the data was searched: %s\n", answer.Coverage.Searched*100, answer.Coverage.Reason)
+		}
+		if answer.NextCursor == "" || printed >= s.limit || len(answer.Traces) == 0 {
+			break
+		}
+		request.Cursor, request.Count = answer.NextCursor, false
+	}
+	if printed == 0 && s.limit > 0 && !s.json {
+		fmt.Fprintln(s.t.err, "no trace matches")
+	}
+	return nil
+}
+
+func (s *search) printCount(a searchAnswer) error {
+	if s.json {
+		return json.NewEncoder(s.t.out).Encode(a.Count)
+	}
+	_, err := fmt.Fprintf(s.t.out, "spans   %d\ntraces  %d\n", a.Count.Spans, a.Count.Traces)
+	return err
+}
+
+func (s *search) printTrace(raw json.RawMessage, first bool) error {
+	if s.json {
+		_, err := fmt.Fprintf(s.t.out, "%s\n", raw)
+		return err
+	}
+	var t traceSummary
+	if err := json.Unmarshal(raw, &t); err != nil {
+		return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.base, err)
+	}
+	if first {
+		fmt.Fprintf(s.t.out, "%-24s  %8s  %11s  %6s  %-32s  %s\n", "START (UTC)", "DURATION", "MATCHED", "ERRORS", "TRACE", "ROOT")
+	}
+	return t.print(s.t.out)
+}
+
+func (t traceSummary) print(w io.Writer) error {
+	root := t.RootName
+	switch {
+	case root == "" && len(t.Services) > 0:
+		root = "(no root received) " + t.Services[0].Name
+	case root == "":
+		root = "(no root received)"
+	case t.RootService != "":
+		root = t.RootService + ": " + root
+	}
+	_, err := fmt.Fprintf(w, "%-24s  %8s  %11s  %6d  %-32s  %s\n", t.Start, formatNanos(int64(t.DurationNanos)),
+		fmt.Sprintf("%d of %d", t.MatchedSpans, t.SpanCount), t.ErrorCount, t.TraceID, printable(root))
+	return err
+}
+
+// queryError shows where in the query an error lies, with a caret.
+func queryError(query string, err error) error {
+	var api *apiError
+	if !errors.As(err, &api) || api.position == nil || *api.position < 0 || *api.position > len(query) {
+		return err
+	}
+	line, at := query, *api.position
+	if i := strings.LastIndexByte(query[:at], '\n'); i >= 0 {
+		line, at = query[i+1:], at-i-1
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	before := printable(line[:min(at, len(line))])
+	return fmt.Errorf("%w\n  %s\n  %s^%w", err, printable(line), strings.Repeat(" ", len([]rune(before))), quietly(errUsage))
+}
