@@ -34,8 +34,8 @@ func newRoot(t *terminal) *cobra.Command {
 		SilenceErrors: true,
 		// Two edits away is what fingers do.
 		SuggestionsMinimumDistance: 2,
-		Args:          usageArgs(cobra.NoArgs),
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args:                       usageArgs(cobra.NoArgs),
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(t.in)
 	root.SetOut(t.out)

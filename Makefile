@@ -1,0 +1,98 @@
+# clew. `make` alone prints what there is to do.
+#
+# The targets install what they need from npm and the Go module proxy, and, where
+# they can, from Debian (a C compiler for the race detector, Chromium for the
+# browser tests). What they cannot install they name.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+NPM ?= npm
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.buildVersion=$(VERSION)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# What the page is made of. Its build is skipped while the checksum of these is
+# the one noted at the last build; that generates some of them, so it is taken
+# afterwards.
+UI_CHECKSUM := find ui api/v1/openapi.yaml -type f -not -path '*/node_modules/*' -not -path 'ui/test*' \
+	-not -path 'ui/playwright-report/*' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum
+UI_STAMP := ui/node_modules/.page-checksum
+
+.PHONY: help
+help: ## print this
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+.PHONY: run
+run: build ## build page and program, then start the server with its store in ./data
+	@exec ./bin/clew serve --data ./data
+
+.PHONY: build
+build: need-go ui ## build ./bin/clew with its page
+	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/clew ./cmd/clew
+
+.PHONY: ui
+ui: ## build the page into web/dist, if its sources have changed
+	@if [ ! -f web/dist/index.html ] || [ "$$(cat $(UI_STAMP) 2>/dev/null)" != "$$($(UI_CHECKSUM))" ]; then \
+		$(MAKE) --no-print-directory ui-modules; \
+		echo "building the page"; \
+		(cd ui && $(NPM) run --silent build); \
+		$(UI_CHECKSUM) > $(UI_STAMP); \
+	fi
+
+# node_modules is filled again when the lock file has changed.
+.PHONY: ui-modules
+ui-modules: need-node
+	@sum=$$(sha256sum ui/package-lock.json | cut -d' ' -f1); \
+	if [ "$$(cat ui/node_modules/.lock-checksum 2>/dev/null)" != "$$sum" ]; then \
+		echo "installing the page's packages"; \
+		(cd ui && $(NPM) ci --no-audit --no-fund --loglevel=error); \
+		echo "$$sum" > ui/node_modules/.lock-checksum; \
+	fi
+
+.PHONY: test
+test: need-go need-cc ui ## run every test that needs no outside server
+	@$(GO) test -race -shuffle=on ./...
+	@$(GO) test -count=1 ./internal/tidy
+	@$(MAKE) --no-print-directory ui-modules
+	@cd ui && $(NPM) run --silent test
+
+.PHONY: check
+check: need-go ui-modules ## formatting, vet, staticcheck, the repository's rules, the page's lint
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted; exit 1; fi
+	@$(GO) vet ./...
+	@$(GO) run $(STATICCHECK) ./...
+	@$(GO) test -count=1 ./internal/tidy
+	@cd ui && $(NPM) run --silent check
+
+.PHONY: bench
+bench: build ## measure ingest, storage and queries on this machine
+	@./bin/clew bench
+
+.PHONY: e2e
+e2e: build ui-modules need-chromium ## run the browser tests against a real server
+	@scripts/e2e.sh
+
+.PHONY: clean
+clean: ## remove what was built; ./data stays
+	@rm -rf bin ui/node_modules
+	@find web/dist -mindepth 1 -not -name .keep -delete
+
+.PHONY: need-go
+need-go:
+	@command -v $(GO) >/dev/null || { echo "clew needs Go $$(sed -n 's/^go //p' go.mod) or newer: https://go.dev/dl/"; exit 1; }
+
+.PHONY: need-node
+need-node:
+	@scripts/need-node.sh
+
+.PHONY: need-cc
+need-cc:
+	@scripts/need-package.sh gcc 'gcc libc6-dev' 'the race detector needs a C compiler'
+
+.PHONY: need-chromium
+need-chromium:
+	@scripts/need-package.sh chromium chromium 'the browser tests need Chromium'

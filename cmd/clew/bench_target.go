@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/load"
+)
+
+// benchTarget is the server that a run measures: one of the bench's own, or one
+// that ran already.
+type benchTarget struct {
+	endpoint string  // of its OTLP door
+	client   *client // of its API; nil: it has none that we know
+	pids     []int
+	paths    []string
+
+	begun cpuTime // before the first request
+
+	// Of a server of one's own.
+	process *exec.Cmd
+	ended   chan error
+	log     *benchServerLog
+	dir     string
+}
+
+// benchAddresses is what `clew serve` writes to --addresses-file.
+type benchAddresses struct {
+	HTTP     string `json:"http"`
+	OTLPGRPC string `json:"otlpGrpc"`
+	OTLPHTTP string `json:"otlpHttp"`
+	PID      int    `json:"pid"`
+}
+
+func newBenchTarget(ctx context.Context, o *benchOptions) (*benchTarget, error) {
+	if o.endpoint == "" {
+		return startBenchServer(ctx, o)
+	}
+	t := &benchTarget{endpoint: o.endpoint, pids: o.pids, paths: o.diskPaths}
+	if o.api != "" {
+		base, err := url.Parse(strings.TrimSuffix(o.api, "/"))
+		if err != nil || base.Host == "" {
+			return nil, usagef("--api %q: want http://host:port", o.api)
+		}
+		t.client = newBenchClient(base)
+	}
+	return t, nil
+}
+
+func newBenchClient(base *url.URL) *client {
+	return &client{base: base, tenant: string(clew.DefaultTenant), http: &http.Client{}}
+}
+
+// startBenchServer runs `clew serve` in a new folder on free ports and waits
+// until it is ready.
+func startBenchServer(ctx context.Context, o *benchOptions) (*benchTarget, error) {
+	binary := o.server
+	if binary == "" {
+		var err error
+		if binary, err = os.Executable(); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := os.MkdirTemp(o.dir, "clew-bench-*")
+	if err != nil {
+		return nil, fmt.Errorf("--dir: %w", err)
+	}
+	t := &benchTarget{dir: dir, ended: make(chan error, 1), paths: []string{filepath.Join(dir, "data")}}
+	if t.log, err = newBenchServerLog(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	file := filepath.Join(dir, "addresses.json")
+	args := append([]string{"clew", "serve", "--data", t.paths[0], "--http-port", "0", "--otlp-grpc-port", "0", "--otlp-http-port", "0",
+		"--listen", "127.0.0.1", "--addresses-file", file}, o.serverArgs...)
+	t.process = &exec.Cmd{Path: binary, Args: args, Stdout: t.log.file, Stderr: t.log.file, Env: benchEnviron(os.Environ())}
+	if err := t.process.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("start the server: %w", err), t.log.file.Close(), os.RemoveAll(dir))
+	}
+	t.pids = []int{t.process.Process.Pid}
+	go func() { t.ended <- t.process.Wait() }()
+	addresses, err := t.awaitAddresses(ctx, file)
+	if err == nil {
+		err = t.connect(o, addresses)
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.complaint(), t.stop())
+	}
+	return t, nil
+}
+
+// benchEnviron leaves out the settings of the person who measures: a run says
+// by its flags what it measured.
+func benchEnviron(environ []string) []string {
+	var kept []string
+	for _, v := range environ {
+		if !strings.HasPrefix(v, "CLEW_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// awaitAddresses waits for the file that the server writes once it is ready.
+func (t *benchTarget) awaitAddresses(ctx context.Context, file string) (a benchAddresses, err error) {
+	ctx, cancel := context.WithTimeout(ctx, benchStartup)
+	defer cancel()
+	for {
+		text, err := os.ReadFile(file)
+		// A file that is still being written is no JSON yet.
+		if err == nil && json.Unmarshal(text, &a) == nil {
+			return a, nil
+		}
+		select {
+		case err := <-t.ended:
+			t.ended <- err
+			return a, fmt.Errorf("the server ended before it was ready: %v", err)
+		default:
+		}
+		if pause(ctx, benchPoll) != nil {
+			return a, fmt.Errorf("the server wrote no %s within %v", filepath.Base(file), benchStartup)
+		}
+	}
+}
+
+func (t *benchTarget) connect(o *benchOptions, a benchAddresses) error {
+	t.endpoint = a.OTLPGRPC
+	if o.protocol == string(load.HTTP) {
+		t.endpoint = "http://" + a.OTLPHTTP
+	}
+	if a.HTTP == "" || a.OTLPHTTP == "" || a.OTLPGRPC == "" {
+		return fmt.Errorf("the server's addresses are incomplete: %+v", a)
+	}
+	t.client = newBenchClient(&url.URL{Scheme: "http", Host: a.HTTP})
+	return nil
+}
+
+// stop ends a server of one's own and removes its folder. A server that does
+// not end in order when told to is an error.
+func (t *benchTarget) stop() error {
+	if t.process == nil {
+		return nil
+	}
+	var err error
+	select {
+	case ended := <-t.ended:
+		err = errors.Join(fmt.Errorf("the server ended by itself: %v", ended), t.complaint())
+	default:
+		err = t.terminate()
+	}
+	return errors.Join(err, t.log.file.Close(), os.RemoveAll(t.dir))
+}
+
+func (t *benchTarget) terminate() error {
+	if err := t.process.Process.Signal(syscall.SIGTERM); err != nil {
+		return fmt.Errorf("stop the server: %w", err)
+	}
+	timer := time.NewTimer(benchShutdown)
+	defer timer.Stop()
+	select {
+	case err := <-t.ended:
+		if err != nil {
+			return errors.Join(fmt.Errorf("the server ended badly: %w", err), t.complaint())
+		}
+		return nil
+	case <-timer.C:
+		err := t.process.Process.Kill()
+		<-t.ended
+		return errors.Join(fmt.Errorf("the server did not end within %v of SIGTERM and was killed", benchShutdown), err)
+	}
+}
+
+// complaint is the end of the server's log as an error, nil if it said nothing.
+func (t *benchTarget) complaint() error {
+	if t.log == nil {
+		return nil
+	}
+	if text := strings.TrimSpace(t.log.tail()); text != "" {
+		return fmt.Errorf("the server's log ends with:\n%s", text)
+	}
+	return nil
+}
+
+// startMeters is called right before the first request.
+func (t *benchTarget) startMeters() (err error) {
+	t.begun, err = readCPU(t.pids)
+	return err
+}
+
+// readLoaded is called right after the last acknowledgement.
+func (t *benchTarget) readLoaded(ctx context.Context, run *benchRun) error {
+	cpu, err := readCPU(t.pids)
+	if err != nil {
+		return err
+	}
+	if len(t.pids) > 0 {
+		run.CPUMicrosLoading = perSpan(float64(cpu.sub(t.begun).total().Nanoseconds())/1e3, int(run.Accepted))
+	}
+	if t.client == nil {
+		return nil
+	}
+	var health benchHealth
+	if err := t.client.ask(ctx, http.MethodGet, "/api/v1/health", nil, &health); err != nil {
+		return err
+	}
+	run.LogBytes = perSpan(float64(health.Store.WALBytes), int(run.Accepted))
+	return nil
+}
+
+// benchHealth is the part of /api/v1/health that a report shows.
+type benchHealth struct {
+	Store struct {
+		Segments int   `json:"segments"`
+		HeadRows int64 `json:"headRows"`
+		WALBytes int64 `json:"walBytes"`
+	} `json:"store"`
+}
+
+// readSettled reads all meters when the server has come to rest.
+func (t *benchTarget) readSettled(ctx context.Context, run *benchRun, spans int) error {
+	if len(t.pids) > 0 {
+		cpu, err := readCPU(t.pids)
+		if err != nil {
+			return err
+		}
+		used := cpu.sub(t.begun)
+		run.CPUMicros = perSpan(float64(used.total().Nanoseconds())/1e3, spans)
+		run.CPUMicrosSystem = perSpan(float64(used.System.Nanoseconds())/1e3, spans)
+	}
+	var err error
+	if run.PeakRSS, err = t.peakRSS(); err != nil {
+		return err
+	}
+	size, err := folderSize(t.paths)
+	if err != nil {
+		return err
+	}
+	run.DiskBytes = perSpan(float64(size), spans)
+	if t.client == nil {
+		return nil
+	}
+	var health benchHealth
+	if err := t.client.ask(ctx, http.MethodGet, "/api/v1/health", nil, &health); err != nil {
+		return err
+	}
+	run.Segments, run.UnsealedSpans = health.Store.Segments, health.Store.HeadRows
+	return nil
+}
+
+func (t *benchTarget) peakRSS() (int64, error) { return readPeakRSS(t.pids) }
+
+func perSpan(v float64, spans int) float64 {
+	if spans == 0 {
+		return 0
+	}
+	return v / float64(spans)
+}
+
+// startProfile asks the server for a CPU profile while the load runs. The
+// channel yields one error or nil when it is written.
+func (t *benchTarget) startProfile(ctx context.Context, o *benchOptions) <-chan error {
+	done := make(chan error, 1)
+	if o.profile == "" {
+		done <- nil
+		return done
+	}
+	go func() { done <- t.saveProfile(ctx, o) }()
+	return done
+}
+
+func (t *benchTarget) saveProfile(ctx context.Context, o *benchOptions) error {
+	resp, err := t.client.do(ctx, http.MethodGet, fmt.Sprintf("/debug/pprof/profile?seconds=%d", o.profileSeconds), nil, nil)
+	if err != nil {
+		return fmt.Errorf("--profile: the server gives no CPU profile: %w", err)
+	}
+	defer resp.Body.Close()
+	f, err := os.Create(o.profile)
+	if err != nil {
+		return fmt.Errorf("--profile: %w", err)
+	}
+	_, err = io.Copy(f, resp.Body)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Runs the browser tests against a real server: ./bin/clew on free ports with an
+# empty store, whose addresses the tests get in the environment.
+#
+#   E2E_CLEW      the page and the API, as http://127.0.0.1:PORT
+#   E2E_OTLP_HTTP the OTLP door for HTTP, likewise
+#   E2E_CHROMIUM  the browser
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+server=
+finish() {
+	if [ -n "$server" ] && kill -TERM "$server" 2>/dev/null; then
+		wait "$server" || true
+	fi
+	rm -rf "$work"
+}
+trap finish EXIT
+
+./bin/clew serve --data "$work/data" --listen 127.0.0.1 \
+	--http-port 0 --otlp-grpc-port 0 --otlp-http-port 0 \
+	--addresses-file "$work/addresses.json" >"$work/server.log" 2>&1 &
+server=$!
+for _ in $(seq 1 200); do
+	[ -s "$work/addresses.json" ] && break
+	if ! kill -0 "$server" 2>/dev/null; then
+		echo "the server did not start:" >&2
+		cat "$work/server.log" >&2
+		exit 1
+	fi
+	sleep 0.05
+done
+address() { node -p "require('$work/addresses.json')['$1'][0]"; }
+E2E_CLEW="http://$(address page)"
+E2E_OTLP_HTTP="http://$(address otlp-http)"
+E2E_CHROMIUM=$(command -v chromium)
+export E2E_CLEW E2E_OTLP_HTTP E2E_CHROMIUM
+
+if ! (cd ui && npm run --silent e2e -- "$@"); then
+	echo "the server's log:" >&2
+	tail -n 50 "$work/server.log" >&2
+	exit 1
+fi
