@@ -1,0 +1,26 @@
+package wal
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+const fileSuffix = ".wal"
+
+// fileName is the name of the file whose first record has number first. Names
+// sort as the numbers do.
+func fileName(first uint64) string { return fmt.Sprintf("%016x", first) + fileSuffix }
+
+// parseFileName is the inverse of fileName; ok is false for all other names.
+func parseFileName(name string) (first uint64, ok bool) {
+	digits, found := strings.CutSuffix(name, fileSuffix)
+	if !found || len(digits) != 16 {
+		return 0, false
+	}
+	first, err := strconv.ParseUint(digits, 16, 64)
+	return first, err == nil && fileName(first) == name
+}
+
+func filePath(dir string, first uint64) string { return path.Join(dir, fileName(first)) }

@@ -1,0 +1,112 @@
+package wal
+
+import (
+	"encoding/binary"
+	"hash/crc32"
+
+	"github.com/clew-tracing/clew"
+)
+
+const (
+	magic         = "clew wal"
+	formatVersion = 1
+
+	headerBytes     = 4096            // one copy of a file's header
+	headerCopies    = 2               // far enough apart that one bad sector spares one
+	recordsOffset   = 2 * headerBytes // where the first record begins
+	recordHeadBytes = 28
+
+	// flagContinues says that all records before this file were synced before it
+	// was made: the process that wrote them made it. Without it the file before
+	// may end in a group that no one was told of.
+	flagContinues = 1
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// marker begins every record of a file.
+type marker [8]byte
+
+// header is what a file says of itself.
+type header struct {
+	flags    uint32
+	marker   marker
+	first    uint64 // of its records
+	previous uint64 // one after the last record of the file before
+}
+
+// appendHeader appends both copies of h, recordsOffset bytes.
+func appendHeader(dst []byte, h header) []byte {
+	start := len(dst)
+	dst = append(dst, magic...)
+	dst = binary.LittleEndian.AppendUint32(dst, formatVersion)
+	dst = binary.LittleEndian.AppendUint32(dst, h.flags)
+	dst = append(dst, h.marker[:]...)
+	dst = binary.LittleEndian.AppendUint64(dst, h.first)
+	dst = binary.LittleEndian.AppendUint64(dst, h.previous)
+	dst = append(dst, make([]byte, headerBytes-4-(len(dst)-start))...)
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[start:], castagnoli))
+	return append(dst, dst[start:]...)
+}
+
+// decodeHeader reads one copy. Its errors are of kind Unsupported for another
+// version, else Corrupt.
+func decodeHeader(file string, off int64, src []byte) (h header, err error) {
+	if len(src) < 12 || string(src[:8]) != magic {
+		return h, clew.Corruptf(file, off, "wal: no log file: magic is not %q", magic)
+	}
+	if v := binary.LittleEndian.Uint32(src[8:]); v != formatVersion {
+		return h, clew.Errorf(clew.Unsupported, "wal: %s has format version %d; this program reads version %d", file, v, formatVersion)
+	}
+	if len(src) < headerBytes {
+		return h, clew.Corruptf(file, off, "wal: header has %d bytes, want %d", len(src), headerBytes)
+	}
+	src = src[:headerBytes]
+	if binary.LittleEndian.Uint32(src[headerBytes-4:]) != crc32.Checksum(src[:headerBytes-4], castagnoli) {
+		return h, clew.Corruptf(file, off, "wal: checksum of header is wrong")
+	}
+	h.flags = binary.LittleEndian.Uint32(src[12:])
+	h.marker = marker(src[16:24])
+	h.first = binary.LittleEndian.Uint64(src[24:])
+	h.previous = binary.LittleEndian.Uint64(src[32:])
+	if h.previous > h.first || h.first == 0 {
+		return h, clew.Corruptf(file, off, "wal: header begins at record %d, the file before ends at %d", h.first, h.previous)
+	}
+	return h, nil
+}
+
+// recordHead is the fixed part of a record.
+type recordHead struct {
+	marker      marker
+	payloadSize uint32
+	ordinal     uint32
+	seq         uint64
+	checksum    uint32
+}
+
+// sealed returns the head as bytes, its checksum computed from that of the
+// payload.
+func (h recordHead) sealed(payloadSum uint32) (b [recordHeadBytes]byte) {
+	copy(b[:], h.marker[:])
+	binary.LittleEndian.PutUint32(b[8:], h.payloadSize)
+	binary.LittleEndian.PutUint32(b[12:], h.ordinal)
+	binary.LittleEndian.PutUint64(b[16:], h.seq)
+	binary.LittleEndian.PutUint32(b[24:], crc32.Update(payloadSum, castagnoli, b[:24]))
+	return b
+}
+
+// decodeRecordHead reads what may be a record's head; only its checksum, over
+// head and payload, can tell.
+func decodeRecordHead(src *[recordHeadBytes]byte) recordHead {
+	return recordHead{
+		marker:      marker(src[:8]),
+		payloadSize: binary.LittleEndian.Uint32(src[8:]),
+		ordinal:     binary.LittleEndian.Uint32(src[12:]),
+		seq:         binary.LittleEndian.Uint64(src[16:]),
+		checksum:    binary.LittleEndian.Uint32(src[24:]),
+	}
+}
+
+// groupFirst is the number of the first record of the group this one is in: all
+// records below it were synced before this one was written.
+func (h recordHead) groupFirst() uint64 { return h.seq - uint64(h.ordinal) }

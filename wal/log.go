@@ -1,0 +1,387 @@
+package wal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// ErrClosed is found by errors.Is in what Append, Wait and Rotate return after
+// Close.
+var ErrClosed = errors.New("log is closed")
+
+// Log takes records. Its methods may be called from several goroutines.
+//
+// Life of a record: Append copies it into the gathering group, under mu, and
+// returns its number. The writer, the log's one goroutine, swaps the gathering
+// group for the spare one, writes it with one call, syncs, tells OnDurable,
+// raises durable, and closes the group's channel, on which all of its Waits
+// hang. Meanwhile the next group gathers.
+//
+//	Append ──► gathering ──swap──► committing: write, sync ──► OnDurable ──► Wait
+//
+// Two things hold always: every record below the first of the gathering group is
+// in a file or in the committing group; and a group is written only after the
+// group before was synced, which is what lets a reader tell a torn write from
+// damage.
+//
+// A sync that fails breaks the log for good. The kernel may have dropped the
+// bytes and forgotten the error, so a second try could report success for what
+// is gone; the only truth left is what Replay finds.
+//
+// A channel per record was measured and is what this design avoids: one channel
+// per group wakes all of its waiters at once and costs nothing per record.
+type Log struct {
+	fsys vfs.FS
+	dir  string
+	cfg  Config // with defaults filled in
+	// marker begins the records of all files of this Log. It is one for all, as
+	// Append cannot know in which file its record will be; numbers tell them apart.
+	marker marker
+
+	durable atomic.Uint64
+
+	mu         sync.Mutex // guards all in this block; never held across I/O or callbacks
+	next       uint64     // number of the next record
+	gathering  *group
+	committing *group // nil while the writer has none
+	wakeAt     int    // records in gathering at which Append wakes the writer
+	closing    bool
+	broken     error // why the log takes no more
+	files      []fileRange
+
+	wake      chan struct{}   // capacity 1: there may be something to do
+	rotations chan chan error // Rotate's requests
+	stopped   chan struct{}   // closed when the writer is gone
+	closeErr  error           // of the last file; written before stopped is closed
+
+	writer writer // the goroutine's own; nobody else touches it
+}
+
+// group is records that share a write and a sync.
+type group struct {
+	buf     []byte // the records as they go to disk
+	first   uint64 // number of the first record
+	records int
+	started time.Time     // when the first record came
+	done    chan struct{} // closed when the outcome is known; made with the first record
+	taken   chan struct{} // closed when the writer takes the group; nil if nobody waits for that
+}
+
+// fileRange is a file and the numbers it may hold, [first, end).
+type fileRange struct {
+	first, end uint64
+	sizeBytes  int64
+}
+
+// Open opens the log in dir, which it makes if needed, for appending, and starts
+// a goroutine that Close ends. New records go to a new file, made when the first
+// of them comes; what is there stays as it is and is for Replay.
+//
+// The caller makes sure that no other Log, here or in another process, has the
+// same directory.
+func Open(fsys vfs.FS, dir string, cfg Config) (*Log, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return nil, err
+	}
+	files, err := listFiles(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Log{
+		fsys: fsys, dir: dir, cfg: cfg.withDefaults(),
+		gathering: &group{},
+		wakeAt:    1,
+		wake:      make(chan struct{}, 1),
+		rotations: make(chan chan error),
+		stopped:   make(chan struct{}),
+	}
+	end := uint64(1) // one after the last record that is there
+	for i := range files {
+		f := &files[i]
+		var fileEnd uint64
+		if i+1 < len(files) {
+			fileEnd, _ = f.end(&files[i+1])
+		} else if fileEnd, err = lastEnd(fsys, f); err != nil {
+			return nil, err
+		}
+		l.files = append(l.files, fileRange{first: f.nameFirst, end: fileEnd, sizeBytes: f.sizeBytes})
+		end = fileEnd
+	}
+	l.next = max(end, cfg.MinNextSeq)
+	if n := len(files); n > 0 && l.next == files[n-1].nameFirst {
+		l.next++ // the last file holds no record; its name is taken
+	}
+	l.durable.Store(l.next - 1)
+	l.writer = writer{previous: end}
+	if _, err := io.ReadFull(l.cfg.Rand, l.marker[:]); err != nil {
+		return nil, fmt.Errorf("wal: open %s: draw a marker: %w", dir, err)
+	}
+	go l.run()
+	return l, nil
+}
+
+// lastEnd returns one after the last record of the last file.
+func lastEnd(fsys vfs.FS, f *logFile) (uint64, error) {
+	r := replay{fsys: fsys, fn: func(uint64, []byte) error { return nil }}
+	err := r.file(f, nil)
+	return r.report.Next, err
+}
+
+func (c Config) withDefaults() Config {
+	if c.Window == 0 {
+		c.Window = DefaultWindow
+	}
+	if c.SegmentBytes == 0 {
+		c.SegmentBytes = DefaultSegmentBytes
+	}
+	if c.MaxRecordBytes == 0 {
+		c.MaxRecordBytes = DefaultMaxRecordBytes
+	}
+	if c.BufferBytes == 0 {
+		c.BufferBytes = DefaultBufferBytes
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	return c
+}
+
+// Append copies a record, the parts one after the other, into the log and
+// returns its number. It is not durable before Wait says so. Records are
+// replayed in the order of their numbers.
+//
+// Append blocks while the buffer is full, until a group was written or ctx ends.
+// Its errors: TooLarge for a record above Config.MaxRecordBytes; Canceled if ctx
+// ended; Busy once the log is closed or broken. After an error nothing was
+// logged.
+func (l *Log) Append(ctx context.Context, parts ...[]byte) (seq uint64, err error) {
+	size, sum := 0, uint32(0)
+	for _, p := range parts {
+		size += len(p)
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	if size > l.cfg.MaxRecordBytes {
+		return 0, clew.Errorf(clew.TooLarge, "wal: record of %d bytes, want at most %d", size, l.cfg.MaxRecordBytes)
+	}
+	l.mu.Lock()
+	for !l.closing && l.broken == nil && !l.gathering.fits(size, l.cfg.BufferBytes) {
+		taken := l.gathering.whenTaken()
+		l.mu.Unlock()
+		l.wakeWriter()
+		select {
+		case <-taken:
+		case <-ctx.Done():
+			return 0, clew.Errorf(clew.Canceled, "wal: append: %w", ctx.Err())
+		}
+		l.mu.Lock()
+	}
+	if err := l.refusal(); err != nil {
+		l.mu.Unlock()
+		return 0, err
+	}
+	seq = l.next
+	l.next++
+	g := l.gathering
+	if g.records == 0 {
+		g.first, g.started, g.done = seq, time.Now(), make(chan struct{})
+	}
+	g.add(recordHead{marker: l.marker, payloadSize: uint32(size), seq: seq}, sum, parts)
+	ripe := g.records >= l.wakeAt || len(g.buf) >= groupBytes
+	l.mu.Unlock()
+	if ripe {
+		l.wakeWriter()
+	}
+	return seq, nil
+}
+
+// fits reports whether g takes a payload of size bytes more; an empty group
+// takes any.
+func (g *group) fits(size, limit int) bool {
+	return g.records == 0 || len(g.buf)+recordHeadBytes+size <= limit
+}
+
+// whenTaken returns a channel that is closed when the writer takes g.
+func (g *group) whenTaken() <-chan struct{} {
+	if g.taken == nil {
+		g.taken = make(chan struct{})
+	}
+	return g.taken
+}
+
+// add appends a record to g and fills in its ordinal.
+func (g *group) add(h recordHead, payloadSum uint32, parts [][]byte) {
+	h.ordinal = uint32(g.records)
+	head := h.sealed(payloadSum)
+	g.buf = append(g.buf, head[:]...)
+	for _, p := range parts {
+		g.buf = append(g.buf, p...)
+	}
+	g.records++
+}
+
+// Wait returns nil once the record is durable and OnDurable was told. Numbers
+// from before Open are durable.
+//
+// Its errors: Canceled if ctx ended first; Invalid for a number that was never
+// given; Busy if the log broke, and then the record may or may not come back in
+// a replay.
+func (l *Log) Wait(ctx context.Context, seq uint64) error {
+	if seq <= l.durable.Load() {
+		return nil
+	}
+	done, err := l.outcome(seq)
+	if done == nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return clew.Errorf(clew.Canceled, "wal: wait: %w", ctx.Err())
+	}
+	if seq <= l.durable.Load() {
+		return nil
+	}
+	return l.Err()
+}
+
+// outcome returns the channel that is closed when the outcome of seq is known,
+// or nil and the outcome.
+func (l *Log) outcome(seq uint64) (<-chan struct{}, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case seq <= l.durable.Load():
+		return nil, nil
+	case seq >= l.next:
+		return nil, clew.Errorf(clew.Invalid, "wal: wait for record %d, but the last is %d", seq, l.next-1)
+	case l.broken != nil:
+		return nil, l.broken
+	case l.gathering.records > 0 && seq >= l.gathering.first:
+		return l.gathering.done, nil
+	}
+	return l.committing.done, nil
+}
+
+// Durable returns the number up to which all records are durable.
+func (l *Log) Durable() uint64 { return l.durable.Load() }
+
+// Err returns why the log is broken, of kind Busy around the cause, or nil.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.broken
+}
+
+// refusal is why no record is taken; l.mu is held.
+func (l *Log) refusal() error {
+	switch {
+	case l.broken != nil:
+		return l.broken
+	case l.closing:
+		return clew.Errorf(clew.Busy, "wal: %w", ErrClosed)
+	}
+	return nil
+}
+
+// Rotate makes the next record begin a new file, so that TruncateBefore can
+// remove the present one. Without records in the present file it does nothing.
+// An error breaks the log.
+func (l *Log) Rotate() error {
+	reply := make(chan error, 1)
+	select {
+	case l.rotations <- reply:
+		return <-reply
+	case <-l.stopped:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.refusal()
+	}
+}
+
+// TruncateBefore removes the files all of whose records are below seq, oldest
+// first. The newest file always stays. An error leaves the rest of the files for
+// the next call; the log goes on.
+func (l *Log) TruncateBefore(seq uint64) error {
+	removed := false
+	for {
+		first, ok := l.oldestBefore(seq)
+		if !ok {
+			break
+		}
+		if err := l.fsys.Remove(filePath(l.dir, first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		removed = true
+		l.forget(first)
+	}
+	if !removed {
+		return nil
+	}
+	return l.fsys.SyncDir(l.dir)
+}
+
+// oldestBefore returns the oldest file if all of its records are below seq.
+func (l *Log) oldestBefore(seq uint64) (first uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.files) < 2 || l.files[0].end > seq {
+		return 0, false
+	}
+	return l.files[0].first, true
+}
+
+// forget drops the oldest file from the list, if it is the one of that name.
+func (l *Log) forget(first uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files[0].first == first {
+		l.files = l.files[1:]
+	}
+}
+
+// SizeBytes returns the size of all files of the log.
+func (l *Log) SizeBytes() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var sum int64
+	for _, f := range l.files {
+		sum += f.sizeBytes
+	}
+	return sum
+}
+
+// Close writes and syncs what is pending, wakes all who wait, and returns when
+// the log's goroutine is gone. It returns the log's error if it is broken. A
+// second Close returns the same.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.wakeWriter()
+	<-l.stopped
+	if err := l.Err(); err != nil {
+		return err
+	}
+	return l.closeErr
+}
+
+func (l *Log) wakeWriter() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}

@@ -1,0 +1,257 @@
+package wal
+
+import (
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// writer is what the log's goroutine alone knows.
+type writer struct {
+	file      vfs.File // nil until there is something to write
+	sizeBytes int64    // of file
+	name      string   // of file
+	previous  uint64   // one after the last record before file
+	spare     *group   // swapped with the gathering one
+
+	// What the last commit tells about the load.
+	committedAt time.Time
+	expected    int // records that may come at once: those answered then, and those that waited already
+}
+
+// run is the log's goroutine.
+func (l *Log) run() {
+	defer close(l.stopped)
+	l.writer.spare = &group{}
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		more, err := l.gather(timer)
+		if err == nil && more {
+			err = l.commit(l.take())
+		}
+		if err != nil {
+			l.fail(err)
+			return
+		}
+		if !more {
+			l.closeErr = l.closeFile()
+			return
+		}
+	}
+}
+
+// gather returns true when the gathering group is ripe, and false when there is
+// none and the log is closing. In between it serves Rotate.
+//
+// A record that comes to an idle log makes the group ripe. Under load, when the
+// group before had several records, their senders are likely to come back at
+// once: the group is ripe when as many have come as were answered, or when the
+// window of its first record ends, whichever is first. So one sender alone never
+// waits, n senders that wait for replies share one sync, and senders that left
+// cost the others one window, once.
+func (l *Log) gather(timer *time.Timer) (more bool, err error) {
+	for {
+		l.mu.Lock()
+		g := l.gathering
+		if g.records == 0 && l.closing {
+			l.mu.Unlock()
+			return false, nil
+		}
+		l.wakeAt = l.writer.ripeAt(g, l.cfg.Window)
+		ripe := g.records > 0 && (g.records >= l.wakeAt || len(g.buf) >= groupBytes || g.taken != nil || l.closing)
+		var deadline <-chan time.Time
+		if g.records > 0 && !ripe {
+			timer.Reset(time.Until(g.started.Add(l.cfg.Window)))
+			deadline = timer.C
+		}
+		l.mu.Unlock()
+		if ripe {
+			return true, nil
+		}
+		select {
+		case <-l.wake:
+		case <-deadline:
+			return true, nil
+		case reply := <-l.rotations:
+			if err := l.rotate(); err != nil {
+				reply <- l.fail(err)
+				return false, err
+			}
+			reply <- nil
+		}
+	}
+}
+
+// ripeAt is the number of records with which g is ripe: 1 where Append must wake
+// the writer to look, and when idle.
+func (w *writer) ripeAt(g *group, window time.Duration) int {
+	if g.records == 0 || window <= 0 || g.started.Sub(w.committedAt) > window {
+		return 1
+	}
+	return max(1, w.expected)
+}
+
+// take makes the gathering group the committing one.
+func (l *Log) take() *group {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.gathering
+	l.gathering, l.committing = l.writer.spare, g
+	l.writer.spare = nil
+	if g.taken != nil {
+		close(g.taken)
+		g.taken = nil
+	}
+	return g
+}
+
+// commit makes a group durable and lets everybody know.
+func (l *Log) commit(g *group) error {
+	w := &l.writer
+	if w.file == nil || w.sizeBytes > recordsOffset && w.sizeBytes >= l.cfg.SegmentBytes {
+		if err := l.startFile(g.first); err != nil {
+			return err
+		}
+	}
+	start := time.Now()
+	if _, err := w.file.Write(g.buf); err != nil {
+		return err
+	}
+	if l.cfg.Sync == SyncAlways {
+		if err := w.file.Sync(); err != nil {
+			return err
+		}
+	}
+	info := SyncInfo{Records: g.records, SizeBytes: int64(len(g.buf)), Took: time.Since(start)}
+	w.sizeBytes += info.SizeBytes
+	w.previous = g.first + uint64(g.records)
+	if l.cfg.OnDurable != nil {
+		l.cfg.OnDurable(w.previous - 1)
+	}
+	l.publish(g)
+	if l.cfg.Events.Synced != nil {
+		l.cfg.Events.Synced(info)
+	}
+	return nil
+}
+
+// publish wakes who waits for g and makes it the spare group.
+func (l *Log) publish(g *group) {
+	w := &l.writer
+	w.committedAt = time.Now()
+	done := g.done
+	l.mu.Lock()
+	l.durable.Store(w.previous - 1)
+	l.files[len(l.files)-1].sizeBytes = w.sizeBytes
+	l.files[len(l.files)-1].end = w.previous
+	w.expected = g.records + l.gathering.records
+	l.committing = nil
+	w.spare = &group{buf: g.buf[:0]}
+	if cap(g.buf) > max(keepBufferBytes, 2*l.cfg.BufferBytes) {
+		w.spare.buf = nil
+	}
+	l.mu.Unlock()
+	close(done)
+}
+
+// rotate starts a file for the next record, unless the present one is empty.
+func (l *Log) rotate() error {
+	l.mu.Lock()
+	next, empty := l.next, len(l.files) == 0
+	if l.gathering.records > 0 {
+		next = l.gathering.first
+	}
+	l.mu.Unlock()
+	if l.writer.file == nil && empty || l.writer.file != nil && l.writer.sizeBytes == recordsOffset {
+		return nil
+	}
+	return l.startFile(next)
+}
+
+// startFile makes the file whose first record will be first, and makes its
+// header and its name durable: a record in it shall not depend on luck.
+func (l *Log) startFile(first uint64) error {
+	w := &l.writer
+	h := header{marker: l.marker, first: first, previous: w.previous}
+	if w.file != nil && l.cfg.Sync == SyncAlways {
+		h.flags = flagContinues
+	}
+	name := filePath(l.dir, first)
+	f, err := l.fsys.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := l.writeHeader(f, h); err != nil {
+		f.Close()
+		return err
+	}
+	if err := l.closeFile(); err != nil {
+		f.Close()
+		return err
+	}
+	w.file, w.name, w.sizeBytes = f, name, recordsOffset
+	l.mu.Lock()
+	l.files = append(l.files, fileRange{first: first, end: first, sizeBytes: recordsOffset})
+	l.mu.Unlock()
+	if l.cfg.Events.Started != nil {
+		l.cfg.Events.Started(name)
+	}
+	return nil
+}
+
+func (l *Log) writeHeader(f vfs.File, h header) error {
+	if _, err := f.Write(appendHeader(nil, h)); err != nil {
+		return err
+	}
+	if l.cfg.Sync != SyncAlways {
+		return nil
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	return l.fsys.SyncDir(l.dir)
+}
+
+func (l *Log) closeFile() error {
+	f := l.writer.file
+	l.writer.file = nil
+	if f == nil {
+		return nil
+	}
+	return f.Close()
+}
+
+// fail breaks the log for good and wakes everybody. It returns the error that
+// all get; a second call changes nothing.
+func (l *Log) fail(cause error) error {
+	l.mu.Lock()
+	if l.broken != nil {
+		defer l.mu.Unlock()
+		return l.broken
+	}
+	l.broken = clew.Errorf(clew.Busy, "wal: the log takes no more until it is reopened: %w", cause)
+	err := l.broken
+	var waiting []chan struct{}
+	for _, g := range []*group{l.committing, l.gathering} {
+		if g == nil {
+			continue
+		}
+		for _, c := range []chan struct{}{g.done, g.taken} {
+			if c != nil {
+				waiting = append(waiting, c)
+			}
+		}
+		g.buf = nil
+	}
+	l.mu.Unlock()
+	if l.cfg.Events.Failed != nil {
+		l.cfg.Events.Failed(err)
+	}
+	for _, c := range waiting {
+		close(c)
+	}
+	_ = l.closeFile() // what it may say is less than what is known
+	return err
+}
