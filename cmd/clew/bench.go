@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"time"
 
@@ -110,6 +111,9 @@ func (o *benchOptions) validate() error {
 		if !check.ok {
 			return usagef("%s", check.text)
 		}
+	}
+	if base, err := url.Parse(o.api); o.api != "" && (err != nil || base.Host == "") {
+		return usagef("--api %q: want http://host:port", o.api)
 	}
 	if _, err := load.ParseEncoding(o.encoding); err != nil {
 		return usagef("--encoding: %w", err)

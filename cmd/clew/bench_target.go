@@ -51,8 +51,8 @@ func newBenchTarget(ctx context.Context, o *benchOptions) (*benchTarget, error) 
 	t := &benchTarget{endpoint: o.endpoint, pids: o.pids, paths: o.diskPaths}
 	if o.api != "" {
 		base, err := url.Parse(strings.TrimSuffix(o.api, "/"))
-		if err != nil || base.Host == "" {
-			return nil, usagef("--api %q: want http://host:port", o.api)
+		if err != nil {
+			return nil, err
 		}
 		t.client = newBenchClient(base)
 	}

@@ -184,6 +184,7 @@ func (c *Corpus) note(probe int, matches bool) { c.truth.note(&c.trip, probe, ma
 func Requests(name Name, seed uint64, spans, perRequest int) [][]byte {
 	c, err := New(name, seed, spans)
 	if err != nil {
+		// The name stands in a benchmark's source: no input gets here.
 		panic(fmt.Sprintf("corpus.Requests: %v", err))
 	}
 	c.PerRequest = perRequest

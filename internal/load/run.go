@@ -217,7 +217,9 @@ func (r *runner) drive(ctx context.Context, s sender, c *client) error {
 func (r *runner) deliver(ctx context.Context, s sender, c *client, spans int, due time.Time) {
 	patience := time.Now().Add(r.config.Patience)
 	for wait := firstWait; ; wait = min(2*wait, lastWait) {
-		answer, err := s.send(ctx, c.body)
+		attempt, cancel := context.WithDeadline(ctx, patience)
+		answer, err := s.send(attempt, c.body)
+		cancel()
 		if err == nil {
 			c.latency = append(c.latency, time.Since(due))
 			rejected := min(answer.rejected, int64(spans))
