@@ -1,0 +1,197 @@
+package storagetest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"regexp"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+)
+
+// Epoch is when generated spans start, more or less: 2026-01-01 UTC.
+const Epoch clew.UnixNanos = 1767225600e9
+
+// Generator makes spans and conditions that provoke: few keys with all types,
+// values at the edges of their ranges, missing fields, spans out of order. The
+// same seed makes the same.
+type Generator struct {
+	r         *rand.Rand
+	resources []*clew.Resource
+	scopes    []*clew.Scope
+	traces    uint64
+}
+
+// NewGenerator returns a generator for a seed.
+func NewGenerator(seed uint64) *Generator {
+	g := &Generator{r: rand.New(rand.NewPCG(seed, 1))}
+	for i := range 4 {
+		g.resources = append(g.resources, &clew.Resource{
+			Attrs:        append([]clew.Attr{{Key: "service.name", Value: clew.StringValue(services[i])}}, g.attrs(3)...),
+			DroppedAttrs: uint32(i), SchemaURL: fmt.Sprintf("https://example.org/%d", i),
+		})
+	}
+	g.resources = append(g.resources, &clew.Resource{Attrs: []clew.Attr{{Key: "a", Value: clew.StringValue("no service")}}})
+	for i := range 3 {
+		g.scopes = append(g.scopes, &clew.Scope{Name: []string{"", "http", "sql"}[i], Version: []string{"", "1.0", "0.9"}[i],
+			Attrs: g.attrs(i), DroppedAttrs: uint32(i), SchemaURL: []string{"", "x", "y"}[i]})
+	}
+	return g
+}
+
+var (
+	services  = []string{"cart", "checkout", "frontend", "größe"}
+	spanNames = []string{"GET /", "SELECT", "", "Charge", "größe"}
+	attrKeys  = []string{"a", "b", "http.route", "weird key", "größe", "service.name"}
+	texts     = []string{"", "a", "b", "/api/cart", "/api/cart/7", "\xff\xfe", "ö", "10", "true"}
+	ints      = []int64{0, 1, -1, 7, 200, 500, math.MaxInt64, math.MinInt64, 1 << 53, 1<<53 + 1}
+	doubles   = []float64{0, 1, -1, 7.5, 200, 1 << 53, 1 << 63, -(1 << 63), math.Inf(1), math.Inf(-1), math.NaN(), math.Copysign(0, -1), 5e-324}
+	offsets   = []int64{0, 1, 5, 1000, 1e6, 2e6, 1e9, 60e9}
+)
+
+func pick[T any](g *Generator, from []T) T { return from[g.r.IntN(len(from))] }
+
+// Value returns a value of any type.
+func (g *Generator) Value() clew.Value {
+	switch g.r.IntN(9) {
+	case 0, 1, 2:
+		return clew.StringValue(pick(g, texts))
+	case 3, 4:
+		return clew.IntValue(pick(g, ints))
+	case 5, 6:
+		return clew.DoubleValue(pick(g, doubles))
+	case 7:
+		return clew.BoolValue(g.r.IntN(2) == 0)
+	}
+	if g.r.IntN(2) == 0 {
+		return BytesValue([]byte(pick(g, texts)))
+	}
+	return ArrayValue(clew.StringValue("a"), clew.IntValue(1))
+}
+
+// attrs returns up to n attributes of different keys.
+func (g *Generator) attrs(n int) (out []clew.Attr) {
+	for _, i := range g.r.Perm(len(attrKeys)) {
+		if len(out) < n && attrKeys[i] != "service.name" {
+			out = append(out, clew.Attr{Key: attrKeys[i], Value: g.Value()})
+		}
+	}
+	return out
+}
+
+// Trace returns the spans of one new trace, 1 to maxSpans of them, parents
+// before children, over several services. Starts lie within some minutes of
+// Epoch; one trace in twenty has a 64-bit id.
+func (g *Generator) Trace(maxSpans int) []clew.Span {
+	g.traces++
+	id := clew.MakeTraceID(g.r.Uint64()|1, g.r.Uint64()<<20|g.traces)
+	if g.r.IntN(20) == 0 {
+		id = clew.MakeTraceID(0, id.Low())
+	}
+	begin := Epoch + clew.UnixNanos(g.r.Int64N(300e9))
+	spans := make([]clew.Span, 0, maxSpans)
+	for i := range 1 + g.r.IntN(maxSpans) {
+		s := g.span(id, begin)
+		s.SpanID = clew.SpanID(g.r.Uint64()<<16 | uint64(i+1))
+		switch {
+		case i > 0 && g.r.IntN(10) > 0:
+			s.ParentID = spans[g.r.IntN(i)].SpanID
+		case g.r.IntN(10) == 0:
+			s.ParentID = clew.SpanID(g.r.Uint64() | 1) // never seen
+		}
+		spans = append(spans, s)
+	}
+	return spans
+}
+
+func (g *Generator) span(id clew.TraceID, begin clew.UnixNanos) clew.Span {
+	s := clew.Span{
+		TraceID: id, Name: pick(g, spanNames), Kind: clew.Kind(g.r.IntN(7)), Status: clew.Status(g.r.IntN(3)),
+		Start: begin + clew.UnixNanos(pick(g, offsets)), Flags: uint32(g.r.IntN(2)) * 257,
+		Attrs: g.attrs(g.r.IntN(4)), Resource: pick(g, g.resources), Scope: pick(g, g.scopes),
+	}
+	s.End = s.Start + clew.UnixNanos(pick(g, offsets))
+	if g.r.IntN(20) == 0 {
+		s.End = s.Start - 1
+	}
+	if g.r.IntN(3) == 0 {
+		s.StatusMessage, s.TraceState = pick(g, texts), pick(g, texts)
+		s.DroppedAttrs, s.DroppedEvents, s.DroppedLinks = 1, uint32(g.r.IntN(3)), 1<<31
+	}
+	for range g.r.IntN(3) {
+		s.Events = append(s.Events, clew.Event{Time: s.Start + clew.UnixNanos(pick(g, offsets)) - 3, Name: pick(g, []string{"exception", "log", ""}),
+			Attrs: g.attrs(g.r.IntN(3)), DroppedAttrs: uint32(g.r.IntN(2))})
+	}
+	for range g.r.IntN(2) {
+		s.Links = append(s.Links, clew.Link{TraceID: clew.MakeTraceID(7, 8), SpanID: clew.SpanID(g.r.IntN(3) + 1),
+			TraceState: pick(g, texts), Attrs: g.attrs(g.r.IntN(3)), DroppedAttrs: uint32(g.r.IntN(2)), Flags: uint32(g.r.IntN(3))})
+	}
+	return s
+}
+
+// Spans returns the spans of n new traces, shuffled.
+func (g *Generator) Spans(traces, maxSpans int) (out []clew.Span) {
+	for range traces {
+		out = append(out, g.Trace(maxSpans)...)
+	}
+	g.r.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out
+}
+
+// Field returns a field that generated spans may have.
+func (g *Generator) Field() span.Field {
+	if g.r.IntN(3) == 0 {
+		return span.Field{Intrinsic: pick(g, allIntrinsics)}
+	}
+	return span.Field{Scope: pick(g, allScopes), Key: pick(g, attrKeys)}
+}
+
+var (
+	allScopes     = []span.Scope{span.ScopeAny, span.ScopeSpan, span.ScopeResource, span.ScopeInstrumentation, span.ScopeEvent, span.ScopeLink}
+	allIntrinsics = []span.Intrinsic{span.Name, span.Duration, span.Start, span.StatusCode, span.StatusMessage, span.SpanKind,
+		span.TraceID, span.SpanID, span.ParentID, span.TraceState, span.EventName, span.EventTimeSinceStart,
+		span.LinkTraceID, span.LinkSpanID, span.ScopeName, span.ScopeVersion}
+	comparisons = []span.Op{span.Eq, span.Ne, span.Lt, span.Le, span.Gt, span.Ge}
+	patterns    = []*regexp.Regexp{regexp.MustCompile(`^(?:)$`), regexp.MustCompile(`^(?:/api/.*)$`), regexp.MustCompile(`^(?:[a-z]*)$`),
+		regexp.MustCompile(`^(?:.*ö.*|GET.*)$`), regexp.MustCompile(`^(?:0.*)$`)}
+)
+
+// Leaf returns a test of one field. probe supplies values that occur.
+func (g *Generator) Leaf(probe []clew.Span) span.Condition {
+	f := g.Field()
+	switch g.r.IntN(8) {
+	case 0:
+		return span.Has(f)
+	case 1:
+		return span.Matches(f, span.Match, pick(g, patterns))
+	case 2:
+		return span.Matches(f, span.NotMatch, pick(g, patterns))
+	}
+	v := g.Value()
+	if values := valuesOf(f, &probe[g.r.IntN(len(probe))]); len(values) > 0 && g.r.IntN(3) > 0 {
+		v = values[g.r.IntN(len(values))]
+	}
+	if v.Type == clew.TypeOther {
+		v = clew.IntValue(1)
+	}
+	return span.Compare(f, pick(g, comparisons), v)
+}
+
+// Condition returns a condition of up to the given depth.
+func (g *Generator) Condition(probe []clew.Span, depth int) span.Condition {
+	if depth == 0 || g.r.IntN(3) == 0 {
+		return g.Leaf(probe)
+	}
+	var args []span.Condition
+	for range g.r.IntN(4) {
+		args = append(args, g.Condition(probe, depth-1))
+	}
+	switch g.r.IntN(3) {
+	case 0:
+		return span.AllOf(args...)
+	case 1:
+		return span.AnyOf(args...)
+	}
+	return span.Negate(g.Condition(probe, depth-1))
+}

@@ -1,0 +1,218 @@
+package storagetest
+
+import (
+	"math"
+	"math/big"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+)
+
+// Holds reports whether a span meets a condition, by the plainest reading of
+// package span's rules: list the values the field has, compare each.
+func Holds(c span.Condition, s *clew.Span) bool {
+	switch c.Op {
+	case span.True:
+		return true
+	case span.And:
+		for _, a := range c.Args {
+			if !Holds(a, s) {
+				return false
+			}
+		}
+		return true
+	case span.Or:
+		for _, a := range c.Args {
+			if Holds(a, s) {
+				return true
+			}
+		}
+		return false
+	case span.Not:
+		return !Holds(c.Args[0], s)
+	}
+	for _, v := range valuesOf(c.Field, s) {
+		if meets(c, v) {
+			return true
+		}
+	}
+	return false
+}
+
+func meets(c span.Condition, v clew.Value) bool {
+	switch c.Op {
+	case span.Exists:
+		return true
+	case span.Match:
+		return v.Type == clew.TypeString && c.Regexp.MatchString(string(v.Bytes))
+	case span.NotMatch:
+		return v.Type == clew.TypeString && !c.Regexp.MatchString(string(v.Bytes))
+	}
+	less, equal, ok := order(v, c.Value)
+	if !ok {
+		return false
+	}
+	greater := !less && !equal
+	if isNaN(v) || isNaN(c.Value) { // unordered: different, and nothing else
+		return c.Op == span.Ne
+	}
+	switch c.Op {
+	case span.Eq:
+		return equal
+	case span.Ne:
+		return !equal
+	case span.Lt:
+		return less
+	case span.Le:
+		return less || equal
+	case span.Gt:
+		return greater
+	case span.Ge:
+		return greater || equal
+	}
+	return false
+}
+
+func isNaN(v clew.Value) bool { return v.Type == clew.TypeDouble && math.IsNaN(v.Double()) }
+
+func isNumber(v clew.Value) bool { return v.Type == clew.TypeInt || v.Type == clew.TypeDouble }
+
+func exact(v clew.Value) *big.Float {
+	f := new(big.Float).SetPrec(2000)
+	if v.Type == clew.TypeInt {
+		return f.SetInt64(v.Int())
+	}
+	return f.SetFloat64(v.Double())
+}
+
+// order compares two values; ok is false where their types do not compare.
+func order(a, b clew.Value) (less, equal, ok bool) {
+	switch {
+	case isNumber(a) && isNumber(b):
+		if isNaN(a) || isNaN(b) {
+			return false, false, true
+		}
+		r := exact(a).Cmp(exact(b))
+		return r < 0, r == 0, true
+	case a.Type != b.Type || a.Type == clew.TypeOther:
+		return false, false, false
+	case a.Type == clew.TypeBool:
+		return !a.Bool() && b.Bool(), a.Bool() == b.Bool(), true
+	}
+	r := strings.Compare(string(a.Bytes), string(b.Bytes))
+	return r < 0, r == 0, true
+}
+
+// valuesOf lists the values that a span has for a field.
+func valuesOf(f span.Field, s *clew.Span) []clew.Value {
+	if f.Intrinsic != span.None {
+		return intrinsicOf(f.Intrinsic, s)
+	}
+	switch f.Scope {
+	case span.ScopeSpan:
+		return named(s.Attrs, f.Key)
+	case span.ScopeResource:
+		return named(resourceOf(s).Attrs, f.Key)
+	case span.ScopeInstrumentation:
+		return named(scopeOf(s).Attrs, f.Key)
+	case span.ScopeEvent:
+		var all []clew.Value
+		for _, e := range s.Events {
+			all = append(all, named(e.Attrs, f.Key)...)
+		}
+		return all
+	case span.ScopeLink:
+		var all []clew.Value
+		for _, l := range s.Links {
+			all = append(all, named(l.Attrs, f.Key)...)
+		}
+		return all
+	}
+	if own := named(s.Attrs, f.Key); own != nil {
+		return own
+	}
+	return named(resourceOf(s).Attrs, f.Key)
+}
+
+// resourceOf and scopeOf are the span's, or empty ones where it has none.
+func resourceOf(s *clew.Span) *clew.Resource {
+	if s.Resource == nil {
+		return new(clew.Resource)
+	}
+	return s.Resource
+}
+
+func scopeOf(s *clew.Span) *clew.Scope {
+	if s.Scope == nil {
+		return new(clew.Scope)
+	}
+	return s.Scope
+}
+
+func named(attrs []clew.Attr, key string) (values []clew.Value) {
+	for _, a := range attrs {
+		if a.Key == key {
+			values = append(values, a.Value)
+		}
+	}
+	return values
+}
+
+func intrinsicOf(i span.Intrinsic, s *clew.Span) []clew.Value {
+	str := func(v string) []clew.Value { return []clew.Value{clew.StringValue(v)} }
+	optional := func(v string) []clew.Value {
+		if v == "" {
+			return nil
+		}
+		return str(v)
+	}
+	num := func(v int64) []clew.Value { return []clew.Value{clew.IntValue(v)} }
+	var all []clew.Value
+	switch i {
+	case span.Name:
+		return str(s.Name)
+	case span.Duration:
+		return num(s.DurationNanos())
+	case span.Start:
+		return num(int64(min(uint64(s.Start), math.MaxInt64)))
+	case span.StatusCode:
+		return num(int64(s.Status))
+	case span.StatusMessage:
+		return optional(s.StatusMessage)
+	case span.SpanKind:
+		return num(int64(s.Kind))
+	case span.TraceID:
+		return str(s.TraceID.String())
+	case span.SpanID:
+		return str(s.SpanID.String())
+	case span.ParentID:
+		if s.ParentID == 0 {
+			return nil
+		}
+		return str(s.ParentID.String())
+	case span.TraceState:
+		return optional(s.TraceState)
+	case span.ScopeName:
+		return str(scopeOf(s).Name)
+	case span.ScopeVersion:
+		return str(scopeOf(s).Version)
+	case span.EventName:
+		for _, e := range s.Events {
+			all = append(all, clew.StringValue(e.Name))
+		}
+	case span.EventTimeSinceStart:
+		for _, e := range s.Events {
+			all = append(all, clew.IntValue(int64(e.Time-s.Start)))
+		}
+	case span.LinkTraceID:
+		for _, l := range s.Links {
+			all = append(all, clew.StringValue(l.TraceID.String()))
+		}
+	case span.LinkSpanID:
+		for _, l := range s.Links {
+			all = append(all, clew.StringValue(l.SpanID.String()))
+		}
+	}
+	return all
+}

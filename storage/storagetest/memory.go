@@ -1,0 +1,378 @@
+package storagetest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"iter"
+	"math"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Memory is a store in a slice. It is the model that others are compared with,
+// and a true store for the tests of what stands above the contract. Open one
+// with NewMemory. It never forgets and never refuses for lack of room.
+type Memory struct {
+	caps storage.Capabilities
+	// BatchRows is how many rows a scan puts into one batch, so that tests with
+	// few spans see many batches; set it before use. 0 is storage.MaxBatchRows.
+	BatchRows int
+
+	mu     sync.Mutex // guards what follows
+	news   *sync.Cond // told of every append
+	rows   []row      // in order of arrival
+	seen   map[resend]storage.Result
+	closed bool
+}
+
+type resend struct {
+	tenant clew.Tenant
+	sum    [sha256.Size]byte
+}
+
+// AllCapabilities is what Memory can do at most: everything but survive.
+func AllCapabilities() storage.Capabilities {
+	return storage.Capabilities{Conditions: true, TracesMode: true, Resends: true}
+}
+
+// NewMemory returns an empty store that does what caps claim and no more:
+// without Conditions its scans yield every row of the tenant and do not say
+// which match.
+func NewMemory(caps storage.Capabilities) *Memory {
+	m := &Memory{caps: caps, seen: make(map[resend]storage.Result)}
+	m.news = sync.NewCond(&m.mu)
+	return m
+}
+
+// Capabilities returns what NewMemory was given.
+func (m *Memory) Capabilities() storage.Capabilities { return m.caps }
+
+// Close makes later appends Busy. Reads go on.
+func (m *Memory) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.news.Broadcast()
+	return nil
+}
+
+// Append implements storage.Appender.
+func (m *Memory) Append(ctx context.Context, r storage.Record) (storage.Result, error) {
+	if err := canceled(ctx); err != nil {
+		return storage.Result{}, err
+	}
+	rows, err := decode(slices.Clone(r.Body))
+	if err != nil {
+		return storage.Result{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return storage.Result{}, clew.Errorf(clew.Busy, "storagetest: the store is closed")
+	}
+	key := resend{r.Tenant, sha256.Sum256(r.Body)}
+	if res, ok := m.seen[key]; ok && m.caps.Resends {
+		res.Resent = true
+		return res, nil
+	}
+	var res storage.Result
+	for i := range rows {
+		if rows[i].refused != "" {
+			refuse(&res, i, &rows[i])
+			continue
+		}
+		rows[i].tenant = r.Tenant
+		m.rows = append(m.rows, rows[i])
+		res.Accepted++
+	}
+	m.seen[key] = res
+	m.news.Broadcast()
+	return res, nil
+}
+
+func canceled(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return clew.Errorf(clew.Canceled, "storagetest: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// of returns the tenant's rows as they are now.
+func (m *Memory) of(t clew.Tenant) []*row {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []*row
+	for i := range m.rows {
+		if m.rows[i].tenant == t {
+			out = append(out, &m.rows[i])
+		}
+	}
+	return out
+}
+
+// sameTrace reports whether two ids name one trace: equal, or equal in the low
+// half where one of them has no high half.
+func sameTrace(a, b clew.TraceID) bool {
+	return a.Low() == b.Low() && (a.High() == b.High() || a.High() == 0 || b.High() == 0)
+}
+
+// Trace implements storage.Reader.
+func (m *Memory) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	if err := canceled(ctx); err != nil {
+		return storage.Trace{}, err
+	}
+	var out storage.Trace
+	var kept []*row
+next:
+	for _, r := range m.of(t) {
+		if !sameTrace(r.span.TraceID, id) {
+			continue
+		}
+		for _, k := range kept {
+			if k.span.SpanID != r.span.SpanID || k.span.Kind.Side() != r.span.Kind.Side() {
+				continue
+			}
+			if sameContent(k, r) {
+				out.Duplicates++
+			} else {
+				out.Conflicts++
+			}
+			continue next
+		}
+		kept = append(kept, r)
+	}
+	if len(kept) == 0 {
+		return storage.Trace{}, clew.Errorf(clew.NotFound, "storagetest: no trace %s", id)
+	}
+	out.Batch = batch(kept)
+	return out, nil
+}
+
+// sameContent compares all of two rows but the high half of their trace ids.
+func sameContent(a, b *row) bool {
+	x, y := *a, *b
+	x.span.TraceID, y.span.TraceID = clew.TraceID{}, clew.TraceID{}
+	return reflect.DeepEqual(x, y)
+}
+
+// Scan implements storage.Scanner.
+func (m *Memory) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	rows := m.of(r.Tenant)
+	return func(yield func(*span.Batch, error) bool) {
+		if r.Mode == storage.Traces && !m.caps.TracesMode {
+			yield(nil, clew.Errorf(clew.Unsupported, "storagetest: no scan by traces"))
+			return
+		}
+		stats := r.Stats
+		if stats == nil {
+			stats = new(storage.Stats)
+		}
+		*stats = storage.Stats{Watermark: time.Now()}
+		for _, part := range m.parts(rows, r) {
+			if err := canceled(ctx); err != nil {
+				yield(nil, err)
+				return
+			}
+			b := batch(part)
+			b.MaxStart = maxStart(part)
+			stats.Rows += int64(len(part))
+			stats.Bytes += int64(len(part)) * rowBytes
+			if !m.mark(b, part, r) {
+				continue
+			}
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// rowBytes is what the model says a row is, for Stats.
+const rowBytes = 100
+
+// mark sets Matched if the store can, and reports whether any row may match.
+func (m *Memory) mark(b *span.Batch, rows []*row, r storage.Request) bool {
+	if !m.caps.Conditions {
+		return true
+	}
+	b.Matched = make([]uint64, (b.Rows+63)/64)
+	any := false
+	for i, row := range rows {
+		if r.Window.Contains(row.span.Start) && Holds(r.Where, &row.span) {
+			b.Matched.Set(i)
+			any = true
+		}
+	}
+	return any
+}
+
+// parts cuts rows into batches, by descending start of their newest row.
+func (m *Memory) parts(rows []*row, r storage.Request) [][]*row {
+	size := m.BatchRows
+	if size == 0 {
+		size = storage.MaxBatchRows
+	}
+	var parts [][]*row
+	if r.Mode == storage.Rows {
+		parts = slices.Collect(slices.Chunk(rows, size))
+	} else {
+		traces := m.matching(rows, r)
+		slices.SortStableFunc(traces, func(a, b []*row) int { return cmp.Compare(maxStart(b), maxStart(a)) })
+		for _, t := range traces {
+			if n := len(parts); n > 0 && len(parts[n-1])+len(t) <= size {
+				parts[n-1] = append(parts[n-1], t...)
+				continue
+			}
+			parts = append(parts, slices.Clone(t))
+		}
+	}
+	slices.SortStableFunc(parts, func(a, b []*row) int { return cmp.Compare(maxStart(b), maxStart(a)) })
+	return parts
+}
+
+// matching groups rows by trace and drops the traces without a match.
+func (m *Memory) matching(rows []*row, r storage.Request) [][]*row {
+	var traces [][]*row
+	for _, x := range rows {
+		i := slices.IndexFunc(traces, func(t []*row) bool { return sameTrace(t[0].span.TraceID, x.span.TraceID) })
+		if i < 0 {
+			traces = append(traces, []*row{x})
+			continue
+		}
+		traces[i] = append(traces[i], x)
+	}
+	return slices.DeleteFunc(traces, func(t []*row) bool {
+		return !slices.ContainsFunc(t, func(x *row) bool {
+			return r.Window.Contains(x.span.Start) && Holds(r.Where, &x.span)
+		})
+	})
+}
+
+func maxStart(rows []*row) clew.UnixNanos {
+	newest := clew.UnixNanos(0)
+	for _, r := range rows {
+		newest = max(newest, r.span.Start)
+	}
+	return newest
+}
+
+// Tail implements storage.Tailer. It never loses a row.
+func (m *Memory) Tail(ctx context.Context, t clew.Tenant) iter.Seq[storage.Tailed] {
+	m.mu.Lock()
+	at := len(m.rows)
+	m.mu.Unlock()
+	return func(yield func(storage.Tailed) bool) {
+		stop := context.AfterFunc(ctx, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.news.Broadcast()
+		})
+		defer stop()
+		for {
+			m.mu.Lock()
+			for len(m.rows) == at && ctx.Err() == nil {
+				m.news.Wait()
+			}
+			var fresh []*row
+			for ; at < len(m.rows); at++ {
+				if m.rows[at].tenant == t {
+					fresh = append(fresh, &m.rows[at])
+				}
+			}
+			m.mu.Unlock()
+			if ctx.Err() != nil {
+				return
+			}
+			if len(fresh) > 0 && !yield(storage.Tailed{Batch: batch(fresh)}) {
+				return
+			}
+		}
+	}
+}
+
+// batch puts rows into columns, one by one.
+func batch(rows []*row) *span.Batch {
+	b := span.NewBuilder(len(rows))
+	for _, r := range rows {
+		addRow(b, r)
+	}
+	v := b.View(b.Rows())
+	v.MaxStart = math.MaxUint64
+	return v
+}
+
+func addRow(b *span.Builder, r *row) {
+	s, at := &r.span, b.Rows()
+	name := b.InternName([]byte(s.Name))
+	shape := putAttrs(&b.Attrs, uint32(at), b.Attrs.Root(name), s.Attrs, r.extra)
+	putString(&b.TraceState, at, s.TraceState)
+	putString(&b.StatusMessage, at, s.StatusMessage)
+	putCount(&b.DroppedAttrs, at, s.DroppedAttrs)
+	putCount(&b.DroppedEvents, at, s.DroppedEvents)
+	putCount(&b.DroppedLinks, at, s.DroppedLinks)
+	for i, e := range s.Events {
+		code := b.Events.InternName([]byte(e.Name))
+		shape := putAttrs(&b.Events.Attrs, b.Events.Next(), b.Events.Attrs.Root(code), e.Attrs, r.eventExtra[i])
+		b.Events.End(uint32(at), uint64(e.Time), code, shape, uint64(e.DroppedAttrs))
+	}
+	for i, l := range s.Links {
+		shape := putAttrs(&b.Links.Attrs, b.Links.Next(), b.Links.Attrs.Root(0), l.Attrs, r.linkExtra[i])
+		b.Links.End(uint32(at), &span.LinkFixed{TraceHigh: l.TraceID.High(), TraceLow: l.TraceID.Low(), SpanID: uint64(l.SpanID),
+			Flags: l.Flags, Shape: shape, DroppedAttrs: uint64(l.DroppedAttrs), TraceState: []byte(l.TraceState)})
+	}
+	b.EndSpan(&span.Fixed{
+		TraceHigh: s.TraceID.High(), TraceLow: s.TraceID.Low(), SpanID: uint64(s.SpanID), ParentID: uint64(s.ParentID),
+		Start: uint64(s.Start), End: uint64(s.End), Name: name, Shape: shape, Flags: s.Flags,
+		Kind: uint8(s.Kind), Status: uint8(s.Status),
+	})
+	res, fresh := b.InternResource(r.resource)
+	if fresh {
+		b.SetResource(res, *s.Resource)
+	}
+	b.SetResourceRange(at, res)
+	scope, fresh := b.InternScope(r.scope)
+	if fresh {
+		b.SetScope(scope, *s.Scope)
+	}
+	b.SetScopeRange(at, scope)
+}
+
+// putAttrs adds attributes to a row and returns its shape. They are distinct by
+// (key, type): decode saw to it.
+func putAttrs(a *span.AttrsBuilder, row, at uint32, attrs []clew.Attr, extra []byte) uint32 {
+	for _, x := range attrs {
+		c, next := a.Next(at, []byte(x.Key), x.Value.Type)
+		if c == nil {
+			panic("storagetest: more attribute columns than a Builder takes")
+		}
+		at = next
+		if x.Value.Type == clew.TypeString || x.Value.Type == clew.TypeOther {
+			c.PutBytes(row, x.Value.Bytes)
+		} else {
+			c.PutBits(row, x.Value.Bits)
+		}
+	}
+	if len(extra) > 0 {
+		a.PutExtra(row, extra)
+	}
+	return at
+}
+
+func putString(c *span.ColumnBuilder, row int, s string) {
+	if s != "" {
+		c.PutBytes(uint32(row), []byte(s))
+	}
+}
+
+func putCount(c *span.ColumnBuilder, row int, n uint32) {
+	if n != 0 {
+		c.PutBits(uint32(row), uint64(n))
+	}
+}
