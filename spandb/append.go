@@ -1,0 +1,281 @@
+package spandb
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// recordVersion is the version of the header that precedes a body in the log.
+const recordVersion = 1
+
+// pending lists records whose rows wait for the log.
+type pending struct {
+	mu   sync.Mutex
+	list []pendingRows
+}
+
+// pendingRows becomes visible when record seq is durable: rows [.., rows) of h.
+type pendingRows struct {
+	seq  uint64
+	t    *tenant
+	h    *head
+	rows int
+}
+
+// busy is how long a sender should wait when the disk does not keep up.
+const busyRetry = time.Second
+
+// Append implements storage.Appender.
+func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, error) {
+	if err := db.begin(); err != nil {
+		return storage.Result{}, err
+	}
+	defer db.appends.Done()
+	t, err := db.addTenant(r.Tenant)
+	if err != nil {
+		return storage.Result{}, err
+	}
+	hash := xxh3.Hash128(r.Body)
+	t.write.Lock()
+	res, seq, err := db.appendLocked(t, &r, hash)
+	t.write.Unlock()
+	if err != nil || seq == 0 {
+		return res, err
+	}
+	if err := db.log.Wait(ctx, seq); err != nil {
+		if ctx.Err() != nil {
+			return storage.Result{}, clew.Errorf(clew.Canceled, "gave up waiting for the log; the record is kept all the same: %w", err)
+		}
+		return storage.Result{}, db.unavailable(err)
+	}
+	db.publish(seq)
+	return res, nil
+}
+
+// begin admits an append, unless the store is closed or has failed.
+func (db *DB) begin() error {
+	db.mu.RLock()
+	defer db.mu.RUnlock()
+	if db.closed {
+		return &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry, Err: errors.New("the store is closing: send again later")}
+	}
+	if err := db.failed.Load(); err != nil {
+		return db.unavailable(*err)
+	}
+	db.appends.Add(1)
+	return nil
+}
+
+func (db *DB) unavailable(err error) error {
+	return &clew.Error{Kind: clew.Busy, RetryAfter: 30 * time.Second,
+		Err: clew.Errorf(clew.Busy, "the store takes nothing more since a write failed (%w); restart it when the disk is mended", err)}
+}
+
+// appendLocked decodes and logs a record; it returns the log record to wait for,
+// 0 if there is none. t.write is held.
+func (db *DB) appendLocked(t *tenant, r *storage.Record, hash xxh3.Uint128) (storage.Result, uint64, error) {
+	t.mu.Lock()
+	if m, ok := t.resends.find(hash); ok {
+		t.mu.Unlock()
+		db.stats.resent.Add(1)
+		return storage.Result{Accepted: int(m.accepted), Refused: int(m.refused), Resent: true}, m.seq, nil
+	}
+	if len(t.sealing) >= maxPendingHeads {
+		t.mu.Unlock()
+		db.stats.busy.Add(1)
+		return storage.Result{}, 0, &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry,
+			Err: errors.New("the disk does not keep up with sealing: send again later")}
+	}
+	h := t.active
+	if h == nil {
+		h = db.pool.get(db.headRows())
+		t.active = h
+	}
+	from := h.b.Rows()
+	dec, err := t.dec.Decode(h.b, r.Body, otlp.Options{})
+	t.logging = db.log.Durable() + 1
+	t.mu.Unlock()
+	defer func() {
+		t.mu.Lock()
+		t.logging = 0
+		t.mu.Unlock()
+	}()
+	if err != nil {
+		return storage.Result{}, 0, err
+	}
+	res := result(dec)
+	if dec.Accepted == 0 {
+		db.stats.refused.Add(int64(dec.Refused))
+		return res, 0, nil
+	}
+	mark := requestMark{hash: hash, arrival: uint64(clew.FromTime(r.ReceivedAt)), accepted: uint32(dec.Accepted), refused: uint32(dec.Refused)}
+	body, packing := r.Body, storage.Identity
+	if r.Received != nil {
+		body, packing = r.Received, r.Compression
+	}
+	mark.seq, err = db.log.Append(context.Background(), appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
+	t.mu.Lock()
+	if err != nil {
+		h.b.Truncate(from)
+		t.mu.Unlock()
+		return storage.Result{}, 0, db.unavailable(err)
+	}
+	h.note(mark)
+	t.resends.add(mark)
+	db.pending.add(pendingRows{mark.seq, t, h, h.b.Rows()})
+	full := db.full(h)
+	if full {
+		t.active = nil
+		t.sealing = append(t.sealing, h)
+	}
+	t.mu.Unlock()
+	if full {
+		db.seals.push(t, h)
+	}
+	db.stats.accepted.Add(int64(dec.Accepted))
+	db.stats.refused.Add(int64(dec.Refused))
+	return res, mark.seq, nil
+}
+
+// headRows is the room a new head starts with. Only full-size heads are worth
+// allocating at once.
+func (db *DB) headRows() int { return min(db.cfg.SealRows, 2048) }
+
+// full says whether a head is to be sealed. The size is looked at every 4,096
+// rows or so: it takes a pass over the columns.
+func (db *DB) full(h *head) bool {
+	rows := h.b.Rows()
+	if rows >= db.cfg.SealRows {
+		return true
+	}
+	return len(h.marks)%16 == 0 && h.b.SizeBytes() >= sealBytes
+}
+
+// note records that a record's rows are in h.
+func (h *head) note(m requestMark) {
+	if h.firstSeq == 0 {
+		h.firstSeq = m.seq
+	}
+	h.lastSeq = m.seq
+	h.minArrival, h.maxArrival = min(h.minArrival, m.arrival), max(h.maxArrival, m.arrival)
+	h.marks = append(h.marks, m)
+}
+
+func (p *pending) add(r pendingRows) {
+	p.mu.Lock()
+	p.list = append(p.list, r)
+	p.mu.Unlock()
+}
+
+// publish makes the rows of all records up to seq visible. The log calls it
+// after a sync and before it wakes those who wait; an append calls it again for
+// its own record, which may have been listed too late for that.
+func (db *DB) publish(seq uint64) {
+	db.pending.mu.Lock()
+	var due []pendingRows
+	keep := db.pending.list[:0]
+	for _, p := range db.pending.list {
+		if p.seq <= seq {
+			due = append(due, p)
+		} else {
+			keep = append(keep, p)
+		}
+	}
+	db.pending.list = keep
+	db.pending.mu.Unlock()
+	for _, p := range due {
+		p.t.mu.Lock()
+		if first := p.h.published; p.rows > first {
+			p.h.published = p.rows
+			p.t.tail.tell(p.h, first, p.rows)
+		}
+		p.t.mu.Unlock()
+	}
+}
+
+func result(d otlp.Result) storage.Result {
+	r := storage.Result{Accepted: d.Accepted, Refused: d.Refused, UnknownFields: d.UnknownFields, Flagged: d.Flagged}
+	for _, x := range d.Refusals {
+		r.Refusals = append(r.Refusals, storage.Refusal(x))
+	}
+	return r
+}
+
+// appendRecordHeader writes what precedes a body in the log:
+//
+//	u8       recordVersion
+//	bytes    tenant
+//	u8       storage.Compression of the body
+//	16 B     hash of the unpacked body
+//	uvarint  arrival, accepted, refused
+//	uvarint  ordinals of refused spans, each less the one before
+func appendRecordHeader(dst []byte, t clew.Tenant, c storage.Compression, m *requestMark, refused []uint32) []byte {
+	dst = append(dst, recordVersion)
+	dst = appendString(dst, string(t))
+	dst = append(dst, byte(c))
+	dst = binary.LittleEndian.AppendUint64(dst, m.hash.Hi)
+	dst = binary.LittleEndian.AppendUint64(dst, m.hash.Lo)
+	dst = binary.AppendUvarint(dst, m.arrival)
+	dst = binary.AppendUvarint(dst, uint64(m.accepted))
+	dst = binary.AppendUvarint(dst, uint64(len(refused)))
+	last := uint32(0)
+	for _, r := range refused {
+		dst = binary.AppendUvarint(dst, uint64(r-last))
+		last = r
+	}
+	return dst
+}
+
+// loggedRecord is a record read back from the log.
+type loggedRecord struct {
+	tenant      clew.Tenant
+	compression storage.Compression
+	mark        requestMark
+	refused     []uint32
+	body        []byte
+}
+
+func parseLoggedRecord(b []byte) (r loggedRecord, err error) {
+	bad := clew.Errorf(clew.Corrupt, "record header is cut off")
+	if len(b) == 0 {
+		return r, bad
+	}
+	if b[0] != recordVersion {
+		return r, clew.Errorf(clew.Unsupported, "log record version %d is not known to this clew, which reads version %d", b[0], recordVersion)
+	}
+	f := fields{b: b[1:], ok: true}
+	r.tenant = clew.Tenant(f.bytes())
+	if len(f.b) < 17 {
+		return r, bad
+	}
+	r.compression = storage.Compression(f.b[0])
+	r.mark.hash = xxh3.Uint128{Hi: binary.LittleEndian.Uint64(f.b[1:]), Lo: binary.LittleEndian.Uint64(f.b[9:])}
+	f.b = f.b[17:]
+	r.mark.arrival, r.mark.accepted = f.uint(), uint32(f.uint())
+	n := f.uint()
+	r.mark.refused = uint32(n)
+	if n > uint64(len(f.b)) {
+		return r, bad
+	}
+	r.refused = slices.Grow(r.refused, int(n))
+	last := uint32(0)
+	for range n {
+		last += uint32(f.uint())
+		r.refused = append(r.refused, last)
+	}
+	r.body = f.b
+	if !f.ok {
+		return r, bad
+	}
+	return r, nil
+}

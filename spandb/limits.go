@@ -1,0 +1,88 @@
+package spandb
+
+import "time"
+
+// sealRows is the number of rows at which a head is sealed. Small heads stay in
+// the processor's cache: 65,536 rows are about 16 MB, and a segment of that size
+// is no larger per span than one of a million rows.
+const sealRows = 65536
+
+// sealBytes seals a head of few but large spans early.
+const sealBytes = 32 << 20
+
+// sealAge is how old a head's first row may grow. Until then the log keeps the
+// rows safe; a longer time would make start-up replay more.
+const sealAge = 10 * time.Minute
+
+// blockRows is the number of rows at which a block of whole traces ends. A trace
+// lookup decodes one block, so smaller is faster there; runs are longer and
+// dictionaries rarer in larger ones.
+const blockRows = 8192
+
+// maxShapes is the number of distinct attribute orders up to which a segment
+// lists the keys of each. Beyond it, presence is stored per block and column.
+const maxShapes = 1024
+
+// dictValues is the most distinct values with which a column gets a dictionary
+// for the whole segment, and dictShare the least average number of rows a value
+// must serve; otherwise strings are stored block by block.
+const (
+	dictValues = 1 << 16
+	dictShare  = 2
+	// smallDict values are worth a dictionary however few rows they serve.
+	smallDict = 512
+)
+
+// dictChunk is the number of dictionary values in one frame.
+const dictChunk = 4096
+
+// rawMini is the number of strings a point read has to decode.
+const rawMini = 256
+
+// resendWindow is how long the hash of a record is remembered.
+const resendWindow = 10 * time.Minute
+
+// maxResends bounds the remembered hashes of a tenant: ten minutes of 1,700
+// records a second, 48 bytes each.
+const maxResends = 1 << 20
+
+// maxTenants bounds the tenants of one store: each has a head of its own.
+const maxTenants = 1000
+
+// maxPendingHeads bounds the full heads that wait for their segment; appends
+// answer Busy beyond it. Three heads are the memory a slow disk may cost.
+const maxPendingHeads = 3
+
+// tailQueue bounds the batches that a tail reader may lag behind.
+const tailQueue = 256
+
+// maxTailers bounds the readers of one tenant's tail.
+const maxTailers = 64
+
+// segmentTables bounds the segments whose dictionaries are kept in memory.
+const segmentTables = 128
+
+// maxDecodedRows bounds what a damaged segment may claim of a block.
+const maxDecodedRows = 1 << 26
+
+// manifestEdits is the number of edits after which the manifest is written anew.
+const manifestEdits = 1000
+
+// maxRecordBytes bounds a record in the log: a body at the doors' limit, with
+// room for the record's own header.
+const maxRecordBytes = 256 << 20
+
+// closeRows is the size of a head that is worth a segment when the store closes;
+// replaying fewer rows takes a few milliseconds.
+const closeRows = 4096
+
+// backgroundTick is how often age and size are looked at.
+const backgroundTick = 5 * time.Second
+
+// maxUnpacked bounds a body that the log gives back; the doors' limit was lower
+// when it was accepted.
+const maxUnpacked = 1 << 30
+
+// maxDecodedText bounds the bytes that one chunk of strings may claim to unpack
+// to: a head holds at most sealBytes and one request more.
+const maxDecodedText = 1 << 30

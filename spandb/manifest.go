@@ -1,0 +1,332 @@
+package spandb
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// The manifest is the list of edits that says which segments there are: nothing
+// else makes a file visible. It is append-only; every edit is one record and one
+// sync:
+//
+//	file    magic "CLEWMAN" and version, one byte; then records
+//	record  u32 size · u32 crc32c of the payload · payload
+//	payload entries: tag byte, then uvarints and byte strings
+//
+//	tag 1  segment added      id, tenant, arrival hour, size, rows,
+//	                          least and greatest arrival, first and last log record
+//	tag 2  segment removed    id
+//	tag 3  tenant sealed      tenant, log record up to which its rows are in segments
+//	tag 4  counters           next segment id, next log record
+//
+// CURRENT names the manifest in force. At every start, and after manifestEdits
+// edits, the state is written to a new file and CURRENT is replaced by rename. A
+// record that the file's end cuts off was never acknowledged and is dropped;
+// any other damage is an error of kind Corrupt.
+const (
+	manifestMagic      = "CLEWMAN"
+	manifestVersion    = 1
+	manifestHead       = 8
+	maxManifestPayload = 1 << 28
+)
+
+const (
+	tagAdd = iota + 1
+	tagRemove
+	tagSealed
+	tagCounters
+)
+
+// segmentRecord is what the manifest knows of a segment.
+type segmentRecord struct {
+	id                     uint64
+	tenant                 clew.Tenant
+	hour                   uint64 // unix nanoseconds; names the folder
+	size, rows             uint64
+	minArrival, maxArrival uint64
+	firstSeq, lastSeq      uint64
+}
+
+// edit is one change of the manifest.
+type edit struct {
+	add     []segmentRecord
+	remove  []uint64
+	sealed  map[clew.Tenant]uint64
+	nextID  uint64
+	nextSeq uint64
+}
+
+// manifest is the state and the open file. Its caller serialises.
+type manifest struct {
+	fs     vfs.FS
+	dir    string
+	file   vfs.File
+	number uint64
+	edits  int
+	failed error // after a failed write nothing more is written
+
+	segments map[uint64]segmentRecord
+	sealed   map[clew.Tenant]uint64
+	nextID   uint64
+	nextSeq  uint64
+}
+
+func appendString(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func (e *edit) append(dst []byte) []byte {
+	for i := range e.add {
+		r := &e.add[i]
+		dst = append(dst, tagAdd)
+		dst = binary.AppendUvarint(dst, r.id)
+		dst = appendString(dst, string(r.tenant))
+		for _, v := range [...]uint64{r.hour, r.size, r.rows, r.minArrival, r.maxArrival, r.firstSeq, r.lastSeq} {
+			dst = binary.AppendUvarint(dst, v)
+		}
+	}
+	for _, id := range e.remove {
+		dst = binary.AppendUvarint(append(dst, tagRemove), id)
+	}
+	for t, seq := range e.sealed {
+		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), seq)
+	}
+	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.nextID), e.nextSeq)
+}
+
+// apply changes the state by one payload.
+func (m *manifest) apply(payload []byte) error {
+	f := fields{b: payload, ok: true}
+	for len(f.b) > 0 && f.ok {
+		tag := f.b[0]
+		f.b = f.b[1:]
+		switch tag {
+		case tagAdd:
+			r := segmentRecord{id: f.uint(), tenant: clew.Tenant(f.bytes())}
+			for _, p := range [...]*uint64{&r.hour, &r.size, &r.rows, &r.minArrival, &r.maxArrival, &r.firstSeq, &r.lastSeq} {
+				*p = f.uint()
+			}
+			m.segments[r.id] = r
+		case tagRemove:
+			delete(m.segments, f.uint())
+		case tagSealed:
+			t := clew.Tenant(f.bytes())
+			m.sealed[t] = f.uint()
+		case tagCounters:
+			m.nextID, m.nextSeq = f.uint(), f.uint()
+		default:
+			return clew.Errorf(clew.Corrupt, "entry with unknown tag %d", tag)
+		}
+	}
+	if !f.ok {
+		return clew.Errorf(clew.Corrupt, "entry is cut off")
+	}
+	return nil
+}
+
+// openManifest reads the state of the store in dir, which may be new, and starts
+// a fresh manifest file with it.
+func openManifest(filesystem vfs.FS, dir string) (*manifest, error) {
+	m := &manifest{
+		fs: filesystem, dir: dir, segments: make(map[uint64]segmentRecord),
+		sealed: make(map[clew.Tenant]uint64), nextID: 1, nextSeq: 1,
+	}
+	if err := m.read(); err != nil {
+		return nil, err
+	}
+	return m, m.rewrite()
+}
+
+// read loads what CURRENT names; a store without CURRENT is new.
+func (m *manifest) read() error {
+	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, currentName), 256)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(string(current), "\n")
+	number, ok := parseManifestName(name)
+	if !ok {
+		return clew.Corruptf(path.Join(m.dir, currentName), 0, "names no manifest: %q", name)
+	}
+	m.number = number
+	file := path.Join(m.dir, name)
+	b, err := vfs.ReadFile(m.fs, file, 1<<30)
+	if err != nil {
+		return err
+	}
+	return m.replay(file, b)
+}
+
+func parseManifestName(name string) (n uint64, ok bool) {
+	digits, ok := strings.CutPrefix(name, manifestPrefix)
+	if !ok || len(digits) < 8 || len(digits) > 18 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
+}
+
+// replay applies the records of a manifest file.
+func (m *manifest) replay(file string, b []byte) error {
+	if len(b) < manifestHead || string(b[:7]) != manifestMagic {
+		return clew.Corruptf(file, 0, "not a manifest: wrong magic")
+	}
+	if b[7] != manifestVersion {
+		return clew.Errorf(clew.Unsupported, "%s: manifest format version %d is not known to this clew, which reads version %d", file, b[7], manifestVersion)
+	}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	for off := manifestHead; off < len(b); {
+		rest := b[off:]
+		if len(rest) < 8 {
+			return nil
+		}
+		n, sum := uint64(binary.LittleEndian.Uint32(rest)), binary.LittleEndian.Uint32(rest[4:])
+		if n > uint64(len(rest)-8) {
+			return nil // cut off
+		}
+		payload := rest[8 : 8+n]
+		if n == 0 || crc32.Checksum(payload, table) != sum {
+			if off+8+int(n) == len(b) || allZero(rest) {
+				return nil // the last record, written in part
+			}
+			return clew.Corruptf(file, int64(off), "manifest record fails its checksum")
+		}
+		if err := m.apply(payload); err != nil {
+			return clew.Corruptf(file, int64(off), "%w", err)
+		}
+		off += 8 + int(n)
+	}
+	return nil
+}
+
+func allZero(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// rewrite writes the whole state to a new file and makes it the one in force.
+func (m *manifest) rewrite() error {
+	e := edit{sealed: m.sealed, nextID: m.nextID, nextSeq: m.nextSeq}
+	for _, r := range m.segments {
+		e.add = append(e.add, r)
+	}
+	if err := m.startFile(e.append(nil)); err != nil {
+		m.failed = err
+		return err
+	}
+	return m.removeOthers()
+}
+
+func (m *manifest) startFile(payload []byte) error {
+	number := m.number + 1
+	name := path.Join(m.dir, manifestName(number))
+	if err := m.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	f, err := m.fs.Create(name)
+	if err != nil {
+		return err
+	}
+	head := append([]byte(manifestMagic), manifestVersion)
+	if _, err := f.Write(appendRecord(head, payload)); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	if err := m.replaceCurrent(manifestName(number)); err != nil {
+		f.Close()
+		return err
+	}
+	if m.file != nil {
+		m.file.Close()
+	}
+	m.file, m.number, m.edits = f, number, 0
+	return nil
+}
+
+func (m *manifest) replaceCurrent(name string) error {
+	// The manifest's own name must last before CURRENT can name it.
+	if err := m.fs.SyncDir(m.dir); err != nil {
+		return err
+	}
+	return vfs.Replace(m.fs, path.Join(m.dir, currentName), []byte(name+"\n"))
+}
+
+func (m *manifest) removeOthers() error {
+	names, err := m.fs.List(m.dir)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if number, ok := parseManifestName(n); ok && number != m.number {
+			if err := m.fs.Remove(path.Join(m.dir, n)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func appendRecord(dst, payload []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)))
+	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(payload, crc32.MakeTable(crc32.Castagnoli)))
+	return append(dst, payload...)
+}
+
+// commit makes an edit durable and applies it. Counters of the edit that are 0
+// stay what they are. After an error nothing has changed that a reader sees, and
+// every later commit fails: what is on disk is unknown.
+func (m *manifest) commit(e edit) error {
+	if m.failed != nil {
+		return m.failed
+	}
+	e.nextID, e.nextSeq = max(e.nextID, m.nextID), max(e.nextSeq, m.nextSeq)
+	payload := e.append(nil)
+	if len(payload) > maxManifestPayload {
+		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
+	}
+	_, err := m.file.Write(appendRecord(nil, payload))
+	if err == nil {
+		err = m.file.Sync()
+	}
+	if err != nil {
+		m.failed = err
+		return err
+	}
+	if err := m.apply(payload); err != nil {
+		return err
+	}
+	if m.edits++; m.edits >= manifestEdits {
+		return m.rewrite()
+	}
+	return nil
+}
+
+func (m *manifest) close() error {
+	if m.file == nil {
+		return nil
+	}
+	return m.file.Close()
+}

@@ -1,0 +1,57 @@
+package spandb
+
+// Columns of a segment. A name of two or more bytes that begins with 'a', 'e' or
+// 'l' and a digit is an attribute of spans, events or links: the digit is the
+// clew.Type, the rest the key. All others stand here; they begin with a dot.
+const (
+	colNames     = ".names"     // dictionary of span names
+	colScopes    = ".scopes"    // scope messages
+	colResources = ".resources" // resource messages, by service
+	colServices  = ".services"  // service names
+	colTemplates = ".templates"
+	colShapes    = ".shapes" // lists of attribute columns
+	colFilter    = ".filter" // trace filter
+	colRequests  = ".requests"
+
+	colTraceIDs = ".traceids"
+	colRuns     = ".runs"
+	colTrace    = ".trace"
+	colResource = ".resource"
+	colSpanID   = ".spanid"
+	colParent   = ".parent"
+	colStart    = ".start"
+	colDuration = ".duration"
+	colFlags    = ".flags"
+
+	colStatusMessage = ".statusmessage"
+	colTraceState    = ".tracestate"
+	colDroppedAttrs  = ".droppedattrs"
+	colDroppedEvents = ".droppedevents"
+	colDroppedLinks  = ".droppedlinks"
+	colExtra         = ".extra"
+
+	colEventRow     = ".event.row"
+	colEventTime    = ".event.time"
+	colEventName    = ".event.name"
+	colEventDropped = ".event.dropped"
+	colEventShape   = ".event.shape"
+	colEventShapes  = ".event.shapes"
+	colEventExtra   = ".event.extra"
+
+	colLinkRow     = ".link.row"
+	colLinkTrace   = ".link.trace"
+	colLinkSpan    = ".link.span"
+	colLinkFlags   = ".link.flags"
+	colLinkState   = ".link.state"
+	colLinkDropped = ".link.dropped"
+	colLinkShape   = ".link.shape"
+	colLinkShapes  = ".link.shapes"
+	colLinkExtra   = ".link.extra"
+)
+
+// Attribute families.
+const (
+	familySpan  = 'a'
+	familyEvent = 'e'
+	familyLink  = 'l'
+)

@@ -1,0 +1,89 @@
+package spandb
+
+// traceLists lists the rows of a block by trace, each list ascending.
+type traceLists struct {
+	ends []uint32
+	all  []uint32
+}
+
+func (l *traceLists) rows(trace int) []uint32 {
+	return l.all[l.ends[trace]:l.ends[trace+1]]
+}
+
+// listByTrace lists places 0..len(perm) by the trace ordinal of perm's rows.
+func listByTrace(local, perm []uint32, traces int) traceLists {
+	l := traceLists{ends: make([]uint32, traces+1), all: make([]uint32, len(perm))}
+	for _, r := range perm {
+		l.ends[local[r]+1]++
+	}
+	for i := 1; i <= traces; i++ {
+		l.ends[i] += l.ends[i-1]
+	}
+	at := append([]uint32(nil), l.ends[:traces]...)
+	for k, r := range perm {
+		l.all[at[local[r]]] = uint32(k)
+		at[local[r]]++
+	}
+	return l
+}
+
+// places finds span ids among the rows of one trace: by looking at each for
+// short traces, through a table for long ones.
+type places struct {
+	ids   []uint64
+	slots []uint32 // place + 1; open addressing, at most half full
+	mask  uint64
+}
+
+// fewSpans is the trace size up to which a linear search is faster.
+const fewSpans = 16
+
+func newPlaces() *places { return &places{} }
+
+func (p *places) load(rows []uint32, id func(k uint32) uint64) {
+	p.ids = p.ids[:0]
+	for _, k := range rows {
+		p.ids = append(p.ids, id(k))
+	}
+	if len(p.ids) <= fewSpans {
+		return
+	}
+	size := 64
+	for size < 2*len(p.ids) {
+		size *= 2
+	}
+	p.slots, p.mask = resize(p.slots, size), uint64(size-1)
+	clear(p.slots)
+	for i, id := range p.ids {
+		at := placeSlot(id) & p.mask
+		for p.slots[at] != 0 && p.ids[p.slots[at]-1] != id {
+			at = (at + 1) & p.mask
+		}
+		if p.slots[at] == 0 {
+			p.slots[at] = uint32(i) + 1
+		}
+	}
+}
+
+func placeSlot(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 24 }
+
+// code returns the parent code of a span whose parent is id.
+func (p *places) code(id uint64) uint32 {
+	if id == 0 {
+		return parentNone
+	}
+	if len(p.ids) <= fewSpans {
+		for i, v := range p.ids {
+			if v == id {
+				return parentFirst + uint32(i)
+			}
+		}
+		return parentElsewhere
+	}
+	for at := placeSlot(id) & p.mask; p.slots[at] != 0; at = (at + 1) & p.mask {
+		if i := p.slots[at] - 1; p.ids[i] == id {
+			return parentFirst + i
+		}
+	}
+	return parentElsewhere
+}

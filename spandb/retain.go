@@ -1,0 +1,93 @@
+package spandb
+
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew"
+)
+
+// retain removes segments that are too old, then the oldest while the store is
+// too large. A segment is as old as its newest row.
+func (db *DB) retain() {
+	if db.cfg.Retention > 0 {
+		limit := uint64(clew.FromTime(db.cfg.Now().Add(-db.cfg.Retention)))
+		db.drop("age", func(all []*segment) []*segment {
+			n := 0
+			for _, s := range all {
+				if s.meta.maxArrival < limit {
+					all[n] = s
+					n++
+				}
+			}
+			return all[:n]
+		})
+	}
+	if db.cfg.MaxBytes > 0 {
+		total := db.Stats().DiskBytes
+		db.drop("size", func(all []*segment) []*segment {
+			slices.SortFunc(all, func(a, b *segment) int {
+				switch {
+				case a.meta.maxArrival < b.meta.maxArrival:
+					return -1
+				case a.meta.maxArrival > b.meta.maxArrival:
+					return 1
+				}
+				return int(a.id) - int(b.id)
+			})
+			n := 0
+			for n < len(all) && total > db.cfg.MaxBytes {
+				total -= all[n].size
+				n++
+			}
+			return all[:n]
+		})
+	}
+}
+
+// drop removes the segments that choose picks.
+func (db *DB) drop(reason string, choose func(all []*segment) []*segment) {
+	var all []*segment
+	tenants := db.allTenants()
+	for _, t := range tenants {
+		t.mu.Lock()
+		all = append(all, t.segs...)
+		t.mu.Unlock()
+	}
+	gone := make(map[*segment]bool)
+	info := DropInfo{Reason: reason}
+	var e edit
+	for _, s := range choose(all) {
+		gone[s] = true
+		e.remove = append(e.remove, s.id)
+		info.Segments++
+		info.Rows += int64(s.meta.rows)
+		info.SizeBytes += s.size
+	}
+	if len(gone) == 0 {
+		return
+	}
+	if err := db.commit(e); err != nil {
+		db.fail(err)
+		return
+	}
+	for _, t := range tenants {
+		t.mu.Lock()
+		// A new slice: snapshots hold the old one.
+		kept := make([]*segment, 0, len(t.segs))
+		for _, s := range t.segs {
+			if !gone[s] {
+				kept = append(kept, s)
+			}
+		}
+		t.segs = kept
+		t.mu.Unlock()
+	}
+	for s := range gone {
+		s.release()
+	}
+	db.stats.droppedRows.Add(info.Rows)
+	db.stats.droppedSegments.Add(int64(info.Segments))
+	if db.cfg.Events.Dropped != nil {
+		db.cfg.Events.Dropped(info)
+	}
+}

@@ -1,0 +1,176 @@
+package spandb
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// unit is what a scan reads at a time: a head's rows or one block of a segment.
+type unit struct {
+	maxStart uint64
+	view     *span.Batch // of a head; nil for a block
+	seg      *segment
+	blk      int
+}
+
+// scanner carries one scan.
+type scanner struct {
+	db      *DB
+	req     storage.Request
+	stats   *storage.Stats
+	matcher *span.Matcher
+	prune   pruner
+	reader  blockReader
+	need    need
+	window  column.Bitmap
+}
+
+// Scan implements storage.Scanner. Heads and blocks are read one by one, those
+// with the latest start first; blocks that cannot match are not read.
+func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	return func(yield func(*span.Batch, error) bool) {
+		if r.Mode != storage.Rows {
+			yield(nil, clew.Errorf(clew.Unsupported, "this store scans rows only"))
+			return
+		}
+		s := &scanner{db: db, req: r, stats: r.Stats, matcher: span.NewMatcher(r.Where)}
+		if s.stats == nil {
+			s.stats = new(storage.Stats)
+		}
+		s.stats.Watermark = db.cfg.Now()
+		t := db.tenantOf(r.Tenant)
+		if t == nil {
+			return
+		}
+		snap := db.snapshot(t)
+		defer snap.release()
+		s.want()
+		units := s.units(snap)
+		for i := range units {
+			if ctx.Err() != nil {
+				yield(nil, clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx)))
+				return
+			}
+			b := s.read(&units[i])
+			if b == nil {
+				continue
+			}
+			b.MaxStart = clew.UnixNanos(units[i].maxStart)
+			if !yield(b, nil) {
+				return
+			}
+		}
+	}
+}
+
+// want notes which columns the scan needs.
+func (s *scanner) want() {
+	c := s.req.Columns
+	s.need.all = c.All
+	s.need.resource = c.Resources
+	for _, i := range c.Intrinsics {
+		s.need.intrinsics[i] = true
+		s.need.resource = true
+	}
+	s.req.Where.Fields(s.need.addField)
+	s.prune.window, s.prune.cond, s.prune.cache = s.req.Window, &s.req.Where, &s.db.cache
+}
+
+// units lists what may hold matching rows, by descending bound of start. Units of
+// equal bound stand in order of age, heads first, so that the order of a scan
+// does not depend on chance.
+func (s *scanner) units(snap *snapshot) []unit {
+	var units []unit
+	for i := len(snap.views) - 1; i >= 0; i-- {
+		v := snap.views[i]
+		units = append(units, unit{maxStart: slices.Max(v.Start), view: v})
+	}
+	for i := len(snap.segs) - 1; i >= 0; i-- {
+		seg := snap.segs[i]
+		if !s.req.Window.Overlaps(clew.UnixNanos(seg.meta.minStart), clew.UnixNanos(seg.meta.maxStart)) {
+			s.stats.PrunedRows += int64(seg.meta.rows)
+			continue
+		}
+		may, err := s.prune.segment(seg)
+		if err != nil {
+			s.damaged(seg, seg.meta.rows, err)
+			continue
+		}
+		if !may {
+			s.stats.PrunedRows += int64(seg.meta.rows)
+			continue
+		}
+		col, _ := seg.r.Column(colStart)
+		for blk := range seg.meta.blockRows {
+			lo, hi, _ := seg.r.Bounds(col, blk)
+			if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.block(seg, blk) {
+				s.stats.PrunedRows += int64(seg.meta.blockRows[blk])
+				continue
+			}
+			units = append(units, unit{maxStart: hi, seg: seg, blk: blk})
+		}
+	}
+	slices.SortStableFunc(units, func(a, b unit) int {
+		switch {
+		case a.maxStart > b.maxStart:
+			return -1
+		case a.maxStart < b.maxStart:
+			return 1
+		}
+		return 0
+	})
+	return units
+}
+
+// damaged counts rows that cannot be read; the scan goes on without them.
+func (s *scanner) damaged(seg *segment, rows int, err error) {
+	s.stats.Damaged += int64(rows)
+	if s.stats.Damage == nil {
+		s.stats.Damage = err
+	}
+	s.db.damaged(err)
+}
+
+// read returns a unit's batch with the matching rows marked; nil if none match.
+func (s *scanner) read(u *unit) *span.Batch {
+	b := u.view
+	if b == nil {
+		t, err := s.db.cache.tablesOf(u.seg)
+		if err == nil {
+			s.reader.cache = &s.db.cache
+			b, err = s.reader.read(u.seg, t, u.blk, &s.need)
+			s.stats.Bytes += s.reader.bytes
+			s.reader.bytes = 0
+		}
+		if err != nil {
+			s.damaged(u.seg, int(u.seg.meta.blockRows[u.blk]), err)
+			return nil
+		}
+	}
+	s.stats.Rows += int64(b.Rows)
+	b.Matched = s.matcher.Match(b)
+	s.clip(b)
+	if !b.Matched.Any() {
+		return nil
+	}
+	return b
+}
+
+// clip takes rows outside the window out of the match.
+func (s *scanner) clip(b *span.Batch) {
+	w := s.req.Window
+	if w.Start == 0 && w.End == 0 {
+		return
+	}
+	for i, start := range b.Start {
+		if !w.Contains(clew.UnixNanos(start)) {
+			b.Matched.Clear(i)
+		}
+	}
+}

@@ -1,0 +1,372 @@
+package spandb
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+)
+
+// A sealer turns a head into the bytes of a segment. It keeps its memory from
+// head to head; one goroutine uses it.
+//
+// docs/format/segment.md describes what it writes: each method below writes the
+// columns of one section of that page.
+type sealer struct {
+	w     *block.Writer
+	b     *span.Batch
+	order order
+
+	u64  []uint64
+	u32  []uint32
+	vals []uint64 // by new position: values of the column being written
+	mark []uint32 // remap tables
+	set  column.Bitmap
+	strs column.Strings
+	aset attrSealer
+}
+
+// seal writes all rows of b; meta is completed with what the rows say. The bytes
+// are s's until the next call.
+func (s *sealer) seal(b *span.Batch, meta segmentMeta, requests []requestMark) []byte {
+	if s.w == nil {
+		s.w = block.NewWriter(b.Rows * 48)
+	}
+	s.b = b
+	s.w.Reset()
+	s.order.build(b)
+	s.aset.s = s
+
+	meta.rows = b.Rows
+	meta.traces = len(s.order.traces)
+	meta.explicit = s.order.explicit
+	meta.minStart, meta.maxStart = slices.Min(b.Start), slices.Max(b.Start)
+	for _, blk := range s.order.blocks {
+		meta.blockRows = append(meta.blockRows, uint64(blk.end-blk.start))
+	}
+
+	s.tables()
+	s.traces()
+	s.spans()
+	s.intrinsics()
+	s.aset.spans()
+	s.events()
+	s.links()
+	s.requests(requests)
+	out := s.w.Finish(meta.append(nil))
+	s.b = nil
+	return out
+}
+
+// chunk writes one chunk of unknown bounds.
+func (s *sealer) chunk(col, blk int, payload []byte) {
+	s.w.Chunk(col, blk, payload, 0, ^uint64(0))
+}
+
+// ints writes vals as a chunk of their own column with bounds.
+func (s *sealer) ints(col, blk int, vals []uint64, o column.IntOptions) {
+	lo, hi := bounds(vals, o.Signed)
+	s.w.Chunk(col, blk, column.AppendInts(s.w.Buf(), vals, o), lo, hi)
+}
+
+// bounds returns the least and greatest value. Signed values are shifted to
+// their place in the order of unsigned ones, so that bounds always compare.
+func bounds(vals []uint64, signed bool) (lo, hi uint64) {
+	flip := uint64(0)
+	if signed {
+		flip = 1 << 63
+	}
+	lo = ^uint64(0)
+	for _, v := range vals {
+		v ^= flip
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi
+}
+
+// packed are integers read at random or scanned: bit-packed, never compressed.
+var (
+	packed     = column.IntOptions{}
+	packedInts = column.IntOptions{Signed: true}
+	small      = column.IntOptions{Delta: true, Zstd: true}
+	smallInts  = column.IntOptions{Delta: true, Zstd: true, Signed: true}
+)
+
+// used lists the codes that occur, ascending, and returns the table from old
+// code to position in that list.
+func (s *sealer) used(codes []uint32, n int) (list, remap []uint32) {
+	remap = make([]uint32, n)
+	for _, c := range codes {
+		remap[c] = 1
+	}
+	for c, v := range remap {
+		if v != 0 {
+			remap[c] = uint32(len(list))
+			list = append(list, uint32(c))
+		} else {
+			remap[c] = span.NoCode
+		}
+	}
+	return list, remap
+}
+
+// dictionary writes the given values of d as the dictionary of a column.
+func (s *sealer) dictionary(col int, d column.Strings, list []uint32) {
+	s.strs.Reset()
+	for _, c := range list {
+		s.strs.Append(d.At(int(c)))
+	}
+	s.chunk(col, block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
+}
+
+// tables writes names, resources, scopes and templates.
+func (s *sealer) tables() {
+	b, o := s.b, &s.order
+	names, nameRemap := s.used(b.Name, b.Names.Len())
+	s.dictionary(s.w.Column(colNames), b.Names, names)
+
+	scopes, scopeRemap := s.used(b.Scope, len(b.Scopes))
+	s.strs.Reset()
+	for _, c := range scopes {
+		s.strs.Append(b.Scopes[c].Raw)
+	}
+	s.chunk(s.w.Column(colScopes), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
+	s.resources()
+
+	fields := make([][]uint64, 6)
+	shapes, shapeLists := s.shapes()
+	for i := range o.templates {
+		t := &o.templates[i]
+		shape := uint64(0)
+		if !o.explicit {
+			shape = uint64(shapes[t.shape])
+		}
+		for f, v := range [...]uint64{uint64(t.service), uint64(nameRemap[t.name]), uint64(scopeRemap[t.scope]), uint64(t.kind), uint64(t.status), shape} {
+			fields[f] = append(fields[f], v)
+		}
+	}
+	buf := s.w.Buf()
+	for _, f := range fields {
+		buf = column.AppendInts(buf, f, small)
+	}
+	s.chunk(s.w.Column(colTemplates), block.WholeSegment, buf)
+	s.chunk(s.w.Column(colShapes), block.WholeSegment, appendLists(s.w.Buf(), shapeLists))
+
+	s.strs.Reset()
+	for _, name := range o.services {
+		s.strs.Append([]byte(name))
+	}
+	s.chunk(s.w.Column(colServices), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
+}
+
+// appendLists writes lists of numbers: their lengths, then all their elements.
+func appendLists(dst []byte, lists [][]uint32) []byte {
+	lens, all := make([]uint32, len(lists)), []uint32(nil)
+	for i, l := range lists {
+		lens[i] = uint32(len(l))
+		all = append(all, l...)
+	}
+	dst = column.AppendInts(dst, lens, small)
+	return column.AppendInts(dst, all, small)
+}
+
+// shapes returns, for the shapes that templates use, the number of each and the
+// list of columns it stands for. Equal lists have one number.
+func (s *sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
+	number = make(map[uint32]uint32)
+	if s.order.explicit {
+		return number, nil
+	}
+	byList := make(map[string]uint32)
+	columns := columnNumbers(&s.b.Attrs)
+	var key []byte
+	for i := range s.order.templates {
+		node := s.order.templates[i].shape
+		if _, ok := number[node]; ok {
+			continue
+		}
+		list := shapeColumns(&s.b.Attrs, node, columns)
+		key = key[:0]
+		for _, c := range list {
+			key = binary.LittleEndian.AppendUint32(key, c)
+		}
+		n, ok := byList[string(key)]
+		if !ok {
+			n = uint32(len(lists))
+			byList[string(key)] = n
+			lists = append(lists, list)
+		}
+		number[node] = n
+	}
+	return number, lists
+}
+
+// resources writes the resource table, ordered by service, and each row's place
+// among the resources of its service.
+func (s *sealer) resources() {
+	b, o := s.b, &s.order
+	list, _ := s.used(b.Resource, len(b.Resources))
+	slices.SortStableFunc(list, func(x, y uint32) int { return int(o.serviceOf[x]) - int(o.serviceOf[y]) })
+	local := make([]uint32, len(b.Resources))
+	perService := make([]uint32, len(o.services))
+	s.strs.Reset()
+	for _, c := range list {
+		s.strs.Append(b.Resources[c].Raw)
+		local[c] = perService[o.serviceOf[c]]
+		perService[o.serviceOf[c]]++
+	}
+	buf := column.AppendInts(s.w.Buf(), perService, small)
+	s.chunk(s.w.Column(colResources), block.WholeSegment, column.AppendStrings(buf, s.strs, column.StringOptions{Block: dictChunk}))
+	col := s.w.Column(colResource)
+	for i, blk := range o.blocks {
+		s.u32 = resize(s.u32, blk.end-blk.start)
+		for k, r := range o.perm[blk.start:blk.end] {
+			s.u32[k] = local[b.Resource[r]]
+		}
+		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, packed))
+	}
+}
+
+// traces writes the ids of each block's traces, ascending by their low half, the
+// filter over all of them, and each row's ordinal among them.
+func (s *sealer) traces() {
+	b, o := s.b, &s.order
+	filter := newTraceFilter(len(o.traces))
+	col := s.w.Column(colTraceIDs)
+	for i, blk := range o.blocks {
+		buf := s.w.Buf()
+		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
+			id := b.TraceIDs[t]
+			filter.add(id.Low())
+			buf = append(buf, id[:]...)
+		}
+		s.chunk(col, i, buf)
+	}
+	s.chunk(s.w.Column(colFilter), block.WholeSegment, filter.append(s.w.Buf()))
+	col = s.w.Column(colTrace)
+	for i, blk := range o.blocks {
+		s.u32 = resize(s.u32, blk.end-blk.start)
+		for k, r := range o.perm[blk.start:blk.end] {
+			s.u32[k] = o.local[r]
+		}
+		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, column.IntOptions{Delta: true}))
+	}
+}
+
+// spans writes the dense columns: runs, ids, parents, times, flags.
+func (s *sealer) spans() {
+	o, b := &s.order, s.b
+	col := s.w.Column(colRuns)
+	for i, blk := range o.blocks {
+		s.u32 = s.u32[:0]
+		lens := make([]uint32, 0, len(blk.runs))
+		for _, r := range blk.runs {
+			s.u32 = append(s.u32, r.template)
+			lens = append(lens, r.end-r.start)
+		}
+		s.chunk(col, i, column.AppendInts(column.AppendInts(s.w.Buf(), s.u32, small), lens, small))
+	}
+	col = s.w.Column(colSpanID)
+	for i, blk := range o.blocks {
+		buf := s.w.Buf()
+		for _, r := range o.perm[blk.start:blk.end] {
+			buf = binary.LittleEndian.AppendUint64(buf, b.SpanID[r])
+		}
+		s.chunk(col, i, buf)
+	}
+	s.parents()
+	s.dense(colStart, b.Start, packed)
+	s.dense(colDuration, b.Duration, packedInts)
+	col = s.w.Column(colFlags)
+	for i, blk := range o.blocks {
+		s.u32 = resize(s.u32, blk.end-blk.start)
+		for k, r := range o.perm[blk.start:blk.end] {
+			s.u32[k] = b.Flags[r]
+		}
+		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, small))
+	}
+}
+
+func (s *sealer) dense(name string, vals []uint64, opt column.IntOptions) {
+	col := s.w.Column(name)
+	for i, blk := range s.order.blocks {
+		s.u64 = resize(s.u64, blk.end-blk.start)
+		for k, r := range s.order.perm[blk.start:blk.end] {
+			s.u64[k] = vals[r]
+		}
+		s.ints(col, i, s.u64, opt)
+	}
+}
+
+// Parent codes: a span without parent, one whose parent is not in its block, and
+// otherwise parentFirst + the place of the parent among its trace's rows.
+const (
+	parentNone      = 0
+	parentElsewhere = 1
+	parentFirst     = 2
+)
+
+// parents writes each row's parent as a place in its trace, and the ids of those
+// that are not there.
+func (s *sealer) parents() {
+	o, b := &s.order, s.b
+	col := s.w.Column(colParent)
+	places := newPlaces()
+	for i, blk := range o.blocks {
+		byTrace := listByTrace(o.local, o.perm[blk.start:blk.end], blk.traceEnd-blk.traceStart)
+		codes := resize(s.u32, blk.end-blk.start)
+		for t := range blk.traceEnd - blk.traceStart {
+			rows := byTrace.rows(t)
+			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.perm[blk.start+int(k)]] })
+			for _, k := range rows {
+				codes[k] = places.code(b.ParentID[o.perm[blk.start+int(k)]])
+			}
+		}
+		buf := column.AppendInts(s.w.Buf(), codes, packed)
+		for k, c := range codes {
+			if c == parentElsewhere {
+				buf = binary.LittleEndian.AppendUint64(buf, b.ParentID[o.perm[blk.start+k]])
+			}
+		}
+		s.u32 = codes
+		s.chunk(col, i, buf)
+	}
+}
+
+// intrinsics writes the sparse intrinsic columns.
+func (s *sealer) intrinsics() {
+	b := s.b
+	place := func(row uint32) uint32 { return s.order.inv[row] }
+	limits := make([]int, len(s.order.blocks))
+	for i, blk := range s.order.blocks {
+		limits[i] = blk.end
+	}
+	for _, c := range []struct {
+		name string
+		col  *span.Column
+	}{
+		{colStatusMessage, &b.StatusMessage}, {colTraceState, &b.TraceState}, {colDroppedAttrs, &b.DroppedAttrs},
+		{colDroppedEvents, &b.DroppedEvents}, {colDroppedLinks, &b.DroppedLinks}, {colExtra, &b.Attrs.Extra},
+	} {
+		s.aset.sparse(c.name, c.col, place, limits)
+	}
+}
+
+// requests writes which records the rows came in.
+func (s *sealer) requests(marks []requestMark) {
+	buf := s.w.Buf()
+	for _, m := range marks {
+		buf = m.append(buf)
+	}
+	s.chunk(s.w.Column(colRequests), block.WholeSegment, buf)
+}
+
+// attribute column names: family, type, key.
+func attrColumn(family byte, c *span.Column) string {
+	return string([]byte{family, '0' + byte(c.Type)}) + c.Key
+}
+
+func isText(t clew.Type) bool { return t == clew.TypeString || t == clew.TypeOther }

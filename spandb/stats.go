@@ -1,0 +1,92 @@
+package spandb
+
+import (
+	"path"
+	"sync/atomic"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// counters are counted since Open.
+type counters struct {
+	accepted, refused, resent, busy atomic.Int64
+	damages, lostSegments, replayed atomic.Int64
+	droppedRows, droppedSegments    atomic.Int64
+}
+
+// Stats is the state of a store at one moment.
+type Stats struct {
+	Tenants     int
+	Segments    int
+	SegmentRows int64
+	HeadRows    int64 // in memory and in the log
+	// SegmentBytes and LogBytes are on disk; DiskBytes is their sum.
+	SegmentBytes, LogBytes, DiskBytes int64
+	// OldestArrival is when the oldest row came; zero where there is none.
+	OldestArrival time.Time
+	// Since Open:
+	Accepted, Refused, Resent, Busy int64 // spans, spans, records, records
+	Replayed                        int64 // log records
+	DroppedRows, DroppedSegments    int64
+	Damages, LostSegments           int64
+	// Failed is why the store accepts nothing more; nil while it does.
+	Failed error
+	// Retention and MaxBytes are the limits in force.
+	Retention time.Duration
+	MaxBytes  int64
+}
+
+// Stats returns the state of the store.
+func (db *DB) Stats() Stats {
+	s := Stats{
+		Accepted: db.stats.accepted.Load(), Refused: db.stats.refused.Load(), Resent: db.stats.resent.Load(),
+		Busy: db.stats.busy.Load(), Replayed: db.stats.replayed.Load(), DroppedRows: db.stats.droppedRows.Load(),
+		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
+		LostSegments: db.stats.lostSegments.Load(), Retention: db.cfg.Retention, MaxBytes: db.cfg.MaxBytes,
+	}
+	if err := db.failed.Load(); err != nil {
+		s.Failed = *err
+	}
+	oldest := ^uint64(0)
+	for _, t := range db.allTenants() {
+		t.mu.Lock()
+		s.Tenants++
+		for _, seg := range t.segs {
+			s.Segments++
+			s.SegmentRows += int64(seg.meta.rows)
+			s.SegmentBytes += seg.size
+			oldest = min(oldest, seg.meta.minArrival)
+		}
+		for _, h := range t.sealing {
+			s.HeadRows += int64(h.published)
+			oldest = min(oldest, h.minArrival)
+		}
+		if h := t.active; h != nil {
+			s.HeadRows += int64(h.published)
+			oldest = min(oldest, h.minArrival)
+		}
+		t.mu.Unlock()
+	}
+	if oldest != ^uint64(0) {
+		s.OldestArrival = clew.UnixNanos(oldest).Time()
+	}
+	s.LogBytes = db.logBytes()
+	s.DiskBytes = s.SegmentBytes + s.LogBytes
+	return s
+}
+
+// logBytes adds up the files of the log.
+func (db *DB) logBytes() (n int64) {
+	dir := path.Join(db.dir, walDir)
+	names, err := db.fs.List(dir)
+	if err != nil {
+		return 0
+	}
+	for _, name := range names {
+		if info, err := db.fs.Stat(path.Join(dir, name)); err == nil {
+			n += info.SizeBytes
+		}
+	}
+	return n
+}

@@ -1,0 +1,115 @@
+package spandb
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/vfs"
+	"github.com/clew-tracing/clew/wal"
+)
+
+// Verification is what Verify found.
+type Verification struct {
+	Segments   int
+	Rows       int64
+	Bytes      int64 // looked at, manifest and log included
+	LogRecords int
+	TornBytes  int64   // of log records that were never acknowledged
+	Damage     []error // with file and offset; at most maxDamage
+	Found      int     // how many there were
+}
+
+// maxDamage bounds the list of damage; the count goes on.
+const maxDamage = 1000
+
+func (v *Verification) add(err error) {
+	v.Found++
+	if len(v.Damage) < maxDamage {
+		v.Damage = append(v.Damage, err)
+	}
+}
+
+// Verify reads every byte of the store in dir and decodes every row. The store
+// must not be open; nothing is changed. progress, if not nil, is called after
+// each segment. The error is one of reading, not of what was read.
+func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Verification, err error) {
+	if _, err := filesystem.Stat(dir); err != nil {
+		return v, clew.Errorf(clew.NotFound, "no store in %s: %w", dir, err)
+	}
+	lock, err := filesystem.Lock(path.Join(dir, lockName))
+	if err != nil {
+		if errors.Is(err, vfs.ErrLocked) {
+			return v, clew.Errorf(clew.Busy, "the store in %s is in use: stop the server first (%w)", dir, err)
+		}
+		return v, err
+	}
+	defer lock.Close()
+	m := &manifest{fs: filesystem, dir: dir, segments: make(map[uint64]segmentRecord), sealed: make(map[clew.Tenant]uint64)}
+	if err := m.read(); err != nil {
+		v.add(err)
+		return v, nil
+	}
+	if info, err := filesystem.Stat(path.Join(dir, manifestName(m.number))); err == nil {
+		v.Bytes += info.SizeBytes
+	}
+	done := 0
+	for _, r := range m.segments {
+		verifySegment(filesystem, dir, r, &v)
+		if done++; progress != nil {
+			progress(done, len(m.segments))
+		}
+	}
+	report, err := wal.Verify(filesystem, path.Join(dir, walDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return v, err
+	}
+	v.LogRecords, v.TornBytes = report.Records, report.TornBytes
+	v.Bytes += report.Bytes
+	for _, d := range report.Damaged {
+		v.add(clew.Corruptf(d.File, d.Offset, "log damaged over %d bytes", d.Size))
+	}
+	return v, nil
+}
+
+// verifySegment checks every checksum and decodes every block whole.
+func verifySegment(filesystem vfs.FS, dir string, r segmentRecord, v *Verification) {
+	file := path.Join(segmentDir(dir, r.tenant, r.hour), segmentName(r.id))
+	s, err := openSegment(filesystem, r.id, file, func(*segment) {})
+	if err != nil {
+		v.add(clew.Corruptf(file, 0, "cannot be opened: %w", err))
+		return
+	}
+	defer s.release()
+	v.Segments++
+	v.Bytes += s.size
+	v.Rows += int64(s.meta.rows)
+	if uint64(s.size) != r.size || uint64(s.meta.rows) != r.rows || s.meta.tenant != r.tenant {
+		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.rows, r.size, r.rows))
+	}
+	if damage := s.r.Verify(); len(damage) > 0 {
+		for _, d := range damage {
+			v.add(d)
+		}
+		return
+	}
+	var cache tableCache
+	t, err := cache.tablesOf(s)
+	if err == nil {
+		_, err = s.marks()
+	}
+	if err == nil {
+		_, err = s.mayHave(0)
+	}
+	if err != nil {
+		v.add(err)
+		return
+	}
+	reader, all := blockReader{cache: &cache}, need{all: true}
+	for blk := range s.meta.blockRows {
+		if _, err := reader.read(s, t, blk, &all); err != nil {
+			v.add(err)
+		}
+	}
+}
