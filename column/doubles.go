@@ -195,24 +195,10 @@ func (x *Doubles) At(i int) uint64 {
 	if x.power == 0 {
 		return v
 	}
-	if k := x.exceptionFrom(i); k < x.exceptions.n && x.exceptions.At(k) == uint64(i) {
+	if k := x.exceptions.search(uint64(i)); k < x.exceptions.n && x.exceptions.At(k) == uint64(i) {
 		return x.bits.At(k)
 	}
 	return math.Float64bits(float64(int64(v)) / x.power)
-}
-
-// exceptionFrom returns the first exception at position i or behind it.
-func (x *Doubles) exceptionFrom(i int) int {
-	low, high := 0, x.exceptions.n
-	for low < high {
-		mid := (low + high) / 2
-		if x.exceptions.At(mid) < uint64(i) {
-			low = mid + 1
-		} else {
-			high = mid
-		}
-	}
-	return low
 }
 
 // Decode appends the bits of all doubles to dst, under the rules of Ints.Decode.
@@ -230,7 +216,7 @@ func (x *Doubles) DecodeRange(dst []uint64, start, end int) ([]uint64, error) {
 	for i, v := range out {
 		out[i] = math.Float64bits(float64(int64(v)) / x.power)
 	}
-	for k := x.exceptionFrom(start); k < x.exceptions.n; k++ {
+	for k := x.exceptions.search(uint64(start)); k < x.exceptions.n; k++ {
 		at := x.exceptions.At(k)
 		if at >= uint64(end) {
 			break

@@ -114,6 +114,22 @@ func (x *Ints) At(i int) uint64 {
 	return x.base + bitsAt(x.data, i, uint(x.width))
 }
 
+// search returns the index of the first value of an ascending vector with
+// RandomAccess that is v or more. In a vector that is not ascending it returns
+// some index in [0, Len].
+func (x *Ints) search(v uint64) int {
+	low, high := 0, x.n
+	for low < high {
+		mid := int(uint(low+high) / 2)
+		if x.At(mid) < v {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
 // Decode appends all values to dst. Its errors are about damaged bytes. It
 // allocates dst where that is too short, and pooled memory of up to 16 bytes a
 // value.

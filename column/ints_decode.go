@@ -1,14 +1,9 @@
 package column
 
+import "slices"
+
 // grow returns dst with n more elements, whose values are undefined.
-func grow[T any](dst []T, n int) []T {
-	if need := len(dst) + n; need <= cap(dst) {
-		return dst[:need]
-	}
-	bigger := make([]T, len(dst)+n)
-	copy(bigger, dst)
-	return bigger
-}
+func grow[T any](dst []T, n int) []T { return slices.Grow(dst, n)[:len(dst)+n] }
 
 // limitOf returns the largest value of T.
 func limitOf[T Uint]() uint64 { return uint64(^T(0)) }

@@ -72,7 +72,7 @@ func appendInts[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool) []by
 	if kind == IntRuns {
 		return appendRuns(dst, vals, s.runs, o)
 	}
-	if o.Zstd && size > minZstdBytes {
+	if o.Zstd && size > minZstdBytes && len(vals) <= zstdMaxWindow/8 {
 		var ok bool
 		if kind == IntDelta {
 			dst, ok = appendPlanes(dst, vals, IntDeltaZstd, dmin, dw, size)

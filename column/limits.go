@@ -67,3 +67,13 @@ const (
 	// to 15 divisions, which makes it about 2 ns a value in a block of 4,096.
 	decimalSample = 64
 )
+
+const (
+	// mixedMinStrings is the size of a sample of strings that decides on a
+	// mixed chunk, and the least number of strings in one.
+	mixedMinStrings = 16
+
+	// mixedMaxOthers says that at most one string in so many may be of another
+	// form: each costs its bytes and a position.
+	mixedMaxOthers = 8
+)

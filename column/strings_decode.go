@@ -16,8 +16,9 @@ type StringsChunk struct {
 	block     int // strings per block
 	ends      Ints
 	data      []byte // values, or blocks
-	ints      Ints   // IPv4
+	ints      Ints   // IPv4: addresses; Mixed: positions of the others
 	templates *clpTemplates
+	parts     *mixedParts
 }
 
 // ParseStrings reads the header of the chunk at the start of src, of at most
@@ -26,9 +27,13 @@ type StringsChunk struct {
 // chunk only: up to 16 bytes for each byte of them, of which there are at most
 // maxBytes, and 20 for each template, of which there are at most maxStrings.
 func ParseStrings(src []byte, maxStrings, maxBytes int) (c StringsChunk, rest []byte, err error) {
+	return parseStrings(src, maxStrings, maxBytes, true)
+}
+
+func parseStrings(src []byte, maxStrings, maxBytes int, allowMixed bool) (c StringsChunk, rest []byte, err error) {
 	p := parser{src: src}
 	c.kind = StringKind(p.byte("kind"))
-	if c.kind >= stringKinds {
+	if c.kind >= stringKinds || c.kind == StringMixed && !allowMixed {
 		p.fail("kind of strings %d", c.kind)
 	}
 	c.n = p.count("number of strings", min(maxStrings, MaxValues))
@@ -69,6 +74,8 @@ func (c *StringsChunk) parseBody(p *parser) {
 		c.parseBlocks(p)
 	case StringRaw:
 		c.parseBlocks(p)
+	case StringMixed:
+		c.parseMixed(p)
 	}
 }
 
@@ -148,7 +155,7 @@ func (c *StringsChunk) Kind() StringKind { return c.kind }
 
 // Decode appends all strings to dst, whose buffer grows by exactly SizeBytes.
 // Its errors are about damaged bytes, or a dst without Room; dst is then as it
-// was.
+// was. A StringMixed chunk takes as much again in passing.
 func (c *StringsChunk) Decode(dst *Strings) error {
 	if !dst.Room(c.total) {
 		return fmt.Errorf("%d bytes of strings do not fit a list of %d bytes", c.total, len(dst.Buf))
@@ -196,6 +203,8 @@ func (c *StringsChunk) decode(dst *Strings, limit int) error {
 			dst.Ends = append(dst.Ends, uint32(len(dst.Buf)))
 		}
 		return nil
+	case StringMixed:
+		return c.decodeMixed(dst)
 	}
 	for i := range c.n {
 		dst.Buf = c.appendFixed(dst.Buf, i)
@@ -239,6 +248,8 @@ func (c *StringsChunk) At(dst []byte, i int) ([]byte, error) {
 			return dst, err
 		}
 		return appendIPv4(dst, addr[0]), nil
+	case StringMixed:
+		return c.mixedAt(dst, i)
 	}
 	return c.appendFixed(dst, i), nil
 }

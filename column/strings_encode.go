@@ -8,8 +8,9 @@ import (
 // StringKind is the way a chunk of strings is encoded: its first byte.
 type StringKind uint8
 
-// The kinds of string chunk, in the order they are tried but for StringRaw,
-// which takes everything and is tried last.
+// The kinds of string chunk. They are tried in this order, but for StringMixed,
+// which comes before StringCLP, and StringRaw, which takes everything and is the
+// last resort.
 const (
 	StringRaw   StringKind = iota // lengths and bytes, compressed where that pays
 	StringEqual                   // one string for all
@@ -17,10 +18,11 @@ const (
 	StringIPv4                    // integers
 	StringHex                     // half a byte a digit
 	StringCLP                     // templates and numbers
+	StringMixed                   // most strings of one of the kinds above, and the rest
 	stringKinds
 )
 
-var stringKindNames = [stringKinds]string{"raw", "equal", "uuid", "ipv4", "hex", "clp"}
+var stringKindNames = [stringKinds]string{"raw", "equal", "uuid", "ipv4", "hex", "clp", "mixed"}
 
 // String returns the kind's name.
 func (k StringKind) String() string {
@@ -46,6 +48,7 @@ type StringOptions struct {
 type picker struct {
 	s     Strings
 	codes []uint32 // nil: all of s
+	part  bool     // of a mixed chunk, which has no mixed parts
 }
 
 func (p *picker) len() int {
@@ -118,6 +121,10 @@ func appendStrings(dst []byte, p *picker, o StringOptions) []byte {
 		dst = dst[:old]
 	}
 	if n > 0 {
+		if out, ok := appendMixed(header(StringMixed), p, o); ok {
+			return out
+		}
+		dst = dst[:old]
 		if out, ok := appendCLP(header(StringCLP), p, o); ok {
 			return out
 		}
@@ -171,7 +178,7 @@ func appendRawBlocks(dst []byte, p *picker, o StringOptions) []byte {
 // appendBytes appends a method byte and data, compressed or plain; the length
 // is for the caller to store.
 func (s *scratch) appendBytes(dst, data []byte, compressed bool) []byte {
-	if compressed && len(data) > minZstdBytes {
+	if compressed && len(data) > minZstdBytes && len(data) <= zstdMaxWindow {
 		old := len(dst)
 		dst = s.compress(append(dst, methodZstd), data)
 		if (len(dst)-old)*10 < len(data)*9 {

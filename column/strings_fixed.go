@@ -10,34 +10,31 @@ const (
 // hexDigits maps a digit's value to the digit.
 const hexDigits = "0123456789abcdef"
 
-// notHex is nibble's answer for anything but a lower-case hex digit.
-const notHex = 0xff
+// isDigit marks the valid entries of nibbles.
+const isDigit = 0x10
 
-// nibble returns the value of a lower-case hex digit.
-func nibble(c byte) byte {
-	if d := c - '0'; d <= 9 {
-		return d
-	}
-	if d := c - 'a'; d <= 5 {
-		return d + 10
-	}
-	return notHex
+// nibbles maps a lower-case hex digit to its value, with isDigit set, and any
+// other byte to 0.
+var nibbles = [256]byte{
+	'0': isDigit, '1': isDigit | 1, '2': isDigit | 2, '3': isDigit | 3, '4': isDigit | 4, '5': isDigit | 5,
+	'6': isDigit | 6, '7': isDigit | 7, '8': isDigit | 8, '9': isDigit | 9, 'a': isDigit | 10, 'b': isDigit | 11,
+	'c': isDigit | 12, 'd': isDigit | 13, 'e': isDigit | 14, 'f': isDigit | 15,
 }
 
-// appendHex appends the bytes that digits stand for, or fails at the first
-// character that is not a lower-case hex digit. The length is even.
-func appendHex(dst, digits []byte) ([]byte, bool) {
-	for i := 0; i+1 < len(digits); i += 2 {
-		high, low := nibble(digits[i]), nibble(digits[i+1])
-		if high|low == notHex {
-			return dst, false
-		}
-		dst = append(dst, high<<4|low)
+// putHex sets out, half as long as digits, to the bytes that digits stand for,
+// and reports whether all of them are lower-case hex digits.
+func putHex(out, digits []byte) bool {
+	all := byte(isDigit)
+	digits = digits[:2*len(out)]
+	for i := range out {
+		high, low := nibbles[digits[2*i]], nibbles[digits[2*i+1]]
+		all &= high & low
+		out[i] = high<<4 | low&15
 	}
-	return dst, true
+	return all != 0
 }
 
-// appendDigits is the inverse of appendHex.
+// appendDigits appends two digits for each byte.
 func appendDigits(dst, data []byte) []byte {
 	for _, b := range data {
 		dst = append(dst, hexDigits[b>>4], hexDigits[b&15])
@@ -45,21 +42,21 @@ func appendDigits(dst, data []byte) []byte {
 	return dst
 }
 
-// uuidGroups are the digits between the dashes of a UUID.
-var uuidGroups = [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}}
+// putUUID sets id from a text of 36 bytes, or fails.
+func putUUID(id *[16]byte, v []byte) bool {
+	v = v[:uuidLen]
+	return v[8] == '-' && v[13] == '-' && v[18] == '-' && v[23] == '-' &&
+		putHex(id[:4], v) && putHex(id[4:6], v[9:]) && putHex(id[6:8], v[14:]) &&
+		putHex(id[8:10], v[19:]) && putHex(id[10:], v[24:])
+}
 
 // appendUUIDs appends 16 bytes for each string, all of 36 bytes, or fails.
 func appendUUIDs(dst []byte, p *picker) ([]byte, bool) {
+	old := len(dst)
+	dst = grow(dst, 16*p.len())
 	for i := range p.len() {
-		v := p.at(i)
-		if v[8] != '-' || v[13] != '-' || v[18] != '-' || v[23] != '-' {
-			return dst, false
-		}
-		for _, g := range uuidGroups {
-			var ok bool
-			if dst, ok = appendHex(dst, v[g[0]:g[1]]); !ok {
-				return dst, false
-			}
+		if !putUUID((*[16]byte)(dst[old+16*i:]), p.at(i)) {
+			return dst[:old], false
 		}
 	}
 	return dst, true
@@ -81,10 +78,11 @@ func appendHexes(dst []byte, p *picker) ([]byte, bool) {
 	size := len(p.at(0))
 	dst = binary.AppendUvarint(dst, uint64(size))
 	letters := size > clpMaxDigits
+	old := len(dst)
+	dst = grow(dst, size/2*p.len())
 	for i := range p.len() {
 		v := p.at(i)
-		var ok bool
-		if dst, ok = appendHex(dst, v); !ok {
+		if !putHex(dst[old+size/2*i:][:size/2], v) {
 			return dst, false
 		}
 		for j := 0; !letters && j < len(v); j++ {

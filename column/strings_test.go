@@ -53,10 +53,43 @@ func stringLists() map[string]Strings {
 		"raw: uuid, one bad":   listOf("00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-00000000000A"),
 		"ipv4: random":         list(600, func(int) string { return fmt.Sprintf("10.%d.%d.%d", rng.IntN(256), rng.IntN(256), rng.IntN(256)) }),
 		"raw: almost ipv4":     listOf("10.0.0.1", "10.0.0.01", "10.0.0.256", "10.0.0", "10.0.0.1.", "1.2.3.4.5", "10.0..1"),
-		"hex: span ids":        list(600, func(int) string { return hexOf(16) }),
-		"hex: long":            list(20, func(int) string { return hexOf(64) }),
-		"raw: odd hex":         list(200, func(int) string { return "a" + hexOf(30) }),
-		"clp: digits only":     list(600, func(i int) string { return fmt.Sprintf("%08d", i*37) }),
+		"mixed: uuid, some bad": list(300, func(i int) string {
+			if i%40 == 3 {
+				return "unknown-" + hexOf(i/40)
+			}
+			return uuid(i)
+		}),
+		"mixed: ipv6 among ipv4": list(300, func(i int) string {
+			if i%50 == 7 {
+				return "fe80::" + hexOf(4)
+			}
+			return fmt.Sprintf("10.1.%d.%d", rng.IntN(256), rng.IntN(256))
+		}),
+		"mixed: hex, some empty": list(300, func(i int) string {
+			if i%50 == 7 || i == 299 {
+				return ""
+			}
+			return hexOf(32)
+		}),
+		"mixed: others mixed too": list(1000, func(i int) string {
+			switch {
+			case i%10 != 3:
+				return uuid(i)
+			case i%200 == 13:
+				return "unknown"
+			}
+			return fmt.Sprintf("10.1.%d.%d", rng.IntN(256), rng.IntN(256))
+		}),
+		"raw: half uuids": list(300, func(i int) string {
+			if i%2 == 0 {
+				return "x" + hexOf(9) + "zz"
+			}
+			return uuid(i)
+		}),
+		"hex: span ids":    list(600, func(int) string { return hexOf(16) }),
+		"hex: long":        list(20, func(int) string { return hexOf(64) }),
+		"raw: odd hex":     list(200, func(int) string { return "a" + hexOf(30) }),
+		"clp: digits only": list(600, func(i int) string { return fmt.Sprintf("%08d", i*37) }),
 		"clp: urls": list(2000, func(int) string {
 			return fmt.Sprintf("https://shop/api/orders/%d/items/%d", rng.IntN(1e6), rng.IntN(10))
 		}),

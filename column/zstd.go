@@ -73,5 +73,5 @@ func (s *scratch) decompress(dst, frame []byte, size int) ([]byte, error) {
 	if len(out) != len(dst)+size {
 		return dst, damaged("zstd frame holds %d bytes, want %d", len(out)-len(dst), size)
 	}
-	return out, nil
+	return dst[:len(out)], nil // the same memory, with dst's capacity
 }
