@@ -73,7 +73,7 @@ lost is sent again as the same bytes, which the server recognises.`,
 			return im.run(c.Context(), files)
 		},
 	}
-	addSettings(c, config.Client)
+	addSettings(c, config.Client|config.Sender)
 	f := c.Flags()
 	f.StringVar(&im.format, "format", formatAuto, "auto, json, proto or delimited")
 	f.StringVar(&im.stateDir, "state", "", "folder that notes how far each file has come (default clew/import in the user's cache folder)")

@@ -162,6 +162,7 @@ func (s *importSource) batches(offset int64) func() (*importBatch, error) {
 	if s.format == formatJSON {
 		next, contentType = s.jsonMessages(offset), "application/json"
 	}
+	at := offset
 	var failed error // met with a batch in hand; returned after it
 	return func() (*importBatch, error) {
 		if failed != nil {
@@ -176,9 +177,9 @@ func (s *importSource) batches(offset int64) func() (*importBatch, error) {
 				break
 			}
 			parts = append(parts, m.parts...)
-			size += int(m.end - max(b.end, offset))
+			size += int(m.end - at)
 			b.spans += m.spans
-			b.end = m.end
+			at, b.end = m.end, m.end
 		}
 		if b.end == 0 {
 			return nil, failed

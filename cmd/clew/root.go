@@ -176,6 +176,6 @@ commands; secrets are left out.`,
 			return err
 		},
 	}
-	addSettings(c, config.Server|config.Client)
+	addSettings(c, config.Server|config.Client|config.Sender)
 	return c
 }

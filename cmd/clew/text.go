@@ -56,9 +56,9 @@ func formatBytes(n int64) string {
 	return three(f) + " TB"
 }
 
-// printable makes a text from outside safe for a terminal: control characters
-// and bytes that are no UTF-8 are written as \xNN or \u{N}, so that a span's
-// name cannot move the cursor.
+// printable makes a text from outside safe for a terminal: bytes that are
+// control characters or no UTF-8 are written as \xNN, other characters that do
+// not print as \u{N}, so that a span's name cannot move the cursor.
 func printable(s string) string {
 	clean := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {

@@ -209,7 +209,7 @@ func treeLine(open, here bool) string {
 
 func (w *waterfall) text(row waterfallRow) string {
 	if row.span < 0 {
-		return "(parent " + row.ghost.String() + " not received)"
+		return "(missing " + row.ghost.String() + ")"
 	}
 	s := &w.spans[row.span]
 	text := printable(s.Name)

@@ -14,6 +14,8 @@ const (
 	Server Scope = 1 << iota
 	// Client settings belong to the commands that ask a running server.
 	Client
+	// Sender settings belong to the commands that send spans to a server.
+	Sender
 )
 
 // Setting declares one setting.
@@ -214,8 +216,8 @@ func clientSettings() []Setting {
 		{Name: "token", Group: group, Scope: Client, Secret: true,
 			Help:  "The bearer token to show the server. Prefer the variable: flags are visible to every user of the machine.",
 			field: func(c *Config) Value { return &c.Token }},
-		{Name: "otlp-endpoint", Group: group, Scope: Client,
-			Help:  "The OTLP door for HTTP that import sends to, such as http://localhost:4318. Without it the server is asked.",
+		{Name: "otlp-endpoint", Group: group, Scope: Sender,
+			Help:  "The OTLP door for HTTP to send spans to, such as http://localhost:4318. Without it the server is asked for its door.",
 			field: func(c *Config) Value { return &c.OTLPEndpoint }},
 	}
 }

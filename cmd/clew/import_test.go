@@ -1,0 +1,225 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// testDoor is an OTLP door that keeps distinct bodies, as a store does that
+// recognises a resend, and fails as it is told.
+type testDoor struct {
+	mu     sync.Mutex
+	bodies map[string]bool
+	// fail is asked before each request with its number from 1; it returns a
+	// status to answer instead of 200, -1 for a reply that is lost after the
+	// body was kept, or 0.
+	fail     func(n int) int
+	requests int
+	reply    string
+}
+
+func (d *testDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.requests++
+	status := 0
+	if d.fail != nil {
+		status = d.fail(d.requests)
+	}
+	if status <= 0 {
+		d.bodies[string(body)] = true
+	}
+	switch {
+	case status < 0:
+		panic(http.ErrAbortHandler)
+	case status > 0:
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(status)
+		fmt.Fprint(w, `{"code":14,"message":"come again"}`)
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, "{"+d.reply+"}")
+	}
+}
+
+// testImport imports a file into door with a state folder; it returns what was
+// printed and how long it would have waited.
+func testImport(t *testing.T, door *testDoor, state, path string, options ...func(*importer)) (out string, waited []time.Duration, err error) {
+	t.Helper()
+	server := httptest.NewServer(door)
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	im := &importer{
+		t:      &terminal{out: &stdout, err: &stderr},
+		client: &client{base: base, tenant: string(clew.DefaultTenant), http: server.Client()},
+		// The state is kept for this name, whatever port the test server has.
+		endpoint: "http://door.test", format: formatAuto, stateDir: state, reasons: map[string]int64{},
+		wait: func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil },
+	}
+	im.client.http.Transport = redirect{server.Listener.Addr().String(), http.DefaultTransport}
+	for _, o := range options {
+		o(im)
+	}
+	err = im.run(context.Background(), []string{path})
+	return stdout.String() + stderr.String(), waited, err
+}
+
+// redirect sends every request to one address.
+type redirect struct {
+	to   string
+	next http.RoundTripper
+}
+
+func (r redirect) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.URL.Host = r.to
+	return r.next.RoundTrip(req)
+}
+
+// spansIn counts the spans of all bodies a door kept.
+func (d *testDoor) spansIn(t *testing.T) (n int64) {
+	t.Helper()
+	for body := range d.bodies {
+		n += int64(strings.Count(body, `"spanId"`))
+	}
+	return n
+}
+
+func TestImportGoesOnWhereItStopped(t *testing.T) {
+	lines, _ := testMessages(t, 1000, 4000)
+	path, state := writeFile(t, "traces.jsonl", lines), t.TempDir()
+	door := &testDoor{bodies: map[string]bool{}, fail: func(n int) int {
+		if n == 3 {
+			return http.StatusBadRequest
+		}
+		return 0
+	}}
+	if _, _, err := testImport(t, door, state, path); err == nil || !strings.Contains(err.Error(), "goes on from there") || !strings.Contains(err.Error(), "come again") {
+		t.Fatalf("the third request fails, the import says %v", err)
+	}
+	out, _, err := testImport(t, door, state, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := door.spansIn(t); n != 1000 {
+		t.Errorf("%d spans arrived, want 1000: each once", n)
+	}
+	out, _, err = testImport(t, door, state, path)
+	if err != nil || !strings.Contains(out, "nothing after byte") {
+		t.Errorf("a third run: %q, %v", out, err)
+	}
+	requests := door.requests
+	if _, _, err = testImport(t, door, state, path, func(im *importer) { im.restart = true }); err != nil || door.requests == requests {
+		t.Errorf("--restart sent nothing, %v", err)
+	}
+	if n := door.spansIn(t); n != 1000 {
+		t.Errorf("%d distinct spans after --restart, want 1000: it cuts the same requests", n)
+	}
+}
+
+func TestImportOfAFileThatGrew(t *testing.T) {
+	lines, _ := testMessages(t, 30, 0)
+	at := bytes.IndexByte(lines[len(lines)/2:], '\n') + len(lines)/2 + 1
+	path, state := writeFile(t, "growing.jsonl", lines[:at]), t.TempDir()
+	door := &testDoor{bodies: map[string]bool{}}
+	if _, _, err := testImport(t, door, state, path); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeInto(path, lines); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := testImport(t, door, state, path); err != nil {
+		t.Fatal(err)
+	}
+	if n := door.spansIn(t); n != 30 {
+		t.Errorf("%d spans, want 30", n)
+	}
+	if err := writeInto(path, append([]byte("  "), lines...)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := testImport(t, door, state, path); err == nil || !strings.Contains(err.Error(), "--restart") {
+		t.Errorf("another file of the same name: %v", err)
+	}
+}
+
+func TestImportWaitsForABusyDoor(t *testing.T) {
+	lines, _ := testMessages(t, 600, 4000)
+	path := writeFile(t, "traces.jsonl", lines)
+	door := &testDoor{bodies: map[string]bool{}, fail: func(n int) int {
+		switch n {
+		case 1, 2:
+			return http.StatusServiceUnavailable
+		case 4:
+			return -1
+		}
+		return 0
+	}}
+	_, waited, err := testImport(t, door, t.TempDir(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(waited) != 3 || waited[0] != 7*time.Second {
+		t.Errorf("waited %v, want 7 s twice, as the door asks, and once for the lost reply", waited)
+	}
+	if n := door.spansIn(t); n != 600 {
+		t.Errorf("%d spans, want 600", n)
+	}
+}
+
+func TestImportGivesUp(t *testing.T) {
+	lines, _ := testMessages(t, 1, 0)
+	path := writeFile(t, "traces.jsonl", lines)
+	door := &testDoor{bodies: map[string]bool{}, fail: func(int) int { return http.StatusServiceUnavailable }}
+	if _, waited, err := testImport(t, door, t.TempDir(), path); err == nil || len(waited) != importTries-1 {
+		t.Errorf("error %v after %d waits, want one after %d", err, len(waited), importTries-1)
+	}
+	// Nobody there: said at once.
+	if _, waited, err := testImport(t, door, t.TempDir(), path, func(im *importer) {
+		im.client.http.Transport = redirect{"127.0.0.1:1", http.DefaultTransport}
+	}); err == nil || len(waited) != 0 {
+		t.Errorf("no door: error %v after %d waits, want one at once", err, len(waited))
+	}
+}
+
+func TestImportReportsRefusals(t *testing.T) {
+	lines, _ := testMessages(t, 5, 0)
+	door := &testDoor{bodies: map[string]bool{}, reply: `"partialSuccess":{"rejectedSpans":"2","errorMessage":"trace id is zero"}`}
+	out, _, err := testImport(t, door, t.TempDir(), writeFile(t, "x", lines))
+	if err != nil || !strings.Contains(out, "3 spans imported, 2 refused") || !strings.Contains(out, "refused 2: trace id is zero") {
+		t.Errorf("printed %q, %v", out, err)
+	}
+}
+
+func TestProtoReply(t *testing.T) {
+	refused, reason, err := protoReply([]byte{0x0a, 0x08, 0x08, 0x03, 0x12, 0x04, 'o', 'd', 'd', '!'})
+	if refused != 3 || reason != "odd!" || err != nil {
+		t.Errorf("protoReply = %d, %q, %v", refused, reason, err)
+	}
+	for _, bad := range [][]byte{{0x0a, 0x7f}, {0xff}, {0x0a, 0x01, 0x08}} {
+		if refused, _, err := protoReply(bad); err == nil {
+			t.Errorf("protoReply(%x) = %d without an error", bad, refused)
+		}
+	}
+	if _, _, err := protoReply(nil); err != nil {
+		t.Error(err)
+	}
+}
