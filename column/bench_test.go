@@ -169,7 +169,7 @@ func BenchmarkAppendStrings(b *testing.B) {
 				b.ReportAllocs()
 				b.SetBytes(int64(len(s.Buf)))
 				for b.Loop() {
-					dst = AppendStrings(dst[:0], s, StringOptions{Block: block, Zstd: true})
+					dst = AppendStrings(dst[:0], s, StringOptions{Block: block})
 				}
 				perValue(b, benchRows)
 				b.ReportMetric(float64(len(dst))/benchRows, "B/value")
@@ -183,7 +183,7 @@ func BenchmarkDecodeStrings(b *testing.B) {
 	for _, name := range benchListNames {
 		s := lists[name]
 		for _, block := range []int{0, RawBlock} {
-			enc := AppendStrings(nil, s, StringOptions{Block: block, Zstd: true})
+			enc := AppendStrings(nil, s, StringOptions{Block: block})
 			b.Run(fmt.Sprintf("%s/block=%d", name, block), func(b *testing.B) {
 				var dst Strings
 				b.ReportAllocs()
@@ -208,7 +208,7 @@ func BenchmarkDecodeStrings(b *testing.B) {
 func BenchmarkStringsAt(b *testing.B) {
 	lists := benchLists()
 	for _, name := range benchListNames {
-		enc := AppendStrings(nil, lists[name], StringOptions{Block: RawBlock, Zstd: true})
+		enc := AppendStrings(nil, lists[name], StringOptions{Block: RawBlock})
 		c, _, err := ParseStrings(enc, benchRows, 1<<30)
 		if err != nil {
 			b.Fatal(err)

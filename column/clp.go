@@ -73,7 +73,7 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 		for _, code := range c.codes[from:to] {
 			counts[c.counts[code]]++
 		}
-		dst = AppendInts(dst, c.codes[from:to], IntOptions{Zstd: o.Zstd})
+		dst = AppendInts(dst, c.codes[from:to], IntOptions{Zstd: !o.Plain})
 		have := to - from
 		for pos := range clpMaxNumbers {
 			have -= counts[pos] // strings with more than pos numbers
@@ -81,7 +81,7 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 				break
 			}
 			part := c.numbers[pos][done[pos]:][:have]
-			dst = AppendInts(dst, part, IntOptions{Delta: true, Zstd: o.Zstd})
+			dst = AppendInts(dst, part, IntOptions{Delta: true, Zstd: !o.Plain})
 			done[pos] += have
 		}
 		return dst

@@ -170,9 +170,9 @@ func FuzzStringsRoundTrip(f *testing.F) {
 	f.Add([]byte("6ba7b810-9dad-11d1-80b4-00c04fd430c8 6ba7b811-9dad-11d1-80b4-00c04fd430c8"), byte(' '), uint16(0), false)
 	f.Add([]byte("deadbeef 00ff00ff 12345678"), byte(' '), uint16(1), true)
 	f.Add(bytes.Repeat([]byte("host-17 took 005 ms|"), 300), byte('|'), uint16(64), true)
-	f.Fuzz(func(t *testing.T, data []byte, separator byte, block uint16, compressed bool) {
+	f.Fuzz(func(t *testing.T, data []byte, separator byte, block uint16, plain bool) {
 		want := fuzzStrings(data, separator)
-		enc := AppendStrings(nil, want, StringOptions{Block: int(block), Zstd: compressed})
+		enc := AppendStrings(nil, want, StringOptions{Block: int(block), Plain: plain})
 		got, err := readStrings(t, enc, want.Len(), len(want.Buf))
 		if err != nil || !bytes.Equal(got.Buf, want.Buf) || !slices.Equal(got.Ends, want.Ends) {
 			t.Fatalf("round trip of %d strings: %v", want.Len(), err)

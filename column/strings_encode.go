@@ -33,15 +33,17 @@ func (k StringKind) String() string {
 }
 
 // StringOptions says how a chunk of strings will be read. The zero value makes
-// one block without compression.
+// one compressed block: the smallest.
 type StringOptions struct {
 	// Block is the number of strings that are compressed together, and so the
 	// most that StringsChunk.At decodes for one; 0 is the whole chunk. Take 0
 	// for dictionaries, which are read as a whole, and RawBlock for columns
 	// whose values are read one by one.
 	Block int
-	// Zstd allows compression where it saves at least 10 % of a block.
-	Zstd bool
+	// Plain leaves out compression, which otherwise is done where it saves at
+	// least 10 % of a block: about 10 % more bytes for templates and numbers,
+	// twice as many for words.
+	Plain bool
 }
 
 // picker is the list of strings to encode: s, or the values of s at codes.
@@ -170,15 +172,15 @@ func appendRawBlocks(dst []byte, p *picker, o StringOptions) []byte {
 			s.vals = append(s.vals, uint64(len(v)))
 			s.planes = append(s.planes, v...)
 		}
-		dst = AppendInts(dst, s.vals, IntOptions{Zstd: o.Zstd})
-		return s.appendBytes(dst, s.planes, o.Zstd)
+		dst = AppendInts(dst, s.vals, IntOptions{Zstd: !o.Plain})
+		return s.appendBytes(dst, s.planes, o.Plain)
 	})
 }
 
-// appendBytes appends a method byte and data, compressed or plain; the length
-// is for the caller to store.
-func (s *scratch) appendBytes(dst, data []byte, compressed bool) []byte {
-	if compressed && len(data) > minZstdBytes && len(data) <= zstdMaxWindow {
+// appendBytes appends a method byte and data, compressed unless plain is asked
+// for or smaller; the length is for the caller to store.
+func (s *scratch) appendBytes(dst, data []byte, plain bool) []byte {
+	if !plain && len(data) > minZstdBytes && len(data) <= zstdMaxWindow {
 		old := len(dst)
 		dst = s.compress(append(dst, methodZstd), data)
 		if (len(dst)-old)*10 < len(data)*9 {

@@ -106,7 +106,7 @@ func stringLists() map[string]Strings {
 }
 
 func stringOptions() []StringOptions {
-	return []StringOptions{{}, {Zstd: true}, {Block: 256}, {Block: 256, Zstd: true}, {Block: 7, Zstd: true}, {Block: 1 << 20}}
+	return []StringOptions{{}, {Plain: true}, {Block: 256}, {Block: 256, Plain: true}, {Block: 7}, {Block: 1 << 20, Plain: true}}
 }
 
 func TestStringsRoundTrip(t *testing.T) {
@@ -116,7 +116,7 @@ func TestStringsRoundTrip(t *testing.T) {
 			enc := AppendStrings([]byte("before"), s, o)[len("before"):]
 			c, rest, err := ParseStrings(append(slices.Clone(enc), "rest"...), s.Len(), len(s.Buf))
 			if err != nil || string(rest) != "rest" {
-				t.Fatalf("%s %+v: ParseStrings: rest %q, %v", name, o, rest, err)
+				t.Fatalf("%s %+v: ParseStrings: rest %.40q, %v", name, o, rest, err)
 			}
 			if got := c.Kind().String(); got != want {
 				t.Errorf("%s is encoded as %s", name, got)
