@@ -1,0 +1,85 @@
+package pgserver
+
+import "context"
+
+// allowed judges a statement by its first word.
+func allowed(st statement) error {
+	switch st.verb {
+	case "", "SELECT", "VALUES", "WITH", "INSERT", "UPDATE", "DELETE",
+		"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SET":
+		return nil
+	}
+	return sqlErrorf(codePrivilege, "%s is not permitted here: rows may be read and changed, nothing else", clip(st.verb))
+}
+
+// run executes one statement: a transaction's control here, the rest in the
+// engine, in a turn of its own if no transaction is open.
+func (s *session) run(ctx context.Context, st statement, args []any) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
+	switch st.verb {
+	case "BEGIN", "START":
+		return result{}, s.begin(ctx)
+	case "COMMIT", "END":
+		return result{}, s.end(ctx, "COMMIT")
+	case "ROLLBACK", "ABORT":
+		return result{}, s.end(ctx, "ROLLBACK")
+	case "SET":
+		return result{}, nil // settings of a real server that have no meaning here
+	}
+	switch s.tx {
+	case txFailed:
+		return result{}, sqlErrorf(codeFailedTx, "the transaction has failed: nothing but ROLLBACK is possible")
+	case txIdle:
+		if err := s.engine.acquire(ctx); err != nil {
+			return result{}, err
+		}
+		defer s.engine.release()
+	}
+	return s.engine.run(ctx, st, args)
+}
+
+// begin takes the turn for a transaction. BEGIN within one changes nothing.
+func (s *session) begin(ctx context.Context) error {
+	if s.tx != txIdle {
+		return nil
+	}
+	if err := s.engine.acquire(ctx); err != nil {
+		return err
+	}
+	if _, err := s.engine.run(ctx, statement{text: "BEGIN"}, nil); err != nil {
+		s.engine.release()
+		return err
+	}
+	s.tx = txOpen
+	return nil
+}
+
+// end commits or rolls back and gives the turn back. Committing a failed
+// transaction rolls it back; outside of one it changes nothing.
+func (s *session) end(ctx context.Context, how string) error {
+	if s.tx == txIdle {
+		return nil
+	}
+	if s.tx == txFailed {
+		how = "ROLLBACK"
+	}
+	_, err := s.engine.run(ctx, statement{text: how}, nil)
+	if err != nil && how == "COMMIT" {
+		s.engine.run(context.WithoutCancel(ctx), statement{text: "ROLLBACK"}, nil)
+	}
+	s.tx = txIdle
+	s.engine.release()
+	return err
+}
+
+// rollback ends whatever transaction a leaving client has left open.
+func (s *session) rollback() {
+	if s.tx == txIdle {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), statementTimeout)
+	defer cancel()
+	s.tx = txFailed
+	s.end(ctx, "ROLLBACK")
+}
