@@ -159,21 +159,34 @@ func (d *Decoder) otherAttr(l *attrList, kv []byte) error {
 	return nil
 }
 
-// pair is a KeyValue message, read.
+// pair is a KeyValue message, read. It shares the message's memory.
 type pair struct {
 	key     []byte
 	value   clew.Value
 	seen    seen
-	scratch []byte // holds the value message if it came in pieces
+	message []byte // the AnyValue message
+	pieces  int    // in how many fields that came
+	scratch []byte // holds message if it came in several
 }
 
-// read reads kv, whose memory p shares.
+// read splits kv and reads its value.
 func (p *pair) read(kv []byte) error {
-	var (
-		f      field
-		value  []byte
-		values int
-	)
+	if err := p.split(kv); err != nil {
+		return err
+	}
+	v, s, err := readValue(p.message)
+	if err != nil && p.pieces > 1 {
+		return within(kv, p.message, "value", err)
+	}
+	p.value = v
+	p.seen.unknown += s.unknown
+	p.seen.odd = s.odd
+	return err
+}
+
+// split finds the key and the value of kv.
+func (p *pair) split(kv []byte) error {
+	var f field
 	for i := 0; i < len(kv); {
 		end, err := f.next(kv, i)
 		if err != nil {
@@ -183,26 +196,20 @@ func (p *pair) read(kv []byte) error {
 		case f.is(1, wireBytes):
 			p.key = f.data
 		case f.is(2, wireBytes):
-			if values++; values == 1 {
-				value = f.data
+			if p.pieces++; p.pieces == 1 {
+				p.message = f.data
 				break
 			}
-			if values == 2 {
-				p.scratch = append(p.scratch[:0], value...)
+			if p.pieces == 2 {
+				p.scratch = append(p.scratch[:0], p.message...)
 			}
 			p.scratch = append(p.scratch, f.data...)
-			value = p.scratch
+			p.message = p.scratch
+		case f.is(keyIndex, wireVarint):
 		default:
 			p.seen.unknown++
 		}
 		i = end
 	}
-	v, s, err := readValue(value)
-	if err != nil && values > 1 {
-		return within(kv, value, "value", err)
-	}
-	p.value = v
-	p.seen.unknown += s.unknown
-	p.seen.odd = s.odd
-	return err
+	return nil
 }

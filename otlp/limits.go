@@ -19,3 +19,17 @@ const maxGroupDepth = 64
 // span.Builder hold 4 GiB each, so that a few of the largest requests fit; doors
 // stop far below (--max-request-bytes).
 const maxBodyBytes = 1 << 30
+
+// maxJSONDepth bounds objects and lists in parts of a JSON request that OTLP does
+// not define, which are skipped. The defined ones nest to about 3·maxDepth.
+const maxJSONDepth = 256
+
+// maxWindowBytes bounds the window of a zstd frame, and with it the memory that a
+// decoder takes. RFC 8878 asks decoders for 8 MiB; the levels that encoders use
+// for requests stay below.
+const maxWindowBytes = 8 << 20
+
+// unpackRatio is how much larger than packed a request is expected to be: room
+// made at once. Requests of real spans pack to a fifth or less; what unpacks to
+// more gets room as it goes.
+const unpackRatio = 6

@@ -38,8 +38,12 @@
 // What does not survive the way through columns, because it means nothing: a
 // status message that is present but empty, an attribute without a value (it
 // comes back with the empty value), ids of links and parents that are all zeros
-// (they come back as none), unknown fields of spans, events and links, and the
-// place of a repeated attribute key among the others (it comes back last).
+// (they come back as none), key_strindex, which is for profiles, unknown fields
+// of spans, events and links, and the place of a repeated attribute key among the
+// others (it comes back last).
+//
+// JSON requests are read as a stream into protobuf, and written from protobuf,
+// by one table of all messages and fields (schema).
 package otlp
 
 // A Refusal is one span that was not kept and why.

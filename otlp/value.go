@@ -20,6 +20,10 @@ const (
 	anyStringIndex = 8
 )
 
+// keyIndex is KeyValue's key_strindex, which only profiles may have. It is not
+// kept, except within raw values.
+const keyIndex = 3
+
 // seen is what was noticed in a value on the way.
 type seen struct {
 	unknown int
@@ -147,6 +151,7 @@ func (s *seen) pair(m []byte, depth int) error {
 			if err := s.value(f.data, depth+1, nil); err != nil {
 				return err
 			}
+		case f.is(keyIndex, wireVarint):
 		default:
 			s.unknown++
 		}

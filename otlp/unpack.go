@@ -1,0 +1,166 @@
+package otlp
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/clew-tracing/clew"
+)
+
+// Encoding is how a request is packed, in the words of HTTP's Content-Encoding.
+// The values are those of storage.Compression.
+type Encoding uint8
+
+// The encodings.
+const (
+	Identity Encoding = iota
+	Gzip
+	Zstd
+)
+
+// String returns the word for e in Content-Encoding.
+func (e Encoding) String() string {
+	switch e {
+	case Gzip:
+		return "gzip"
+	case Zstd:
+		return "zstd"
+	}
+	return "identity"
+}
+
+// ParseEncoding reads a Content-Encoding; the empty one is Identity. Errors are
+// of kind Unsupported.
+func ParseEncoding(s string) (Encoding, error) {
+	switch s {
+	case "", "identity":
+		return Identity, nil
+	case "gzip", "x-gzip":
+		return Gzip, nil
+	case "zstd":
+		return Zstd, nil
+	}
+	if len(s) > maxNameBytes {
+		s = s[:maxNameBytes]
+	}
+	return Identity, clew.Errorf(clew.Unsupported, "content encoding %q is not supported; send gzip, zstd or identity", s)
+}
+
+// An Unpacker unpacks requests and keeps its decoders for the next one. The zero
+// value is ready to use, by many goroutines at once; each call runs in its own.
+type Unpacker struct {
+	gzips sync.Pool // of *gunzipper
+	zstds sync.Pool // of *unzstder
+}
+
+// Unpack appends what src unpacks to and returns it; src is the whole of a gzip
+// file (RFC 1952, with any number of members) or of zstd frames (RFC 8878, with
+// a window of up to maxWindowBytes). Nothing may stand behind. No more than
+// limit bytes come out and no more memory is taken than that, whatever src
+// claims.
+//
+// Errors are of kind TooLarge, naming the limit, or Invalid; dst is then as it
+// was, but what is behind it in its memory may be overwritten.
+func (u *Unpacker) Unpack(dst []byte, e Encoding, src []byte, limit int) ([]byte, error) {
+	switch e {
+	case Gzip:
+		return u.gunzip(dst, src, limit)
+	case Zstd:
+		return u.unzstd(dst, src, limit)
+	}
+	if len(src) > limit {
+		return dst, tooLarge(limit)
+	}
+	return append(dst, src...), nil
+}
+
+func tooLarge(limit int) error {
+	return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes unpacked; send smaller batches or raise --max-request-bytes", limit)
+}
+
+// gunzipper and unzstder are decoders with the reader they read from, which lets
+// go of a request when it is done.
+type gunzipper struct {
+	src bytes.Reader
+	r   gzip.Reader
+}
+
+type unzstder struct {
+	src bytes.Reader
+	r   *zstd.Decoder
+}
+
+func (u *Unpacker) gunzip(dst, src []byte, limit int) ([]byte, error) {
+	g, _ := u.gzips.Get().(*gunzipper)
+	if g == nil {
+		g = new(gunzipper)
+	}
+	defer u.gzips.Put(g)
+	defer g.src.Reset(nil)
+	g.src.Reset(src)
+	if err := g.r.Reset(&g.src); err != nil {
+		return dst, clew.Errorf(clew.Invalid, "the request is not gzip: %w", unexpectedEnd(err))
+	}
+	return drain(dst, &g.r, Gzip, src, limit)
+}
+
+func (u *Unpacker) unzstd(dst, src []byte, limit int) ([]byte, error) {
+	z, _ := u.zstds.Get().(*unzstder)
+	if z == nil {
+		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(maxWindowBytes))
+		if err != nil {
+			return dst, clew.Errorf(clew.Internal, "zstd: %w", err)
+		}
+		z = &unzstder{r: r}
+	}
+	defer u.zstds.Put(z)
+	defer z.src.Reset(nil)
+	z.src.Reset(src)
+	if err := z.r.Reset(&z.src); err != nil {
+		return dst, clew.Errorf(clew.Invalid, "the request is not zstd: %w", unexpectedEnd(err))
+	}
+	return drain(dst, z.r, Zstd, src, limit)
+}
+
+// drain reads r to its end, but at most limit bytes.
+func drain(dst []byte, r io.Reader, e Encoding, src []byte, limit int) ([]byte, error) {
+	start := len(dst)
+	out := slices.Grow(dst, min(limit, unpackRatio*len(src))+1)
+	for {
+		room := out[len(out):cap(out)]
+		if over := start + limit + 1 - len(out); len(room) > over {
+			room = room[:over]
+		}
+		n, err := r.Read(room)
+		out = out[:len(out)+n]
+		switch {
+		case len(out)-start > limit:
+			return dst, tooLarge(limit)
+		case err == io.EOF:
+			return out, nil
+		case errors.Is(err, zstd.ErrWindowSizeExceeded):
+			return dst, clew.Errorf(clew.TooLarge, "the zstd frame wants a window of more than %d bytes; use a lower compression level", maxWindowBytes)
+		case err != nil:
+			return dst, clew.Errorf(clew.Invalid, "the request is not valid %v: byte %d unpacked: %w", e, len(out)-start, unexpectedEnd(err))
+		}
+		if len(out) == cap(out) {
+			out = slices.Grow(out, min(len(out), start+limit+1-len(out)))
+		}
+	}
+}
+
+// unexpectedEnd makes the end of a packed request an error of its own: a bare
+// io.EOF reads as if all were well.
+func unexpectedEnd(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
