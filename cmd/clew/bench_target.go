@@ -36,13 +36,9 @@ type benchTarget struct {
 	dir     string
 }
 
-// benchAddresses is what `clew serve` writes to --addresses-file.
-type benchAddresses struct {
-	HTTP     string `json:"http"`
-	OTLPGRPC string `json:"otlpGrpc"`
-	OTLPHTTP string `json:"otlpHttp"`
-	PID      int    `json:"pid"`
-}
+// benchAddresses is what `clew serve` writes to --addresses-file: by door, all
+// addresses it listens on.
+type benchAddresses map[string][]string
 
 func newBenchTarget(ctx context.Context, o *benchOptions) (*benchTarget, error) {
 	if o.endpoint == "" {
@@ -118,9 +114,8 @@ func (t *benchTarget) awaitAddresses(ctx context.Context, file string) (a benchA
 	defer cancel()
 	for {
 		text, err := os.ReadFile(file)
-		// A file that is still being written is no JSON yet.
-		if err == nil && json.Unmarshal(text, &a) == nil {
-			return a, nil
+		if err == nil { // it appears whole
+			return a, json.Unmarshal(text, &a)
 		}
 		select {
 		case err := <-t.ended:
@@ -135,14 +130,16 @@ func (t *benchTarget) awaitAddresses(ctx context.Context, file string) (a benchA
 }
 
 func (t *benchTarget) connect(o *benchOptions, a benchAddresses) error {
-	t.endpoint = a.OTLPGRPC
+	for _, door := range []string{doorPage, doorOTLPGRPC, doorOTLPHTTP} {
+		if len(a[door]) == 0 {
+			return fmt.Errorf("the server opened no %s: %v", door, a)
+		}
+	}
+	t.endpoint = a[doorOTLPGRPC][0]
 	if o.protocol == string(load.HTTP) {
-		t.endpoint = "http://" + a.OTLPHTTP
+		t.endpoint = "http://" + a[doorOTLPHTTP][0]
 	}
-	if a.HTTP == "" || a.OTLPHTTP == "" || a.OTLPGRPC == "" {
-		return fmt.Errorf("the server's addresses are incomplete: %+v", a)
-	}
-	t.client = newBenchClient(&url.URL{Scheme: "http", Host: a.HTTP})
+	t.client = newBenchClient(&url.URL{Scheme: "http", Host: a[doorPage][0]})
 	return nil
 }
 
