@@ -1,9 +1,5 @@
 package otlp
 
-import (
-	"encoding/binary"
-)
-
 // A SpanRange is one span of a request, found without looking into it further
 // than its trace id.
 type SpanRange struct {
@@ -63,16 +59,35 @@ func eachNested(m []byte, num int, do func([]byte) error) error {
 	return nil
 }
 
-// traceLow returns the low half of a span's trace id. Encoders write the id
-// first and once; only where that is not so is the whole span walked.
+// traceLow returns the low half of a span's trace id: of several the last counts,
+// so that all fields have to be walked.
 func traceLow(m []byte) (uint64, error) {
-	if len(m) >= 20 && m[0] == tagTraceID && m[1] == 16 && m[18] == tagSpanID {
-		return binary.BigEndian.Uint64(m[10:]), nil
+	var (
+		f   field
+		low uint64
+	)
+	for i := 0; i < len(m); {
+		tag := m[i]
+		if tag&7 == wireBytes && tag < 0x80 && i+1 < len(m) && m[i+1] < 0x80 && int(m[i+1]) <= len(m)-i-2 {
+			end := i + 2 + int(m[i+1])
+			if tag == tagTraceID {
+				_, low = traceID(m[i+2 : end])
+			}
+			i = end
+			continue
+		}
+		if (tag == tagStart || tag == tagEnd) && len(m)-i > 8 {
+			i += 9
+			continue
+		}
+		end, err := f.next(m, i)
+		if err != nil {
+			return 0, err
+		}
+		if f.is(1, wireBytes) {
+			_, low = traceID(f.data)
+		}
+		i = end
 	}
-	var low uint64
-	err := eachNested(m, 1, func(id []byte) error {
-		_, low = traceID(id)
-		return nil
-	})
-	return low, err
+	return low, nil
 }
