@@ -135,18 +135,6 @@ func (d *door) address() string {
 	return d.listeners[0].Addr().String()
 }
 
-// loadCertificate reads tls-cert and tls-key; nil where they are not set.
-func loadCertificate(c *config.Config) (*tls.Config, error) {
-	if c.TLSCert == "" {
-		return nil, nil
-	}
-	pair, err := tls.LoadX509KeyPair(string(c.TLSCert), string(c.TLSKey))
-	if err != nil {
-		return nil, clew.Errorf(clew.Invalid, "tls-cert %s, tls-key %s: %w", c.TLSCert, c.TLSKey, err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}, MinVersion: tls.VersionTLS12}, nil
-}
-
 // listenHosts returns the hosts to listen on; the empty host is every interface.
 func listenHosts(c *config.Config) []string {
 	if c.ListenAll {

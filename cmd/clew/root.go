@@ -47,6 +47,8 @@ func newRoot(t *terminal) *cobra.Command {
 		newTrace(t),
 		newTail(t),
 		newImport(t),
+		newVerify(t),
+		newBenchCommand(),
 		newConfig(t),
 		newVersion(t),
 	)
@@ -130,13 +132,25 @@ func (g *given) Set(text string) error {
 // addSettings gives c a flag for every setting of the scopes.
 func addSettings(c *cobra.Command, scopes config.Scope) {
 	for _, s := range config.Settings() {
-		if s.Scope&scopes == 0 {
-			continue
+		if s.Scope&scopes != 0 {
+			addSetting(c, s)
 		}
-		f := c.Flags().VarPF(&given{Value: s.Scratch()}, s.Name, "", strings.TrimSuffix(s.Help, "."))
-		if s.Type() == "bool" {
-			f.NoOptDefVal = "true"
+	}
+}
+
+// addNamedSettings gives c a flag for each of the named settings.
+func addNamedSettings(c *cobra.Command, names ...string) {
+	for _, name := range names {
+		if s, ok := config.Lookup(name); ok {
+			addSetting(c, s)
 		}
+	}
+}
+
+func addSetting(c *cobra.Command, s config.Setting) {
+	f := c.Flags().VarPF(&given{Value: s.Scratch()}, s.Name, "", strings.TrimSuffix(s.Help, "."))
+	if s.Type() == "bool" {
+		f.NoOptDefVal = "true"
 	}
 }
 

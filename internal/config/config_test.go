@@ -97,7 +97,9 @@ func TestErrorsNameSettingAndMend(t *testing.T) {
 	bad([]string{"otlp-endpoint=localhost"}, nil, "", "http://localhost:4318")
 	bad([]string{"tenant=../x"}, nil, "", "--tenant")
 	bad([]string{"tokens=a:write:x,b:read:x"}, nil, "", "same secret")
-	bad([]string{"demo=true", "otlp-grpc-port=off", "otlp-http-port=off"}, nil, "", "needs an OTLP door")
+	bad([]string{"demo=true", "otlp-grpc-port=off"}, nil, "", "needs the OTLP door")
+	bad([]string{"demo=true", "tokens=a:write:x"}, nil, "", "--tokens")
+	bad([]string{"demo=true", "tls-cert=c", "tls-key=k"}, nil, "", "--tls-cert")
 }
 
 func TestSecretsAreNotShown(t *testing.T) {

@@ -154,8 +154,12 @@ func (r *Resolved) validate() error {
 		return bad("tls-cert", "needs tls-key as well")
 	case r.TLSKey != "" && r.TLSCert == "":
 		return bad("tls-key", "needs tls-cert as well")
-	case bool(r.Demo) && r.OTLPGRPCPort.Off && r.OTLPHTTPPort.Off:
-		return bad("demo", "needs an OTLP door, and both are off")
+	case bool(r.Demo) && len(r.Tokens) > 0:
+		return bad("demo", "cannot go with %s: the shop has no token; leave one of them out", where("tokens"))
+	case bool(r.Demo) && r.TLSCert != "":
+		return bad("demo", "cannot go with %s: the shop does not speak TLS; leave one of them out", where("tls-cert"))
+	case bool(r.Demo) && r.OTLPGRPCPort.Off:
+		return bad("demo", "needs the OTLP door for gRPC, and %s is off", where("otlp-grpc-port"))
 	}
 	if !isHTTP(string(r.Server)) {
 		return bad("server", "%q: want an address such as http://localhost:4300", r.Server)

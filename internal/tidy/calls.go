@@ -27,14 +27,13 @@ var bans = []ban{
 	{"time", "Tick", isCode, "time.NewTicker with a Stop"},
 	{"fmt", "Print Printf Println", isLibrary, "write to an io.Writer that was handed in, or log with slog"},
 	{"", "print println", isCode, "write to an io.Writer that was handed in, or log with slog"},
-	{"log", "*", isCode, "log/slog, with a logger that was handed in"},
+	{"log", "Print Printf Println Fatal Fatalf Fatalln Panic Panicf Panicln Default SetOutput SetFlags", isCode, "log/slog, with a logger that was handed in"},
 	{"os", "Exit", isLibrary, "return an error; only cmd decides to stop"},
 	{"os", "Getenv LookupEnv Environ", isLibrary, "take it as a parameter; internal/config resolves the environment"},
 	{"net/http", "Get Post PostForm Head ListenAndServe ListenAndServeTLS Handle HandleFunc", isCode, "an http.Client or http.Server with timeouts, a mux of one's own"},
 	{"context", "TO" + "DO", isCode, "a context that was handed in"},
 	{"io/ioutil", "*", isCode, "io or os"},
 	{"math/rand", "*", isCode, "math/rand/v2 with a seed that was handed in"},
-	{"reflect", "DeepEqual", isLibrary, "slices.Equal, maps.Equal or a method"},
 }
 
 // Calls checks for banned calls, for init functions, and that every panic says

@@ -21,8 +21,8 @@ const (
 
 // A place says where a package stands. Pattern is a folder; one that ends in /*
 // is each folder below it. A place holds its subfolders too, unless they have a
-// place of their own: a subfolder may import the place's own folder, never a
-// sister.
+// place of their own: within a place a folder may import those above and below
+// it, never a sister.
 type place struct {
 	pattern string
 	floor   int
@@ -69,12 +69,8 @@ var plan = []place{
 	{"cmd/clew", 6, everywhere},
 }
 
-// topFloor is the floor that sees everything; from freeFloor on, a package may
-// import from any bay.
-const (
-	topFloor  = 6
-	freeFloor = 5
-)
+// freeFloor is the first floor from which a package may import from any bay.
+const freeFloor = 5
 
 // locate returns the place of a folder: the longest pattern that holds it.
 func locate(dir string) (place, bool) {
@@ -144,10 +140,8 @@ func forbidden(fromDir string, from place, dir string) string {
 	switch {
 	case !ok:
 		return fmt.Sprintf("imports %s, which has no place in the floor plan", dir)
-	case from.pattern == to.pattern && (dir == to.pattern || strings.HasPrefix(fromDir, dir+"/")):
-		return "" // the place's own folder, from one below it
-	case from.pattern == to.pattern && from.floor == topFloor:
-		return ""
+	case from.pattern == to.pattern && (strings.HasPrefix(fromDir, dir+"/") || strings.HasPrefix(dir, fromDir+"/")):
+		return "" // one is above the other within a place
 	case from.pattern == to.pattern:
 		return fmt.Sprintf("imports its sister %s; what both need belongs into %s", dir, from.pattern)
 	case to.pattern == "storage/storagetest" || to.pattern == "internal/tidy":

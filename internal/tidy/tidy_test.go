@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/clew-tracing/clew/traceql"
 	"golang.org/x/tools/txtar"
 )
 
@@ -212,6 +213,30 @@ func TestDocumentsCompile(t *testing.T) {
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("Go in the documents does not compile: %v\n%s", err, out)
+	}
+}
+
+// TestQueriesInDocumentsParse parses every traceql block, a query a line, blank
+// lines and comments left out.
+func TestQueriesInDocumentsParse(t *testing.T) {
+	_, tree := repository(t)
+	blocks, err := Blocks(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range blocks {
+		if b.Info != "traceql" {
+			continue
+		}
+		for i, line := range strings.Split(b.Text, "\n") {
+			line = strings.TrimSpace(line)
+			if line == "" || strings.HasPrefix(line, "//") {
+				continue
+			}
+			if _, err := traceql.Parse(line); err != nil {
+				t.Errorf("%s:%d: %s: %v", b.File, b.Line+i, line, err)
+			}
+		}
 	}
 }
 

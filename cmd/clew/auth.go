@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/clew-tracing/clew/internal/config"
+)
+
+// tenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
+const tenantHeader = "X-Scope-OrgID"
+
+// gate asks requests for a token, where any is configured. The tokens can be
+// replaced while it is in use.
+type gate struct {
+	tokens atomic.Pointer[config.Tokens]
+}
+
+func newGate(tokens config.Tokens) *gate {
+	g := &gate{}
+	g.tokens.Store(&tokens)
+	return g
+}
+
+// A denial says why a request does not pass.
+type denial struct {
+	status  int // of HTTP: 401 or 403
+	message string
+}
+
+// pass decides on a request that shows authorization and asks for tenant (both
+// as they came, perhaps empty) and needs a right. It returns the tenant the
+// request belongs to.
+func (g *gate) pass(authorization, tenant string, right config.Rights) (string, *denial) {
+	tokens := *g.tokens.Load()
+	if len(tokens) == 0 {
+		return tenant, nil
+	}
+	scheme, secret, _ := strings.Cut(authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return "", &denial{http.StatusUnauthorized, "this server asks for a token: send the header Authorization: Bearer TOKEN"}
+	}
+	t, ok := tokens.Find(strings.TrimSpace(secret))
+	switch {
+	case !ok:
+		return "", &denial{http.StatusUnauthorized, "this token is unknown here"}
+	case !t.Rights.Has(right):
+		return "", &denial{http.StatusForbidden, "this token has no right to " + right.String()}
+	case t.Tenant == config.AnyTenant:
+		return tenant, nil
+	case tenant != "" && tenant != t.Tenant:
+		return "", &denial{http.StatusForbidden, "this token does not belong to tenant " + clip(printable(tenant), 64)}
+	}
+	return t.Tenant, nil
+}
+
+// guard lets requests through to next that have the right, with the token's
+// tenant in their header. deny answers the others. Preflight requests of
+// browsers carry no token and pass.
+func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *denial), next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodOptions {
+			next.ServeHTTP(w, r)
+			return
+		}
+		tenant, no := g.pass(r.Header.Get("Authorization"), r.Header.Get(tenantHeader), right)
+		if no != nil {
+			if no.status == http.StatusUnauthorized {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="clew"`)
+			}
+			deny(w, no)
+			return
+		}
+		if tenant != "" {
+			r.Header.Set(tenantHeader, tenant)
+		}
+		next.ServeHTTP(w, r)
+	})
+}

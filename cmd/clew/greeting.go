@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+
+	"github.com/clew-tracing/clew/internal/config"
+)
+
+// greet prints where the server is and what to do next.
+func greet(w io.Writer, r *config.Resolved, doors []*door, maxDisk int64) {
+	scheme := "http"
+	if r.TLSCert != "" {
+		scheme = "https"
+	}
+	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", programVersion(), r.Data,
+		config.FormatDuration(r.Retention.D), formatBytes(maxDisk))
+	page := ""
+	for _, d := range doors {
+		at := hostName(d.address())
+		switch {
+		case at == "":
+			fmt.Fprintf(w, "  %-13s off (--%s)\n", doorTitle(d), d.setting)
+		case d.name == doorPage:
+			page = scheme + "://" + at
+			fmt.Fprintf(w, "  %-13s %s\n", doorTitle(d), page)
+		case d.protocol == "grpc":
+			fmt.Fprintf(w, "  %-13s %s\n", doorTitle(d), at)
+		default:
+			fmt.Fprintf(w, "  %-13s %s://%s/v1/traces\n", doorTitle(d), scheme, at)
+		}
+	}
+	fmt.Fprintln(w)
+	if r.Demo {
+		fmt.Fprintf(w, "The demo shop sends %d spans a second: open %s\n", r.DemoRate.N, page)
+	} else {
+		fmt.Fprintf(w, "Next: open %s, and point any OpenTelemetry SDK here; these are its\nstandard ports. No spans at hand? In another terminal: clew demo\n", page)
+	}
+	fmt.Fprint(w, "Ctrl-C stops the server.\n\n")
+}
+
+func doorTitle(d *door) string {
+	switch d.name {
+	case doorPage:
+		return "page and API"
+	case doorOTLPGRPC:
+		return "OTLP gRPC"
+	case doorOTLPHTTP:
+		return "OTLP HTTP"
+	}
+	return d.name
+}
+
+// hostName writes the loopback address, and that of all interfaces, as
+// localhost, which is what people type.
+func hostName(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// writeAddresses writes the addresses of all open doors to path as JSON,
+// {"page": ["127.0.0.1:4300", …], …}. The file appears whole or not at all, so
+// that who waits for it may read it as soon as it is there.
+func writeAddresses(path string, doors []*door) error {
+	out := map[string][]string{}
+	for _, d := range doors {
+		if a := d.addresses(); len(a) > 0 {
+			out[d.name] = a
+		}
+	}
+	text, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".new", append(text, '\n'), 0o644); err != nil {
+		return fmt.Errorf("--addresses-file: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestScripts runs testdata/script/*.txt through the real program. Besides
+// testscript's own commands there are
+//
+//	start NAME [FLAGS]            runs clew serve on free ports until it is ready;
+//	                              sets $NAME_page, $NAME_otlp_http, $NAME_otlp_grpc
+//	[!] stop NAME                 SIGTERM; fails unless it exits with 0
+//	kill NAME                     SIGKILL
+//	hangup NAME TEXT              SIGHUP, then waits until the log says TEXT
+//	log NAME                      shows what it printed, log and all, as stdout
+//	http METHOD URL [BODY] [HEADER: VALUE]…
+//	                              sends the file BODY (- for none); shows status,
+//	                              headers and body as stdout
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values[processesKey{}] = map[string]*process{}
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, ".cache"))
+			env.Defer(func() {
+				for _, p := range env.Values[processesKey{}].(map[string]*process) {
+					p.kill()
+				}
+			})
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start": scriptStart, "stop": scriptStop, "kill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP,
+		},
+	})
+}
+
+type processesKey struct{}
+
+func scriptProcess(ts *testscript.TestScript, args []string) *process {
+	if len(args) == 0 {
+		ts.Fatalf("which server?")
+	}
+	p := ts.Value(processesKey{}).(map[string]*process)[args[0]]
+	if p == nil {
+		ts.Fatalf("no server is called %s", args[0])
+	}
+	return p
+}
+
+func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: start NAME [FLAGS]")
+	}
+	var program string
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, "clew"); program == "" && exists(path) {
+			program = path
+		}
+	}
+	environ := []string{"HOME=" + ts.Getenv("HOME"), "PATH=" + ts.Getenv("PATH"), "TMPDIR=" + ts.Getenv("TMPDIR")}
+	p, err := startProcess(program, ts.Getenv("WORK"), environ, append(append([]string{"serve"}, freePorts...), args[1:]...)...)
+	ts.Check(err)
+	ts.Value(processesKey{}).(map[string]*process)[args[0]] = p
+	for door := range p.addresses {
+		ts.Setenv(args[0]+"_"+strings.ReplaceAll(door, "-", "_"), p.url(door))
+	}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+	p := scriptProcess(ts, args)
+	if err := p.stop(); (err != nil) != neg {
+		ts.Fatalf("stop %s: %v\n%s", args[0], err, p.log)
+	}
+}
+
+func scriptKill(ts *testscript.TestScript, _ bool, args []string) { scriptProcess(ts, args).kill() }
+
+func scriptLog(ts *testscript.TestScript, _ bool, args []string) {
+	p := scriptProcess(ts, args)
+	fmt.Fprint(ts.Stdout(), p.out.String(), p.log.String())
+}
+
+func scriptHangup(ts *testscript.TestScript, _ bool, args []string) {
+	p := scriptProcess(ts, args)
+	if len(args) != 2 {
+		ts.Fatalf("usage: hangup NAME TEXT")
+	}
+	before := strings.Count(p.log.String(), args[1])
+	ts.Check(p.cmd.Process.Signal(syscall.SIGHUP))
+	if !p.log.await(args[1], before+1, p.exited) {
+		ts.Fatalf("the server has gone without saying %q:\n%s", args[1], p.log)
+	}
+}
+
+func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: http METHOD URL [BODY] [HEADER: VALUE]…")
+	}
+	var body io.Reader
+	if len(args) > 2 && args[2] != "-" {
+		body = strings.NewReader(ts.ReadFile(args[2]))
+	}
+	req, err := http.NewRequest(args[0], args[1], body)
+	ts.Check(err)
+	for _, h := range args[min(3, len(args)):] {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprintln(ts.Stdout(), resp.Status)
+	ts.Check(resp.Header.Write(ts.Stdout()))
+	fmt.Fprintf(ts.Stdout(), "\n%s\n", text)
+	if ok := resp.StatusCode/100 == 2; ok == neg {
+		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], resp.Status, text)
+	}
+}
