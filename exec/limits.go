@@ -1,0 +1,55 @@
+package exec
+
+import "time"
+
+// DefaultLimit and MaxLimit bound the traces of one page. A page is read by a
+// person or walked by a cursor; each trace on it is read whole, which takes
+// some 0.3 ms, so that a thousand take a third of a second.
+const (
+	DefaultLimit = 20
+	MaxLimit     = 1000
+)
+
+// DefaultSpansPerTrace and MaxSpansPerTrace bound the matching spans named with
+// each trace of a page; all of them are counted.
+const (
+	DefaultSpansPerTrace = 3
+	MaxSpansPerTrace     = 100
+)
+
+// DefaultBudgetTime is how long a question may take: what people and their
+// proxies wait for.
+const DefaultBudgetTime = 30 * time.Second
+
+// DefaultBudgetRows and DefaultBudgetBytes are what a core can look at within
+// DefaultBudgetTime at its best, 30 s at 3 ns a row and 5 GB/s, and so no bound
+// beside the time unless they are set.
+const (
+	DefaultBudgetRows  = 10_000_000_000
+	DefaultBudgetBytes = 150_000_000_000
+)
+
+// candidateSlack is how many traces a search remembers beyond its page: those
+// that turn out, when read whole, to belong to the page before. As many as have
+// spans on both sides of a page's edge, usually a handful.
+const candidateSlack = 48
+
+// maxCandidates bounds the traces that a search remembers, should slack not
+// suffice: about 100 bytes each.
+const maxCandidates = 1 << 14
+
+// countedTraces bounds the trace ids that Count remembers at a time; where there
+// are more it goes over the data again for the rest. 1 M ids take about 50 MB.
+const countedTraces = 1 << 20
+
+// maxTagValues bounds the different values that TagValues counts by scanning;
+// further ones are not told apart and reported as "more".
+const maxTagValues = 100_000
+
+// maxTagNames, maxServices and maxOperations bound the catalogue made by
+// scanning, in keys, services, and operations of one service.
+const (
+	maxTagNames   = 20_000
+	maxServices   = 10_000
+	maxOperations = 10_000
+)

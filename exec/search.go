@@ -1,0 +1,261 @@
+package exec
+
+import (
+	"context"
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Request asks for one page of traces.
+type Request struct {
+	Over
+	Plan *Plan
+	// Limit is how many traces, DefaultLimit if 0; at most MaxLimit.
+	Limit int
+	// Cursor is Result.Next of the page before, "" for the first.
+	Cursor string
+	// SpansPerTrace is how many matching spans are named with each trace,
+	// DefaultSpansPerTrace if 0; at most MaxSpansPerTrace.
+	SpansPerTrace int
+}
+
+// Result is one page.
+type Result struct {
+	// Hits are the traces, by the start of their newest match in the window
+	// descending, then by trace id.
+	Hits []Hit
+	// Next is the cursor of the next page, "" where this is the last. Behind a
+	// partial page (Cost.Complete) traces may be missing on the next one too.
+	Next string
+	Cost Cost
+}
+
+// Search returns the traces that have a span in the window which meets the plan,
+// newest match first. The order is total and the same on every store. Paging by
+// cursor neither repeats nor skips a trace, however many arrive in between;
+// a trace whose newest match has come to lie above the cursor is not shown again.
+//
+// How it works. Batches come newest first, each with a bound that no later row
+// exceeds. The best traces so far are kept by their newest match. As soon as
+// enough of them lie above the bound they cannot change any more: they are read
+// whole, the plan is evaluated on all of their spans, wherever they lie, and
+// those that pass are the page. Traces that fail (their newest match is on an
+// earlier page, or was a duplicate that another row overrules) make room for
+// the next ones; the slack for that is candidateSlack, and only if it does not
+// suffice are the batches gone through again with more of it.
+func Search(ctx context.Context, store Store, r Request) (Result, error) {
+	if err := r.normalise(); err != nil {
+		return Result{}, err
+	}
+	s := &search{
+		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
+		matcher: span.NewMatcher(r.Plan.where), judge: span.NewMatcher(r.Plan.where),
+		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
+	}
+	if r.Cursor != "" {
+		after, err := parseCursor(&r)
+		if err != nil {
+			return Result{}, err
+		}
+		s.after = &after
+		if end := after.start + 1; end != 0 && (s.window.End == 0 || end < s.window.End) {
+			s.window.End = end // no newer match can put a trace on this page
+		}
+	}
+	for room := s.want + candidateSlack; ; room *= 4 {
+		s.best = newRanking(min(room, maxCandidates))
+		if err := s.pass(); err != nil {
+			return Result{}, err
+		}
+		if !s.crowded || s.ended {
+			break
+		}
+		if room >= maxCandidates {
+			s.partial("more than %d traces have matches on both sides of this page's edge", maxCandidates)
+			break
+		}
+	}
+	return s.result(), nil
+}
+
+func (r *Request) normalise() error {
+	switch {
+	case r.Plan == nil:
+		return clew.Errorf(clew.Invalid, "exec: search without a plan")
+	case r.Limit < 0 || r.Limit > MaxLimit:
+		return clew.Errorf(clew.Invalid, "limit %d: want 1 to %d", r.Limit, MaxLimit)
+	case r.SpansPerTrace < 0 || r.SpansPerTrace > MaxSpansPerTrace:
+		return clew.Errorf(clew.Invalid, "spans per trace %d: want 1 to %d", r.SpansPerTrace, MaxSpansPerTrace)
+	}
+	if r.Limit == 0 {
+		r.Limit = DefaultLimit
+	}
+	if r.SpansPerTrace == 0 {
+		r.SpansPerTrace = DefaultSpansPerTrace
+	}
+	return nil
+}
+
+// search is one Search on its way.
+type search struct {
+	*run
+	r      *Request
+	ctx    context.Context
+	want   int
+	after  *key        // what the page comes behind
+	window clew.Window // what is scanned
+
+	matcher *span.Matcher // for scanned batches
+	judge   *span.Matcher // for whole traces
+	best    *ranking
+	newest  []clew.UnixNanos // by trace of a batch; scratch
+	touched []uint32
+
+	verdicts map[clew.TraceID]*verdict
+	page     []*verdict // what settle found, in order
+	crowded  bool       // the ranking had too little room
+}
+
+// verdict is what reading a candidate's whole trace said.
+type verdict struct {
+	ok  bool
+	key key // of the whole trace: its own id, its newest match
+	hit Hit
+}
+
+// pass goes through the batches once.
+func (s *search) pass() error {
+	s.page, s.crowded = nil, false
+	settled := false
+	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.where}, func(b *span.Batch) (bool, error) {
+		var err error
+		if settled, err = s.settle(s.best.above(b.MaxStart), b.MaxStart, false); settled || err != nil {
+			return false, err
+		}
+		s.offer(b)
+		return true, nil
+	})
+	if err != nil || settled {
+		return err
+	}
+	_, err = s.settle(s.best.keys, 0, true)
+	return err
+}
+
+// offer ranks the traces of a batch by their newest match in it.
+func (s *search) offer(b *span.Batch) {
+	if len(s.newest) < len(b.TraceIDs) {
+		s.newest = make([]clew.UnixNanos, len(b.TraceIDs))
+	}
+	s.touched = s.touched[:0]
+	for i := range matching(s.matcher, b, s.window).Ones() {
+		// One more than the start, so that 0 is "none yet"; the last nanosecond
+		// of time shares its place with the one before.
+		start := clew.UnixNanos(b.Start[i])
+		mark := max(start, start+1)
+		if ord := b.Trace[i]; mark > s.newest[ord] {
+			if s.newest[ord] == 0 {
+				s.touched = append(s.touched, ord)
+			}
+			s.newest[ord] = mark
+		}
+	}
+	for _, ord := range s.touched {
+		s.best.offer(key{s.newest[ord] - 1, b.TraceIDs[ord]})
+		s.newest[ord] = 0
+	}
+}
+
+// settle reads candidates, best first, until the page is full. bound is the
+// newest start that later batches may still have; final says that there are
+// none. It reports whether nothing later can change the page.
+func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (bool, error) {
+	if !final && len(candidates) < s.want {
+		return false, nil
+	}
+	s.page = s.page[:0]
+	for _, c := range candidates {
+		if len(s.page) >= s.want && !c.before(s.page[s.want-1].key) {
+			break
+		}
+		v, err := s.verify(c.id)
+		if err != nil {
+			return false, err
+		}
+		if v.ok && (final || v.key.start > bound) {
+			s.place(v)
+		}
+	}
+	full := len(s.page) >= s.want
+	s.crowded = s.best.anyDropped && (!full || s.best.dropped.before(s.page[s.want-1].key))
+	return full || final, nil
+}
+
+// place puts a verdict into the page in order, once.
+func (s *search) place(v *verdict) {
+	i, found := slices.BinarySearchFunc(s.page, v.key, func(p *verdict, k key) int { return order(p.key, k) })
+	if !found {
+		s.page = slices.Insert(s.page, i, v)
+	}
+}
+
+// verify reads a candidate's trace and judges it.
+func (s *search) verify(id clew.TraceID) (*verdict, error) {
+	if v, ok := s.verdicts[id]; ok {
+		return v, nil
+	}
+	v := new(verdict)
+	s.verdicts[id] = v
+	t, err := s.store.Trace(s.ctx, s.r.Tenant, id)
+	if clew.KindOf(err) == clew.NotFound && err != nil {
+		return v, nil // its last row went out of retention meanwhile
+	}
+	if err != nil {
+		delete(s.verdicts, id)
+		return nil, err
+	}
+	if t.Damaged != nil {
+		s.partial("trace %s is not whole: %v", id, t.Damaged)
+	}
+	t.Matched = nil // a trace is read, not scanned
+	matched := matching(s.judge, t.Batch, s.r.Window)
+	if !matched.Any() {
+		return v, nil
+	}
+	v.hit = summarise(&t, canonical(id, t.TraceIDs), matched, s.r.SpansPerTrace)
+	v.key = key{v.hit.Newest, v.hit.TraceID}
+	v.ok = s.after == nil || s.after.before(v.key)
+	if !v.ok {
+		v.hit = Hit{} // not needed again
+	}
+	return v, nil
+}
+
+// canonical is the id under which a trace is shown: its 128-bit form where any
+// of its rows has one, the lowest if there are several.
+func canonical(id clew.TraceID, all []clew.TraceID) clew.TraceID {
+	if id.High() != 0 {
+		return id
+	}
+	for _, other := range all {
+		if other.Low() == id.Low() && other.High() != 0 && (id.High() == 0 || other.Compare(id) < 0) {
+			id = other
+		}
+	}
+	return id
+}
+
+func (s *search) result() Result {
+	out := Result{}
+	for _, v := range s.page[:min(len(s.page), s.r.Limit)] {
+		out.Hits = append(out.Hits, v.hit)
+	}
+	if len(s.page) > s.r.Limit {
+		out.Next = s.page[s.r.Limit-1].key.cursor(s.r)
+	}
+	out.Cost = s.done()
+	return out
+}

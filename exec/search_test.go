@@ -1,0 +1,498 @@
+package exec_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
+)
+
+const tenant clew.Tenant = "t1"
+
+// variants are stores that differ in what they do themselves and how they cut
+// their batches; every answer must be the same.
+func variants() map[string]func() *storagetest.Memory {
+	mk := func(caps storage.Capabilities, rows int) func() *storagetest.Memory {
+		return func() *storagetest.Memory {
+			m := storagetest.NewMemory(caps)
+			m.BatchRows = rows
+			return m
+		}
+	}
+	return map[string]func() *storagetest.Memory{
+		"all, one batch":     mk(storagetest.AllCapabilities(), 0),
+		"all, small batches": mk(storagetest.AllCapabilities(), 7),
+		"least, batches":     mk(storage.Capabilities{}, 13),
+	}
+}
+
+func fill(t testing.TB, store storage.Appender, spans []clew.Span, n int) {
+	t.Helper()
+	for part := range slices.Chunk(spans, n) {
+		res, err := store.Append(t.Context(), storage.Record{Tenant: tenant, Body: storagetest.Body(part...), Door: "test"})
+		if err != nil || res.Accepted != len(part) {
+			t.Fatalf("Append = %+v, %v", res, err)
+		}
+	}
+}
+
+func prepare(t testing.TB, query string) *exec.Plan {
+	t.Helper()
+	p, err := exec.Prepare(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// naiveHit is what a search should say of a trace.
+type naiveHit struct {
+	id                      clew.TraceID
+	newest, start           clew.UnixNanos
+	matched, spans, errors  int
+	duration                uint64
+	root, services, matches string
+	whole                   bool
+}
+
+func (h naiveHit) String() string {
+	return fmt.Sprintf("%s newest %d: %d of %d matched (%s), %d errors, start %d + %d, root %s, whole %v, %s",
+		h.id, h.newest, h.matched, h.spans, h.matches, h.errors, h.start, h.duration, h.root, h.whole, h.services)
+}
+
+// naiveSearch groups, judges and sorts the plainest way.
+func naiveSearch(spans []clew.Span, p *exec.Plan, w clew.Window) []naiveHit {
+	byTrace := make(map[clew.TraceID][]*clew.Span)
+	for i := range spans {
+		byTrace[spans[i].TraceID] = append(byTrace[spans[i].TraceID], &spans[i])
+	}
+	var out []naiveHit
+	for id, trace := range byTrace {
+		if h := naiveTrace(id, trace, p, w); h.matched > 0 {
+			out = append(out, h)
+		}
+	}
+	slices.SortFunc(out, func(a, b naiveHit) int { return cmp.Or(cmp.Compare(b.newest, a.newest), a.id.Compare(b.id)) })
+	return out
+}
+
+func naiveTrace(id clew.TraceID, trace []*clew.Span, p *exec.Plan, w clew.Window) naiveHit {
+	h := naiveHit{id: id, spans: len(trace), start: ^clew.UnixNanos(0), root: "none"}
+	var end clew.UnixNanos
+	var root *clew.Span
+	var matches []*clew.Span
+	services := make(map[string][2]int)
+	h.whole = true
+	for _, s := range trace {
+		h.start, end = min(h.start, s.Start), max(end, s.End)
+		share := services[s.Service()]
+		share[0]++
+		if s.Status == clew.StatusError {
+			h.errors++
+			share[1]++
+		}
+		services[s.Service()] = share
+		if s.ParentID == 0 && (root == nil || s.Start < root.Start || s.Start == root.Start && s.SpanID < root.SpanID) {
+			root = s
+		}
+		if s.ParentID != 0 && !slices.ContainsFunc(trace, func(x *clew.Span) bool { return x.SpanID == s.ParentID }) {
+			h.whole = false
+		}
+		if w.Contains(s.Start) && storagetest.Holds(p.Condition(), s) {
+			matches = append(matches, s)
+			h.newest = max(h.newest, s.Start)
+		}
+	}
+	h.matched = len(matches)
+	if end > h.start {
+		h.duration = uint64(end - h.start)
+	}
+	if root != nil {
+		h.root = fmt.Sprintf("%q %q", root.Service(), root.Name)
+	} else {
+		h.whole = false
+	}
+	slices.SortFunc(matches, func(a, b *clew.Span) int {
+		return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(a.SpanID, b.SpanID))
+	})
+	for _, s := range matches[:min(2, len(matches))] {
+		h.matches += s.SpanID.String() + " "
+	}
+	var list []string
+	for name, share := range services {
+		list = append(list, fmt.Sprintf("%09d %q %d", 1e6-share[0], name, share[1]))
+	}
+	slices.Sort(list)
+	h.services = strings.Join(list, ", ")
+	return h
+}
+
+// asNaive brings a hit to the same form.
+func asNaive(x exec.Hit) naiveHit {
+	h := naiveHit{id: x.TraceID, newest: x.Newest, start: x.Start, matched: x.MatchedSpans, spans: x.Spans, errors: x.Errors,
+		duration: x.Duration, root: "none", whole: x.Whole}
+	if x.Root != nil {
+		h.root = fmt.Sprintf("%q %q", x.Root.Service, x.Root.Name)
+	}
+	for _, m := range x.Matched {
+		h.matches += m.SpanID.String() + " "
+	}
+	var list []string
+	for _, s := range x.Services {
+		list = append(list, fmt.Sprintf("%09d %q %d", 1e6-s.Spans, s.Name, s.Errors))
+	}
+	h.services = strings.Join(list, ", ")
+	return h
+}
+
+// pages walks all pages of a search.
+func pages(t *testing.T, store exec.Store, p *exec.Plan, w clew.Window, limit int) (out []naiveHit) {
+	t.Helper()
+	r := exec.Request{Over: exec.Over{Tenant: tenant, Window: w}, Plan: p, Limit: limit, SpansPerTrace: 2}
+	for {
+		res, err := exec.Search(t.Context(), store, r)
+		if err != nil {
+			t.Fatalf("Search(%s): %v", p, err)
+		}
+		if !res.Cost.Complete || res.Cost.Searched != 1 || res.Cost.Watermark.IsZero() {
+			t.Fatalf("Search(%s): cost %+v", p, res.Cost)
+		}
+		if len(res.Hits) > limit {
+			t.Fatalf("Search(%s): %d hits on a page of %d", p, len(res.Hits), limit)
+		}
+		for _, h := range res.Hits {
+			out = append(out, asNaive(h))
+		}
+		if res.Next == "" {
+			return out
+		}
+		if len(res.Hits) != limit {
+			t.Fatalf("Search(%s): a next page behind one of %d hits", p, len(res.Hits))
+		}
+		r.Cursor = res.Next
+	}
+}
+
+var queries = []string{
+	`{}`,
+	`{ status = error }`,
+	`{ status = error || duration > 1s }`,
+	`{ resource.service.name = "cart" && .a != nil }`,
+	`{ .a >= 1 } | { kind = server }`,
+	`{ name =~ "GET.*" && !(span.b = "a") }`,
+	`{ event:name = "exception" } || { link.a != nil }`,
+	`{ span:parentID = nil }`,
+	`{ .a = "nobody has this" }`,
+	`{ false }`,
+}
+
+func TestSearch(t *testing.T) {
+	g := storagetest.NewGenerator(11)
+	spans := g.Spans(70, 9)
+	r := rand.New(rand.NewPCG(1, 2))
+	for name, open := range variants() {
+		t.Run(name, func(t *testing.T) {
+			store := open()
+			fill(t, store, spans, 19)
+			for _, query := range queries {
+				p := prepare(t, query)
+				for _, w := range windows(spans, r) {
+					want := naiveSearch(spans, p, w)
+					for _, limit := range []int{1 + r.IntN(4), 10, 1000} {
+						got := pages(t, store, p, w, limit)
+						compareHits(t, fmt.Sprintf("%s in %v by %d", query, w, limit), got, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// windows are all of time, and two that cut through the spans.
+func windows(spans []clew.Span, r *rand.Rand) []clew.Window {
+	a, b := spans[r.IntN(len(spans))].Start, spans[r.IntN(len(spans))].Start
+	return []clew.Window{{}, {Start: min(a, b), End: max(a, b)}, {Start: a}}
+}
+
+func compareHits(t *testing.T, what string, got, want []naiveHit) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		switch {
+		case i >= len(got):
+			t.Fatalf("%s: %d hits, want %d; missing\n%v", what, len(got), len(want), want[i])
+		case i >= len(want):
+			t.Fatalf("%s: %d hits, want %d; too much\n%v", what, len(got), len(want), got[i])
+		case got[i] != want[i]:
+			t.Fatalf("%s: hit %d is\n%v\nwant\n%v", what, i, got[i], want[i])
+		}
+	}
+}
+
+// Many traces with matches all over the window: each is on exactly one page,
+// and the slack for traces of earlier pages has to grow.
+func TestSearchLongTraces(t *testing.T) {
+	var spans []clew.Span
+	const traces, each = 400, 6
+	for i := range each {
+		for id := range traces {
+			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(id+1)), SpanID: clew.SpanID(i + 1),
+				Start: storagetest.Epoch + clew.UnixNanos(i*1000+id), End: storagetest.Epoch})
+		}
+	}
+	p := prepare(t, `{ }`)
+	want := naiveSearch(spans, p, clew.Window{})
+	for name, open := range variants() {
+		t.Run(name, func(t *testing.T) {
+			store := open()
+			store.BatchRows *= 10
+			fill(t, store, spans, 500)
+			compareHits(t, "pages of 30", pages(t, store, p, clew.Window{}, 30), want)
+		})
+	}
+}
+
+func TestSearchTies(t *testing.T) {
+	var spans []clew.Span
+	for id := range 50 {
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(uint64(id%3+1), uint64(100-id)), SpanID: 1,
+			Start: storagetest.Epoch + clew.UnixNanos(id/20), End: storagetest.Epoch})
+	}
+	spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: 1, Start: 0},
+		clew.Span{TraceID: clew.MakeTraceID(1, 2), SpanID: 1, Start: 0},
+		clew.Span{TraceID: clew.MakeTraceID(1, 3), SpanID: 1, Start: 1<<64 - 1},
+		clew.Span{TraceID: clew.MakeTraceID(1, 4), SpanID: 1, Start: 1<<64 - 1})
+	p := prepare(t, `{ }`)
+	for name, open := range variants() {
+		t.Run(name, func(t *testing.T) {
+			store := open()
+			fill(t, store, spans, 9)
+			for _, limit := range []int{1, 2, 7, 100} {
+				compareHits(t, fmt.Sprint(limit), pages(t, store, p, clew.Window{}, limit), naiveSearch(spans, p, clew.Window{}))
+			}
+		})
+	}
+}
+
+// A trace sent in part with a 64-bit id is one hit, under its 128-bit id.
+func TestSearchShortIDs(t *testing.T) {
+	mk := func(high, low uint64, id clew.SpanID, start int) clew.Span {
+		return clew.Span{TraceID: clew.MakeTraceID(high, low), SpanID: id, Start: storagetest.Epoch + clew.UnixNanos(start), End: storagetest.Epoch}
+	}
+	spans := []clew.Span{mk(9, 5, 1, 10), mk(0, 5, 2, 30), mk(0, 6, 3, 20), mk(7, 8, 4, 5)}
+	for name, open := range variants() {
+		t.Run(name, func(t *testing.T) {
+			store := open()
+			fill(t, store, spans, 1)
+			for _, limit := range []int{1, 10} {
+				var got []string
+				for _, h := range pages(t, store, prepare(t, "{}"), clew.Window{}, limit) {
+					got = append(got, fmt.Sprintf("%d:%d %d+%d", h.id.High(), h.id.Low(), h.spans, h.newest-storagetest.Epoch))
+				}
+				if want := []string{"9:5 2+30", "0:6 1+20", "7:8 1+5"}; !slices.Equal(got, want) {
+					t.Errorf("pages of %d: %v, want %v", limit, got, want)
+				}
+			}
+			n, err := exec.Count(t.Context(), store, exec.Over{Tenant: tenant}, prepare(t, "{}"))
+			if err != nil || n.Spans != 4 || n.Traces != 3 {
+				t.Errorf("Count = %+v, %v, want 4 spans in 3 traces", n, err)
+			}
+		})
+	}
+}
+
+// A row that lost against another of the same identity matches nothing.
+func TestSearchResolvesConflicts(t *testing.T) {
+	a := clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: 1, Name: "first", Start: storagetest.Epoch, End: storagetest.Epoch}
+	b := a
+	b.Name, b.Start = "second", a.Start+100
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	fill(t, store, []clew.Span{a, b}, 1)
+	if got := pages(t, store, prepare(t, `{ name = "second" }`), clew.Window{}, 5); len(got) != 0 {
+		t.Errorf("found the overruled row: %v", got)
+	}
+	got := pages(t, store, prepare(t, `{ }`), clew.Window{}, 5)
+	if len(got) != 1 || got[0].newest != a.Start || got[0].matched != 1 {
+		t.Errorf("got %v, want the first row alone", got)
+	}
+}
+
+// countingStore counts what is asked of a store, to hold search to stopping early.
+type countingStore struct {
+	storage.Store
+	traces, batches int
+}
+
+func (c *countingStore) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	c.traces++
+	return c.Store.Trace(ctx, t, id)
+}
+
+func (c *countingStore) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	return func(yield func(*span.Batch, error) bool) {
+		for b, err := range c.Store.Scan(ctx, r) {
+			c.batches++
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+func TestSearchStopsEarly(t *testing.T) {
+	var spans []clew.Span
+	for i := range 1000 {
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1,
+			Start: storagetest.Epoch + clew.UnixNanos(i), End: storagetest.Epoch})
+	}
+	m := storagetest.NewMemory(storagetest.AllCapabilities())
+	m.BatchRows = 50
+	fill(t, m, spans, 100)
+	store := &countingStore{Store: m}
+	r := exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{}"), Limit: 20}
+	for page := range 5 {
+		store.traces, store.batches = 0, 0
+		res, err := exec.Search(t.Context(), store, r)
+		if err != nil || len(res.Hits) != 20 {
+			t.Fatalf("Search = %d hits, %v", len(res.Hits), err)
+		}
+		// A page of 20 lies in one or two batches of 50, and one more shows that
+		// nothing newer follows.
+		if store.batches > 3 || store.traces > 22 {
+			t.Errorf("page %d took %d batches and %d trace reads", page, store.batches, store.traces)
+		}
+		r.Cursor = res.Next
+	}
+}
+
+func TestBudgets(t *testing.T) {
+	g := storagetest.NewGenerator(3)
+	spans := g.Spans(100, 5)
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	store.BatchRows = 10
+	fill(t, store, spans, 50)
+	f := func(b exec.Budget, reason string) {
+		t.Helper()
+		over := exec.Over{Tenant: tenant, Budget: b, Window: clew.Window{Start: storagetest.Epoch}}
+		res, err := exec.Search(t.Context(), store, exec.Request{Over: over, Plan: prepare(t, `{ status = error }`), Limit: 1000})
+		if err != nil || res.Cost.Complete || !strings.Contains(res.Cost.Reason, reason) || res.Cost.Searched >= 1 {
+			t.Errorf("Search with %+v: %+v, %v", b, res.Cost, err)
+		}
+		n, err := exec.Count(t.Context(), store, over, prepare(t, `{ }`))
+		if err != nil || n.Cost.Complete || !strings.Contains(n.Cost.Reason, reason) || n.Spans >= int64(len(spans)) {
+			t.Errorf("Count with %+v: %+v, %v", b, n, err)
+		}
+	}
+	f(exec.Budget{Rows: 30}, "row budget of 30")
+	f(exec.Budget{Bytes: 3000}, "byte budget of 3000")
+	f(exec.Budget{Time: 1}, "time budget of 1ns")
+}
+
+func TestSearchCanceled(t *testing.T) {
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	fill(t, store, storagetest.NewGenerator(1).Spans(5, 3), 50)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := exec.Search(ctx, store, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{}")})
+	if clew.KindOf(err) != clew.Canceled {
+		t.Errorf("Search = %v, want Canceled", err)
+	}
+	_, err = exec.Count(ctx, store, exec.Over{Tenant: tenant}, prepare(t, "{}"))
+	if clew.KindOf(err) != clew.Canceled {
+		t.Errorf("Count = %v, want Canceled", err)
+	}
+}
+
+func TestSearchRefuses(t *testing.T) {
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	f := func(change func(*exec.Request)) {
+		t.Helper()
+		r := exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{}")}
+		change(&r)
+		if _, err := exec.Search(t.Context(), store, r); clew.KindOf(err) != clew.Invalid || err == nil {
+			t.Errorf("Search(%+v) = %v, want Invalid", r, err)
+		}
+	}
+	f(func(r *exec.Request) { r.Plan = nil })
+	f(func(r *exec.Request) { r.Limit = -1 })
+	f(func(r *exec.Request) { r.Limit = exec.MaxLimit + 1 })
+	f(func(r *exec.Request) { r.SpansPerTrace = exec.MaxSpansPerTrace + 1 })
+	f(func(r *exec.Request) { r.Cursor = "x" })
+}
+
+func TestCursor(t *testing.T) {
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	fill(t, store, storagetest.NewGenerator(1).Spans(5, 3), 50)
+	r := exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{}"), Limit: 1}
+	res, err := exec.Search(t.Context(), store, r)
+	if err != nil || res.Next == "" {
+		t.Fatalf("Search = %+v, %v", res, err)
+	}
+	f := func(change func(*exec.Request), want string) {
+		t.Helper()
+		again := r
+		again.Cursor = res.Next
+		change(&again)
+		_, err := exec.Search(t.Context(), store, again)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("Search: %v", err)
+		case want != "" && (clew.KindOf(err) != clew.Invalid || !strings.Contains(fmt.Sprint(err), want)):
+			t.Errorf("Search = %v, want %q", err, want)
+		}
+	}
+	f(func(r *exec.Request) {}, "")
+	f(func(r *exec.Request) { r.Limit = 7 }, "")
+	f(func(r *exec.Request) { r.Plan = prepare(t, "{ true }") }, "another query")
+	f(func(r *exec.Request) { r.Plan = prepare(t, " { } ") }, "")
+	f(func(r *exec.Request) { r.Tenant = "t2" }, "another query")
+	f(func(r *exec.Request) { r.Window.End = 5 }, "another query")
+	f(func(r *exec.Request) { r.Cursor = r.Cursor[:20] }, "bytes")
+	f(func(r *exec.Request) { r.Cursor += "!" }, "damaged")
+	f(func(r *exec.Request) { r.Cursor = "Ag" + r.Cursor[2:] }, "version 2")
+}
+
+func FuzzCursor(f *testing.F) {
+	f.Add("AQAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAQAAAAAAAAAA")
+	f.Add("")
+	f.Add("!!")
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	p, err := exec.Prepare("{}")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, cursor string) {
+		_, err := exec.Search(t.Context(), store, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: p, Cursor: cursor})
+		if err != nil && clew.KindOf(err) != clew.Invalid {
+			t.Errorf("Search with cursor %q = %v", cursor, err)
+		}
+	})
+}
+
+var errBroken = errors.New("broken")
+
+// brokenStore fails each trace read.
+type brokenStore struct{ storage.Store }
+
+func (brokenStore) Trace(context.Context, clew.Tenant, clew.TraceID) (storage.Trace, error) {
+	return storage.Trace{}, errBroken
+}
+
+func TestSearchReportsFaults(t *testing.T) {
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	fill(t, store, storagetest.NewGenerator(1).Spans(5, 3), 50)
+	_, err := exec.Search(t.Context(), brokenStore{store}, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{}")})
+	if !errors.Is(err, errBroken) {
+		t.Errorf("Search = %v, want the store's fault", err)
+	}
+}
