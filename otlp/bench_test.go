@@ -70,3 +70,62 @@ func BenchmarkAppendSpanRanges(b *testing.B) {
 	}
 	perSpan(b, 50_000)
 }
+
+// decoded returns the rows of n spans of the shop.
+func decoded(b *testing.B, n int) (*span.Rows, int) {
+	b.Helper()
+	bodies, size := shop(b, n)
+	builder := span.NewBuilder(n)
+	var dec otlp.Decoder
+	for _, body := range bodies {
+		if _, err := dec.Decode(builder, body, otlp.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return span.NewRows(builder.View(n)), size
+}
+
+func BenchmarkAppendTraces(b *testing.B) {
+	const n = 5000
+	rows, size := decoded(b, n)
+	var dst []byte
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		dst = otlp.AppendTraces(dst[:0], rows, nil)
+	}
+	perSpan(b, n)
+}
+
+func BenchmarkAppendTracesJSON(b *testing.B) {
+	const n = 5000
+	rows, _ := decoded(b, n)
+	var dst []byte
+	b.ReportAllocs()
+	for b.Loop() {
+		var err error
+		if dst, err = otlp.AppendTracesJSON(dst[:0], rows, nil); err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(dst)))
+	}
+	perSpan(b, n)
+}
+
+func BenchmarkTranscodeJSON(b *testing.B) {
+	const n = 5000
+	rows, _ := decoded(b, n)
+	text, err := otlp.AppendTracesJSON(nil, rows, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var dst []byte
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if dst, _, err = otlp.TranscodeJSON(dst[:0], text); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perSpan(b, n)
+}

@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"slices"
+
 	"github.com/clew-tracing/clew"
 )
 
@@ -28,6 +30,7 @@ func parseResource(raw []byte) (r clew.Resource, unknown int, err error) {
 		}
 		switch {
 		case f.is(1, wireBytes):
+			r.Attrs = roomFor(r.Attrs, f.data, 1)
 			for k := 0; k < len(f.data); {
 				next, err := g.next(f.data, k)
 				if err != nil {
@@ -65,6 +68,7 @@ func parseScope(raw []byte) (s clew.Scope, unknown int, err error) {
 		}
 		switch {
 		case f.is(1, wireBytes):
+			s.Attrs = roomFor(s.Attrs, f.data, 3)
 			for k := 0; k < len(f.data); {
 				next, err := g.next(f.data, k)
 				if err != nil {
@@ -94,6 +98,17 @@ func parseScope(raw []byte) (s clew.Scope, unknown int, err error) {
 		i = end
 	}
 	return s, unknown, nil
+}
+
+// roomFor makes room for the attributes in field num of m: an attribute takes 2
+// bytes at least and an Attr 56, which is enough without growing twice.
+func roomFor(attrs []clew.Attr, m []byte, num int) []clew.Attr {
+	n := 0
+	_ = eachNested(m, num, func([]byte) error { n++; return nil }) // a flaw is found by the parser too
+	if n == 0 {
+		return attrs
+	}
+	return slices.Grow(attrs, n)
 }
 
 // parseAttr appends the attribute of a KeyValue message.
