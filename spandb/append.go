@@ -12,6 +12,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -46,8 +47,10 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 		return storage.Result{}, err
 	}
 	hash := xxh3.Hash128(r.Body)
+	patience := time.NewTimer(maxStall)
+	defer patience.Stop()
 	t.write.Lock()
-	res, seq, err := db.appendLocked(t, &r, hash)
+	res, seq, err := db.appendLocked(ctx, t, &r, hash, patience.C)
 	t.write.Unlock()
 	if err != nil || seq == 0 {
 		return res, err
@@ -83,18 +86,17 @@ func (db *DB) unavailable(err error) error {
 
 // appendLocked decodes and logs a record; it returns the log record to wait for,
 // 0 if there is none. t.write is held.
-func (db *DB) appendLocked(t *tenant, r *storage.Record, hash xxh3.Uint128) (storage.Result, uint64, error) {
+func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (storage.Result, uint64, error) {
 	t.mu.Lock()
 	if m, ok := t.resends.find(hash); ok {
 		t.mu.Unlock()
 		db.stats.resent.Add(1)
-		return storage.Result{Accepted: int(m.accepted), Refused: int(m.refused), Resent: true}, m.seq, nil
+		res, err := answerAgain(t, r.Body)
+		return res, m.seq, err
 	}
-	if len(t.sealing) >= maxPendingHeads {
+	if err := db.room(ctx, t, patience); err != nil {
 		t.mu.Unlock()
-		db.stats.busy.Add(1)
-		return storage.Result{}, 0, &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry,
-			Err: errors.New("the disk does not keep up with sealing: send again later")}
+		return storage.Result{}, 0, err
 	}
 	h := t.active
 	if h == nil {
@@ -145,6 +147,41 @@ func (db *DB) appendLocked(t *tenant, r *storage.Record, hash xxh3.Uint128) (sto
 	db.stats.accepted.Add(int64(dec.Accepted))
 	db.stats.refused.Add(int64(dec.Refused))
 	return res, mark.seq, nil
+}
+
+// answerAgain returns the Result that a record had when it came first.
+func answerAgain(t *tenant, body []byte) (storage.Result, error) {
+	dec, err := t.dec.Decode(span.NewBuilder(0), body, otlp.Options{})
+	if err != nil {
+		return storage.Result{}, err
+	}
+	res := result(dec)
+	res.Resent = true
+	return res, nil
+}
+
+// room waits until a tenant has fewer than maxPendingHeads heads to be sealed.
+// t.mu is held, and let go while waiting.
+func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) error {
+	for len(t.sealing) >= maxPendingHeads {
+		sealed := t.sealed
+		t.mu.Unlock()
+		var err error
+		select {
+		case <-sealed:
+		case <-ctx.Done():
+			err = clew.Errorf(clew.Canceled, "gave up waiting: %w", context.Cause(ctx))
+		case <-patience:
+			db.stats.busy.Add(1)
+			err = &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry,
+				Err: errors.New("the disk does not keep up with sealing: send again later")}
+		}
+		t.mu.Lock()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // headRows is the room a new head starts with. Only full-size heads are worth

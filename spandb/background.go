@@ -208,6 +208,8 @@ func (db *DB) writeSegment(dir, file string, data []byte) error {
 func (db *DB) swap(j sealJob, seg *segment) {
 	j.t.mu.Lock()
 	j.t.sealing = slices.DeleteFunc(j.t.sealing, func(h *head) bool { return h == j.h })
+	close(j.t.sealed)
+	j.t.sealed = make(chan struct{})
 	j.t.segs = append(j.t.segs, seg)
 	j.h.retired = true
 	idle := j.h.readers == 0

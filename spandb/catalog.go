@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -135,13 +136,28 @@ func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f 
 		values = append(values, storage.TagValue{Value: v, Count: n})
 	}
 	slices.SortFunc(values, func(a, b storage.TagValue) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value.Type, b.Value.Type),
-			cmp.Compare(a.Value.Bits, b.Value.Bits), bytes.Compare(a.Value.Bytes, b.Value.Bytes))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), compareValues(a.Value, b.Value))
 	})
 	if limit > 0 && len(values) > limit {
 		return values[:limit], true, nil
 	}
 	return values, counts.more, nil
+}
+
+// compareValues orders values by type, then numbers by size and text by bytes.
+func compareValues(a, b clew.Value) int {
+	if a.Type != b.Type {
+		return cmp.Compare(a.Type, b.Type)
+	}
+	switch a.Type {
+	case clew.TypeInt:
+		return cmp.Compare(a.Int(), b.Int())
+	case clew.TypeDouble:
+		return cmp.Compare(a.Double(), b.Double())
+	case clew.TypeBool:
+		return cmp.Compare(a.Bits, b.Bits)
+	}
+	return bytes.Compare(a.Bytes, b.Bytes)
 }
 
 type valueKey struct {
@@ -159,6 +175,12 @@ type valueCounter struct {
 func newValueCounter() *valueCounter { return &valueCounter{count: make(map[valueKey]int64)} }
 
 func (c *valueCounter) add(v clew.Value, n int64) {
+	if v.Type == clew.TypeOther { // arrays, maps, bytes: nothing to choose from
+		return
+	}
+	if v.Type == clew.TypeDouble && v.Double() == 0 {
+		v.Bits = 0 // -0 and 0 are one value
+	}
 	k := valueKey{typ: v.Type}
 	if isText(v.Type) {
 		k.text = string(v.Bytes)
@@ -172,6 +194,8 @@ func (c *valueCounter) add(v clew.Value, n int64) {
 	c.count[k] += n
 }
 
+// batch counts the values of matching rows: each once per row, however many of
+// its events or links have it.
 func (c *valueCounter) batch(b *span.Batch, f span.Field) {
 	if f.Intrinsic != span.None {
 		c.intrinsic(b, f.Intrinsic)
@@ -179,66 +203,80 @@ func (c *valueCounter) batch(b *span.Batch, f span.Field) {
 	}
 	switch f.Scope {
 	case span.ScopeSpan:
-		c.attrs(&b.Attrs, f.Key, nil, b)
+		c.attrs(&b.Attrs, f.Key, nil, b.Matched)
 	case span.ScopeEvent:
-		c.attrs(&b.Events.Attrs, f.Key, b.Events.Row, b)
+		c.attrs(&b.Events.Attrs, f.Key, b.Events.Row, b.Matched)
 	case span.ScopeLink:
-		c.attrs(&b.Links.Attrs, f.Key, b.Links.Row, b)
+		c.attrs(&b.Links.Attrs, f.Key, b.Links.Row, b.Matched)
 	case span.ScopeResource:
-		c.resources(b, f.Key)
+		c.resources(b, f.Key, b.Matched)
 	case span.ScopeInstrumentation:
 		for i := range b.Matched.Ones() {
 			c.list(b.Scopes[b.Scope[i]].Attrs, f.Key, 1)
 		}
 	default:
-		c.attrs(&b.Attrs, f.Key, nil, b)
-		c.resources(b, f.Key)
+		c.attrs(&b.Attrs, f.Key, nil, b.Matched)
+		rest := append(column.Bitmap(nil), b.Matched...)
+		for t := range clew.Type(clew.TypeCount) {
+			if col := b.Attrs.Lookup(f.Key, t); col != nil {
+				for _, r := range col.Rows {
+					rest.Clear(int(r))
+				}
+			}
+		}
+		c.resources(b, f.Key, rest)
 	}
 }
 
-func (c *valueCounter) resources(b *span.Batch, key string) {
-	rows := make([]int64, len(b.Resources))
-	for i := range b.Matched.Ones() {
-		rows[b.Resource[i]]++
+func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) {
+	counts := make([]int64, len(b.Resources))
+	for i := range rows.Ones() {
+		counts[b.Resource[i]]++
 	}
-	for i, n := range rows {
+	for i, n := range counts {
 		if n > 0 {
 			c.list(b.Resources[i].Attrs, key, n)
 		}
 	}
 }
 
+// list counts the values of key, each once.
 func (c *valueCounter) list(attrs []clew.Attr, key string, n int64) {
-	for _, a := range attrs {
-		if a.Key == key {
+	for i, a := range attrs {
+		repeated := func(o clew.Attr) bool { return o.Key == key && compareValues(o.Value, a.Value) == 0 }
+		if a.Key == key && !slices.ContainsFunc(attrs[:i], repeated) {
 			c.add(a.Value, n)
 		}
 	}
 }
 
-// attrs counts the values of matching rows; owner, where not nil, leads from a
-// child to its row.
-func (c *valueCounter) attrs(a *span.Attrs, key string, owner []uint32, b *span.Batch) {
-	for t := range clew.Type(clew.TypeCount) {
+// attrs counts values by row; owner, where not nil, leads from a child to its row.
+func (c *valueCounter) attrs(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
+	for t := range clew.Type(clew.TypeOther) {
 		col := a.Lookup(key, t)
 		if col == nil {
 			continue
 		}
-		counts := make(map[uint64]int64)
+		type cell struct {
+			count   int64
+			lastRow uint32
+		}
+		counts := make(map[uint64]cell)
 		for i, r := range col.Rows {
 			if owner != nil {
 				r = owner[r]
 			}
-			if b.Matched.Get(int(r)) {
-				counts[col.Vals[i]]++
+			x := counts[col.Vals[i]]
+			if matched.Get(int(r)) && (x.count == 0 || x.lastRow != r) {
+				counts[col.Vals[i]] = cell{x.count + 1, r}
 			}
 		}
-		for bits, n := range counts {
+		for bits, x := range counts {
 			v := clew.Value{Type: t, Bits: bits}
 			if isText(t) {
 				v.Bytes = col.Strings.At(int(bits))
 			}
-			c.add(v, n)
+			c.add(v, x.count)
 		}
 	}
 }

@@ -86,3 +86,11 @@ const maxUnpacked = 1 << 30
 // maxDecodedText bounds the bytes that one chunk of strings may claim to unpack
 // to: a head holds at most sealBytes and one request more.
 const maxDecodedText = 1 << 30
+
+// logFileBytes is the size of a log file. Whole files are removed when all their
+// rows are in segments, so smaller ones keep less on disk beyond need.
+const logFileBytes = 16 << 20
+
+// maxStall is how long an append waits for a head to be sealed before it answers
+// Busy: long enough for a slow disk's hiccup, short enough for a client's patience.
+const maxStall = 2 * time.Second

@@ -116,6 +116,7 @@ func (db *DB) sweepDir(dir string) error {
 // Heads that get full are sealed on the way, so that memory stays bounded.
 func (db *DB) replay() error {
 	var body []byte
+	var unpacker otlp.Unpacker
 	report, err := wal.Replay(db.fs, path.Join(db.dir, walDir), 0, func(seq uint64, payload []byte) error {
 		r, err := parseLoggedRecord(payload)
 		if err != nil {
@@ -129,7 +130,7 @@ func (db *DB) replay() error {
 		if seq <= db.manifest.sealed[r.tenant] {
 			return nil
 		}
-		body, err = unpack(body[:0], r.compression, r.body)
+		body, err = unpacker.Unpack(body[:0], otlp.Encoding(r.compression), r.body, maxUnpacked)
 		if err != nil {
 			db.damaged(clew.Corruptf(path.Join(db.dir, walDir), 0, "log record %d: %w", seq, err))
 			return nil

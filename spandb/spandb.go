@@ -168,13 +168,17 @@ func (db *DB) open() (err error) {
 	}
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, walDir), wal.Config{
 		Window: db.cfg.Window, MinNextSeq: db.manifest.nextSeq, OnDurable: db.publish,
-		MaxRecordBytes: maxRecordBytes,
-		Events:         wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
+		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes,
+		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
 	})
 	if err != nil {
 		cancel()
 		db.manifest.close()
 		return err
+	}
+	if err := db.log.TruncateBefore(db.oldestNeeded()); err != nil {
+		cancel()
+		return errors.Join(err, db.log.Close(), db.manifest.close())
 	}
 	db.done.Add(1)
 	go db.background(ctx)

@@ -56,21 +56,24 @@ func (t *tailers) close() {
 	t.list = nil
 }
 
-// Tail implements storage.Tailer.
+// Tail implements storage.Tailer. The reader is listed when Tail returns, and
+// until the loop over it ends or ctx does.
 func (db *DB) Tail(ctx context.Context, name clew.Tenant) iter.Seq[storage.Tailed] {
-	return func(yield func(storage.Tailed) bool) {
-		t, err := db.addTenant(name)
-		if err != nil {
-			return
-		}
-		r := &tailer{wake: make(chan struct{}, 1)}
-		t.mu.Lock()
-		if t.tail.closed || len(t.tail.list) >= maxTailers {
-			t.mu.Unlock()
-			return
-		}
-		t.tail.list = append(t.tail.list, r)
+	none := func(func(storage.Tailed) bool) {}
+	t, err := db.addTenant(name)
+	if err != nil {
+		return none
+	}
+	r := &tailer{wake: make(chan struct{}, 1)}
+	t.mu.Lock()
+	if t.tail.closed || len(t.tail.list) >= maxTailers {
 		t.mu.Unlock()
+		return none
+	}
+	t.tail.list = append(t.tail.list, r)
+	t.mu.Unlock()
+	context.AfterFunc(ctx, func() { db.stopTail(t, r) })
+	return func(yield func(storage.Tailed) bool) {
 		defer db.stopTail(t, r)
 		for {
 			select {
@@ -81,40 +84,35 @@ func (db *DB) Tail(ctx context.Context, name clew.Tenant) iter.Seq[storage.Taile
 					return
 				}
 			}
-			for db.tailNext(t, r, yield) {
-				if ctx.Err() != nil {
+			for ctx.Err() == nil {
+				found, more := db.tailNext(t, r, yield)
+				if !more {
 					return
 				}
-			}
-			t.mu.Lock()
-			stopped := r.queue == nil && !slices.Contains(t.tail.list, r)
-			t.mu.Unlock()
-			if stopped {
-				return
+				if !found {
+					break
+				}
 			}
 		}
 	}
 }
 
-// tailNext yields the oldest queued rows; false when there are none or the
-// reader has had enough.
-func (db *DB) tailNext(t *tenant, r *tailer, yield func(storage.Tailed) bool) bool {
+// tailNext yields the oldest queued rows, if there are any; more is false when
+// the reader has had enough.
+func (db *DB) tailNext(t *tenant, r *tailer, yield func(storage.Tailed) bool) (found, more bool) {
 	t.mu.Lock()
 	if len(r.queue) == 0 {
 		t.mu.Unlock()
-		return false
+		return false, true
 	}
 	q := r.queue[0]
 	r.queue = slices.Delete(r.queue, 0, 1)
 	out := storage.Tailed{Batch: q.h.b.View(q.end), First: q.first, Lost: r.lost}
 	r.lost = 0
 	t.mu.Unlock()
-	more := yield(out)
+	more = yield(out)
 	db.unread(t, q.h)
-	if !more {
-		db.stopTail(t, r)
-	}
-	return more
+	return true, more
 }
 
 // unread lets go of a head.

@@ -18,10 +18,11 @@ type tenant struct {
 	write sync.Mutex
 	dec   *otlp.Decoder // guarded by write
 
-	mu      sync.Mutex // guards all below, and the builders of heads
-	active  *head      // nil until the first append
-	sealing []*head    // full, oldest first
-	segs    []*segment // by id
+	mu      sync.Mutex    // guards all below, and the builders of heads
+	active  *head         // nil until the first append
+	sealing []*head       // full, oldest first
+	sealed  chan struct{} // closed, and made anew, when a head leaves sealing
+	segs    []*segment    // by id
 	resends resendTable
 	tail    tailers
 	// logging is not 0 while a record is being logged whose rows are in no head's
@@ -30,7 +31,7 @@ type tenant struct {
 }
 
 func newTenant(name clew.Tenant) *tenant {
-	return &tenant{name: name, dec: new(otlp.Decoder)}
+	return &tenant{name: name, dec: new(otlp.Decoder), sealed: make(chan struct{})}
 }
 
 // head is rows in memory.

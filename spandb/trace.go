@@ -14,6 +14,9 @@ import (
 // Trace implements storage.Reader. Rows are gathered from segments, oldest
 // first, then heads, and then resolved.
 func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	if ctx.Err() != nil {
+		return storage.Trace{}, clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))
+	}
 	missing := clew.Errorf(clew.NotFound, "trace %s is not here", id)
 	t := db.tenantOf(name)
 	if t == nil {
