@@ -16,9 +16,14 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// ErrClosed is found by errors.Is in what Append, Wait and Rotate return after
-// Close.
-var ErrClosed = errors.New("log is closed")
+var (
+	// ErrClosed is found by errors.Is in what Append and Rotate return after
+	// Close.
+	ErrClosed = errors.New("log is closed")
+	// ErrFull is found by errors.Is in what TryAppend returns while the buffer
+	// is full.
+	ErrFull = errors.New("buffer is full")
+)
 
 // Log takes records. Its methods may be called from several goroutines.
 //
@@ -164,38 +169,60 @@ func (c Config) withDefaults() Config {
 // returns its number. It is not durable before Wait says so. Records are
 // replayed in the order of their numbers.
 //
-// Append blocks while the buffer is full, until a group was written or ctx ends.
-// Its errors: TooLarge for a record above Config.MaxRecordBytes; Canceled if ctx
-// ended; Busy once the log is closed or broken. After an error nothing was
-// logged.
+// Append blocks while the buffer is full, until a group was written or ctx ends;
+// so no lock may be held across it that OnDurable takes. Its errors: TooLarge
+// for a record above Config.MaxRecordBytes; Canceled if ctx ended; Busy once the
+// log is closed or broken. After an error nothing was logged.
 func (l *Log) Append(ctx context.Context, parts ...[]byte) (seq uint64, err error) {
-	size, sum := 0, uint32(0)
-	for _, p := range parts {
-		size += len(p)
-		sum = crc32.Update(sum, castagnoli, p)
-	}
-	if size > l.cfg.MaxRecordBytes {
-		return 0, clew.Errorf(clew.TooLarge, "wal: record of %d bytes, want at most %d", size, l.cfg.MaxRecordBytes)
-	}
-	l.mu.Lock()
-	for !l.closing && l.broken == nil && !l.gathering.fits(size, l.cfg.BufferBytes) {
-		taken := l.gathering.whenTaken()
-		l.mu.Unlock()
+	for {
+		seq, taken, err := l.append(parts)
+		if taken == nil {
+			return seq, err
+		}
 		l.wakeWriter()
 		select {
 		case <-taken:
 		case <-ctx.Done():
 			return 0, clew.Errorf(clew.Canceled, "wal: append: %w", ctx.Err())
 		}
-		l.mu.Lock()
 	}
+}
+
+// TryAppend is Append that never blocks: while the buffer is full its error is
+// ErrFull, of kind Busy. It may be called under a lock that OnDurable takes.
+func (l *Log) TryAppend(parts ...[]byte) (seq uint64, err error) {
+	seq, taken, err := l.append(parts)
+	if taken != nil {
+		l.wakeWriter()
+		return 0, clew.Errorf(clew.Busy, "wal: %w: %d bytes wait for the disk", ErrFull, l.cfg.BufferBytes)
+	}
+	return seq, err
+}
+
+// append is Append, but while the buffer is full it returns a channel that is
+// closed when it has room again.
+func (l *Log) append(parts [][]byte) (seq uint64, taken <-chan struct{}, err error) {
+	size, sum := 0, uint32(0)
+	for _, p := range parts {
+		size += len(p)
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	if size > l.cfg.MaxRecordBytes {
+		return 0, nil, clew.Errorf(clew.TooLarge, "wal: record of %d bytes, want at most %d", size, l.cfg.MaxRecordBytes)
+	}
+	l.mu.Lock()
 	if err := l.refusal(); err != nil {
 		l.mu.Unlock()
-		return 0, err
+		return 0, nil, err
+	}
+	g := l.gathering
+	if !g.fits(size, l.cfg.BufferBytes) {
+		taken := g.whenTaken()
+		l.mu.Unlock()
+		return 0, taken, nil
 	}
 	seq = l.next
 	l.next++
-	g := l.gathering
 	if g.records == 0 {
 		g.first, g.started, g.done = seq, time.Now(), make(chan struct{})
 	}
@@ -205,7 +232,7 @@ func (l *Log) Append(ctx context.Context, parts ...[]byte) (seq uint64, err erro
 	if ripe {
 		l.wakeWriter()
 	}
-	return seq, nil
+	return seq, nil, nil
 }
 
 // fits reports whether g takes a payload of size bytes more; an empty group

@@ -183,11 +183,7 @@ func (r *replay) file(f, after *logFile) error {
 		r.unreadable(f, after, end, endKnown)
 		return nil
 	}
-	for i, bad := range f.copyBad {
-		if bad {
-			r.damage(Damage{File: f.name, Offset: int64(i) * headerBytes, Size: headerBytes})
-		}
-	}
+	r.headerCopies(f)
 	s, err := r.scan(f, end)
 	r.report.Next = s.next
 	if err != nil {
@@ -204,6 +200,20 @@ func (r *replay) file(f, after *logFile) error {
 	r.report.DamagedCount += s.moreHoles
 	r.tail(f, after, s, end, endKnown)
 	return nil
+}
+
+// headerCopies judges the copies of a header one of which is readable. Both were
+// synced before the first record was written.
+func (r *replay) headerCopies(f *logFile) {
+	for i, bad := range f.copyBad {
+		off := int64(i) * headerBytes
+		switch {
+		case bad && f.sizeBytes > recordsOffset:
+			r.damage(Damage{File: f.name, Offset: off, Size: headerBytes})
+		case bad:
+			r.report.TornBytes += max(0, min(headerBytes, f.sizeBytes-off))
+		}
+	}
 }
 
 func (r *replay) scan(f *logFile, end uint64) (scanned, error) {

@@ -97,7 +97,7 @@ type Config struct {
 	// OnDurable, if not nil, is told the number up to which all records are
 	// durable: after each sync, before Durable and Wait know. It runs in the
 	// log's goroutine, one call at a time, with rising numbers; it must be quick
-	// and must not wait for anybody who may be in Append. This is where a store
+	// and must not wait for anybody who may be in Append (see TryAppend). This is where a store
 	// makes rows visible, so that an acknowledged row can be queried.
 	OnDurable func(upTo uint64)
 

@@ -1,0 +1,212 @@
+package wal_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/clew-tracing/clew/vfs"
+	"github.com/clew-tracing/clew/wal"
+)
+
+var (
+	seedFlag = flag.Uint64("seed", 0, "repeat the power cuts of this seed; 0 takes a fresh one")
+	cutsFlag = flag.Int("cuts", 1000, "how many power cuts to simulate")
+)
+
+func newRand(t *testing.T) *rand.Rand {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("repeat with -seed=%d", seed)
+	return rand.New(rand.NewPCG(seed, 0))
+}
+
+var powerCuts = []vfs.CrashOptions{
+	{Keep: vfs.KeepNone},
+	{Keep: vfs.KeepAll},
+	{Keep: vfs.KeepRandom},
+	{Keep: vfs.KeepRandom, Tear: true},
+	{Keep: vfs.KeepRandom, Reorder: true},
+	{Keep: vfs.KeepRandom, Tear: true, Reorder: true},
+}
+
+// machine runs a log step by step: every sync waits at the gate until the test
+// lets it pass. So one seed gives one history, whatever the scheduler does. It
+// lives in a synctest bubble.
+type machine struct {
+	t    *testing.T
+	rng  *rand.Rand
+	disk *vfs.Mem
+	h    *history
+	from uint64
+	log  *wal.Log
+	gate chan struct{}
+	held atomic.Int32 // how many syncs wait at the gate
+	cut  func()       // called before each sync takes effect
+}
+
+// run calls f and lets syncs pass until it returns.
+func (m *machine) run(f func() error) {
+	m.t.Helper()
+	var err error
+	done := false
+	go func() {
+		err = f()
+		done = true
+	}()
+	for synctest.Wait(); !done; {
+		m.pass()
+	}
+	must(m.t, err)
+}
+
+// pass lets the sync that waits longest take effect and waits until all is still
+// again.
+func (m *machine) pass() {
+	m.cut()
+	m.held.Add(-1)
+	m.gate <- struct{}{}
+	synctest.Wait()
+}
+
+// life opens a log and does ops random operations with it.
+func (m *machine) life(ops int) {
+	m.gate = make(chan struct{})
+	m.disk.OnSync(func(string) {
+		m.held.Add(1)
+		<-m.gate
+	})
+	m.run(func() (err error) {
+		m.log, err = wal.Open(m.disk, dir, wal.Config{Window: -1, SegmentBytes: 12_000, BufferBytes: 8_000, OnDurable: m.h.confirm})
+		return err
+	})
+	m.h.reopened()
+	for range ops {
+		m.step()
+	}
+	m.run(m.log.Close)
+	m.disk.OnSync(nil)
+}
+
+func (m *machine) step() {
+	switch m.rng.IntN(16) {
+	case 0:
+		m.run(m.log.Rotate)
+	case 1:
+		m.run(func() error {
+			m.from = max(m.from, m.log.Durable()/2)
+			return m.log.TruncateBefore(m.from)
+		})
+	case 2, 3, 4, 5:
+		if m.held.Load() > 0 {
+			m.pass()
+		}
+	default:
+		payload := make([]byte, m.rng.IntN(3000))
+		for i := range payload {
+			payload[i] = byte(m.rng.Uint32())
+		}
+		m.append(payload)
+	}
+}
+
+// append appends while the writer stays at the gate, so that groups gather; only a
+// full buffer lets it pass.
+func (m *machine) append(payload []byte) {
+	m.t.Helper()
+	for m.h.tryAppend(m.t, m.log, payload) != nil {
+		m.pass()
+	}
+	synctest.Wait()
+}
+
+// cutDisk is a disk after a power cut and what was known at that moment.
+type cutDisk struct {
+	disk *vfs.Mem
+	h    *history
+	from uint64
+}
+
+// TestPowerCuts cuts the power at random syncs of random runs, in all modes,
+// reopens what is left, and goes on from there, up to four cuts deep.
+func TestPowerCuts(t *testing.T) {
+	rng := newRand(t)
+	cuts, torn := 0, 0
+	for cuts < *cutsFlag {
+		synctest.Test(t, func(t *testing.T) {
+			m := &machine{t: t, rng: rng, disk: vfs.NewMem(), h: newHistory()}
+			for depth := range 4 {
+				var taken []cutDisk
+				m.cut = func() {
+					if rng.IntN(4) == 0 {
+						disk := m.disk.CrashClone(rng, powerCuts[rng.IntN(len(powerCuts))])
+						taken = append(taken, cutDisk{disk, m.h.clone(), m.from})
+					}
+				}
+				m.life(40)
+				for _, c := range taken {
+					cuts++
+					report, err := c.h.check(c.disk, c.from)
+					if err != nil {
+						t.Fatalf("cut %d, depth %d: %v", cuts, depth, err)
+					}
+					if report.TornBytes > 0 {
+						torn++
+					}
+				}
+				if len(taken) == 0 {
+					return
+				}
+				c := taken[rng.IntN(len(taken))]
+				m.disk, m.h, m.from = c.disk, c.h, c.from
+			}
+		})
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d power cuts, %d of them tore a group", cuts, torn)
+	if torn < cuts/50 {
+		t.Errorf("only %d of %d power cuts tore a group: the test has lost its teeth", torn, cuts)
+	}
+}
+
+// TestPowerCutAtEverySync takes all modes at every sync of one run, and opens
+// what is left for new records.
+func TestPowerCutAtEverySync(t *testing.T) {
+	rng := newRand(t)
+	var taken []cutDisk
+	syncs := 0
+	synctest.Test(t, func(t *testing.T) {
+		m := &machine{t: t, rng: rng, disk: vfs.NewMem(), h: newHistory()}
+		m.cut = func() {
+			syncs++
+			for _, opts := range powerCuts {
+				taken = append(taken, cutDisk{m.disk.CrashClone(rng, opts), m.h.clone(), m.from})
+			}
+		}
+		m.life(200)
+	})
+	if syncs < 50 {
+		t.Fatalf("only %d syncs", syncs)
+	}
+	for i, c := range taken {
+		sync, opts := i/len(powerCuts)+1, powerCuts[i%len(powerCuts)]
+		if _, err := c.h.check(c.disk, c.from); err != nil {
+			t.Fatalf("at sync %d with %+v: %v", sync, opts, err)
+		}
+		l := open(t, c.disk, wal.Config{})
+		c.h.reopened()
+		seq := add(t, l, "after")
+		must(t, l.Close())
+		c.h.payloads[seq], c.h.confirmed = []byte("after"), seq
+		if _, err := c.h.check(c.disk, c.from); err != nil {
+			t.Fatalf("at sync %d with %+v, reopened: %v", sync, opts, err)
+		}
+	}
+}
