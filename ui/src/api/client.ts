@@ -1,0 +1,125 @@
+// The server, typed from its own contract (api/v1/openapi.yaml, written into schema.d.ts by `npm run generate`).
+
+import createClient from "openapi-fetch";
+import type { components, paths } from "./schema";
+
+type Schemas = components["schemas"];
+export type TraceSummary = Schemas["TraceSummary"];
+export type SearchAnswer = Schemas["SearchAnswer"];
+export type SearchRequest = Partial<Schemas["SearchRequest"]>;
+export type SpanDetail = Schemas["SpanDetail"];
+export type Attribute = Schemas["Attribute"];
+export type Value = Schemas["Value"];
+export type Health = Schemas["Health"];
+export type TailEvent = Schemas["TailEvent"];
+
+/** basePath is where the server is, without a trailing slash: what <base href> says. */
+export const basePath = new URL(document.baseURI).pathname.replace(/\/[^/]*$/, "");
+
+const client = createClient<paths>({ baseUrl: basePath });
+
+/** ApiError is what the server said went wrong; kind unreachable is that it said nothing. */
+export class ApiError extends Error {
+  constructor(
+    readonly kind: Schemas["ErrorBody"]["error"]["kind"] | "unreachable",
+    message: string,
+    /** Where in the query, a byte offset in its UTF-8. */
+    readonly position?: number,
+  ) {
+    super(message);
+  }
+}
+
+interface Reply<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+async function answer<T>(reply: Promise<Reply<T>>): Promise<T> {
+  let got: Reply<T>;
+  try {
+    got = await reply;
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    throw new ApiError("unreachable", "The server does not answer. Is clew running?");
+  }
+  if (got.data !== undefined && got.response.ok) return got.data;
+  throw errorOf(got.error, got.response);
+}
+
+function errorOf(body: unknown, response: Response): ApiError {
+  const error = (body as Schemas["ErrorBody"] | undefined)?.error;
+  if (error?.message) return new ApiError(error.kind, error.message, error.position);
+  return new ApiError("internal", `The server answered ${response.status} ${response.statusText} without saying why.`);
+}
+
+export function search(body: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer> {
+  return answer(client.POST("/api/v1/search", { body: body as Schemas["SearchRequest"], signal }));
+}
+
+export function getSpans(id: string, rows: number[], maxValueBytes: number): Promise<Schemas["SpansAnswer"]> {
+  return answer(client.POST("/api/v1/traces/{id}/spans", { params: { path: { id } }, body: { rows, maxValueBytes } }));
+}
+
+export function searchInTrace(id: string, q: string, signal?: AbortSignal): Promise<Schemas["RowsAnswer"]> {
+  return answer(client.GET("/api/v1/traces/{id}/search", { params: { path: { id }, query: { q } }, signal }));
+}
+
+export function listServices(signal?: AbortSignal): Promise<Schemas["ServicesAnswer"]> {
+  return answer(client.GET("/api/v1/services", { signal }));
+}
+
+export function listTags(signal?: AbortSignal): Promise<Schemas["TagsAnswer"]> {
+  return answer(client.GET("/api/v1/tags", { signal }));
+}
+
+export function listTagValues(name: string, prefix: string, signal?: AbortSignal): Promise<Schemas["TagValuesAnswer"]> {
+  return answer(client.GET("/api/v1/tags/{name}/values", { params: { path: { name }, query: { prefix, limit: 50 } }, signal }));
+}
+
+export function getHealth(signal?: AbortSignal): Promise<Health> {
+  return answer(client.GET("/api/v1/health", { signal }));
+}
+
+export function sendTestSpan(): Promise<{ traceId: string; spans: number }> {
+  return answer(client.POST("/api/v1/test-span", {}));
+}
+
+/** Body is a skeleton's bytes with the name of its state. */
+export interface Body {
+  bytes: ArrayBuffer;
+  etag: string;
+}
+
+/** getSkeleton fetches a trace for drawing; null if it is still in the state of the given etag. */
+export async function getSkeleton(id: string, etag: string, signal?: AbortSignal): Promise<Body | null> {
+  let response: Response;
+  try {
+    response = await fetch(`${basePath}/api/v1/traces/${id}/skeleton`, {
+      headers: etag === "" ? {} : { "If-None-Match": etag },
+      cache: "no-store", // the page does its own comparing; the browser must not answer 200 for a 304
+      signal,
+    });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    throw new ApiError("unreachable", "The server does not answer. Is clew running?");
+  }
+  if (response.status === 304) return null;
+  if (!response.ok) throw errorOf(await response.json().catch(() => undefined), response);
+  return { bytes: await response.arrayBuffer(), etag: response.headers.get("ETag") ?? "" };
+}
+
+/** traceUrl is where a trace is as OTLP JSON. */
+export function traceUrl(id: string): string {
+  return `${basePath}/api/v1/traces/${id}`;
+}
+
+/** openTail follows spans as they arrive, reconnecting by itself. Close what it returns. */
+export function openTail(q: string, onEvent: (event: TailEvent) => void, onState?: (open: boolean) => void): { close(): void } {
+  const source = new EventSource(`${basePath}/api/v1/tail?q=${encodeURIComponent(q)}`);
+  source.addEventListener("spans", (event) => onEvent(JSON.parse((event as MessageEvent<string>).data) as TailEvent));
+  source.addEventListener("open", () => onState?.(true));
+  source.addEventListener("error", () => onState?.(false));
+  return source;
+}

@@ -1,0 +1,57 @@
+// From the scroll position to rows and back.
+
+/** rowHeight is the height of a row in CSS pixels. */
+export const rowHeight = 24;
+
+/**
+ * maxScrollHeight is the tallest element that is asked of a browser. Chromium stops at 33,554,428 px,
+ * Firefox at about half of that. Above it (600,000 rows) the scroll position is scaled.
+ */
+export const maxScrollHeight = 14_400_000;
+
+/** Window is what of a list of rows shows: rows [first, first + count), the first at y ≤ 0. */
+export interface RowWindow {
+  first: number;
+  count: number;
+  /** y of the first row, in (−rowHeight, 0]. */
+  y: number;
+}
+
+/** scrollHeight is the height of the scrolled element for a number of rows. */
+export function scrollHeight(rows: number): number {
+  return Math.min(rows * rowHeight, maxScrollHeight);
+}
+
+/** rowWindow maps a scroll position to the rows in a viewport. */
+export function rowWindow(rows: number, scrollTop: number, height: number): RowWindow {
+  const top = contentTop(rows, scrollTop, height);
+  const first = Math.max(0, Math.min(rows, Math.floor(top / rowHeight)));
+  const y = first * rowHeight - top;
+  return { first, count: Math.min(rows - first, Math.ceil((height - y) / rowHeight)), y };
+}
+
+/** contentTop is the pixel of the unscaled content at the top of the viewport. */
+export function contentTop(rows: number, scrollTop: number, height: number): number {
+  const scale = scrollScale(rows, height);
+  return Math.max(0, Math.min(scrollTop * scale, Math.max(0, rows * rowHeight - height)));
+}
+
+/** scrollTopOf is the inverse of contentTop. */
+export function scrollTopOf(rows: number, top: number, height: number): number {
+  return top / scrollScale(rows, height);
+}
+
+function scrollScale(rows: number, height: number): number {
+  const real = rows * rowHeight;
+  if (real <= maxScrollHeight) return 1;
+  return (real - height) / (maxScrollHeight - height);
+}
+
+/** scrollToShow is the scroll position that brings a row into the viewport, or the present one if it is there. */
+export function scrollToShow(rows: number, row: number, scrollTop: number, height: number, centre: boolean): number {
+  const top = contentTop(rows, scrollTop, height);
+  const y = row * rowHeight;
+  if (y >= top && y + rowHeight <= top + height) return scrollTop;
+  const want = centre ? y - height / 2 + rowHeight / 2 : y < top ? y : y + rowHeight - height;
+  return scrollTopOf(rows, Math.max(0, want), height);
+}

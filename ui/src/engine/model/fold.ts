@@ -1,0 +1,138 @@
+// Which rows are folded away. A fold is a rule plus the rows where the reader
+// decided otherwise; so it stays short in the URL, however large the trace is.
+
+import type { Trace } from "./trace";
+import { spanIdAt } from "./trace";
+
+/**
+ * Fold says which rows hide their children.
+ *
+ * - auto: everything open, unless the trace is large; then open down to the depth that shows about autoRows rows
+ * - open: nothing is folded
+ * - level: rows of this depth and deeper are folded
+ *
+ * toggled are rows for which the opposite holds.
+ */
+export interface Fold {
+  rule: "auto" | "open" | "level";
+  level: number;
+  toggled: ReadonlySet<number>;
+}
+
+export const autoFold: Fold = { rule: "auto", level: 0, toggled: new Set() };
+
+/** autoSpans is the size from which a trace opens folded, autoRows how many rows it then shows about. */
+export const autoSpans = 2000;
+export const autoRows = 500;
+
+/** foldLevel is the depth from which rows are folded under the fold's rule; Infinity where none is. */
+export function foldLevel(t: Trace, fold: Fold): number {
+  if (fold.rule === "level") return fold.level;
+  if (fold.rule === "open" || t.spanCount <= autoSpans) return Infinity;
+  const rowsAtDepth = new Uint32Array(t.maxDepth + 1);
+  for (let i = 0; i < t.rowCount; i++) rowsAtDepth[t.depth[i]]++;
+  let shown = 0;
+  for (let depth = 0; depth <= t.maxDepth; depth++) {
+    shown += rowsAtDepth[depth];
+    // The children of the roots always show: a single row would say nothing.
+    if (shown > autoRows && depth > 1) return depth - 1;
+  }
+  return t.maxDepth > 1 && shown > autoRows ? 1 : Infinity;
+}
+
+/** isFolded tells whether a row hides its children. */
+export function isFolded(t: Trace, fold: Fold, level: number, row: number): boolean {
+  return t.childCount[row] > 0 && t.depth[row] >= level !== fold.toggled.has(row);
+}
+
+/**
+ * shownRows lists the rows that no folded row hides, in order. One pass. With a filter, only its rows and
+ * their ancestors are listed.
+ */
+export function shownRows(t: Trace, fold: Fold, filter: Uint8Array | null): Uint32Array {
+  const level = foldLevel(t, fold);
+  const keep = filter && withAncestors(t, filter);
+  const rows = new Uint32Array(t.rowCount);
+  let count = 0;
+  for (let i = 0; i < t.rowCount; ) {
+    if (keep && !keep[i]) {
+      i += t.size[i];
+      continue;
+    }
+    rows[count++] = i;
+    i += isFolded(t, fold, level, i) ? t.size[i] : 1;
+  }
+  return rows.subarray(0, count);
+}
+
+function withAncestors(t: Trace, rows: Uint8Array): Uint8Array {
+  const keep = rows.slice();
+  for (let i = t.rowCount - 1; i >= 0; i--) if (keep[i] && t.parent[i] >= 0) keep[t.parent[i]] = 1;
+  return keep;
+}
+
+/** shownIndex is the place of a row among the shown ones, or of the row it is folded into; -1 if a filter hides it. */
+export function shownIndex(t: Trace, shown: Uint32Array, row: number): number {
+  let low = 0;
+  let high = shown.length;
+  while (low < high) {
+    const mid = (low + high) >>> 1;
+    if (shown[mid] <= row) low = mid + 1;
+    else high = mid;
+  }
+  const at = low - 1;
+  return at >= 0 && row < shown[at] + t.size[shown[at]] ? at : -1;
+}
+
+/** toggle opens or folds one row. */
+export function toggle(fold: Fold, row: number): Fold {
+  const toggled = new Set(fold.toggled);
+  if (!toggled.delete(row)) toggled.add(row);
+  return { ...fold, toggled };
+}
+
+/** reveal opens all ancestors of a row; it returns the same fold if they are open. */
+export function reveal(t: Trace, fold: Fold, row: number): Fold {
+  const level = foldLevel(t, fold);
+  let result = fold;
+  for (let i = t.parent[row]; i >= 0; i = t.parent[i]) {
+    if (isFolded(t, result, level, i)) result = toggle(result, i);
+  }
+  return result;
+}
+
+/** levelFold folds all rows of a depth and deeper; past the deepest it opens everything. */
+export function levelFold(t: Trace, level: number): Fold {
+  if (level >= t.maxDepth) return { rule: "open", level: 0, toggled: new Set() };
+  return { rule: "level", level: Math.max(0, level), toggled: new Set() };
+}
+
+/**
+ * foldToText writes a fold for the URL: the rule (nothing, `open` or `l3`), then the toggled rows. A row
+ * is named by the low 48 bits of its span id, base 36, so that a link holds while spans still arrive.
+ */
+export function foldToText(t: Trace, fold: Fold): string {
+  const rule = fold.rule === "auto" ? "" : fold.rule === "open" ? "open" : `l${fold.level}`;
+  const rows = [...fold.toggled].toSorted((a, b) => a - b).map((row) => rowKey(t, row));
+  return [rule, ...rows].join(".");
+}
+
+/** foldFromText is the inverse; what it does not understand it leaves out. */
+export function foldFromText(t: Trace, text: string): Fold {
+  const [rule, ...keys] = text.split(".");
+  const level = /^l(\d{1,6})$/.exec(rule);
+  const fold = { rule: "auto" as Fold["rule"], level: 0, toggled: new Set<number>() };
+  if (rule === "open") fold.rule = "open";
+  if (level) Object.assign(fold, { rule: "level", level: Number(level[1]) });
+  if (keys.length > 0) {
+    const wanted = new Set(keys);
+    for (let i = 0; i < t.rowCount && wanted.size > 0; i++) {
+      if (t.childCount[i] > 0 && wanted.has(rowKey(t, i))) fold.toggled.add(i);
+    }
+  }
+  return fold;
+}
+
+function rowKey(t: Trace, row: number): string {
+  return Number.parseInt(spanIdAt(t, row).slice(4), 16).toString(36);
+}

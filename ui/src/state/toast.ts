@@ -1,0 +1,38 @@
+// One short message at the bottom of the page, with at most one thing to do about it.
+
+export interface Toast {
+  text: string;
+  action?: { label: string; run(): void };
+}
+
+/** toastMillis is how long a message stays: long enough to read it and reach its button. */
+const toastMillis = 6000;
+
+let shown: Toast | null = null;
+let timer: ReturnType<typeof setTimeout> | undefined;
+const listeners = new Set<() => void>();
+
+function show(next: Toast | null): void {
+  shown = next;
+  for (const listener of listeners) listener();
+}
+
+/** toast shows a message in place of the one before. */
+export function toast(next: Toast): void {
+  clearTimeout(timer);
+  show(next);
+  timer = setTimeout(() => show(null), toastMillis);
+}
+
+/** dismissToast takes the message away. */
+export function dismissToast(): void {
+  clearTimeout(timer);
+  show(null);
+}
+
+export function subscribeToast(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+export const shownToast = (): Toast | null => shown;

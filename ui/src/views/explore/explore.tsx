@@ -1,0 +1,235 @@
+// A question and the traces that answer it.
+
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { ApiError, search, type SearchAnswer, type SearchRequest } from "../../api/client";
+import { formatBytes } from "../../engine/base/bytes";
+import { formatCount, formatShare } from "../../engine/base/time";
+import { Notice } from "../../parts/notice";
+import { useKeys } from "../../state/keys";
+import { defaultRange, parseRange, presets, wider } from "../../state/range";
+import type { Search } from "../../state/search";
+import style from "./explore.module.css";
+import { type ListHandle, TraceList, WaitingList } from "./list";
+import { mostNew, useLive } from "./live";
+import { Problem, QueryBox } from "./query-box";
+import { RangePicker } from "./range-picker";
+
+/** pageSize is how many traces come at a time. */
+const pageSize = 50;
+
+export function Explore() {
+  const params = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  const q = params.q ?? "";
+  const t = params.t ?? defaultRange;
+  const live = params.live === "1";
+  const [run, setRun] = useState(() => ({ at: Date.now() }));
+  const results = useTraces(q, t, run.at);
+  const count = useCount(q, t, run.at, results.isSuccess);
+  const fresh = useLive(live && results.isSuccess, q, run.at);
+  const list = useRef<ListHandle>(null);
+  const input = useRef<HTMLInputElement>(null);
+  const go = (next: Search) => {
+    setRun({ at: Date.now() });
+    void navigate({ to: ".", search: (old: Search) => ({ ...old, ...next }) });
+  };
+  const showFresh = () => {
+    list.current?.toTop();
+    setRun({ at: Date.now() });
+  };
+  useKeys([
+    { keys: ["j", "ArrowDown"], label: "Next trace", group: "List", run: () => list.current?.move(1) },
+    { keys: ["k", "ArrowUp"], label: "Previous trace", group: "List", run: () => list.current?.move(-1) },
+    { keys: ["l"], label: "Live on or off", group: "Explore", run: () => go({ live: live ? "" : "1" }) },
+    { keys: ["t"], label: "Time range", group: "Explore", run: () => document.querySelector<HTMLElement>("[data-range]")?.click() },
+    { keys: ["r"], label: "Search again", group: "Explore", run: () => setRun({ at: Date.now() }) },
+    { keys: ["i"], label: "Edit the query", group: "Explore", run: () => input.current?.focus() },
+    { keys: ["Escape"], label: "Leave the field", run: () => (document.activeElement as HTMLElement | null)?.blur() },
+  ]);
+  const pages = results.data?.pages ?? [];
+  return (
+    <div className={style.page}>
+      <Ask q={q} t={t} live={live} liveOpen={fresh.open} input={input} error={results.error} go={go} />
+      <Summary answer={pages[0]} count={count.data} countError={count.error} />
+      {fresh.fresh > 0 && (
+        <div className={style.pill} role="status">
+          <button type="button" onClick={showFresh}>
+            {fresh.fresh >= mostNew ? `${mostNew - 1}+` : fresh.fresh} new
+          </button>
+        </div>
+      )}
+      <Results results={results} list={list} t={t} q={q} go={go} />
+    </div>
+  );
+}
+
+function requestOf(q: string, t: string, at: number): SearchRequest {
+  const range = parseRange(t, at);
+  if (!range) throw new ApiError("invalid", `"${t}" is no time range. Choose one on the right, or write 1h, all, or FROM~TO.`);
+  const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
+  return { q, start: iso(range.start), end: iso(range.end) };
+}
+
+function useTraces(q: string, t: string, at: number) {
+  return useInfiniteQuery({
+    queryKey: ["search", q, t, at],
+    queryFn: async ({ pageParam, signal }) => search({ ...requestOf(q, t, at), limit: pageSize, cursor: pageParam || undefined }, signal),
+    initialPageParam: "",
+    getNextPageParam: (last: SearchAnswer) => last.nextCursor,
+    staleTime: Infinity,
+    // Running the same question again keeps its old answer in sight until the new one is here.
+    placeholderData: (old, query) => (query?.queryKey[1] === q && query?.queryKey[2] === t ? old : undefined),
+  });
+}
+
+/** useCount asks for the exact totals, after the list: counting has to look at everything. */
+function useCount(q: string, t: string, at: number, ready: boolean) {
+  return useQuery({
+    queryKey: ["count", q, t, at],
+    queryFn: async ({ signal }) => (await search({ ...requestOf(q, t, at), limit: 0, count: true }, signal)).count,
+    enabled: ready,
+    staleTime: Infinity,
+  });
+}
+
+function Ask(props: { q: string; t: string; live: boolean; liveOpen: boolean; input: React.RefObject<HTMLInputElement | null>; error: Error | null; go: (s: Search) => void }) {
+  const { q, t, live, go } = props;
+  const [text, setText] = useState(q);
+  useEffect(() => setText(q), [q]);
+  const invalid = props.error instanceof ApiError && props.error.kind === "invalid";
+  return (
+    <div className={style.ask} role="search">
+      <div className={style.query}>
+        <QueryBox value={text} input={props.input} onChange={setText} onRun={() => go({ q: text.trim() })} />
+        {invalid && <Problem error={props.error as Error} query={q} />}
+      </div>
+      <RangePicker t={t} onChange={(next) => go({ t: next })} />
+      <button
+        type="button"
+        className={`button ${style.live}`}
+        aria-pressed={live}
+        onClick={() => go({ live: live ? "" : "1" })}
+        title={live && !props.liveOpen ? "Connecting" : "Count new traces as they arrive (l)"}
+      >
+        <i className={style.dot} /> Live
+      </button>
+      <button type="button" className="button primary" onClick={() => go({ q: text.trim() })}>
+        Search
+      </button>
+    </div>
+  );
+}
+
+function Summary({ answer, count, countError }: { answer?: SearchAnswer; count?: { spans: number; traces: number }; countError: Error | null }) {
+  if (!answer) return <div className={style.summary} />;
+  const { coverage } = answer;
+  return (
+    <>
+      <div className={style.summary}>
+        {count ? (
+          <span>
+            <b>{formatCount(count.spans)}</b> {count.spans === 1 ? "span" : "spans"} in <b>{formatCount(count.traces)}</b> {count.traces === 1 ? "trace" : "traces"} match, newest
+            first
+          </span>
+        ) : (
+          <span>{countError ? `Not counted: ${countError.message}` : "Counting…"}</span>
+        )}
+        <span className={style.cost}>
+          looked at {formatCount(answer.scanned.rows)} rows, {formatBytes(answer.scanned.bytes)}, in {Math.max(1, Math.round(answer.tookMs))} ms
+        </span>
+      </div>
+      {!coverage.complete && (
+        <div className={style.partial} role="status">
+          Searched {formatShare(coverage.searched, 1)} of the rows{coverage.reason ? `: ${coverage.reason}` : ""}. There may be more.
+        </div>
+      )}
+    </>
+  );
+}
+
+type Results = ReturnType<typeof useTraces>;
+
+function Results({ results, list, t, q, go }: { results: Results; list: React.RefObject<ListHandle | null>; t: string; q: string; go: (s: Search) => void }) {
+  const traces = results.data?.pages.flatMap((page) => page.traces) ?? [];
+  if (results.isPending) return <Late />;
+  if (results.isError && traces.length === 0) {
+    if (results.error instanceof ApiError && results.error.kind === "invalid") return null;
+    return (
+      <Notice
+        alert
+        title="The search failed"
+        actions={
+          <button type="button" className="button" onClick={() => void results.refetch()}>
+            Try again
+          </button>
+        }
+      >
+        <p>{results.error.message}</p>
+      </Notice>
+    );
+  }
+  if (traces.length === 0) return <Nothing t={t} q={q} go={go} />;
+  return <TraceList traces={traces} handle={list} foot={<Foot results={results} shown={traces.length} />} />;
+}
+
+function Foot({ results, shown }: { results: Results; shown: number }) {
+  if (results.isFetchNextPageError) {
+    return (
+      <>
+        <span role="alert">{results.error?.message}</span>
+        <button type="button" className="button" onClick={() => void results.fetchNextPage()}>
+          Try again
+        </button>
+      </>
+    );
+  }
+  if (!results.hasNextPage) return <span>{shown === 1 ? "That is the only trace." : `That is all ${formatCount(shown)}.`}</span>;
+  return (
+    <button type="button" className="button" disabled={results.isFetchingNextPage} onClick={() => void results.fetchNextPage()}>
+      {results.isFetchingNextPage ? "Loading…" : `Load ${pageSize} more`}
+    </button>
+  );
+}
+
+/** Late shows the waiting rows only if the answer is not here at once. */
+function Late() {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
+  return late ? <WaitingList /> : null;
+}
+
+function Nothing({ t, q, go }: { t: string; q: string; go: (s: Search) => void }) {
+  const next = wider(t);
+  const range = presets.find((p) => p.t === t)?.label.toLowerCase() ?? "this range";
+  return (
+    <Notice
+      title={q === "" || q === "{}" ? "No traces here" : "No span matches"}
+      actions={
+        <>
+          {next && (
+            <button type="button" className="button primary" onClick={() => go({ t: next.t })}>
+              Look at {next.label.toLowerCase()}
+            </button>
+          )}
+          {q !== "" && q !== "{}" && (
+            <button type="button" className="button" onClick={() => go({ q: "" })}>
+              Drop the query
+            </button>
+          )}
+          <Link to="/welcome" className="button">
+            How to send traces
+          </Link>
+        </>
+      }
+    >
+      <p>
+        {q === "" || q === "{}" ? "Nothing was received in" : "Everything was searched in"} {range}.
+      </p>
+    </Notice>
+  );
+}

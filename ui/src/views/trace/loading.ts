@@ -1,0 +1,108 @@
+// Fetching a trace, and following it while spans still arrive.
+
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError, getSkeleton } from "../../api/client";
+import { decodeSkeleton } from "../../engine/model/skeleton";
+import { buildTrace } from "../../engine/model/trace";
+import type { Place } from "./store";
+import { TraceStore } from "./store";
+
+/**
+ * How often an unfinished trace, or one that is not here yet, is asked for again: at first every
+ * pollMillis, slower by a half each time nothing came, and no more after giveUpMillis without news.
+ */
+const pollMillis = 1000;
+const pollGrowth = 1.5;
+const giveUpMillis = 5 * 60_000;
+
+/** Loaded is the state of a trace page. */
+export interface Loaded {
+  store: TraceStore | null;
+  etag: string;
+  error: Error | null;
+  /** The page still asks for more spans. */
+  following: boolean;
+}
+
+const nothing: Loaded = { store: null, etag: "", error: null, following: false };
+
+/** useTrace loads a trace; place is where to look when it has come. refresh asks again and keeps what is shown. */
+export function useTrace(traceId: string, place: Place): Loaded & { refresh(): void } {
+  const [shown, setShown] = useState<{ traceId: string; loaded: Loaded }>({ traceId, loaded: nothing });
+  const [attempt, setAttempt] = useState(0);
+  const latest = useRef({ place, shown });
+  latest.current = { place, shown };
+  useEffect(() => {
+    const stop = new AbortController();
+    const before = latest.current.shown;
+    const start = before.traceId === traceId && attempt > 0 ? before.loaded : nothing;
+    const report = (loaded: Loaded) => setShown({ traceId, loaded });
+    report(start);
+    void follow(traceId, start, () => latest.current.place, stop.signal, report);
+    return () => stop.abort();
+  }, [traceId, attempt]);
+  const refresh = useCallback(() => setAttempt((n) => n + 1), []);
+  return { ...(shown.traceId === traceId ? shown.loaded : nothing), refresh };
+}
+
+async function follow(traceId: string, start: Loaded, place: () => Place, signal: AbortSignal, report: (l: Loaded) => void): Promise<void> {
+  let current = start;
+  let wait = pollMillis;
+  let lastNews = performance.now();
+  while (!signal.aborted) {
+    const next = await load(traceId, current, place, signal);
+    if (signal.aborted) return;
+    if (next.etag !== current.etag) {
+      wait = pollMillis;
+      lastNews = performance.now();
+    }
+    const settled = next.error ? !isWaiting(next.error) : (next.store?.trace.complete ?? false);
+    const following = !settled && performance.now() - lastNews < giveUpMillis;
+    current = { ...next, following };
+    report(current);
+    if (!following) return;
+    await pause(wait, signal);
+    wait *= pollGrowth;
+  }
+}
+
+/** isWaiting tells the errors after which asking again makes sense: not here yet, too busy, not reachable. */
+function isWaiting(error: Error): boolean {
+  return error instanceof ApiError && ["notFound", "busy", "unreachable"].includes(error.kind);
+}
+
+async function load(traceId: string, current: Loaded, place: () => Place, signal: AbortSignal): Promise<Loaded> {
+  try {
+    const body = await getSkeleton(traceId, current.etag, signal);
+    if (body === null) return { ...current, error: null };
+    const trace = buildTrace(decodeSkeleton(body.bytes));
+    if (current.store) {
+      current.store.replace(trace);
+      return { ...current, etag: body.etag, error: null };
+    }
+    const store = new TraceStore(trace);
+    store.goTo(place());
+    return { store, etag: body.etag, error: null, following: false };
+  } catch (error) {
+    // A trace that is on the page stays there when the server goes away for a while.
+    return { ...current, error: error as Error };
+  }
+}
+
+/** pause waits, and while the page is hidden waits until it is looked at. */
+function pause(millis: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      if (document.hidden && !signal.aborted) {
+        document.addEventListener("visibilitychange", () => resolve(), { once: true, signal });
+        return;
+      }
+      resolve();
+    };
+    const timer = setTimeout(done, millis);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,78 @@
+import { type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
+import { rowHeight } from "../../engine/layout/rows";
+import { setting, useSetting, within } from "../../state/setting";
+import { Sizer } from "./sizer";
+import type { TraceStore } from "./store";
+import { Waterfall } from "./waterfall";
+import style from "./waterfall.module.css";
+
+const nameWidth = setting<number>("nameWidth", 400, within(160, 800));
+
+/** WaterfallHandle is what the keyboard needs of the rows. */
+export interface WaterfallHandle {
+  focus(): void;
+  /** The rows have the focus, or nothing has. */
+  mayTakeKeys(): boolean;
+  pageRows(): number;
+  pointerShare(): number;
+}
+
+/** narrowWidth is the page's width below which names get a fixed, small column. */
+const narrowWidth = 640;
+const narrowNames = 200;
+
+/** Rows is the frame of the waterfall; what is in it, Waterfall draws without React. */
+export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<WaterfallHandle | null> }) {
+  const [chosen, setChosen] = useSetting(nameWidth);
+  const names = innerWidth <= narrowWidth ? narrowNames : chosen;
+  const scroller = useRef<HTMLDivElement>(null);
+  const parts = { spacer: useRef<HTMLDivElement>(null), layer: useRef<HTMLDivElement>(null), rows: useRef<HTMLDivElement>(null), bars: useRef<HTMLCanvasElement>(null), axis: useRef<HTMLCanvasElement>(null) };
+  const waterfall = useRef<Waterfall>(null);
+  const firstNames = useRef(names);
+  const { spacer, layer, rows, bars, axis } = parts;
+
+  useLayoutEffect(() => {
+    const drawn = new Waterfall(
+      {
+        scroller: scroller.current as HTMLElement,
+        spacer: spacer.current as HTMLElement,
+        layer: layer.current as HTMLElement,
+        rows: rows.current as HTMLElement,
+        bars: bars.current as HTMLCanvasElement,
+        axis: axis.current as HTMLCanvasElement,
+      },
+      store,
+      firstNames.current,
+    );
+    waterfall.current = drawn;
+    return () => drawn.destroy();
+  }, [store, spacer, layer, rows, bars, axis]);
+
+  useEffect(() => waterfall.current?.setNameWidth(names), [names]);
+  useEffect(() => scroller.current?.focus({ preventScroll: true }), [store]);
+
+  useImperativeHandle(handle, () => ({
+    focus: () => scroller.current?.focus({ preventScroll: true }),
+    mayTakeKeys: () => document.activeElement === document.body || document.activeElement === scroller.current || document.activeElement?.id === "main",
+    pageRows: () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 1),
+    pointerShare: () => waterfall.current?.pointerShare() ?? 0.5,
+  }));
+
+  return (
+    <div className={style.waterfall} style={{ "--names": `${names}px` } as React.CSSProperties}>
+      <div className={style.head}>
+        <div className={style.headName}>Service and span</div>
+        <canvas ref={axis} className={style.axis} aria-hidden="true" title="Drag to zoom, double-click to show all" />
+      </div>
+      <Sizer className={style.handle} label="Width of the names" value={names} min={160} max={800} onChange={setChosen} />
+      <div ref={scroller} className={style.scroller} role="treegrid" aria-label="Spans of the trace" aria-readonly="true" tabIndex={0}>
+        <div ref={spacer} role="presentation">
+          <div ref={layer} className={style.layer} role="presentation">
+            <div ref={rows} className={style.rows} role="presentation" />
+            <canvas ref={bars} className={style.bars} aria-hidden="true" />
+          </div>
+        </div>
+      </div>
+    </div>
+  );
+}

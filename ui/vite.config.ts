@@ -1,0 +1,19 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// The server that `npm run dev` asks: a running clew, or the fixture server of test/.
+const server = process.env.CLEW_URL ?? "http://127.0.0.1:4399";
+
+export default defineConfig({
+  base: "./", // everything is relative to <base href>, so that a proxy's prefix works
+  plugins: [react()],
+  build: {
+    outDir: "../web/dist",
+    emptyOutDir: true, // public/.keep brings the committed placeholder back
+    assetsInlineLimit: 0, // no data: URLs, the policy is default-src 'self'
+    modulePreload: { polyfill: false },
+    target: "es2023",
+    cssMinify: "lightningcss",
+  },
+  server: { proxy: { "/api": server } },
+});
