@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -89,6 +90,18 @@ type tagValue struct {
 	text string
 }
 
+func tagValueOf(v clew.Value) tagValue {
+	if v.Type == clew.TypeDouble {
+		switch f := v.Double(); {
+		case f == 0:
+			v = clew.DoubleValue(0) // -0 is the same
+		case f != f:
+			v = clew.DoubleValue(math.NaN()) // whatever its payload
+		}
+	}
+	return tagValue{v.Type, v.Bits, string(v.Bytes)}
+}
+
 // TagValues returns up to limit values of a field, most frequent first, then by
 // type and value, each with how many spans of the window have it; more reports
 // that there are others. Arrays, maps and bytes are left out.
@@ -106,7 +119,7 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	err = r.eachSpan(ctx, func(s *clew.Span) {
 		own = own[:0]
 		eachValue(f, s, func(v clew.Value) {
-			k := tagValue{v.Type, v.Bits, string(v.Bytes)}
+			k := tagValueOf(v)
 			if v.Type == clew.TypeOther || slices.Contains(own, k) {
 				return
 			}
@@ -146,7 +159,7 @@ func orderValues(a, b clew.Value) int {
 	case clew.TypeInt:
 		return cmp.Compare(a.Int(), b.Int())
 	case clew.TypeDouble:
-		return cmp.Or(cmp.Compare(a.Double(), b.Double()), cmp.Compare(a.Bits, b.Bits))
+		return cmp.Compare(a.Double(), b.Double())
 	case clew.TypeBool:
 		return cmp.Compare(a.Bits, b.Bits)
 	}

@@ -70,6 +70,9 @@ func (m *Memory) TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f 
 			i := slices.IndexFunc(out, func(x storage.TagValue) bool { return compareValues(x.Value, v) == 0 })
 			if i < 0 {
 				i = len(out)
+				if v.Type == clew.TypeDouble && v.Double() == 0 {
+					v = clew.DoubleValue(0) // not -0
+				}
 				out = append(out, storage.TagValue{Value: v})
 			}
 			out[i].Count++
@@ -94,7 +97,7 @@ func compareValues(a, b clew.Value) int {
 	case clew.TypeInt:
 		return cmp.Compare(a.Int(), b.Int())
 	case clew.TypeDouble:
-		return cmp.Compare(a.Double(), b.Double())
+		return cmp.Compare(a.Double(), b.Double()) // 0 and -0 are one value, and so are all NaN
 	case clew.TypeBool:
 		return cmp.Compare(a.Bits, b.Bits)
 	}
