@@ -117,18 +117,18 @@ func Open(fsys vfs.FS, dir string, cfg Config) (*Log, error) {
 	end := uint64(1) // one after the last record that is there
 	for i := range files {
 		f := &files[i]
-		var fileEnd uint64
-		if i+1 < len(files) {
-			fileEnd, _ = f.end(&files[i+1])
-		} else if fileEnd, err = lastEnd(fsys, f); err != nil {
-			return nil, err
+		fileEnd := f.nameFirst
+		if !f.stillborn() {
+			if fileEnd, err = endOf(fsys, files, i); err != nil {
+				return nil, err
+			}
+			end = fileEnd
 		}
 		l.files = append(l.files, fileRange{first: f.nameFirst, end: fileEnd, sizeBytes: f.sizeBytes})
-		end = fileEnd
 	}
 	l.next = max(end, cfg.MinNextSeq)
-	if n := len(files); n > 0 && l.next == files[n-1].nameFirst {
-		l.next++ // the last file holds no record; its name is taken
+	if n := len(files); n > 0 && l.next <= files[n-1].nameFirst {
+		l.next = files[n-1].nameFirst + 1 // that file holds no record, but has the name
 	}
 	l.durable.Store(l.next - 1)
 	l.writer = writer{previous: end}
@@ -139,10 +139,15 @@ func Open(fsys vfs.FS, dir string, cfg Config) (*Log, error) {
 	return l, nil
 }
 
-// lastEnd returns one after the last record of the last file.
-func lastEnd(fsys vfs.FS, f *logFile) (uint64, error) {
+// endOf returns one after the last record of files[i]; for the last file that
+// takes reading it.
+func endOf(fsys vfs.FS, files []logFile, i int) (uint64, error) {
+	if after := following(files, i); after != nil {
+		end, _ := files[i].end(after)
+		return end, nil
+	}
 	r := replay{fsys: fsys, fn: func(uint64, []byte) error { return nil }}
-	err := r.file(f, nil)
+	err := r.file(&files[i], nil)
 	return r.report.Next, err
 }
 

@@ -65,11 +65,7 @@ func Replay(fsys vfs.FS, dir string, from uint64, fn func(seq uint64, payload []
 	r := replay{fsys: fsys, from: from, fn: fn}
 	r.report.Files = len(files)
 	for i := range files {
-		var after *logFile
-		if i+1 < len(files) {
-			after = &files[i+1]
-		}
-		if err := r.file(&files[i], after); err != nil {
+		if err := r.file(&files[i], following(files, i)); err != nil {
 			return r.report, err
 		}
 	}
@@ -149,6 +145,20 @@ func (f *logFile) readHeader(fsys vfs.FS) error {
 	}
 	if !f.readable {
 		return unsupported
+	}
+	return nil
+}
+
+// stillborn reports whether f was cut off while it was made: its headers are
+// synced before its first record is written.
+func (f *logFile) stillborn() bool { return !f.readable && f.sizeBytes <= recordsOffset }
+
+// following returns the file that goes on where files[i] ends, nil if none does.
+func following(files []logFile, i int) *logFile {
+	for j := i + 1; j < len(files); j++ {
+		if !files[j].stillborn() {
+			return &files[j]
+		}
 	}
 	return nil
 }
@@ -263,24 +273,22 @@ func (r *replay) tail(f, after *logFile, s scanned, end uint64, endKnown bool) {
 	}
 }
 
-// unreadable judges a file neither of whose headers can be read. They were
-// synced before the first record was written, so a file that holds no more than
-// them was cut off while it was made.
+// unreadable judges a file neither of whose headers can be read.
 func (r *replay) unreadable(f, after *logFile, end uint64, endKnown bool) {
-	if atMost := f.mostEnd(); after == nil || !endKnown {
-		end = min(end, atMost)
-	}
-	r.report.Next = end
-	if end > f.nameFirst {
-		r.damage(Damage{File: f.name, Size: f.sizeBytes, First: f.nameFirst, Next: end})
+	if f.stillborn() {
+		r.report.TornBytes += f.sizeBytes
 		return
 	}
-	r.report.TornBytes += f.sizeBytes
+	if after == nil || !endKnown {
+		end = min(end, f.mostEnd())
+	}
+	r.report.Next = end
+	r.damage(Damage{File: f.name, Size: f.sizeBytes, First: f.nameFirst, Next: end})
 }
 
 // mostEnd is one after the last record that a file of this size could hold.
 func (f *logFile) mostEnd() uint64 {
-	return f.nameFirst + uint64(max(0, f.sizeBytes-recordsOffset+recordHeadBytes-1)/recordHeadBytes)
+	return f.nameFirst + uint64(max(0, f.sizeBytes-recordsOffset)/recordHeadBytes)
 }
 
 func (r *replay) damage(d Damage) {
