@@ -109,7 +109,8 @@ type column struct {
 type result struct {
 	columns []column // nil if the statement returns no rows
 	rows    [][]any
-	changed int64 // rows inserted, updated or deleted
+	changed int64 // rows inserted, updated, deleted or returned
+	tag     string
 }
 
 // run executes st. The caller has the turn.
@@ -124,14 +125,27 @@ func (e *engine) run(ctx context.Context, st statement, args []any) (result, err
 			return result{}, err
 		}
 		changed, err := done.RowsAffected()
-		return result{changed: changed}, err
+		return result{changed: changed, tag: commandTag(st.verb, changed)}, err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return result{}, err
 	}
 	defer rows.Close()
-	return readRows(rows)
+	r, err := readRows(rows)
+	r.tag = commandTag(st.verb, r.changed)
+	return r, err
+}
+
+// commandTag is CommandComplete's text.
+func commandTag(verb string, rows int64) string {
+	switch verb {
+	case "INSERT":
+		return fmt.Sprintf("INSERT 0 %d", rows)
+	case "UPDATE", "DELETE":
+		return fmt.Sprintf("%s %d", verb, rows)
+	}
+	return fmt.Sprintf("SELECT %d", rows)
 }
 
 // readRows takes in a result, up to maxResultBytes.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/binary"
-	"fmt"
 	"net"
 	"time"
 
@@ -328,11 +327,11 @@ func (s *session) execute(ctx context.Context, msg *pgproto3.Execute) error {
 	if p.columns != nil {
 		columns = p.columns // as described
 	}
-	return s.sendRows(p.statement, columns, p.formats, r)
+	return s.sendRows(columns, p.formats, r)
 }
 
 // sendRows sends a result's rows and its tag.
-func (s *session) sendRows(st statement, columns []column, formats []int16, r *result) error {
+func (s *session) sendRows(columns []column, formats []int16, r *result) error {
 	for _, row := range r.rows {
 		values := make([][]byte, len(row))
 		for i, v := range row {
@@ -343,7 +342,7 @@ func (s *session) sendRows(st statement, columns []column, formats []int16, r *r
 		}
 		s.backend.Send(&pgproto3.DataRow{Values: values})
 	}
-	s.backend.Send(&pgproto3.CommandComplete{CommandTag: commandTag(st, r.changed)})
+	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(r.tag)})
 	return nil
 }
 
@@ -370,7 +369,7 @@ func (s *session) simple(ctx context.Context, text string) error {
 	if r.columns != nil {
 		s.sendColumns(r.columns, nil)
 	}
-	return s.sendRows(st, r.columns, nil, &r)
+	return s.sendRows(r.columns, nil, &r)
 }
 
 func (s *session) closeNamed(msg *pgproto3.Close) {
@@ -380,17 +379,4 @@ func (s *session) closeNamed(msg *pgproto3.Close) {
 		delete(s.portals, msg.Name)
 	}
 	s.backend.Send(&pgproto3.CloseComplete{})
-}
-
-// commandTag is CommandComplete's text.
-func commandTag(st statement, rows int64) []byte {
-	switch st.verb {
-	case "INSERT":
-		return fmt.Appendf(nil, "INSERT 0 %d", rows)
-	case "UPDATE", "DELETE":
-		return fmt.Appendf(nil, "%s %d", st.verb, rows)
-	case "SELECT", "VALUES", "WITH":
-		return fmt.Appendf(nil, "SELECT %d", rows)
-	}
-	return []byte(st.verb)
 }

@@ -19,13 +19,13 @@ func (s *session) run(ctx context.Context, st statement, args []any) (result, er
 	defer cancel()
 	switch st.verb {
 	case "BEGIN", "START":
-		return result{}, s.begin(ctx)
+		return result{tag: "BEGIN"}, s.begin(ctx)
 	case "COMMIT", "END":
-		return result{}, s.end(ctx, "COMMIT")
+		return s.end(ctx, "COMMIT")
 	case "ROLLBACK", "ABORT":
-		return result{}, s.end(ctx, "ROLLBACK")
+		return s.end(ctx, "ROLLBACK")
 	case "SET":
-		return result{}, nil // settings of a real server that have no meaning here
+		return result{tag: "SET"}, nil // settings of a real server that have no meaning here
 	}
 	switch s.tx {
 	case txFailed:
@@ -56,10 +56,11 @@ func (s *session) begin(ctx context.Context) error {
 }
 
 // end commits or rolls back and gives the turn back. Committing a failed
-// transaction rolls it back; outside of one it changes nothing.
-func (s *session) end(ctx context.Context, how string) error {
+// transaction rolls it back, which the result's tag tells; outside of a
+// transaction nothing changes.
+func (s *session) end(ctx context.Context, how string) (result, error) {
 	if s.tx == txIdle {
-		return nil
+		return result{tag: how}, nil
 	}
 	if s.tx == txFailed {
 		how = "ROLLBACK"
@@ -70,7 +71,7 @@ func (s *session) end(ctx context.Context, how string) error {
 	}
 	s.tx = txIdle
 	s.engine.release()
-	return err
+	return result{tag: how}, err
 }
 
 // rollback ends whatever transaction a leaving client has left open.

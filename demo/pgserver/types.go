@@ -153,6 +153,9 @@ func encodeValue(oid uint32, format int16, v any) ([]byte, error) {
 	if v == nil {
 		return nil, nil
 	}
+	if n, ok := v.(int64); ok && oid == oidBool {
+		v = n != 0 // SQLite keeps truth values as numbers
+	}
 	if format == formatText {
 		return encodeText(v), nil
 	}
