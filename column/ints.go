@@ -106,6 +106,7 @@ func (x *Ints) RandomAccess() bool { return x.kind == IntFor }
 // chunk, and for an index that is not in [0, Len).
 func (x *Ints) At(i int) uint64 {
 	if x.kind != IntFor || uint(i) >= uint(x.n) {
+		// The caller broke the contract: Len and RandomAccess tell beforehand.
 		panic("column: Ints.At without random access or beyond the end")
 	}
 	if x.width == 0 {
@@ -160,6 +161,7 @@ func DecodeInts[T Uint](dst []T, src []byte, maxValues int) (vals []T, rest []by
 // the front, IntZstd and IntDeltaZstd as a whole.
 func DecodeRange[T Uint](dst []T, x *Ints, start, end int) ([]T, error) {
 	if start < 0 || start > end || end > x.n {
+		// The caller broke the contract: Len tells beforehand.
 		panic("column: DecodeRange outside the chunk")
 	}
 	if start == end {

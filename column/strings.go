@@ -10,8 +10,8 @@ package column
 // earlier. Taking the copy itself must be ordered with the appends (a mutex or
 // an atomic publication), and Reset ends the life of every copy.
 //
-// All offsets are 32-bit: the buffer holds at most MaxBuf bytes. Append does not
-// check; callers that take foreign data check Room first, as Dict does.
+// All offsets are 32-bit: the buffer holds at most MaxBuf bytes. Callers that
+// take foreign data check Room first, as Dict does.
 type Strings struct {
 	Buf  []byte
 	Ends []uint32
@@ -31,8 +31,12 @@ func (s *Strings) At(i int) []byte {
 	return s.Buf[start:end:end]
 }
 
-// Append copies b to the end of the list. There must be Room for it.
+// Append copies b to the end of the list. It panics if there is no Room for it.
 func (s *Strings) Append(b []byte) {
+	if !s.Room(len(b)) {
+		// The caller broke the contract; an end that wraps would corrupt the list.
+		panic("column: Strings.Append without Room")
+	}
 	s.Buf = append(s.Buf, b...)
 	s.Ends = append(s.Ends, uint32(len(s.Buf)))
 }

@@ -229,6 +229,7 @@ func (c *StringsChunk) appendFixed(dst []byte, i int) []byte {
 // StringRaw and StringCLP chunks, and nothing else of the other kinds.
 func (c *StringsChunk) At(dst []byte, i int) ([]byte, error) {
 	if uint(i) >= uint(c.n) {
+		// The caller broke the contract: Len tells beforehand.
 		panic("column: StringsChunk.At beyond the end")
 	}
 	switch c.kind {

@@ -44,6 +44,7 @@ func (s *scratch) compress(dst, src []byte) []byte {
 			zstd.WithWindowSize(zstdWindow),
 			zstd.WithLowerEncoderMem(true))
 		if err != nil {
+			// The options above are constants, and the tests use them.
 			panic("column: zstd encoder options: " + err.Error())
 		}
 		s.enc = enc
@@ -62,6 +63,7 @@ func (s *scratch) decompress(dst, frame []byte, size int) ([]byte, error) {
 			zstd.WithDecoderMaxWindow(zstdMaxWindow),
 			zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
+			// The options above are constants, and the tests use them.
 			panic("column: zstd decoder options: " + err.Error())
 		}
 		s.dec = dec
