@@ -3,8 +3,7 @@ package exec
 import (
 	"encoding/base64"
 	"encoding/binary"
-
-	"github.com/zeebo/xxh3"
+	"hash/fnv"
 
 	"github.com/clew-tracing/clew"
 )
@@ -25,10 +24,14 @@ const (
 )
 
 func fingerprint(r *Request) uint64 {
-	var w [16]byte
-	binary.BigEndian.PutUint64(w[:], uint64(r.Window.Start))
-	binary.BigEndian.PutUint64(w[8:], uint64(r.Window.End))
-	return xxh3.HashString(string(w[:]) + string(r.Tenant) + "\x00" + r.Plan.String())
+	q := binary.BigEndian.AppendUint64(nil, uint64(r.Window.Start))
+	q = binary.BigEndian.AppendUint64(q, uint64(r.Window.End))
+	q = append(q, r.Tenant...)
+	q = append(q, 0) // no tenant's name contains it
+	q = append(q, r.Plan.String()...)
+	h := fnv.New64a()
+	h.Write(q)
+	return h.Sum64()
 }
 
 func (k key) cursor(r *Request) string {

@@ -4,14 +4,13 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew/exec/exectest"
-	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 func TestScripts(t *testing.T) {
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			exectest.Run(t, "testdata", func(t *testing.T) storage.Store { return open() }, storagetest.Body)
+			exectest.Run(t, "testdata", open, storagetest.Body)
 		})
 	}
 }

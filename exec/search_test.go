@@ -14,26 +14,44 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
+	"github.com/clew-tracing/clew/vfs"
 )
 
 const tenant clew.Tenant = "t1"
 
-// variants are stores that differ in what they do themselves and how they cut
-// their batches; every answer must be the same.
-func variants() map[string]func() *storagetest.Memory {
-	mk := func(caps storage.Capabilities, rows int) func() *storagetest.Memory {
-		return func() *storagetest.Memory {
+// variants are stores that differ in what they do themselves, where their rows
+// lie and how they cut their batches; every answer must be the same.
+func variants() map[string]func(t *testing.T) storage.Store {
+	memory := func(caps storage.Capabilities, rows int) func(*testing.T) storage.Store {
+		return func(*testing.T) storage.Store {
 			m := storagetest.NewMemory(caps)
 			m.BatchRows = rows
 			return m
 		}
 	}
-	return map[string]func() *storagetest.Memory{
-		"all, one batch":     mk(storagetest.AllCapabilities(), 0),
-		"all, small batches": mk(storagetest.AllCapabilities(), 7),
-		"least, batches":     mk(storage.Capabilities{}, 13),
+	embedded := func(sealRows int) func(*testing.T) storage.Store {
+		return func(t *testing.T) storage.Store {
+			db, err := spandb.Open(vfs.NewMem(), "data", spandb.Config{Window: -1, SealRows: sealRows})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return db
+		}
+	}
+	return map[string]func(*testing.T) storage.Store{
+		"memory, one batch":        memory(storagetest.AllCapabilities(), 0),
+		"memory, small batches":    memory(storagetest.AllCapabilities(), 7),
+		"memory that can do least": memory(storage.Capabilities{}, 13),
+		"spandb, head":             embedded(0),
+		"spandb, segments":         embedded(20),
 	}
 }
 
@@ -203,7 +221,7 @@ func TestSearch(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			store := open()
+			store := open(t)
 			fill(t, store, spans, 19)
 			for _, query := range queries {
 				p := prepare(t, query)
@@ -239,25 +257,27 @@ func compareHits(t *testing.T, what string, got, want []naiveHit) {
 	}
 }
 
-// Many traces with matches all over the window: each is on exactly one page,
-// and the slack for traces of earlier pages has to grow.
+// Traces whose matches reach far below those of later traces: on later pages all
+// earlier traces stand first, and the slack for them has to grow.
 func TestSearchLongTraces(t *testing.T) {
 	var spans []clew.Span
-	const traces, each = 400, 6
-	for i := range each {
-		for id := range traces {
+	const traces, each, limit = 100, 80, 20
+	for id := range traces {
+		for i := range each {
 			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(id+1)), SpanID: clew.SpanID(i + 1),
-				Start: storagetest.Epoch + clew.UnixNanos(i*1000+id), End: storagetest.Epoch})
+				Start: storagetest.Epoch + clew.UnixNanos(10*(traces+each-id-i)), End: storagetest.Epoch})
 		}
 	}
 	p := prepare(t, `{ }`)
 	want := naiveSearch(spans, p, clew.Window{})
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			store := open()
-			store.BatchRows *= 10
-			fill(t, store, spans, 500)
-			compareHits(t, "pages of 30", pages(t, store, p, clew.Window{}, 30), want)
+			store := &countingStore{Store: open(t)}
+			fill(t, store, spans, 2000)
+			compareHits(t, "pages", pages(t, store, p, clew.Window{}, limit), want)
+			if store.scans <= traces/limit {
+				t.Errorf("%d pages took %d scans: the slack sufficed, and the test shows nothing", traces/limit, store.scans)
+			}
 		})
 	}
 }
@@ -275,7 +295,7 @@ func TestSearchTies(t *testing.T) {
 	p := prepare(t, `{ }`)
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			store := open()
+			store := open(t)
 			fill(t, store, spans, 9)
 			for _, limit := range []int{1, 2, 7, 100} {
 				compareHits(t, fmt.Sprint(limit), pages(t, store, p, clew.Window{}, limit), naiveSearch(spans, p, clew.Window{}))
@@ -292,7 +312,7 @@ func TestSearchShortIDs(t *testing.T) {
 	spans := []clew.Span{mk(9, 5, 1, 10), mk(0, 5, 2, 30), mk(0, 6, 3, 20), mk(7, 8, 4, 5)}
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			store := open()
+			store := open(t)
 			fill(t, store, spans, 1)
 			for _, limit := range []int{1, 10} {
 				var got []string
@@ -330,7 +350,7 @@ func TestSearchResolvesConflicts(t *testing.T) {
 // countingStore counts what is asked of a store, to hold search to stopping early.
 type countingStore struct {
 	storage.Store
-	traces, batches int
+	traces, batches, scans int
 }
 
 func (c *countingStore) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
@@ -339,6 +359,7 @@ func (c *countingStore) Trace(ctx context.Context, t clew.Tenant, id clew.TraceI
 }
 
 func (c *countingStore) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	c.scans++
 	return func(yield func(*span.Batch, error) bool) {
 		for b, err := range c.Store.Scan(ctx, r) {
 			c.batches++

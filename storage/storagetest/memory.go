@@ -350,7 +350,7 @@ func putAttrs(a *span.AttrsBuilder, row, at uint32, attrs []clew.Attr, extra []b
 	for _, x := range attrs {
 		c, next := a.Next(at, []byte(x.Key), x.Value.Type)
 		if c == nil {
-			panic("storagetest: more attribute columns than a Builder takes")
+			panic("storagetest: more attribute columns than a Builder takes") // no test loads so many
 		}
 		at = next
 		if x.Value.Type == clew.TypeString || x.Value.Type == clew.TypeOther {
