@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -37,6 +38,7 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	m := span.NewMatcher(plan.where)
 	ids := &idSet{room: room, ids: make(map[clew.TraceID]struct{})}
 	out := Counted{}
+	var seen column.Bitmap
 	for first := true; ; first = false {
 		ids.high = math.MaxUint64
 		clear(ids.ids)
@@ -45,12 +47,12 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 			if first {
 				out.Spans += int64(rows.Count())
 			}
-			last := span.NoCode
+			seen = seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
 			for i := range rows.Ones() {
-				if ord := b.Trace[i]; ord != last {
-					ids.add(b.TraceIDs[ord])
-					last = ord
-				}
+				seen.Set(int(b.Trace[i]))
+			}
+			for ord := range seen.Ones() {
+				ids.add(b.TraceIDs[ord])
 			}
 			return true, nil
 		})

@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -185,6 +186,9 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		if err != nil {
 			return false, err
 		}
+		if v == nil { // out of time
+			return true, nil
+		}
 		if v.ok && (final || v.key.start > bound) {
 			s.place(v)
 		}
@@ -202,10 +206,15 @@ func (s *search) place(v *verdict) {
 	}
 }
 
-// verify reads a candidate's trace and judges it.
+// verify reads a candidate's trace and judges it; nil when there is no time left.
 func (s *search) verify(id clew.TraceID) (*verdict, error) {
 	if v, ok := s.verdicts[id]; ok {
 		return v, nil
+	}
+	// What the scan found by the end of its time is worth half as much again.
+	if limit := s.over.Budget.Time; time.Since(s.began) > limit+limit/2 {
+		s.spent("time", limit)
+		return nil, nil
 	}
 	v := new(verdict)
 	s.verdicts[id] = v

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
@@ -516,4 +518,28 @@ func TestSearchReportsFaults(t *testing.T) {
 	if !errors.Is(err, errBroken) {
 		t.Errorf("Search = %v, want the store's fault", err)
 	}
+}
+
+// slowStore takes a second for each trace.
+type slowStore struct{ storage.Store }
+
+func (s slowStore) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	<-time.After(time.Second)
+	return s.Store.Trace(ctx, t, id)
+}
+
+// Reading the traces of a page is within the time budget, and a half more.
+func TestSearchSlowReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := storagetest.NewMemory(storagetest.AllCapabilities())
+		fill(t, store, storagetest.NewGenerator(1).Spans(50, 3), 50)
+		r := exec.Request{Over: exec.Over{Tenant: tenant, Budget: exec.Budget{Time: 10 * time.Second}}, Plan: prepare(t, "{}"), Limit: 30}
+		res, err := exec.Search(t.Context(), slowStore{store}, r)
+		if err != nil || res.Cost.Complete || !strings.Contains(res.Cost.Reason, "time budget of 10s") {
+			t.Errorf("Search: %+v, %v, want it partial", res.Cost, err)
+		}
+		if len(res.Hits) != 16 || res.Cost.Took != 16*time.Second {
+			t.Errorf("%d hits after %v, want 16 after 16 s", len(res.Hits), res.Cost.Took)
+		}
+	})
 }

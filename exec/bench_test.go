@@ -1,0 +1,80 @@
+package exec_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// benchSpans is a corpus of a head and some segments.
+const benchSpans = 300_000
+
+func benchStore(b *testing.B) storage.Store {
+	b.Helper()
+	db, err := spandb.Open(vfs.NewMem(), "data", spandb.Config{Window: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	for _, body := range corpus.Requests(corpus.Shop, 1, benchSpans, 500) {
+		if _, err := db.Append(b.Context(), storage.Record{Tenant: tenant, Body: body, ReceivedAt: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return db
+}
+
+func BenchmarkSearch(b *testing.B) {
+	store := benchStore(b)
+	for _, query := range []string{
+		`{ }`,
+		`{ resource.service.name = "checkout" && duration > 20ms }`,
+		`{ status = error && span.http.route =~ "/api/.*" }`,
+		`{ .user.id = "nobody" }`,
+	} {
+		b.Run(query, func(b *testing.B) {
+			r := exec.Request{Over: exec.Over{Tenant: tenant}, Plan: benchPlan(b, query)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := exec.Search(b.Context(), store, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkCount(b *testing.B) {
+	store := benchStore(b)
+	for _, query := range []string{`{ }`, `{ resource.service.name = "checkout" && duration > 20ms }`} {
+		b.Run(query, func(b *testing.B) {
+			p := benchPlan(b, query)
+			b.ReportAllocs()
+			for b.Loop() {
+				n, err := exec.Count(b.Context(), store, exec.Over{Tenant: tenant}, p)
+				if err != nil || n.Spans == 0 {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchSpans, "ns/span")
+		})
+	}
+}
+
+func benchPlan(b *testing.B, query string) *exec.Plan {
+	b.Helper()
+	p, err := exec.Prepare(query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p
+}
