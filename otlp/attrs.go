@@ -73,14 +73,20 @@ func (d *Decoder) attr(l *attrList, kv []byte) error {
 	if kv[k] != tagValue {
 		return d.otherAttr(l, kv)
 	}
-	key, v := kv[2:k], kv[k+1:]
-	v, ok := whole(v)
-	if !ok || len(v) < 2 {
-		return d.otherAttr(l, kv)
+	key, v := kv[2:k], kv[k+2:]
+	if int(kv[k+1]) != len(v) || len(v) < 2 || len(v) >= 0x80 {
+		var ok bool
+		if v, ok = whole(kv[k+1:]); !ok || len(v) < 2 {
+			return d.otherAttr(l, kv)
+		}
 	}
 	switch v[0] {
 	case tagString:
-		if s, ok := whole(v[1:]); ok {
+		s, ok := v[2:], int(v[1]) == len(v)-2 && len(v) < 0x82
+		if !ok {
+			s, ok = whole(v[1:])
+		}
+		if ok {
 			if c := l.column(key, clew.TypeString, kv); c != nil {
 				c.PutBytes(l.row, s)
 				if !c.ValidUTF8() {

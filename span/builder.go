@@ -253,13 +253,11 @@ func (b *Builder) View(rows int) *Batch {
 	}
 }
 
-// TraceRows appends the rows of a trace below limit, newest first. Ids meet when
-// their low halves are equal and their high halves are equal or one is zero.
+// TraceRows appends the rows of a trace below limit, those of each id newest
+// first. Ids meet when their low halves are equal and their high halves are equal
+// or one is zero.
 func (b *Builder) TraceRows(dst []uint32, id clew.TraceID, limit int) []uint32 {
-	for ord := range b.traces.find(id.Low()) {
-		if h := b.traces.ids[ord].High(); h != id.High() && h != 0 && id.High() != 0 {
-			continue
-		}
+	for ord := range b.traces.find(id) {
 		for row := b.traces.last[ord]; row != NoCode; row = b.prev[row] {
 			if int(row) < limit {
 				dst = append(dst, row)

@@ -42,6 +42,7 @@ func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
 // looked at once.
 func (c *ColumnBuilder) ValidUTF8() bool { return len(c.odd) == 0 || !c.lastOdd() }
 
+//go:noinline
 func (c *ColumnBuilder) lastOdd() bool {
 	_, found := slices.BinarySearch(c.odd, uint32(c.vals[len(c.vals)-1]))
 	return found

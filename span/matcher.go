@@ -408,6 +408,9 @@ func testTraceID(c *Condition, id clew.TraceID) bool {
 func testIDs(c *Condition, ids []uint64, dst column.Bitmap, zeroAbsent bool) {
 	if (c.Op == Eq || c.Op == Ne) && c.Value.Type == clew.TypeString {
 		want, err := clew.ParseSpanID(string(c.Value.Bytes))
+		if string(c.Value.Bytes) == clew.SpanID(0).String() {
+			want, err = 0, nil // no id of a span, but links may have it
+		}
 		for i, id := range ids {
 			if id == 0 && zeroAbsent {
 				continue
