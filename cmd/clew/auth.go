@@ -1,11 +1,16 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // tenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
@@ -58,7 +63,7 @@ func (g *gate) pass(authorization, tenant string, right config.Rights) (string, 
 // guard lets requests through to next that have the right, with the token's
 // tenant in their header. deny answers the others. Preflight requests of
 // browsers carry no token and pass.
-func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *denial), next http.Handler) http.Handler {
+func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *http.Request, *denial), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodOptions {
 			next.ServeHTTP(w, r)
@@ -69,7 +74,7 @@ func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *denial
 			if no.status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="clew"`)
 			}
-			deny(w, no)
+			deny(w, r, no)
 			return
 		}
 		if tenant != "" {
@@ -77,4 +82,34 @@ func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *denial
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// unary is guard for gRPC, where every method needs the right to write.
+func (g *gate) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	md, _ := metadata.FromIncomingContext(ctx) // none is an empty one
+	tenant, no := g.pass(first(md.Get("Authorization")), first(md.Get(tenantHeader)), config.Write)
+	if no != nil {
+		return nil, status.Error(no.code(), no.message)
+	}
+	if tenant != "" {
+		md = md.Copy()
+		md.Set(tenantHeader, tenant)
+		ctx = metadata.NewIncomingContext(ctx, md)
+	}
+	return next(ctx, req)
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// code is the denial's code in gRPC and in OTLP's error bodies.
+func (d *denial) code() codes.Code {
+	if d.status == http.StatusUnauthorized {
+		return codes.Unauthenticated
+	}
+	return codes.PermissionDenied
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -158,6 +159,28 @@ func (c *client) ask(ctx context.Context, method, path string, request, answer a
 		return fmt.Errorf("the answer of %s is not what was expected: %w", c.base, err)
 	}
 	return nil
+}
+
+// findDoor asks the server for one of its doors and returns where to reach it,
+// as host:port: the server's host with the door's port.
+func (c *client) findDoor(ctx context.Context, name string) (string, error) {
+	var health struct {
+		Doors []struct {
+			Name    string `json:"name"`
+			Address string `json:"address"`
+			State   string `json:"state"`
+		} `json:"doors"`
+	}
+	if err := c.ask(ctx, "GET", "/api/v1/health", nil, &health); err != nil {
+		return "", err
+	}
+	for _, d := range health.Doors {
+		_, port, err := net.SplitHostPort(d.Address)
+		if d.Name == name && d.State == "open" && err == nil {
+			return net.JoinHostPort(c.base.Hostname(), port), nil
+		}
+	}
+	return "", fmt.Errorf("%s has no open door %s; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", c.base, name)
 }
 
 // clip shortens s to at most n characters, the last then being an ellipsis.

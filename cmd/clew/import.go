@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -67,8 +65,12 @@ lost is sent again as the same bytes, which the server recognises.`,
 			if im.client, err = newClient(r); err != nil {
 				return err
 			}
-			if im.endpoint, err = im.findDoor(c.Context(), r); err != nil {
-				return err
+			if im.endpoint = string(r.OTLPEndpoint); im.endpoint == "" {
+				at, err := im.client.findDoor(c.Context(), doorOTLPHTTP)
+				if err != nil {
+					return err
+				}
+				im.endpoint = im.client.base.Scheme + "://" + at
 			}
 			return im.run(c.Context(), files)
 		},
@@ -90,32 +92,6 @@ func waitFor(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return clew.Errorf(clew.Canceled, "interrupted")
 	}
-}
-
-// findDoor returns the address to send to: the setting, else the server's host
-// with the port that its health names for the door.
-func (im *importer) findDoor(ctx context.Context, r *config.Resolved) (string, error) {
-	if r.OTLPEndpoint != "" {
-		return string(r.OTLPEndpoint), nil
-	}
-	var health struct {
-		Doors []struct {
-			Name    string `json:"name"`
-			Address string `json:"address"`
-			State   string `json:"state"`
-		} `json:"doors"`
-	}
-	if err := im.client.ask(ctx, "GET", "/api/v1/health", nil, &health); err != nil {
-		return "", err
-	}
-	for _, d := range health.Doors {
-		_, port, err := net.SplitHostPort(d.Address)
-		if d.Name == doorOTLPHTTP && d.State == "open" && err == nil {
-			u := url.URL{Scheme: im.client.base.Scheme, Host: net.JoinHostPort(im.client.base.Hostname(), port)}
-			return u.String(), nil
-		}
-	}
-	return "", fmt.Errorf("%s has no open OTLP door for HTTP; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", im.client.base)
 }
 
 func (im *importer) run(ctx context.Context, files []string) error {

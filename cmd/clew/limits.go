@@ -12,13 +12,13 @@ const (
 	// minColumns is the least width a waterfall can be drawn in.
 	minColumns = 60
 
-	// shutdownGrace is how long requests in flight get to finish after SIGTERM.
-	// With shutdownClose it stays under the 8 s promised, and under the 10 s
-	// that container runtimes wait before they kill.
-	shutdownGrace = 4 * time.Second
-
-	// shutdownClose is how long the listeners get to close after that.
-	shutdownClose = time.Second
+	// The parts of an end after SIGTERM. Together they stay under the 8 s
+	// promised, and under the 10 s that container runtimes wait before they
+	// kill: the demo's last spans, streams without end (a tail somebody watches)
+	// and requests in flight. The store's own part is milliseconds.
+	shutdownDemo    = 2 * time.Second
+	shutdownStreams = 500 * time.Millisecond
+	shutdownGrace   = 4 * time.Second
 
 	// retryAfter is what a server that is going down tells clients to wait: a
 	// restart is over by then.

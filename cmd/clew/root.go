@@ -43,6 +43,8 @@ func newRoot(t *terminal) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String("config", "", "YAML file with settings (CLEW_CONFIG)")
 	root.AddCommand(
+		newServe(t),
+		newDemo(t),
 		newSearch(t),
 		newTrace(t),
 		newTail(t),

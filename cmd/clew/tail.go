@@ -77,6 +77,7 @@ func runTail(ctx context.Context, t *terminal, cl *client, query string, limit i
 		return queryError(query, err)
 	}
 	defer resp.Body.Close()
+	fmt.Fprintln(t.err, "waiting for spans; Ctrl-C ends it")
 	printed, lost := 0, int64(0)
 	err = readEvents(resp.Body, func(data []byte) error {
 		var e tailEvent

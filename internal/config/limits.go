@@ -24,17 +24,16 @@ const (
 	// a bomb from costing more than that.
 	defaultMaxRequestBytes = 64 << 20
 
-	// defaultMaxInflight is how many requests the doors work on at once; more
-	// are told to come again. With a 5 ms commit window 128 requests of 500
-	// spans are 12 M spans/s, ten times what the disk takes.
-	defaultMaxInflight = 128
+	// defaultMaxInflightBytes is how much of requests the doors work on at once:
+	// four of the largest, or thousands of the usual.
+	defaultMaxInflightBytes = 256 << 20
 
 	// defaultWALWindow is how long a commit waits for company: at 5 ms the sync
 	// costs 0.1-0.3 µs per span under load, and nobody waits long.
 	defaultWALWindow = 5 * time.Millisecond
 
-	// maxWALWindow keeps the window below the time clients wait for a reply.
-	maxWALWindow = time.Second
+	// maxWALWindow is where waiting stops paying; it is the log's own limit.
+	maxWALWindow = 50 * time.Millisecond
 
 	// defaultRetention is how long spans are kept.
 	defaultRetention = 7 * 24 * time.Hour

@@ -70,8 +70,8 @@ type Config struct {
 	WALWindow  Duration
 	Memory     Size
 	MaxRequest Size
-	// MaxInflight counts requests.
-	MaxInflight Count
+	// MaxInflight is in bytes of requests, packed and unpacked.
+	MaxInflight Size
 
 	Listen        List
 	ListenAll     Flag
@@ -105,12 +105,11 @@ func defaults() *Config {
 		WALWindow:    Duration{D: defaultWALWindow, Max: maxWALWindow},
 		Memory:       Size{Auto: true, CanAuto: true, Min: minMemory},
 		MaxRequest:   Size{Bytes: defaultMaxRequestBytes, Min: 1 << 10},
-		MaxInflight:  Count{N: defaultMaxInflight, Min: 1, Max: 1 << 20},
+		MaxInflight:  Size{Bytes: defaultMaxInflightBytes, Min: 1 << 20},
 		Listen:       List{"127.0.0.1", "::1"},
 		HTTPPort:     Port{N: 4300},
 		OTLPGRPCPort: Port{N: 4317, CanOff: true},
 		OTLPHTTPPort: Port{N: 4318, CanOff: true},
-		CORSOrigins:  List{"http://localhost:*", "http://127.0.0.1:*"},
 		LogLevel:     Level{L: slog.LevelInfo},
 		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
 		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
@@ -146,7 +145,7 @@ func storeSettings() []Setting {
 			Help:  "The largest request taken at a door, after decompression.",
 			field: func(c *Config) Value { return &c.MaxRequest }},
 		{Name: "max-inflight", Group: group, Scope: Server,
-			Help:  "How many requests the doors work on at once; more are told to come again later.",
+			Help:  "How many bytes of requests, packed and unpacked, the doors work on at once; more requests are told to come again later.",
 			field: func(c *Config) Value { return &c.MaxInflight }},
 	}
 }
@@ -173,7 +172,7 @@ func addressSettings() []Setting {
 			Help:  "A file to write the opened addresses to, as JSON, once the server is ready; for scripts that start it on port 0.",
 			field: func(c *Config) Value { return &c.AddressesFile }},
 		{Name: "cors-origins", Group: group, Scope: Server,
-			Help:  "The origins whose pages may send spans from a browser; * in an origin stands for any run of characters.",
+			Help:  "The origins whose pages may send spans from a browser, such as https://shop.example; * is every origin.",
 			field: func(c *Config) Value { return &c.CORSOrigins }},
 		{Name: "tls-cert", Group: group, Scope: Server,
 			Help:  "A PEM file with the certificate chain. With tls-key, every address speaks TLS. On SIGHUP both files are read again.",

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/clew-tracing/clew/demo"
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/spf13/cobra"
+)
+
+// newDemo builds `clew demo`.
+func newDemo(t *terminal) *cobra.Command {
+	var duration, protocol string
+	var seed int64
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Run a small shop that sends traces to a server",
+		Long: `Run a small shop of eleven services, with a database, a cache and a queue, whose
+traces go to a server through its OTLP door. It is real: real HTTP and gRPC
+between the services, real wire protocols, the OpenTelemetry SDK. One dependency
+is slow from time to time, and some orders fail.
+
+Ctrl-C ends it. It then says how many spans were acknowledged.`,
+		Example: `  clew demo
+  clew demo --demo-rate 2000 --duration 5m`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			cfg := demo.Config{Protocol: protocol, SpansPerSecond: float64(r.DemoRate.N), Seed: seed}
+			if string(r.Tenant) != "default" {
+				cfg.Tenant = string(r.Tenant)
+			}
+			if duration != "" {
+				if cfg.Duration, err = config.ParseDuration(duration); err != nil {
+					return usagef("--duration %q: %w", duration, err)
+				}
+			}
+			if protocol != demo.ProtocolGRPC && protocol != demo.ProtocolHTTP {
+				return usagef("--protocol %q: want grpc or http", protocol)
+			}
+			if cfg.Endpoint, err = demoEndpoint(c.Context(), r, protocol); err != nil {
+				return err
+			}
+			return runDemo(c.Context(), t, r, cfg)
+		},
+	}
+	addSettings(c, config.Client|config.Sender)
+	addNamedSettings(c, "demo-rate", "log-level", "log-format")
+	c.Flags().StringVar(&duration, "duration", "", "how long to run, such as 5m; without it until Ctrl-C")
+	c.Flags().StringVar(&protocol, "protocol", demo.ProtocolGRPC, "how to send: grpc or http")
+	c.Flags().Int64Var(&seed, "seed", 0, "what shoppers do; the same seed is the same shopping")
+	return c
+}
+
+// demoEndpoint is where the shop sends to: the setting, else the door that the
+// server names.
+func demoEndpoint(ctx context.Context, r *config.Resolved, protocol string) (string, error) {
+	if r.OTLPEndpoint != "" {
+		return string(r.OTLPEndpoint), nil
+	}
+	cl, err := newClient(r)
+	if err != nil {
+		return "", err
+	}
+	name := doorOTLPGRPC
+	if protocol == demo.ProtocolHTTP {
+		name = doorOTLPHTTP
+	}
+	return cl.findDoor(ctx, name)
+}
+
+func runDemo(ctx context.Context, t *terminal, r *config.Resolved, cfg demo.Config) error {
+	cfg.Logger, _ = newLogger(t.err, &r.Config)
+	if t.errTTY {
+		cfg.Progress = func(s demo.Stats) {
+			fmt.Fprintf(t.err, "\r\x1b[K%d spans acknowledged, %d failed, %d traces", s.Exported, s.Failed, s.Traces)
+		}
+	}
+	fmt.Fprintf(t.err, "the shop sends %d spans a second to %s; Ctrl-C ends it\n", r.DemoRate.N, cfg.Endpoint)
+	stats, err := demo.Run(ctx, cfg)
+	if t.errTTY {
+		fmt.Fprint(t.err, "\r\x1b[K")
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "acknowledged  %d spans\nfailed        %d spans\ntraces        %d\n", stats.Exported, stats.Failed, stats.Traces)
+	if lost := stats.Failed + stats.Dropped; lost > 0 {
+		return fmt.Errorf("%d of %d spans were not acknowledged", lost, stats.Started)
+	}
+	return nil
+}
+
+// demoRun is the shop beside a server: started and stopped by the setting and by
+// the page. It is safe for concurrent use.
+type demoRun struct {
+	log *slog.Logger
+	// endpoint is the server's own door for gRPC.
+	endpoint string
+
+	mu      sync.Mutex // guards what follows
+	cancel  context.CancelFunc
+	done    chan struct{} // closed when the run is over
+	running bool
+	rate    float64
+}
+
+// start begins a run unless one is on.
+func (d *demoRun) start(spansPerSecond float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.running {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	d.cancel, d.done, d.running, d.rate = cancel, done, true, spansPerSecond
+	go func() {
+		defer close(done)
+		defer cancel()
+		_, err := demo.Run(ctx, demo.Config{Endpoint: d.endpoint, SpansPerSecond: spansPerSecond, Insecure: true, Logger: d.log})
+		if err != nil {
+			d.log.Error("the demo shop ended", "error", err)
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.running, d.rate = false, 0
+	}()
+}
+
+// stop ends the run, if one is on, and waits until it is over, at most patience.
+func (d *demoRun) stop(patience time.Duration) {
+	d.mu.Lock()
+	cancel, done := d.cancel, d.done
+	d.mu.Unlock()
+	if cancel == nil {
+		return
+	}
+	cancel()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// state reports whether a run is on, and its rate.
+func (d *demoRun) state() (running bool, spansPerSecond float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.running, d.rate
+}
+
+// loopback rewrites an address that listens on every interface to one that can
+// be dialled.
+func loopback(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(strings.TrimSpace(host), port)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/web"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// The limits of connections, for every HTTP address.
+const (
+	readHeaderTimeout = 10 * time.Second
+	// idleTimeout is longer than the exporters' own (90 s in Go), so that it is
+	// they who close, and no request meets a connection that is going away.
+	idleTimeout    = 3 * time.Minute
+	maxHeaderBytes = 64 << 10
+)
+
+// newHTTPServer returns a server for HTTP/1.1 and HTTP/2, the latter also
+// without TLS.
+func (s *server) newHTTPServer(h http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Server{
+		Handler: h, Protocols: protocols,
+		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+}
+
+// pageHandler is everything on the address for people: the page, the read API,
+// metrics and the two questions of those who watch over processes.
+func (s *server) pageHandler(api http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/api/", s.whileReady(s.gate.guard(config.Read, denyJSON, api)))
+	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
+	mux.HandleFunc("/readyz", s.readyz)
+	mux.Handle("/", web.Handler())
+	return mux
+}
+
+// whileReady answers "come again later" while the server starts or ends.
+func (s *server) whileReady(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.in(phaseReady) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		writeError(w, http.StatusServiceUnavailable, "busy", s.notReady())
+	})
+}
+
+// notReady says why the server is not ready, "" if it is.
+func (s *server) notReady() string {
+	switch {
+	case s.in(phaseStarting):
+		return "the server is starting"
+	case s.in(phaseLeaving):
+		return "the server is ending"
+	}
+	if failed := s.store.Stats().Failed; failed != nil {
+		return "the store accepts nothing more: " + failed.Error()
+	}
+	return ""
+}
+
+// readyz answers 200 when doors and store are ready, else 503 and why.
+func (s *server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if why := s.notReady(); why != "" {
+		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
+		writeText(w, http.StatusServiceUnavailable, why)
+		return
+	}
+	writeText(w, http.StatusOK, "ready")
+}
+
+func writeText(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintln(w, text) // the reader may have gone
+}
+
+// writeError answers in the form of the API's errors.
+func writeError(w http.ResponseWriter, status int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"error": map[string]string{"kind": kind, "message": message}}) // the reader may have gone
+}
+
+// denyJSON denies in the form of the API's errors.
+func denyJSON(w http.ResponseWriter, _ *http.Request, no *denial) {
+	writeError(w, no.status, "invalid", no.message)
+}
+
+// denyOTLP denies with a Status message, in the encoding of the request, as
+// OTLP's clients expect.
+func denyOTLP(w http.ResponseWriter, r *http.Request, no *denial) {
+	st := status.New(no.code(), no.message).Proto()
+	contentType, marshal := "application/x-protobuf", proto.Marshal
+	if strings.Contains(r.Header.Get("Content-Type"), "json") {
+		contentType, marshal = "application/json", protojson.Marshal
+	}
+	body, err := marshal(st)
+	if err != nil {
+		http.Error(w, no.message, no.status)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(no.status)
+	_, _ = w.Write(body) // the client may have gone
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"net/http"
+	"runtime"
+
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/wal"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// metrics are the server's own figures, in Prometheus form. What the parts count
+// themselves is read from them at each scrape; only what comes as an event is
+// counted here.
+type metrics struct {
+	registry *prometheus.Registry
+
+	syncSeconds prometheus.Histogram
+	syncRecords prometheus.Counter
+	syncBytes   prometheus.Counter
+	sealSeconds prometheus.Histogram
+	sealRows    prometheus.Counter
+	sealBytes   prometheus.Counter
+}
+
+func newMetrics(s *server) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		syncSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "clew_wal_sync_seconds",
+			Help: "Time of one write and sync of the log.", Buckets: prometheus.ExponentialBuckets(0.0001, 2, 14)}),
+		syncRecords: prometheus.NewCounter(prometheus.CounterOpts{Name: "clew_wal_records_total", Help: "Requests written to the log."}),
+		syncBytes:   prometheus.NewCounter(prometheus.CounterOpts{Name: "clew_wal_bytes_total", Help: "Bytes written to the log."}),
+		sealSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "clew_seal_seconds",
+			Help: "Time to write one segment.", Buckets: prometheus.ExponentialBuckets(0.001, 2, 14)}),
+		sealRows:  prometheus.NewCounter(prometheus.CounterOpts{Name: "clew_seal_spans_total", Help: "Spans written to segments."}),
+		sealBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "clew_seal_bytes_total", Help: "Bytes written to segments."}),
+	}
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "clew_build_info", Help: "1, with the version as label.",
+		ConstLabels: prometheus.Labels{"version": programVersion(), "go": runtime.Version()}}, func() float64 { return 1 })
+	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		m.syncSeconds, m.syncRecords, m.syncBytes, m.sealSeconds, m.sealRows, m.sealBytes, &storeCollector{s})
+	return m
+}
+
+// handler answers a scrape.
+func (m *metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+func (m *metrics) synced(i wal.SyncInfo) {
+	m.syncSeconds.Observe(i.Took.Seconds())
+	m.syncRecords.Add(float64(i.Records))
+	m.syncBytes.Add(float64(i.SizeBytes))
+}
+
+func (m *metrics) sealed(i spandb.SealInfo) {
+	m.sealSeconds.Observe(i.Took.Seconds())
+	m.sealRows.Add(float64(i.Rows))
+	m.sealBytes.Add(float64(i.SizeBytes))
+}
+
+// storeCollector reads the store's own counters.
+type storeCollector struct{ s *server }
+
+// storeMetric is one figure of the store's Stats.
+type storeMetric struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(spandb.Stats) float64
+}
+
+func storeMetrics() []storeMetric {
+	const gauge, counter = prometheus.GaugeValue, prometheus.CounterValue
+	return []storeMetric{
+		{"clew_store_segments", "Segments on disk.", gauge, func(s spandb.Stats) float64 { return float64(s.Segments) }},
+		{"clew_store_segment_spans", "Spans in segments.", gauge, func(s spandb.Stats) float64 { return float64(s.SegmentRows) }},
+		{"clew_store_head_spans", "Spans in memory and in the log, not sealed yet.", gauge, func(s spandb.Stats) float64 { return float64(s.HeadRows) }},
+		{"clew_store_segment_bytes", "Bytes of segments.", gauge, func(s spandb.Stats) float64 { return float64(s.SegmentBytes) }},
+		{"clew_store_log_bytes", "Bytes of the log.", gauge, func(s spandb.Stats) float64 { return float64(s.LogBytes) }},
+		{"clew_store_max_bytes", "What max-disk allows.", gauge, func(s spandb.Stats) float64 { return float64(s.MaxBytes) }},
+		{"clew_store_tenants", "Tenants with spans.", gauge, func(s spandb.Stats) float64 { return float64(s.Tenants) }},
+		{"clew_store_accepted_spans_total", "Spans accepted.", counter, func(s spandb.Stats) float64 { return float64(s.Accepted) }},
+		{"clew_store_refused_spans_total", "Spans refused one by one.", counter, func(s spandb.Stats) float64 { return float64(s.Refused) }},
+		{"clew_store_resent_requests_total", "Requests recognised as sent before.", counter, func(s spandb.Stats) float64 { return float64(s.Resent) }},
+		{"clew_store_busy_requests_total", "Requests told to come again later.", counter, func(s spandb.Stats) float64 { return float64(s.Busy) }},
+		{"clew_store_dropped_spans_total", "Spans removed by retention.", counter, func(s spandb.Stats) float64 { return float64(s.DroppedRows) }},
+		{"clew_store_damages_total", "Places of damage met on disk.", counter, func(s spandb.Stats) float64 { return float64(s.Damages) }},
+		{"clew_store_failed", "1 once the store accepts nothing more.", gauge, func(s spandb.Stats) float64 {
+			if s.Failed != nil {
+				return 1
+			}
+			return 0
+		}},
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *storeCollector) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, out) }
+
+// Collect implements prometheus.Collector.
+func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
+	var stats spandb.Stats
+	if c.s.store != nil {
+		stats = c.s.store.Stats()
+	}
+	for _, m := range storeMetrics() {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.name, m.help, nil, nil), m.kind, m.value(stats))
+	}
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/ingest"
+	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/vfs"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+)
+
+// newServe builds `clew serve`.
+func newServe(t *terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the server: doors, store, API and page",
+		Long: `Start the server: OTLP doors, store, API and page in one process. It listens on
+this machine only, unless told otherwise, and keeps its store in ./data.
+
+SIGHUP reads file and variables again. SIGTERM or Ctrl-C ends it: what comes is
+told to come again, what was accepted is committed, and the exit code is 0.`,
+		Example: `  clew serve --data ./data
+  clew serve --demo
+  clew serve --listen-all --retention 30d --max-disk 200GB`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			return serve(c.Context(), t, r, func() (*config.Resolved, error) { return resolve(c, t) })
+		},
+	}
+	addSettings(c, config.Server)
+	return c
+}
+
+// phase is where a server is in its life.
+type phase int32
+
+const (
+	phaseStarting phase = iota
+	phaseReady
+	phaseLeaving
+)
+
+// server is one running server and its parts.
+type server struct {
+	settings *config.Resolved
+	log      *slog.Logger
+	doors    []*door
+	gate     *gate
+	store    *spandb.DB
+	metrics  *metrics
+	maxDisk  int64
+	started  time.Time
+	phase    atomic.Int32
+
+	leaving  ingest.Gate // closes the doors
+	otlpHTTP *otlpdoor.HTTP
+	otlpGRPC *otlpdoor.GRPC
+
+	http []*http.Server
+	grpc *grpc.Server
+	// endStreams cancels what the page's address still answers.
+	endStreams context.CancelFunc
+	serving    sync.WaitGroup
+	// failed gets the first error of a listener that ended by itself.
+	failed chan error
+	demo   demoRun
+}
+
+func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
+
+// serve runs a server until ctx ends. read resolves the settings anew.
+func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*config.Resolved, error)) error {
+	log, level := newLogger(t.err, &r.Config)
+	s := &server{settings: r, log: log, doors: serverDoors(&r.Config), gate: newGate(r.Tokens), started: time.Now(), failed: make(chan error, 1)}
+	reload := &reloader{log: log, level: level, gate: s.gate, read: read, current: r}
+	if r.TLSCert != "" {
+		reload.certificate = &certificate{}
+		if err := reload.certificate.load(&r.Config); err != nil {
+			return err
+		}
+	}
+	if err := s.open(reload.certificate); err != nil {
+		return err
+	}
+	s.start()
+	err := s.announce(t)
+	if err == nil {
+		err = s.wait(ctx, reload)
+	}
+	return errors.Join(err, s.shutdown())
+}
+
+// open listens and opens the store; on an error neither is left open.
+func (s *server) open(cert *certificate) error {
+	debug.SetMemoryLimit(memoryBytes(&s.settings.Config))
+	hosts, given := listenHosts(&s.settings.Config), s.settings.Origin["listen"] != ""
+	var certConfig *tls.Config
+	if cert != nil {
+		certConfig = cert.config()
+	}
+	if err := openDoors(s.doors, hosts, given, certConfig); err != nil {
+		return err
+	}
+	var err error
+	files := vfs.OS()
+	if s.maxDisk, err = maxDiskBytes(&s.settings.Config, files, string(s.settings.Data)); err != nil {
+		closeDoors(s.doors)
+		return fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
+	}
+	s.metrics = newMetrics(s)
+	s.store, err = spandb.Open(files, string(s.settings.Data), spandb.Config{
+		Retention: s.settings.Retention.D,
+		MaxBytes:  s.maxDisk,
+		Window:    logWindow(s.settings.WALWindow.D),
+		Events:    s.storeEvents(),
+	})
+	if err != nil {
+		closeDoors(s.doors)
+		if clew.KindOf(err) == clew.Internal {
+			return fmt.Errorf("open the store in %s (--data): %w", s.settings.Data, err)
+		}
+		return err
+	}
+	return nil
+}
+
+// logWindow is the setting as the log takes it: there, no waiting is negative.
+func logWindow(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
+// storeEvents tells the log and the metrics what the store does.
+func (s *server) storeEvents() spandb.Events {
+	return spandb.Events{
+		Sealed: func(i spandb.SealInfo) {
+			s.metrics.sealed(i)
+			s.log.Debug("sealed", "tenant", i.Tenant, "rows", i.Rows, "bytes", i.SizeBytes, "took", i.Took)
+		},
+		Dropped: func(i spandb.DropInfo) {
+			s.log.Info("removed old spans", "reason", i.Reason, "segments", i.Segments, "rows", i.Rows, "bytes", i.SizeBytes)
+		},
+		Damaged: func(err error) { s.log.Error("damage on disk; run clew verify", "error", err) },
+		Failed: func(err error) {
+			s.log.Error("the store accepts nothing more until a restart", "error", err)
+		},
+		Synced: s.metrics.synced,
+	}
+}
+
+// start builds doors and handlers and serves every listener.
+func (s *server) start() {
+	otlpdoor.RegisterCompressors()
+	doors := otlpdoor.Config{
+		Appender:     s.store,
+		MaxBodyBytes: int(s.settings.MaxRequest.Bytes),
+		Budget:       ingest.NewBudget(s.settings.MaxInflight.Bytes),
+		Gate:         &s.leaving,
+		CORSOrigins:  s.settings.CORSOrigins,
+	}
+	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
+	s.grpc = grpc.NewServer(append(s.otlpGRPC.Options(), grpc.UnaryInterceptor(s.gate.unary))...)
+	s.otlpGRPC.Register(s.grpc)
+
+	page := s.newHTTPServer(s.pageHandler(http.NotFoundHandler()))
+	streams, endStreams := context.WithCancel(context.Background())
+	page.BaseContext = func(net.Listener) context.Context { return streams }
+	s.endStreams = endStreams
+	spans := s.newHTTPServer(s.gate.guard(config.Write, denyOTLP, s.otlpHTTP))
+	s.http = []*http.Server{page, spans}
+
+	serve := map[string]func(net.Listener) error{doorPage: page.Serve, doorOTLPHTTP: spans.Serve, doorOTLPGRPC: s.grpc.Serve}
+	for _, d := range s.doors {
+		for _, l := range d.listeners {
+			s.run(d, l, serve[d.name])
+		}
+	}
+	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
+}
+
+// announce says that the server is ready, to those who wait and to people.
+func (s *server) announce(t *terminal) error {
+	s.phase.Store(int32(phaseReady))
+	if path := string(s.settings.AddressesFile); path != "" {
+		if err := writeAddresses(path, s.doors); err != nil {
+			return err
+		}
+	}
+	greet(t.out, s.settings, s.doors, s.maxDisk)
+	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].address(), "took", time.Since(s.started).Round(time.Millisecond))
+	return nil
+}
+
+// wait returns when ctx ends or a listener fails; until then SIGHUP reloads.
+func (s *server) wait(ctx context.Context, reload *reloader) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	if s.settings.Demo {
+		s.demo.start(float64(s.settings.DemoRate.N))
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-s.failed:
+			return err
+		case <-hangups:
+			reload.reload()
+		}
+	}
+}
+
+// run serves one listener until shutdown.
+func (s *server) run(d *door, l net.Listener, serve func(net.Listener) error) {
+	s.serving.Go(func() {
+		err := serve(l)
+		if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) || s.in(phaseLeaving) {
+			return
+		}
+		select {
+		case s.failed <- fmt.Errorf("%s on %s: %w", d.name, l.Addr(), err):
+		default: // the first is enough
+		}
+	})
+}
+
+// shutdown ends everything within the promised time: the doors answer "come
+// again later", requests in flight finish, the store commits, and only then do
+// the listeners close, so that nobody in between is refused a connection.
+func (s *server) shutdown() error {
+	began := time.Now()
+	s.demo.stop(shutdownDemo)
+	s.phase.Store(int32(phaseLeaving))
+	s.leaving.Drain()
+	s.log.Info("ending: new requests are told to come again")
+	err := s.store.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	streams := time.AfterFunc(shutdownStreams, s.endStreams)
+	defer streams.Stop()
+	defer s.endStreams()
+	var closing sync.WaitGroup
+	for _, h := range s.http {
+		closing.Go(func() {
+			if h.Shutdown(ctx) != nil {
+				_ = h.Close() // what is left has had its time
+			}
+		})
+	}
+	closing.Go(func() { stopGRPC(ctx, s.grpc) })
+	closing.Wait()
+	closeDoors(s.doors)
+	s.serving.Wait()
+	if err != nil {
+		s.log.Error("the store did not close well", "error", err)
+		return fmt.Errorf("close the store in %s: %w", s.settings.Data, err)
+	}
+	s.log.Info("ended", "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// stopGRPC waits for calls in flight until ctx ends, then cuts them.
+func stopGRPC(ctx context.Context, g *grpc.Server) {
+	done := make(chan struct{})
+	go func() { g.GracefulStop(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		g.Stop()
+		<-done
+	}
+}
