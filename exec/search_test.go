@@ -272,7 +272,8 @@ func TestSearchLongTraces(t *testing.T) {
 	}
 	p := prepare(t, `{ }`)
 	want := naiveSearch(spans, p, clew.Window{})
-	for name, open := range variants() {
+	for _, name := range []string{"memory, one batch", "spandb, segments"} {
+		open := variants()[name]
 		t.Run(name, func(t *testing.T) {
 			store := &countingStore{Store: open(t)}
 			fill(t, store, spans, 2000)

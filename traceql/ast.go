@@ -269,7 +269,7 @@ type Static struct {
 	Str   string
 }
 
-// Bool returns a truth value's Static.
+// boolStatic is a truth value as a Static.
 func boolStatic(b bool) Static {
 	if b {
 		return Static{Type: TypeBool, Int: 1}

@@ -163,9 +163,8 @@ func (p *parser) spanset(above int) (Spanset, *Error) {
 	for p.tok.kind == tokSymbol {
 		op, ok := spansetOps[p.tok.text]
 		if !ok {
-			if slices.Contains([]string{"+", "-", "*", "/", "%", "^", "=", "!=", "<=", ">=", "=~"}, p.tok.text) {
-				e := p.unexpected("an operator between spansets")
-				return nil, e
+			if _, ok := binaryOps[p.tok.text]; ok {
+				return nil, p.unexpected("an operator between spansets")
 			}
 			break
 		}

@@ -41,7 +41,8 @@ func (t Type) a() string {
 // these three compare and calculate with each other.
 func (t Type) IsNumeric() bool { return t == TypeInt || t == TypeFloat || t == TypeDuration }
 
-func comparable(a, b Type) bool {
+// compares reports whether values of the two types can be compared.
+func compares(a, b Type) bool {
 	return a == b || a == TypeAny || b == TypeAny || a.IsNumeric() && b.IsNumeric()
 }
 
@@ -196,7 +197,7 @@ func (q *Query) checkComparison(x *Binary, l, r Type) *Error {
 		}
 		return nil
 	}
-	if !comparable(l, r) {
+	if !compares(l, r) {
 		return q.errorf(Types, x.At, "cannot compare %s with %s", l.a(), r.a())
 	}
 	if x.Op == OpEqual || x.Op == OpNotEqual {
