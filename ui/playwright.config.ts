@@ -28,6 +28,10 @@ export default defineConfig({
     ? undefined
     : [
         { command: "node test/server.mjs 4399", url: `${fixtures}/api/v1/health`, reuseExistingServer: true },
-        { command: "node test/server.mjs 4398 empty", url: `${emptyStore}/api/v1/health`, reuseExistingServer: true },
+        {
+          command: "node test/server.mjs 4398 empty",
+          url: `${emptyStore}/api/v1/health`,
+          reuseExistingServer: true,
+        },
       ],
 });

@@ -16,7 +16,9 @@ for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
   if (body.length < leastBytes) continue;
   const forms = {
     ".gz": gzipSync(body, { level: 9 }),
-    ".br": brotliCompressSync(body, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length } }),
+    ".br": brotliCompressSync(body, {
+      params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: body.length },
+    }),
   };
   for (const [suffix, form] of Object.entries(forms)) {
     if (form.length < body.length) writeFileSync(file + suffix, form);

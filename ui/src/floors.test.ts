@@ -43,11 +43,13 @@ test("imports go to lower floors only", () => {
     const here = relative(source, dirname(file)) || ".";
     if (floors[here] === undefined) wrong.push(`${here} has no floor`);
     for (const target of importsOf(file)) {
-      if (here.startsWith("engine/") && !engineMayUse.test(target)) wrong.push(`${relative(source, file)} imports ${target}`);
+      if (here.startsWith("engine/") && !engineMayUse.test(target))
+        wrong.push(`${relative(source, file)} imports ${target}`);
       if (!target.startsWith(".")) continue;
       const there = relative(source, dirname(join(dirname(file), target))) || ".";
       if (there === here || there === "styles") continue;
-      if (!(floors[there] < floors[here])) wrong.push(`${relative(source, file)} imports ${target}, which is not below it`);
+      if (!(floors[there] < floors[here]))
+        wrong.push(`${relative(source, file)} imports ${target}, which is not below it`);
     }
   }
   expect(wrong).toEqual([]);

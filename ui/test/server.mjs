@@ -11,7 +11,7 @@ import { extname, join, normalize } from "node:path";
 import { detail, matches, otlp, summary } from "./fixtures/details.mjs";
 import { QueryError, parse } from "./fixtures/query.mjs";
 import { arrange, encodeSkeleton } from "./fixtures/skeleton.mjs";
-import { large, shop, tiny, troubled } from "./fixtures/traces.mjs";
+import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
 
 /** @typedef {import("node:http").IncomingMessage} Request */
 /** @typedef {import("node:http").ServerResponse} Response */
@@ -43,8 +43,8 @@ if (!empty) {
   keep(shop(nanos(started - 180_000)));
   keep(tiny(nanos(started - 240_000)));
   keep(troubled(nanos(started - 300_000)));
-  keep(large(10_000, "bushy", nanos(started - 0.4 * hour), "0000000000000000000000000001000a"), 2_000);
-  keep(large(100_000, "bushy", nanos(started - 0.5 * hour), "0000000000000000000000000010000a"));
+  keep(batch(10_000, nanos(started - 0.4 * hour), "0000000000000000000000000001000a"), 2_000);
+  keep(batch(100_000, nanos(started - 0.5 * hour), "0000000000000000000000000010000a"));
   keep(large(100_000, "wide", nanos(started - 0.6 * hour), "0000000000000000000000000010000b"));
   keep(large(100_000, "deep", nanos(started - 0.7 * hour), "0000000000000000000000000010000c"));
   for (let i = 0; i < 120; i++) {
@@ -57,7 +57,11 @@ if (!empty) {
 /** @type {[method: string, path: RegExp, handle: (q: Request, r: Response, m: RegExpExecArray, u: URL) => unknown][]} */
 const routes = [
   ["POST", /^\/api\/v1\/search$/, search],
-  ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)$/, (_q, r, m) => withTrace(r, m[1], ({ trace }) => json(r, 200, otlp(trace)))],
+  [
+    "GET",
+    /^\/api\/v1\/traces\/([0-9a-f]+)$/,
+    (_q, r, m) => withTrace(r, m[1], ({ trace }) => json(r, 200, otlp(trace))),
+  ],
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/skeleton$/, skeleton],
   ["POST", /^\/api\/v1\/traces\/([0-9a-f]+)\/spans$/, spans],
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/search$/, inTrace],
@@ -83,7 +87,9 @@ createServer(async (request, response) => {
   }
   if (url.pathname.startsWith("/api/")) fail(response, 404, "notFound", "no such path");
   else page(url, response);
-}).listen(port, "127.0.0.1", () => console.log(`fixtures at http://127.0.0.1:${port}${empty ? ", empty" : ""}`));
+}).listen(port, "127.0.0.1", () =>
+  console.log(`fixtures at http://127.0.0.1:${port}${empty ? ", empty" : ""}`),
+);
 
 /** @param {Response} r @param {number} status @param {unknown} body */
 function json(r, status, body) {
@@ -105,7 +111,13 @@ async function bodyOf(request) {
 /** @param {Response} r @param {string} id @param {(k: Kept) => unknown} use */
 function withTrace(r, id, use) {
   const found = kept.get(id.padStart(32, "0"));
-  if (!found) return fail(r, 404, "notFound", `trace ${id} is not here: it was never received, or it is older than the retention of 7 days`);
+  if (!found)
+    return fail(
+      r,
+      404,
+      "notFound",
+      `trace ${id} is not here: it was never received, or it is older than the retention of 7 days`,
+    );
   return use(found);
 }
 
@@ -127,14 +139,17 @@ async function search(request, response) {
     throw error;
   }
   const [start, end] = [timeOf(body.start), timeOf(body.end)];
-  const within = (/** @type {TraceFixture} */ t) => (start === null || t.base >= start) && (end === null || t.base < end);
+  const within = (/** @type {TraceFixture} */ t) =>
+    (start === null || t.base >= start) && (end === null || t.base < end);
   const found = [...kept.values()]
     .filter((k) => within(k.trace) && k.trace.spans.some(match))
     .toSorted((a, b) => (a.trace.base < b.trace.base ? 1 : -1));
   const from = Number(body.cursor ?? 0);
   const limit = body.limit ?? 20;
   const rows = [...kept.values()].reduce((n, k) => n + k.rows.length, 0);
-  const count = body.count ? { spans: found.reduce((n, k) => n + k.trace.spans.filter(match).length, 0), traces: found.length } : undefined;
+  const count = body.count
+    ? { spans: found.reduce((n, k) => n + k.trace.spans.filter(match).length, 0), traces: found.length }
+    : undefined;
   return json(response, 200, {
     traces: found.slice(from, from + limit).map((k) => summary(k.trace, registry, match)),
     nextCursor: from + limit < found.length && limit > 0 ? String(from + limit) : undefined,
@@ -151,7 +166,13 @@ function skeleton(request, response, m) {
   withTrace(response, m[1], (k) => {
     const etag = `"${k.rows.length}"`;
     if (request.headers["if-none-match"] === etag) return response.writeHead(304, { ETag: etag }).end();
-    return response.writeHead(200, { "Content-Type": "application/octet-stream", ETag: etag, "Content-Length": k.skeleton.length }).end(k.skeleton);
+    return response
+      .writeHead(200, {
+        "Content-Type": "application/octet-stream",
+        ETag: etag,
+        "Content-Length": k.skeleton.length,
+      })
+      .end(k.skeleton);
   });
 }
 
@@ -160,14 +181,24 @@ async function spans(request, response, m) {
   const body = await bodyOf(request);
   withTrace(response, m[1], (k) => {
     const rows = body.rows.filter((/** @type {number} */ row) => k.rows[row]?.span);
-    json(response, 200, { etag: `"${k.rows.length}"`, spans: rows.map((/** @type {number} */ row) => detail(k.trace, k.rows, row, body.maxValueBytes ?? 4096)) });
+    json(response, 200, {
+      etag: `"${k.rows.length}"`,
+      spans: rows.map((/** @type {number} */ row) =>
+        detail(k.trace, k.rows, row, body.maxValueBytes ?? 4096),
+      ),
+    });
   });
 }
 
 /** @param {Request} _q @param {Response} response @param {RegExpExecArray} m @param {URL} url */
 function inTrace(_q, response, m, url) {
   const text = url.searchParams.get("q") ?? "";
-  withTrace(response, m[1], (k) => json(response, 200, { etag: `"${k.rows.length}"`, rows: k.rows.flatMap((row, i) => (matches(row, text) ? [i] : [])) }));
+  withTrace(response, m[1], (k) =>
+    json(response, 200, {
+      etag: `"${k.rows.length}"`,
+      rows: k.rows.flatMap((row, i) => (matches(row, text) ? [i] : [])),
+    }),
+  );
 }
 
 /** @param {Request} _q @param {Response} response */
@@ -206,7 +237,8 @@ function vocabulary() {
     for (const s of trace.spans) {
       add("resource.service.name", s.service);
       add("name", s.name);
-      for (const [key, v] of Object.entries(s.attributes ?? {})) if (typeof v !== "object" && String(v).length < 200) add(`span.${key}`, v);
+      for (const [key, v] of Object.entries(s.attributes ?? {}))
+        if (typeof v !== "object" && String(v).length < 200) add(`span.${key}`, v);
     }
   }
   return all;
@@ -217,8 +249,18 @@ function tags(_q, response) {
   const own = [...vocabulary().keys()].filter((k) => k.includes("."));
   json(response, 200, {
     tags: [
-      ...["name", "duration", "status", "kind"].map((name) => ({ scope: "intrinsic", name, query: name, types: [name === "name" ? "string" : name] })),
-      ...own.toSorted().map((query) => ({ scope: query.split(".")[0], name: query.slice(query.indexOf(".") + 1), query, types: ["string"] })),
+      ...["name", "duration", "status", "kind"].map((name) => ({
+        scope: "intrinsic",
+        name,
+        query: name,
+        types: [name === "name" ? "string" : name],
+      })),
+      ...own.toSorted().map((query) => ({
+        scope: query.split(".")[0],
+        name: query.slice(query.indexOf(".") + 1),
+        query,
+        types: ["string"],
+      })),
     ],
   });
 }
@@ -226,10 +268,23 @@ function tags(_q, response) {
 /** @param {Request} _q @param {Response} response @param {RegExpExecArray} m @param {URL} url */
 function tagValues(_q, response, m, url) {
   const name = decodeURIComponent(m[1]);
-  const fixed = { status: ["error", "ok", "unset"], kind: ["server", "client", "internal", "producer", "consumer"] }[name];
+  const fixed = {
+    status: ["error", "ok", "unset"],
+    kind: ["server", "client", "internal", "producer", "consumer"],
+  }[name];
   const prefix = url.searchParams.get("prefix") ?? "";
-  const values = fixed ? fixed.map((value) => ({ type: name, value, query: value })) : [...(vocabulary().get(name) ?? [])].map(([value, n]) => ({ type: "string", value, query: JSON.stringify(value), spans: n }));
-  json(response, 200, { values: values.filter((v) => v.value.startsWith(prefix)).slice(0, 100), complete: true });
+  const values = fixed
+    ? fixed.map((value) => ({ type: name, value, query: value }))
+    : [...(vocabulary().get(name) ?? [])].map(([value, n]) => ({
+        type: "string",
+        value,
+        query: JSON.stringify(value),
+        spans: n,
+      }));
+  json(response, 200, {
+    values: values.filter((v) => v.value.startsWith(prefix)).slice(0, 100),
+    complete: true,
+  });
 }
 
 /** @param {Request} request @param {Response} response */
@@ -241,8 +296,13 @@ function tail(request, response) {
 }
 
 function health() {
-  const spans = [...kept.values()].reduce((n, k) => n + k.trace.spans.length, 0);
-  const refused = { time: String(nanos(Date.now() - 42_000)), door: "otlp-http", reason: "Content-Type text/plain: want application/x-protobuf or application/json", peer: "127.0.0.1:51724" };
+  const total = [...kept.values()].reduce((n, k) => n + k.trace.spans.length, 0);
+  const refused = {
+    time: String(nanos(Date.now() - 42_000)),
+    door: "otlp-http",
+    reason: "Content-Type text/plain: want application/x-protobuf or application/json",
+    peer: "127.0.0.1:51724",
+  };
   return {
     version: "0.0.0-fixture",
     startedAt: String(nanos(started)),
@@ -250,12 +310,42 @@ function health() {
     now: String(nanos(Date.now())),
     ready: true,
     doors: [
-      { name: "otlp-grpc", protocol: "grpc", address: "127.0.0.1:4317", state: "open", setting: "--otlp-grpc" },
-      { name: "otlp-http", protocol: "http", address: "127.0.0.1:4318", state: "open", setting: "--otlp-http" },
+      {
+        name: "otlp-grpc",
+        protocol: "grpc",
+        address: "127.0.0.1:4317",
+        state: "open",
+        setting: "--otlp-grpc",
+      },
+      {
+        name: "otlp-http",
+        protocol: "http",
+        address: "127.0.0.1:4318",
+        state: "open",
+        setting: "--otlp-http",
+      },
       { name: "page", protocol: "http", address: `127.0.0.1:${port}`, state: "open", setting: "--listen" },
     ],
-    store: { kind: "embedded", path: "./data", bytes: spans * 38, segments: 4, headRows: 812, walBytes: 120_000, spans, services: registry.size, oldest: String(nanos(started - hour)), retentionSeconds: 7 * 86_400, maxDiskBytes: 50e9 },
-    ingest: { received: spans + 3, accepted: spans, bytes: spans * 120, refused: [{ reason: refused.reason, spans: 0, requests: 3 }], lastRefused: refused },
+    store: {
+      kind: "embedded",
+      path: "./data",
+      bytes: total * 38,
+      segments: 4,
+      headRows: 812,
+      walBytes: 120_000,
+      spans: total,
+      services: registry.size,
+      oldest: String(nanos(started - hour)),
+      retentionSeconds: 7 * 86_400,
+      maxDiskBytes: 50e9,
+    },
+    ingest: {
+      received: total,
+      accepted: total,
+      bytes: total * 120,
+      refused: [{ reason: refused.reason, spans: 0, requests: 3 }],
+      lastRefused: refused,
+    },
   };
 }
 
@@ -264,7 +354,20 @@ function testSpan(_q, response) {
   const id = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("hex");
   const trace = tiny(nanos(Date.now()), id);
   keep(trace);
-  const event = { spans: trace.spans.map((s) => ({ traceId: id, spanId: s.id, service: s.service, name: s.name, kind: "server", status: "unset", start: String(trace.base), durationNanos: s.duration, root: !s.parent })), dropped: 0 };
+  const event = {
+    spans: trace.spans.map((s) => ({
+      traceId: id,
+      spanId: s.id,
+      service: s.service,
+      name: s.name,
+      kind: "server",
+      status: "unset",
+      start: String(trace.base),
+      durationNanos: s.duration,
+      root: !s.parent,
+    })),
+    dropped: 0,
+  };
   for (const t of tails) t.write(`event: spans\ndata: ${JSON.stringify(event)}\n\n`);
   json(response, 200, { traceId: id, spans: trace.spans.length });
 }
@@ -272,14 +375,30 @@ function testSpan(_q, response) {
 /** page serves web/dist with the policy of package web. @param {URL} url @param {Response} response */
 function page(url, response) {
   /** @type {Record<string, string>} */
-  const types = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".html": "text/html" };
-  const headers = { "Content-Security-Policy": "default-src 'self'; base-uri 'self'; object-src 'none'; form-action 'self'; frame-ancestors 'self'", "X-Content-Type-Options": "nosniff" };
+  const types = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".html": "text/html",
+  };
+  const headers = {
+    "Content-Security-Policy":
+      "default-src 'self'; base-uri 'self'; object-src 'none'; form-action 'self'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+  };
   const file = join(dist, normalize(url.pathname));
   if (url.pathname !== "/" && existsSync(file) && statSync(file).isFile()) {
-    response.writeHead(200, { ...headers, "Content-Type": types[extname(file)] ?? "application/octet-stream" });
+    response.writeHead(200, {
+      ...headers,
+      "Content-Type": types[extname(file)] ?? "application/octet-stream",
+    });
     createReadStream(file).pipe(response);
     return;
   }
-  if (!existsSync(join(dist, "index.html"))) return void response.writeHead(200).end("not built: npm run build\n");
-  response.writeHead(200, { ...headers, "Content-Type": "text/html" }).end(readFileSync(join(dist, "index.html")));
+  if (!existsSync(join(dist, "index.html")))
+    return void response.writeHead(200).end("not built: npm run build\n");
+  response
+    .writeHead(200, { ...headers, "Content-Type": "text/html" })
+    .end(readFileSync(join(dist, "index.html")));
 }

@@ -51,7 +51,10 @@ async function answer<T>(reply: Promise<Reply<T>>): Promise<T> {
 function errorOf(body: unknown, response: Response): ApiError {
   const error = (body as Schemas["ErrorBody"] | undefined)?.error;
   if (error?.message) return new ApiError(error.kind, error.message, error.position);
-  return new ApiError("internal", `The server answered ${response.status} ${response.statusText} without saying why.`);
+  return new ApiError(
+    "internal",
+    `The server answered ${response.status} ${response.statusText} without saying why.`,
+  );
 }
 
 export function search(body: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer> {
@@ -59,7 +62,9 @@ export function search(body: SearchRequest, signal?: AbortSignal): Promise<Searc
 }
 
 export function getSpans(id: string, rows: number[], maxValueBytes: number): Promise<Schemas["SpansAnswer"]> {
-  return answer(client.POST("/api/v1/traces/{id}/spans", { params: { path: { id } }, body: { rows, maxValueBytes } }));
+  return answer(
+    client.POST("/api/v1/traces/{id}/spans", { params: { path: { id } }, body: { rows, maxValueBytes } }),
+  );
 }
 
 export function searchInTrace(id: string, q: string, signal?: AbortSignal): Promise<Schemas["RowsAnswer"]> {
@@ -74,8 +79,17 @@ export function listTags(signal?: AbortSignal): Promise<Schemas["TagsAnswer"]> {
   return answer(client.GET("/api/v1/tags", { signal }));
 }
 
-export function listTagValues(name: string, prefix: string, signal?: AbortSignal): Promise<Schemas["TagValuesAnswer"]> {
-  return answer(client.GET("/api/v1/tags/{name}/values", { params: { path: { name }, query: { prefix, limit: 50 } }, signal }));
+export function listTagValues(
+  name: string,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<Schemas["TagValuesAnswer"]> {
+  return answer(
+    client.GET("/api/v1/tags/{name}/values", {
+      params: { path: { name }, query: { prefix, limit: 50 } },
+      signal,
+    }),
+  );
 }
 
 export function getHealth(signal?: AbortSignal): Promise<Health> {
@@ -116,9 +130,15 @@ export function traceUrl(id: string): string {
 }
 
 /** openTail follows spans as they arrive, reconnecting by itself. Close what it returns. */
-export function openTail(q: string, onEvent: (event: TailEvent) => void, onState?: (open: boolean) => void): { close(): void } {
+export function openTail(
+  q: string,
+  onEvent: (event: TailEvent) => void,
+  onState?: (open: boolean) => void,
+): { close(): void } {
   const source = new EventSource(`${basePath}/api/v1/tail?q=${encodeURIComponent(q)}`);
-  source.addEventListener("spans", (event) => onEvent(JSON.parse((event as MessageEvent<string>).data) as TailEvent));
+  source.addEventListener("spans", (event) =>
+    onEvent(JSON.parse((event as MessageEvent<string>).data) as TailEvent),
+  );
   source.addEventListener("open", () => onState?.(true));
   source.addEventListener("error", () => onState?.(false));
   return source;

@@ -1,7 +1,17 @@
 import { type ReactNode, useEffect, useRef } from "react";
 
 /** Dialog is a native modal: focus stays inside, Esc and a click outside close it, focus returns where it was. */
-export function Dialog({ label, className, close, children }: { label: string; className: string; close: () => void; children: ReactNode }) {
+export function Dialog({
+  label,
+  className,
+  close,
+  children,
+}: {
+  label: string;
+  className: string;
+  close: () => void;
+  children: ReactNode;
+}) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current as HTMLDialogElement;

@@ -43,9 +43,7 @@ function Row({ binding }: { binding: Binding }) {
   return (
     <div className={style.row}>
       <dt>{binding.label}</dt>
-      <dd>
-        {binding.keys.flatMap((key) => keyCaps(key).map((cap) => <kbd key={key + cap}>{cap}</kbd>))}
-      </dd>
+      <dd>{binding.keys.flatMap((key) => keyCaps(key).map((cap) => <kbd key={key + cap}>{cap}</kbd>))}</dd>
     </div>
   );
 }

@@ -96,17 +96,28 @@ function useOptions(text: string): Option[] {
       id: "trace",
       text: found.traceId,
       hint: found.spanId ? "Open trace at span" : "Open trace",
-      run: () => navigate({ to: "/trace/$traceId", params: { traceId: found.traceId }, search: found.spanId ? { span: found.spanId } : {} }),
+      run: () =>
+        navigate({
+          to: "/trace/$traceId",
+          params: { traceId: found.traceId },
+          search: found.spanId ? { span: found.spanId } : {},
+        }),
     });
   }
-  const named = (services.data?.services ?? []).filter((s) => s.name.toLowerCase().includes(needle)).slice(0, mostServices);
+  const named = (services.data?.services ?? [])
+    .filter((s) => s.name.toLowerCase().includes(needle))
+    .slice(0, mostServices);
   for (const service of named) {
     options.push({
       id: `service-${service.index}`,
       slot: service.slot,
       text: visible(service.name) || "(no service name)",
       hint: "Traces of the service",
-      run: () => navigate({ to: "/explore", search: { q: `{ resource.service.name = ${JSON.stringify(service.name)} }` } }),
+      run: () =>
+        navigate({
+          to: "/explore",
+          search: { q: `{ resource.service.name = ${JSON.stringify(service.name)} }` },
+        }),
     });
   }
   options.push(...commands(navigate).filter((c) => c.text.toLowerCase().includes(needle)));
@@ -116,7 +127,8 @@ function useOptions(text: string): Option[] {
       id: "search",
       text: clip(visible(text.trim()), 60),
       hint: "Search span names",
-      run: () => navigate({ to: "/explore", search: { q: `{ name =~ ${JSON.stringify(`(?i)${pattern}`)} }` } }),
+      run: () =>
+        navigate({ to: "/explore", search: { q: `{ name =~ ${JSON.stringify(`(?i)${pattern}`)} }` } }),
     });
   }
   return options;
@@ -125,9 +137,19 @@ function useOptions(text: string): Option[] {
 function commands(navigate: ReturnType<typeof useNavigate>): Option[] {
   return [
     { id: "explore", text: "Explore traces", hint: "g e", run: () => navigate({ to: "/explore" }) },
-    { id: "errors", text: "Traces with errors", hint: "Explore", run: () => navigate({ to: "/explore", search: { q: "{ status = error }" } }) },
+    {
+      id: "errors",
+      text: "Traces with errors",
+      hint: "Explore",
+      run: () => navigate({ to: "/explore", search: { q: "{ status = error }" } }),
+    },
     { id: "welcome", text: "Send traces to clew", hint: "g w", run: () => navigate({ to: "/welcome" }) },
     { id: "theme", text: "Switch theme", hint: "⇧D", run: () => theme.set(nextTheme(theme.get())) },
-    { id: "zone", text: "Switch between local time and UTC", hint: "", run: () => zone.set(zone.get() === "utc" ? "local" : "utc") },
+    {
+      id: "zone",
+      text: "Switch between local time and UTC",
+      hint: "",
+      run: () => zone.set(zone.get() === "utc" ? "local" : "utc"),
+    },
   ];
 }

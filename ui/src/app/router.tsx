@@ -1,7 +1,13 @@
 // The pages and their places.
 
 import { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, redirect } from "@tanstack/react-router";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  redirect,
+} from "@tanstack/react-router";
 import { basePath, getHealth } from "../api/client";
 import { keepSearch, parseSearch, stringifySearch } from "../state/search";
 import { Shell } from "./shell";
@@ -11,7 +17,12 @@ export const queries = new QueryClient({
   defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false, staleTime: 10_000 } },
 });
 
-const root = createRootRouteWithContext()({ component: Shell, notFoundComponent: Lost, errorComponent: Trouble, validateSearch: keepSearch });
+const root = createRootRouteWithContext()({
+  component: Shell,
+  notFoundComponent: Lost,
+  errorComponent: Trouble,
+  validateSearch: keepSearch,
+});
 
 /** The first page is the checklist as long as the store is empty, then the list of traces. */
 const home = createRoute({

@@ -35,7 +35,12 @@ export function Shell() {
   const [help, setHelp] = useState(false);
   useKeys([
     { keys: ["?"], label: "Keys that work here", group: "Everywhere", run: () => setHelp(true) },
-    { keys: ["mod+k", "/"], label: "Go to trace, service or command", group: "Everywhere", run: () => setOmnibox(true) },
+    {
+      keys: ["mod+k", "/"],
+      label: "Go to trace, service or command",
+      group: "Everywhere",
+      run: () => setOmnibox(true),
+    },
     { keys: ["g e"], label: "Go to Explore", group: "Everywhere", run: () => navigate({ to: "/explore" }) },
     { keys: ["g w"], label: "Go to Welcome", group: "Everywhere", run: () => navigate({ to: "/welcome" }) },
     { keys: ["["], label: "Widen the rail", group: "Everywhere", run: () => setWide(!wide) },
@@ -44,7 +49,14 @@ export function Shell() {
   ]);
   return (
     <div className={style.shell}>
-      <a href="#main" className={`button ${style.skip}`} onClick={(e) => { e.preventDefault(); document.getElementById("main")?.focus(); }}>
+      <a
+        href="#main"
+        className={`button ${style.skip}`}
+        onClick={(e) => {
+          e.preventDefault();
+          document.getElementById("main")?.focus();
+        }}
+      >
         Skip to content
       </a>
       <nav className={style.rail} data-wide={wide} aria-label="Pages">
@@ -55,8 +67,16 @@ export function Shell() {
         <RailLink to="/explore" icon="search" label="Explore" />
         <RailLink to="/welcome" icon="steps" label="Welcome" />
         <div className={style.space} />
-        <button type="button" className={style.item} onClick={() => setTheme(nextTheme(chosenTheme))} title={`Theme: ${chosenTheme} (⇧D)`}>
-          <Icon name={chosenTheme === "system" ? "system" : chosenTheme === "light" ? "sun" : "moon"} size={18} />
+        <button
+          type="button"
+          className={style.item}
+          onClick={() => setTheme(nextTheme(chosenTheme))}
+          title={`Theme: ${chosenTheme} (⇧D)`}
+        >
+          <Icon
+            name={chosenTheme === "system" ? "system" : chosenTheme === "light" ? "sun" : "moon"}
+            size={18}
+          />
           <span className={style.label}>Theme: {chosenTheme}</span>
         </button>
         <button type="button" className={style.item} onClick={() => setHelp(true)} title="Keys (?)">
@@ -81,7 +101,13 @@ export function Shell() {
           <Icon name="clock" size={14} />
           {shownZone === "utc" ? "UTC" : "Local"}
         </button>
-        <button type="button" className="button quiet icon" onClick={shareLink} aria-label="Copy link" title="Copy link (y)">
+        <button
+          type="button"
+          className="button quiet icon"
+          onClick={shareLink}
+          aria-label="Copy link"
+          title="Copy link (y)"
+        >
           <Icon name="link" size={15} />
         </button>
       </header>
@@ -96,7 +122,15 @@ export function Shell() {
   );
 }
 
-function RailLink({ to, icon, label }: { to: "/explore" | "/welcome"; icon: "search" | "steps"; label: string }) {
+function RailLink({
+  to,
+  icon,
+  label,
+}: {
+  to: "/explore" | "/welcome";
+  icon: "search" | "steps";
+  label: string;
+}) {
   return (
     <Link to={to} className={style.item} title={label} activeOptions={{ includeSearch: false }}>
       <Icon name={icon} size={18} />
@@ -126,9 +160,12 @@ function Crumb() {
 
 /** Offline says that the browser has lost its network; requests to a local clew still work then. */
 function Offline() {
-  const [offline, setOffline] = useState(!navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname));
+  const [offline, setOffline] = useState(
+    !navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname),
+  );
   useEffect(() => {
-    const update = () => setOffline(!navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname));
+    const update = () =>
+      setOffline(!navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname));
     addEventListener("online", update);
     addEventListener("offline", update);
     return () => {

@@ -4,7 +4,14 @@ import { Notice } from "../parts/notice";
 /** Lost is the page of an address that leads nowhere. */
 export function Lost() {
   return (
-    <Notice title="There is no such page" actions={<Link to="/explore" className="button">Explore traces</Link>}>
+    <Notice
+      title="There is no such page"
+      actions={
+        <Link to="/explore" className="button">
+          Explore traces
+        </Link>
+      }
+    >
       <p>The address may be mistyped. Links to traces look like /trace/4bf92f3577b34da6a3ce929d0e0e4736.</p>
     </Notice>
   );
@@ -13,7 +20,15 @@ export function Lost() {
 /** Trouble is the page of a fault in the page itself. */
 export function Trouble({ error }: ErrorComponentProps) {
   return (
-    <Notice alert title="The page ran into a fault of its own" actions={<button type="button" className="button" onClick={() => location.reload()}>Reload</button>}>
+    <Notice
+      alert
+      title="The page ran into a fault of its own"
+      actions={
+        <button type="button" className="button" onClick={() => location.reload()}>
+          Reload
+        </button>
+      }
+    >
       <p className="mono">{error instanceof Error ? error.message : String(error)}</p>
     </Notice>
   );

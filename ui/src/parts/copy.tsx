@@ -30,7 +30,13 @@ export function CopyButton({ text, what, label }: { text: string; what: string; 
     setTimeout(() => setDone(false), shownMillis);
   };
   return (
-    <button type="button" className={`button quiet${label ? "" : " icon"}`} onClick={copy} aria-label={`Copy ${what}`} title={`Copy ${what}`}>
+    <button
+      type="button"
+      className={`button quiet${label ? "" : " icon"}`}
+      onClick={copy}
+      aria-label={`Copy ${what}`}
+      title={`Copy ${what}`}
+    >
       <Icon name={done ? "check" : "copy"} size={14} />
       {label}
     </button>

@@ -1,6 +1,7 @@
 // The keyboard. Views say which keys they understand; the help sheet lists exactly those.
 
-import { useEffect, useRef } from "react";
+import { type RefObject, useEffect } from "react";
+import { useLatest } from "./latest";
 import { isTrue, setting } from "./setting";
 
 /**
@@ -22,18 +23,17 @@ export const letterKeys = setting<boolean>("letterKeys", true, isTrue);
 /** sequenceMillis is how long the second key of a pair may take. */
 const sequenceMillis = 1200;
 
-const layers = new Set<{ current: Binding[] }>();
+const layers = new Set<RefObject<Binding[]>>();
 let pending = "";
 let pendingSince = 0;
 
 /** useKeys makes bindings work while the component is shown. The last component to appear is asked first. */
 export function useKeys(bindings: Binding[]): void {
-  const layer = useRef(bindings);
-  layer.current = bindings;
+  const layer = useLatest(bindings);
   useEffect(() => {
     layers.add(layer);
     return () => void layers.delete(layer);
-  }, []);
+  }, [layer]);
 }
 
 /** boundKeys lists what works here and now, outermost first. */
@@ -42,20 +42,28 @@ export function boundKeys(): Binding[] {
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement &&
+    (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 function nameOf(event: KeyboardEvent): string {
-  return (event.ctrlKey || event.metaKey ? "mod+" : "") + (event.key.length === 1 && event.metaKey ? event.key.toLowerCase() : event.key);
+  return (
+    (event.ctrlKey || event.metaKey ? "mod+" : "") +
+    (event.key.length === 1 && event.metaKey ? event.key.toLowerCase() : event.key)
+  );
 }
 
 function onKeyDown(event: KeyboardEvent): void {
-  if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.defaultPrevented || event.isComposing || event.altKey || document.querySelector("dialog[open]"))
+    return;
   const name = nameOf(event);
   const withMod = name.startsWith("mod+");
   if (!withMod && name !== "Escape" && isTyping(event.target)) return;
   if (!withMod && event.key.length === 1 && !letterKeys.get()) return;
-  const pair = performance.now() - pendingSince < sequenceMillis && pending !== "" ? `${pending} ${name}` : "";
+  const pair =
+    performance.now() - pendingSince < sequenceMillis && pending !== "" ? `${pending} ${name}` : "";
   pending = "";
   for (const layer of [...layers].reverse()) {
     for (const wanted of pair === "" ? [name] : [pair, name]) {
@@ -79,8 +87,16 @@ const isApple = /Mac|iPhone|iPad/.test(navigator.platform);
 export function keyCaps(key: string): string[] {
   return key.split(" ").map((part) => {
     const [, mod, name] = /^(mod\+)?(.+)$/.exec(part) as RegExpExecArray;
-    const arrows: Record<string, string> = { ArrowUp: "↑", ArrowDown: "↓", ArrowLeft: "←", ArrowRight: "→", Escape: "Esc", Enter: "Enter" };
-    const shifted = !mod && /^[A-Z]$/.test(name) ? `⇧${name}` : (arrows[name] ?? (mod ? name.toUpperCase() : name));
+    const arrows: Record<string, string> = {
+      ArrowUp: "↑",
+      ArrowDown: "↓",
+      ArrowLeft: "←",
+      ArrowRight: "→",
+      Escape: "Esc",
+      Enter: "Enter",
+    };
+    const shifted =
+      !mod && /^[A-Z]$/.test(name) ? `⇧${name}` : (arrows[name] ?? (mod ? name.toUpperCase() : name));
     return mod ? (isApple ? `⌘${shifted}` : `Ctrl ${shifted}`) : shifted;
   });
 }

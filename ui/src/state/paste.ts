@@ -34,5 +34,7 @@ export function findTrace(text: string): Found | null {
 function found(traceId: string, spanId?: string): Found | null {
   const padded = traceId.toLowerCase().padStart(32, "0");
   if (/^0+$/.test(padded)) return null;
-  return spanId && !/^0+$/.test(spanId) ? { traceId: padded, spanId: spanId.toLowerCase() } : { traceId: padded };
+  return spanId && !/^0+$/.test(spanId)
+    ? { traceId: padded, spanId: spanId.toLowerCase() }
+    : { traceId: padded };
 }

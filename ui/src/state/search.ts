@@ -14,13 +14,16 @@ export function stringifySearch(search: Record<string, unknown>): string {
   for (const [key, value] of Object.entries(search)) {
     if (value !== undefined && value !== null && value !== "") params.set(key, String(value));
   }
-  const text = params.toString().replace(/%(3A|7E|2C|2F|3D|7B|7D|22)/g, (c) => ({ "%22": "%22" })[c] ?? decodeURIComponent(c));
+  const text = params
+    .toString()
+    .replace(/%(3A|7E|2C|2F|3D|7B|7D|22)/g, (c) => ({ "%22": "%22" })[c] ?? decodeURIComponent(c));
   return text === "" ? "" : `?${text}`;
 }
 
 /** keepSearch is the validation of every route: texts only, everything kept. */
 export function keepSearch(raw: Record<string, unknown>): Search {
   const search: Search = {};
-  for (const [key, value] of Object.entries(raw)) if (value !== undefined && value !== null) search[key] = String(value);
+  for (const [key, value] of Object.entries(raw))
+    if (value !== undefined && value !== null) search[key] = String(value);
   return search;
 }

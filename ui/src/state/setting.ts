@@ -10,7 +10,11 @@ export interface Setting<T> {
 }
 
 /** setting makes a value kept under clew.<name>; read turns stored text into a value or refuses it with null. */
-export function setting<T extends string | number | boolean>(name: string, initial: T, read: (text: string) => T | null): Setting<T> {
+export function setting<T extends string | number | boolean>(
+  name: string,
+  initial: T,
+  read: (text: string) => T | null,
+): Setting<T> {
   const key = `clew.${name}`;
   const listeners = new Set<() => void>();
   let value = initial;
@@ -59,4 +63,5 @@ export function within(min: number, max: number): (text: string) => number | nul
   return (text) => (Number(text) >= min && Number(text) <= max ? Number(text) : null);
 }
 
-export const isTrue = (text: string): boolean | null => (text === "true" ? true : text === "false" ? false : null);
+export const isTrue = (text: string): boolean | null =>
+  text === "true" ? true : text === "false" ? false : null;

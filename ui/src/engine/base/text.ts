@@ -2,16 +2,15 @@
 
 /**
  * visible replaces what would not show, or would change how its surroundings
- * show: control characters become their pictures (U+2400), bidirectional
- * overrides and isolates become ‹U+202E›. Everything else stays.
+ * show: control characters become \n, \t or ‹U+0000›, and so do
+ * bidirectional overrides and isolates. Everything else stays.
  */
 export function visible(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replace(/[\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => {
-    const code = c.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    if (code === 0x7f) return "\u2421";
-    return `\u2039U+${code.toString(16).toUpperCase()}\u203a`;
+    if (c === "\n") return "\\n";
+    if (c === "\t") return "\\t";
+    return `\u2039U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u203a`;
   });
 }
 

@@ -5,7 +5,11 @@ const maxRatio = 2;
  * fitCanvas gives a canvas the pixels for a size in CSS pixels, clears it, and returns a context that
  * draws in CSS pixels.
  */
-export function fitCanvas(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
+export function fitCanvas(
+  canvas: HTMLCanvasElement,
+  width: number,
+  height: number,
+): CanvasRenderingContext2D {
   const ratio = Math.min(maxRatio, globalThis.devicePixelRatio || 1);
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   const context = canvas.getContext("2d") as CanvasRenderingContext2D;

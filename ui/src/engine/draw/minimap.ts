@@ -28,7 +28,14 @@ export function drawMinimap(
   drawWindow(c, view, extent, width, height, palette);
 }
 
-function drawWindow(c: CanvasRenderingContext2D, view: View, extent: number, width: number, height: number, palette: Palette): void {
+function drawWindow(
+  c: CanvasRenderingContext2D,
+  view: View,
+  extent: number,
+  width: number,
+  height: number,
+  palette: Palette,
+): void {
   const whole = { v0: 0, v1: Math.max(1, extent) };
   const x0 = Math.max(0, timeToX(whole, width, view.v0));
   const x1 = Math.min(width, timeToX(whole, width, view.v1));

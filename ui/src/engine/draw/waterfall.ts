@@ -10,7 +10,12 @@ const barHeight = 12;
 const labelGap = 6;
 
 /** drawGrid draws the lines of the axis through all rows. */
-export function drawGrid(c: CanvasRenderingContext2D, xs: readonly number[], height: number, palette: Palette): void {
+export function drawGrid(
+  c: CanvasRenderingContext2D,
+  xs: readonly number[],
+  height: number,
+  palette: Palette,
+): void {
   c.fillStyle = palette.line;
   for (const x of xs) c.fillRect(Math.round(x), 0, 1, height);
 }
@@ -72,7 +77,8 @@ function drawMarks(c: CanvasRenderingContext2D, bar: Bar, width: number, palette
     c.strokeRect(bar.left - 0.75, y - 0.75, bar.right - bar.left + 1.5, barHeight + 1.5);
   }
   if (bar.unfinished) drawOpenEnd(c, bar, palette);
-  for (let i = 0; i < bar.events.length; i++) drawDiamond(c, bar.events[i], y + barHeight / 2, bar.exceptions[i], palette);
+  for (let i = 0; i < bar.events.length; i++)
+    drawDiamond(c, bar.events[i], y + barHeight / 2, bar.exceptions[i], palette);
 }
 
 function drawGhost(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): void {
@@ -106,7 +112,13 @@ function drawOpenEnd(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): v
   for (let i = 0; i < 3; i++) c.fillRect(bar.right - 3 - 5 * i, bar.y + barTop, 2, barHeight);
 }
 
-function drawDiamond(c: CanvasRenderingContext2D, x: number, y: number, exception: boolean, palette: Palette): void {
+function drawDiamond(
+  c: CanvasRenderingContext2D,
+  x: number,
+  y: number,
+  exception: boolean,
+  palette: Palette,
+): void {
   const r = 4;
   c.beginPath();
   c.moveTo(x, y - r);
@@ -139,7 +151,8 @@ function drawLabel(c: CanvasRenderingContext2D, bar: Bar, width: number, palette
   const text = bar.unfinished ? "not ended" : formatDuration(bar.durationNanos);
   const w = c.measureText(text).width;
   const y = bar.y + rowHeight / 2 + 0.5;
-  const marksEnd = bar.events.length > 0 ? Math.max(bar.right, bar.events[bar.events.length - 1] + 4) : bar.right;
+  const marksEnd =
+    bar.events.length > 0 ? Math.max(bar.right, bar.events[bar.events.length - 1] + 4) : bar.right;
   const marksStart = bar.events.length > 0 ? Math.min(bar.left, bar.events[0] - 4) : bar.left;
   c.fillStyle = palette.text2;
   if (marksEnd + labelGap + w <= width) {

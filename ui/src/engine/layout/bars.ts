@@ -36,7 +36,13 @@ export const minBar = 2;
 const marksPerPixel = 0.5;
 
 /** layoutBars places the rows in sight. shown lists the rows of the trace that are not folded away. */
-export function layoutBars(t: Trace, shown: Uint32Array, window: RowWindow, view: View, width: number): Bar[] {
+export function layoutBars(
+  t: Trace,
+  shown: Uint32Array,
+  window: RowWindow,
+  view: View,
+  width: number,
+): Bar[] {
   const bars: Bar[] = [];
   for (let k = 0; k < window.count; k++) {
     bars.push(layoutBar(t, shown[window.first + k], window.y + k * rowHeight, view, width));

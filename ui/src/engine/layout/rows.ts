@@ -48,7 +48,13 @@ function scrollScale(rows: number, height: number): number {
 }
 
 /** scrollToShow is the scroll position that brings a row into the viewport, or the present one if it is there. */
-export function scrollToShow(rows: number, row: number, scrollTop: number, height: number, centre: boolean): number {
+export function scrollToShow(
+  rows: number,
+  row: number,
+  scrollTop: number,
+  height: number,
+  centre: boolean,
+): number {
   const top = contentTop(rows, scrollTop, height);
   const y = row * rowHeight;
   if (y >= top && y + rowHeight <= top + height) return scrollTop;

@@ -69,9 +69,13 @@ export function decodeSkeleton(body: ArrayBuffer): Skeleton {
   const reader = new Reader(body);
   reader.need(headerBytes, "header");
   const head = new DataView(body);
-  if (head.getUint32(0, true) !== magic) throw new SkeletonError("this is no trace skeleton: its magic is missing");
+  if (head.getUint32(0, true) !== magic)
+    throw new SkeletonError("this is no trace skeleton: its magic is missing");
   const found = head.getUint32(4, true);
-  if (found !== version) throw new SkeletonError(`skeleton version ${found} is unknown to this page, which reads version ${version}: reload the page`);
+  if (found !== version)
+    throw new SkeletonError(
+      `skeleton version ${found} is unknown to this page, which reads version ${version}: reload the page`,
+    );
   const rowCount = head.getUint32(40, true);
   const eventCount = head.getUint32(48, true);
   const serviceCount = head.getUint32(52, true);
@@ -108,7 +112,11 @@ class Reader {
   }
 
   /** column lays an array of count elements over the bytes and moves behind them. */
-  column<T>(make: { new (b: ArrayBuffer, at: number, n: number): T; BYTES_PER_ELEMENT: number }, count: number, what: string): T {
+  column<T>(
+    make: { new (b: ArrayBuffer, at: number, n: number): T; BYTES_PER_ELEMENT: number },
+    count: number,
+    what: string,
+  ): T {
     const bytes = count * make.BYTES_PER_ELEMENT;
     this.need(bytes, what);
     const array = new make(this.body, this.at, count);
@@ -179,21 +187,56 @@ function readParts(reader: Reader, rowCount: number, eventCount: number): Column
     events += part.eventTime.length;
   }
   if (rows !== rowCount || events !== eventCount) {
-    throw new SkeletonError(`the parts hold ${rows} rows and ${events} events, the header says ${rowCount} and ${eventCount}`);
+    throw new SkeletonError(
+      `the parts hold ${rows} rows and ${events} events, the header says ${rowCount} and ${eventCount}`,
+    );
   }
   if (parts.length === 1) return parts[0];
   return {
-    start: joined(Float64Array, parts.map((p) => p.start)),
-    duration: joined(Float64Array, parts.map((p) => p.duration)),
-    spanId: joined(Uint8Array, parts.map((p) => p.spanId)),
-    parent: joined(Int32Array, parts.map((p) => p.parent)),
-    service: joined(Uint32Array, parts.map((p) => p.service)),
-    name: joined(Uint32Array, parts.map((p) => p.name)),
-    flags: joined(Uint16Array, parts.map((p) => p.flags)),
-    kindStatus: joined(Uint8Array, parts.map((p) => p.kindStatus)),
-    eventTime: joined(Float64Array, parts.map((p) => p.eventTime)),
-    eventRow: joined(Uint32Array, parts.map((p) => p.eventRow)),
-    eventKind: joined(Uint8Array, parts.map((p) => p.eventKind)),
+    start: joined(
+      Float64Array,
+      parts.map((p) => p.start),
+    ),
+    duration: joined(
+      Float64Array,
+      parts.map((p) => p.duration),
+    ),
+    spanId: joined(
+      Uint8Array,
+      parts.map((p) => p.spanId),
+    ),
+    parent: joined(
+      Int32Array,
+      parts.map((p) => p.parent),
+    ),
+    service: joined(
+      Uint32Array,
+      parts.map((p) => p.service),
+    ),
+    name: joined(
+      Uint32Array,
+      parts.map((p) => p.name),
+    ),
+    flags: joined(
+      Uint16Array,
+      parts.map((p) => p.flags),
+    ),
+    kindStatus: joined(
+      Uint8Array,
+      parts.map((p) => p.kindStatus),
+    ),
+    eventTime: joined(
+      Float64Array,
+      parts.map((p) => p.eventTime),
+    ),
+    eventRow: joined(
+      Uint32Array,
+      parts.map((p) => p.eventRow),
+    ),
+    eventKind: joined(
+      Uint8Array,
+      parts.map((p) => p.eventKind),
+    ),
   };
 }
 
@@ -219,9 +262,14 @@ function check(s: Skeleton): void {
     // The rows that are left on the way up are closed for good, so all walks together take one pass.
     let open = i - 1;
     while (open !== parent && open !== -1) open = s.parent[open];
-    if (open !== parent) throw new SkeletonError(`row ${i} is not in pre-order: its parent ${parent} is closed`);
+    if (open !== parent)
+      throw new SkeletonError(`row ${i} is not in pre-order: its parent ${parent} is closed`);
     const ghost = (s.flags[i] & flag.ghost) !== 0;
-    if (ghost ? s.service[i] !== none || s.name[i] !== none : s.service[i] >= s.services.length || s.name[i] >= s.names.length) {
+    if (
+      ghost
+        ? s.service[i] !== none || s.name[i] !== none
+        : s.service[i] >= s.services.length || s.name[i] >= s.names.length
+    ) {
       throw new SkeletonError(`row ${i} has service ${s.service[i]} and name ${s.name[i]}`);
     }
   }

@@ -133,7 +133,10 @@ function shares(s: Skeleton, self: Float64Array): Service[] {
     service.selfNanos += self[i];
   }
   const order = services.map((_, i) => i);
-  order.sort((a, b) => services[b].selfNanos - services[a].selfNanos || s.services[a].registry - s.services[b].registry);
+  order.sort(
+    (a, b) =>
+      services[b].selfNanos - services[a].selfNanos || s.services[a].registry - s.services[b].registry,
+  );
   const slots = assignSlots(order.map((i) => s.services[i].registry));
   order.forEach((service, place) => Object.assign(services[service], slots[place]));
   return services;

@@ -23,7 +23,11 @@ export function judge(t: Trace): Verdict {
     if (t.flags[i] & flag.ghost) continue;
     if (slowest < 0 || t.self[i] > t.self[slowest]) slowest = i;
     if (root < 0 && t.flags[i] & flag.root) root = i;
-    if (t.flags[i] & flag.error && errorsWithin(t, i) === 0 && (firstError < 0 || t.start[i] < t.start[firstError])) {
+    if (
+      t.flags[i] & flag.error &&
+      errorsWithin(t, i) === 0 &&
+      (firstError < 0 || t.start[i] < t.start[firstError])
+    ) {
       firstError = i;
     }
   }

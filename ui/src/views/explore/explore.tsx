@@ -43,10 +43,19 @@ export function Explore() {
     { keys: ["j", "ArrowDown"], label: "Next trace", group: "List", run: () => list.current?.move(1) },
     { keys: ["k", "ArrowUp"], label: "Previous trace", group: "List", run: () => list.current?.move(-1) },
     { keys: ["l"], label: "Live on or off", group: "Explore", run: () => go({ live: live ? "" : "1" }) },
-    { keys: ["t"], label: "Time range", group: "Explore", run: () => document.querySelector<HTMLElement>("[data-range]")?.click() },
+    {
+      keys: ["t"],
+      label: "Time range",
+      group: "Explore",
+      run: () => document.querySelector<HTMLElement>("[data-range]")?.click(),
+    },
     { keys: ["r"], label: "Search again", group: "Explore", run: () => setRun({ at: Date.now() }) },
     { keys: ["i"], label: "Edit the query", group: "Explore", run: () => input.current?.focus() },
-    { keys: ["Escape"], label: "Leave the field", run: () => (document.activeElement as HTMLElement | null)?.blur() },
+    {
+      keys: ["Escape"],
+      label: "Leave the field",
+      run: () => (document.activeElement as HTMLElement | null)?.blur(),
+    },
   ]);
   const pages = results.data?.pages ?? [];
   return (
@@ -67,7 +76,11 @@ export function Explore() {
 
 function requestOf(q: string, t: string, at: number): SearchRequest {
   const range = parseRange(t, at);
-  if (!range) throw new ApiError("invalid", `"${t}" is no time range. Choose one on the right, or write 1h, all, or FROM~TO.`);
+  if (!range)
+    throw new ApiError(
+      "invalid",
+      `"${t}" is no time range. Choose one on the right, or write 1h, all, or FROM~TO.`,
+    );
   const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
   return { q, start: iso(range.start), end: iso(range.end) };
 }
@@ -75,7 +88,8 @@ function requestOf(q: string, t: string, at: number): SearchRequest {
 function useTraces(q: string, t: string, at: number) {
   return useInfiniteQuery({
     queryKey: ["search", q, t, at],
-    queryFn: async ({ pageParam, signal }) => search({ ...requestOf(q, t, at), limit: pageSize, cursor: pageParam || undefined }, signal),
+    queryFn: async ({ pageParam, signal }) =>
+      search({ ...requestOf(q, t, at), limit: pageSize, cursor: pageParam || undefined }, signal),
     initialPageParam: "",
     getNextPageParam: (last: SearchAnswer) => last.nextCursor,
     staleTime: Infinity,
@@ -88,16 +102,30 @@ function useTraces(q: string, t: string, at: number) {
 function useCount(q: string, t: string, at: number, ready: boolean) {
   return useQuery({
     queryKey: ["count", q, t, at],
-    queryFn: async ({ signal }) => (await search({ ...requestOf(q, t, at), limit: 0, count: true }, signal)).count,
+    queryFn: async ({ signal }) =>
+      (await search({ ...requestOf(q, t, at), limit: 0, count: true }, signal)).count,
     enabled: ready,
     staleTime: Infinity,
   });
 }
 
-function Ask(props: { q: string; t: string; live: boolean; liveOpen: boolean; input: React.RefObject<HTMLInputElement | null>; error: Error | null; go: (s: Search) => void }) {
+function Ask(props: {
+  q: string;
+  t: string;
+  live: boolean;
+  liveOpen: boolean;
+  input: React.RefObject<HTMLInputElement | null>;
+  error: Error | null;
+  go: (s: Search) => void;
+}) {
   const { q, t, live, go } = props;
   const [text, setText] = useState(q);
-  useEffect(() => setText(q), [q]);
+  const [asked, setAsked] = useState(q);
+  if (asked !== q) {
+    // The question changed from outside the field: by a link, or by going back.
+    setAsked(q);
+    setText(q);
+  }
   const invalid = props.error instanceof ApiError && props.error.kind === "invalid";
   return (
     <div className={style.ask} role="search">
@@ -122,7 +150,15 @@ function Ask(props: { q: string; t: string; live: boolean; liveOpen: boolean; in
   );
 }
 
-function Summary({ answer, count, countError }: { answer?: SearchAnswer; count?: { spans: number; traces: number }; countError: Error | null }) {
+function Summary({
+  answer,
+  count,
+  countError,
+}: {
+  answer?: SearchAnswer;
+  count?: { spans: number; traces: number };
+  countError: Error | null;
+}) {
   if (!answer) return <div className={style.summary} />;
   const { coverage } = answer;
   return (
@@ -130,19 +166,21 @@ function Summary({ answer, count, countError }: { answer?: SearchAnswer; count?:
       <div className={style.summary}>
         {count ? (
           <span>
-            <b>{formatCount(count.spans)}</b> {count.spans === 1 ? "span" : "spans"} in <b>{formatCount(count.traces)}</b> {count.traces === 1 ? "trace" : "traces"} match, newest
-            first
+            <b>{formatCount(count.spans)}</b> {count.spans === 1 ? "span" : "spans"} in{" "}
+            <b>{formatCount(count.traces)}</b> {count.traces === 1 ? "trace" : "traces"} match, newest first
           </span>
         ) : (
           <span>{countError ? `Not counted: ${countError.message}` : "Counting…"}</span>
         )}
         <span className={style.cost}>
-          looked at {formatCount(answer.scanned.rows)} rows, {formatBytes(answer.scanned.bytes)}, in {Math.max(1, Math.round(answer.tookMs))} ms
+          looked at {formatCount(answer.scanned.rows)} rows, {formatBytes(answer.scanned.bytes)}, in{" "}
+          {Math.max(1, Math.round(answer.tookMs))} ms
         </span>
       </div>
       {!coverage.complete && (
         <div className={style.partial} role="status">
-          Searched {formatShare(coverage.searched, 1)} of the rows{coverage.reason ? `: ${coverage.reason}` : ""}. There may be more.
+          Searched {formatShare(coverage.searched, 1)} of the rows
+          {coverage.reason ? `: ${coverage.reason}` : ""}. There may be more.
         </div>
       )}
     </>
@@ -151,11 +189,23 @@ function Summary({ answer, count, countError }: { answer?: SearchAnswer; count?:
 
 type Results = ReturnType<typeof useTraces>;
 
-function Results({ results, list, t, q, go }: { results: Results; list: React.RefObject<ListHandle | null>; t: string; q: string; go: (s: Search) => void }) {
+function Results({
+  results,
+  list,
+  t,
+  q,
+  go,
+}: {
+  results: Results;
+  list: React.RefObject<ListHandle | null>;
+  t: string;
+  q: string;
+  go: (s: Search) => void;
+}) {
   const traces = results.data?.pages.flatMap((page) => page.traces) ?? [];
   if (results.isPending) return <Late />;
   if (results.isError && traces.length === 0) {
-    if (results.error instanceof ApiError && results.error.kind === "invalid") return null;
+    if (results.error instanceof ApiError && results.error.kind === "invalid") return <Examples go={go} />;
     return (
       <Notice
         alert
@@ -185,11 +235,43 @@ function Foot({ results, shown }: { results: Results; shown: number }) {
       </>
     );
   }
-  if (!results.hasNextPage) return <span>{shown === 1 ? "That is the only trace." : `That is all ${formatCount(shown)}.`}</span>;
+  if (!results.hasNextPage)
+    return <span>{shown === 1 ? "That is the only trace." : `That is all ${formatCount(shown)}.`}</span>;
   return (
-    <button type="button" className="button" disabled={results.isFetchingNextPage} onClick={() => void results.fetchNextPage()}>
+    <button
+      type="button"
+      className="button"
+      disabled={results.isFetchingNextPage}
+      onClick={() => void results.fetchNextPage()}
+    >
       {results.isFetchingNextPage ? "Loading…" : `Load ${pageSize} more`}
     </button>
+  );
+}
+
+const examples: readonly [q: string, words: string][] = [
+  ["{ status = error }", "spans with an error"],
+  ['{ resource.service.name = "cart" && duration > 20ms }', "slow spans of one service"],
+  ['{ span.http.route =~ "/api/.*" && kind = server }', "server spans under a path"],
+  ['{ name = "charge card" || span.db.system.name = "redis" }', "one operation, or one kind of database"],
+];
+
+/** Examples helps when a query could not be understood. */
+function Examples({ go }: { go: (s: Search) => void }) {
+  return (
+    <section className={style.examples}>
+      <h2>Queries that work</h2>
+      <ul>
+        {examples.map(([q, words]) => (
+          <li key={q}>
+            <button type="button" onClick={() => go({ q })}>
+              {q}
+            </button>
+            <span>{words}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

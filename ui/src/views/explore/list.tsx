@@ -23,7 +23,15 @@ export interface ListHandle {
 }
 
 /** TraceList lists traces, one link each, in the order of the server. */
-export function TraceList({ traces, foot, handle }: { traces: TraceSummary[]; foot: React.ReactNode; handle: RefObject<ListHandle | null> }) {
+export function TraceList({
+  traces,
+  foot,
+  handle,
+}: {
+  traces: TraceSummary[];
+  foot: React.ReactNode;
+  handle: RefObject<ListHandle | null>;
+}) {
   const scroller = useRef<HTMLDivElement>(null);
   const rows = useVirtualizer({
     count: traces.length,
@@ -34,10 +42,16 @@ export function TraceList({ traces, foot, handle }: { traces: TraceSummary[]; fo
   const longest = Math.max(1, ...traces.map((t) => t.durationNanos));
   useImperativeHandle(handle, () => ({
     move(by) {
-      const now = Number((document.activeElement as HTMLElement | null)?.dataset.index ?? (by > 0 ? -1 : traces.length));
+      const now = Number(
+        (document.activeElement as HTMLElement | null)?.dataset.index ?? (by > 0 ? -1 : traces.length),
+      );
       const next = Math.max(0, Math.min(traces.length - 1, now + by));
       rows.scrollToIndex(next);
-      requestAnimationFrame(() => scroller.current?.querySelector<HTMLElement>(`[data-index="${next}"]`)?.focus({ preventScroll: true }));
+      requestAnimationFrame(() =>
+        scroller.current
+          ?.querySelector<HTMLElement>(`[data-index="${next}"]`)
+          ?.focus({ preventScroll: true }),
+      );
     },
     toTop: () => rows.scrollToOffset(0),
   }));
@@ -65,7 +79,17 @@ export function TraceList({ traces, foot, handle }: { traces: TraceSummary[]; fo
   );
 }
 
-function Row({ trace, index, y, longest }: { trace: TraceSummary; index: number; y: number; longest: number }) {
+function Row({
+  trace,
+  index,
+  y,
+  longest,
+}: {
+  trace: TraceSummary;
+  index: number;
+  y: number;
+  longest: number;
+}) {
   const rooted = trace.rootService !== "" || trace.rootName !== "";
   const index0 = trace.services.find((s) => s.name === trace.rootService)?.index;
   return (
@@ -83,7 +107,9 @@ function Row({ trace, index, y, longest }: { trace: TraceSummary; index: number;
       </span>
       <span className={style.root}>
         <i className="stripe" data-slot={rooted && index0 !== undefined ? homeSlot(index0) : -1} />
-        <b className="isolate">{rooted ? visible(clip(trace.rootService, nameChars)) || "(no service name)" : "root not received"}</b>
+        <b className="isolate">
+          {rooted ? visible(clip(trace.rootService, nameChars)) || "(no service name)" : "root not received"}
+        </b>
         <span className="isolate">{visible(clip(trace.rootName, nameChars))}</span>
         {trace.errorCount > 0 && (
           <span className="badge error">
@@ -111,7 +137,12 @@ function ServiceBar({ services }: { services: TraceSummary["services"] }) {
   const shown = services.slice(0, mostServices);
   const words = services.map((s) => `${visible(clip(s.name, 60))} ${formatCount(s.spans)}`).join(", ");
   return (
-    <span className={style.services} title={clip(words, 600)} role="img" aria-label={`${services.length} services`}>
+    <span
+      className={style.services}
+      title={clip(words, 600)}
+      role="img"
+      aria-label={`${services.length} services`}
+    >
       {shown.map((s) => (
         <i key={s.name} className="stripe" data-slot={homeSlot(s.index ?? 0)} style={{ flex: s.spans }} />
       ))}

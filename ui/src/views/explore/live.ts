@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { openTail } from "../../api/client";
+import { useLatest } from "../../state/latest";
 
 /** mostNew bounds the traces remembered as new: beyond it the pill says "999+". */
 export const mostNew = 1000;
@@ -15,23 +16,23 @@ export interface Live {
 
 /** useLive counts the traces that have matched since. It only counts: what is read is never moved. */
 export function useLive(on: boolean, q: string, since: number): Live {
-  const [live, setLive] = useState<Live>({ fresh: 0, open: false });
-  const seen = useRef(new Set<string>());
-  useEffect(() => {
-    seen.current = new Set();
-    setLive((old) => ({ ...old, fresh: 0 }));
-  }, [since]);
+  const [live, setLive] = useState({ fresh: 0, open: false, since });
+  const seen = useRef({ since, traces: new Set<string>() });
+  const latestSince = useLatest(since);
   useEffect(() => {
     if (!on) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const draw = () => {
       timer = undefined;
-      setLive((old) => ({ ...old, fresh: seen.current.size }));
+      setLive({ fresh: seen.current.traces.size, open: true, since: seen.current.since });
     };
     const tail = openTail(
       q,
       (event) => {
-        for (const span of event.spans) if (seen.current.size < mostNew) seen.current.add(span.traceId);
+        if (seen.current.since !== latestSince.current)
+          seen.current = { since: latestSince.current, traces: new Set() };
+        const { traces } = seen.current;
+        for (const span of event.spans) if (traces.size < mostNew) traces.add(span.traceId);
         if (event.spans.length > 0) timer ??= setTimeout(draw, drawMillis);
       },
       (open) => setLive((old) => ({ ...old, open })),
@@ -39,8 +40,8 @@ export function useLive(on: boolean, q: string, since: number): Live {
     return () => {
       clearTimeout(timer);
       tail.close();
-      setLive({ fresh: 0, open: false });
+      setLive((old) => ({ ...old, fresh: 0, open: false }));
     };
-  }, [on, q]);
-  return live;
+  }, [on, q, latestSince]);
+  return { fresh: live.since === since ? live.fresh : 0, open: live.open };
 }

@@ -14,7 +14,17 @@ interface Suggestion {
 }
 
 /** QueryBox is the text of the question, with names and values offered while it is typed. */
-export function QueryBox({ value, input, onChange, onRun }: { value: string; input: RefObject<HTMLInputElement | null>; onChange: (text: string) => void; onRun: () => void }) {
+export function QueryBox({
+  value,
+  input,
+  onChange,
+  onRun,
+}: {
+  value: string;
+  input: RefObject<HTMLInputElement | null>;
+  onChange: (text: string) => void;
+  onRun: () => void;
+}) {
   const [caret, setCaret] = useState<number | null>(null);
   const [at, setAt] = useState(-1);
   const wanted = caret === null ? null : wantedAt(value, caret);
@@ -70,7 +80,13 @@ export function QueryBox({ value, input, onChange, onRun }: { value: string; inp
         onKeyDown={onKeyDown}
         onBlur={close}
       />
-      <div id="query-suggestions" role="listbox" aria-label="Suggestions" className={style.suggestions} hidden={!open}>
+      <div
+        id="query-suggestions"
+        role="listbox"
+        aria-label="Suggestions"
+        className={style.suggestions}
+        hidden={!open}
+      >
         {open &&
           list.map((suggestion, i) => (
             // oxlint-disable-next-line jsx-a11y/click-events-have-key-events -- the input has the keys
@@ -97,7 +113,12 @@ export function QueryBox({ value, input, onChange, onRun }: { value: string; inp
 }
 
 function useSuggestions(wanted: Wanted): Suggestion[] {
-  const tags = useQuery({ queryKey: ["tags"], queryFn: ({ signal }) => listTags(signal), enabled: wanted !== null, staleTime: 30_000 });
+  const tags = useQuery({
+    queryKey: ["tags"],
+    queryFn: ({ signal }) => listTags(signal),
+    enabled: wanted !== null,
+    staleTime: 30_000,
+  });
   const name = wanted?.kind === "value" ? wanted.name : "";
   const prefix = wanted?.kind === "value" ? wanted.prefix : "";
   const values = useQuery({
@@ -113,9 +134,10 @@ function useSuggestions(wanted: Wanted): Suggestion[] {
     return ranked.map((query) => ({ insert: query, hint: known.get(query) ?? "" }));
   }
   if (wanted?.kind === "value") {
-    return (values.data?.values ?? [])
-      .slice(0, mostSuggestions)
-      .map((v) => ({ insert: v.query ?? JSON.stringify(v.value), hint: v.spans === undefined ? "" : `${v.spans}` }));
+    return (values.data?.values ?? []).slice(0, mostSuggestions).map((v) => ({
+      insert: v.query ?? JSON.stringify(v.value),
+      hint: v.spans === undefined ? "" : `${v.spans}`,
+    }));
   }
   return [];
 }

@@ -35,7 +35,14 @@ export function RangePicker({ t, onChange }: { t: string; onChange: (t: string) 
         box.current?.querySelector("button")?.focus();
       }}
     >
-      <button type="button" className="button" aria-expanded={open} aria-haspopup="dialog" onClick={() => setOpen(!open)} data-range>
+      <button
+        type="button"
+        className="button"
+        aria-expanded={open}
+        aria-haspopup="dialog"
+        onClick={() => setOpen(!open)}
+        data-range
+      >
         <Icon name="clock" size={14} />
         {rangeLabel(t, shownZone)}
         <Icon name="down" size={14} />
@@ -43,7 +50,12 @@ export function RangePicker({ t, onChange }: { t: string; onChange: (t: string) 
       {open && (
         <div className={style.ranges} role="dialog" aria-label="Time range">
           {presets.map((preset) => (
-            <button key={preset.t} type="button" aria-pressed={preset.t === t} onClick={() => choose(preset.t)}>
+            <button
+              key={preset.t}
+              type="button"
+              aria-pressed={preset.t === t}
+              onClick={() => choose(preset.t)}
+            >
               {preset.label}
             </button>
           ))}
@@ -59,7 +71,8 @@ function rangeLabel(t: string, shownZone: Zone): string {
   if (preset) return preset.label;
   const range = parseRange(t, Date.now());
   if (range?.start === undefined || range.end === undefined) return range ? `Last ${t}` : "No valid range";
-  const text = (ms: number) => `${formatDay(new Date(ms), shownZone).slice(5)} ${formatClock(new Date(ms), shownZone)}`;
+  const text = (ms: number) =>
+    `${formatDay(new Date(ms), shownZone).slice(5)} ${formatClock(new Date(ms), shownZone)}`;
   return `${text(range.start)} – ${text(range.end)}`;
 }
 
@@ -75,13 +88,15 @@ function fieldMillis(text: string, shownZone: Zone): number {
 }
 
 function Custom({ t, zone: shownZone, onChange }: { t: string; zone: Zone; onChange: (t: string) => void }) {
-  const range = parseRange(t, Date.now()) ?? {};
-  const [from, setFrom] = useState(fieldText(range.start ?? Date.now() - 3_600_000, shownZone));
-  const [to, setTo] = useState(fieldText(range.end ?? Date.now(), shownZone));
+  const [from, setFrom] = useState(() =>
+    fieldText(parseRange(t, Date.now())?.start ?? Date.now() - 3_600_000, shownZone),
+  );
+  const [to, setTo] = useState(() => fieldText(parseRange(t, Date.now())?.end ?? Date.now(), shownZone));
   const [wrong, setWrong] = useState("");
   const apply = () => {
     const [start, end] = [fieldMillis(from, shownZone), fieldMillis(to, shownZone)];
-    if (!(start < end)) setWrong(start >= end ? "The end is not after the start." : "Write times as 2026-11-23 01:12:09.");
+    if (!(start < end))
+      setWrong(start >= end ? "The end is not after the start." : "Write times as 2026-11-23 01:12:09.");
     else onChange(rangeText(start, end));
   };
   return (

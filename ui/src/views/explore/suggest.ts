@@ -18,10 +18,17 @@ export function wantedAt(text: string, caret: number): Wanted {
   if (value) {
     const typed = value[3];
     const closing = typed.startsWith('"') && text[caret] === '"' ? 1 : 0;
-    return { kind: "value", name: value[1], prefix: typed.replace(/^"/, ""), from: caret - typed.length, to: caret + closing };
+    return {
+      kind: "value",
+      name: value[1],
+      prefix: typed.replace(/^"/, ""),
+      from: caret - typed.length,
+      to: caret + closing,
+    };
   }
   const name = nameBefore.exec(before);
-  if (!name || /["]/.test(before.slice(before.lastIndexOf("{")).replace(/"(?:[^"\\]|\\.)*"/g, ""))) return null;
+  if (!name || /["]/.test(before.slice(before.lastIndexOf("{")).replace(/"(?:[^"\\]|\\.)*"/g, "")))
+    return null;
   const prefix = name[2] ?? "";
   return { kind: "name", prefix, from: caret - prefix.length, to: caret };
 }

@@ -2,6 +2,7 @@
 
 import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
+import { useLatest } from "../../state/latest";
 import type { Search } from "../../state/search";
 import type { Change, Place, TraceStore } from "./store";
 
@@ -28,9 +29,8 @@ export function useAddress(store: TraceStore | null): void {
   const navigate = useNavigate();
   const location = useLocation();
   const here = placeOf(location.search as Search);
-  const latest = useRef(here);
+  const latest = useLatest(here);
   const written = useRef<string[]>([]);
-  latest.current = here;
 
   useEffect(() => {
     if (!store) return;
@@ -55,7 +55,7 @@ export function useAddress(store: TraceStore | null): void {
       clearTimeout(timer);
       unsubscribe();
     };
-  }, [store, navigate]);
+  }, [store, navigate, latest]);
 
   const text = textOf(here);
   useEffect(() => {
@@ -64,7 +64,7 @@ export function useAddress(store: TraceStore | null): void {
     const own = written.current.indexOf(text);
     written.current.splice(0, own + 1);
     if (own < 0 && text !== textOf(store.place())) store.goTo(latest.current);
-  }, [store, text]);
+  }, [store, text, latest]);
 }
 
 const clear = Object.fromEntries(keys.map((key) => [key, undefined]));

@@ -1,5 +1,5 @@
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { Fragment, useState } from "react";
 import type { Attribute, Value } from "../../api/client";
 import { formatBytes } from "../../engine/base/bytes";
 import { clip, visible, visibleLines } from "../../engine/base/text";
@@ -16,24 +16,44 @@ const filterFrom = 12;
 type Scope = "span" | "resource" | "event" | "link" | "instrumentation";
 
 /** Attributes lists attributes grouped by the first word of their names. */
-export function Attributes(props: { scope: Scope; attributes: Attribute[]; dropped?: number; loadWhole: () => void; filter?: boolean }) {
+export function Attributes(props: {
+  scope: Scope;
+  attributes: Attribute[];
+  dropped?: number;
+  loadWhole: () => void;
+  filter?: boolean;
+}) {
   const [filter, setFilter] = useState("");
   const { attributes, dropped } = props;
   if (attributes.length === 0 && !dropped) return <p className={style.none}>No attributes.</p>;
   const needle = filter.toLowerCase();
-  const shown = attributes.filter((a) => needle === "" || a.key.toLowerCase().includes(needle) || textOf(a.value).toLowerCase().includes(needle));
+  const shown = attributes.filter(
+    (a) =>
+      needle === "" || a.key.toLowerCase().includes(needle) || textOf(a.value).toLowerCase().includes(needle),
+  );
   const groups = grouped(shown);
   return (
     <>
       {props.filter && attributes.length >= filterFrom && (
-        <input className={`field ${style.filter}`} placeholder="Filter attributes" aria-label="Filter attributes" value={filter} onChange={(e) => setFilter(e.target.value)} />
+        <input
+          className={`field ${style.filter}`}
+          placeholder="Filter attributes"
+          aria-label="Filter attributes"
+          value={filter}
+          onChange={(e) => setFilter(e.target.value)}
+        />
       )}
       {groups.map(([group, list]) => (
         <section key={group}>
           {groups.length > 1 && <div className={style.group}>{visible(group)}</div>}
           <dl>
             {list.map((attribute, i) => (
-              <Row key={`${attribute.key} ${i}`} scope={props.scope} attribute={attribute} loadWhole={props.loadWhole} />
+              <Row
+                key={`${attribute.key} ${i}`}
+                scope={props.scope}
+                attribute={attribute}
+                loadWhole={props.loadWhole}
+              />
             ))}
           </dl>
         </section>
@@ -63,10 +83,14 @@ function Row({ scope, attribute, loadWhole }: { scope: Scope; attribute: Attribu
   return (
     <div className={style.attr}>
       <dt className="isolate" title={visible(clip(key, 500))}>
-        {visible(clip(key, 300))}
+        {pieces(visible(clip(key, 300)))}
       </dt>
       <dd data-type={value.type} className="isolate">
-        {text === "" ? <span className="quiet-text">{value.type === "empty" ? "(empty value)" : "(empty)"}</span> : visibleLines(clip(text, shownChars))}
+        {text === "" ? (
+          <span className="quiet-text">{value.type === "empty" ? "(empty value)" : "(empty)"}</span>
+        ) : (
+          visibleLines(clip(text, shownChars))
+        )}
         {value.escaped && (
           <span className={style.note} title="Not valid UTF-8: bad bytes are shown as \xNN">
             escaped
@@ -77,20 +101,43 @@ function Row({ scope, attribute, loadWhole }: { scope: Scope; attribute: Attribu
             Load all {formatBytes(value.truncatedBytes)}
           </button>
         )}
-        {value.truncatedBytes === undefined && text.length > shownChars && <span className={style.note}>{formatBytes(text.length)}, shown in part; Copy has all</span>}
+        {value.truncatedBytes === undefined && text.length > shownChars && (
+          <span className={style.note}>{formatBytes(text.length)}, shown in part; Copy has all</span>
+        )}
       </dd>
       <div className={style.actions}>
         {query && (
-          <Link to="/explore" search={{ q: query }} aria-label={`Traces with this ${key}`} title="Traces with this value">
+          <Link
+            to="/explore"
+            search={{ q: query }}
+            aria-label={`Traces with this ${key}`}
+            title="Traces with this value"
+          >
             <Icon name="search" size={14} />
           </Link>
         )}
-        <button type="button" onClick={() => copyText(text, key)} aria-label={`Copy ${key}`} title="Copy value">
+        <button
+          type="button"
+          onClick={() => copyText(text, key)}
+          aria-label={`Copy ${key}`}
+          title="Copy value"
+        >
           <Icon name="copy" size={14} />
         </button>
       </div>
     </div>
   );
+}
+
+/** pieces lets a long name break after its dots and underscores. */
+function pieces(key: string) {
+  return key.split(/(?<=[._/])/).map((piece, i) => (
+    // oxlint-disable-next-line react/no-array-index-key -- pieces repeat and never move
+    <Fragment key={i}>
+      {piece}
+      <wbr />
+    </Fragment>
+  ));
 }
 
 /** textOf writes a value as text. */
@@ -116,7 +163,11 @@ export function textOf(value: Value): string {
 }
 
 function quoted(value: Value): string {
-  return value.type === "string" ? JSON.stringify(value.string) : value.type === "empty" ? "null" : textOf(value);
+  return value.type === "string"
+    ? JSON.stringify(value.string)
+    : value.type === "empty"
+      ? "null"
+      : textOf(value);
 }
 
 /** queryChars bounds the value that a link to a search may carry. */
@@ -124,9 +175,12 @@ const queryChars = 200;
 
 /** queryOf is the TraceQL that finds spans with a value; null for what cannot be asked. */
 function queryOf(scope: Scope, key: string, value: Value): string | null {
-  if ((scope !== "span" && scope !== "resource") || value.truncatedBytes !== undefined || value.escaped) return null;
+  if ((scope !== "span" && scope !== "resource") || value.truncatedBytes !== undefined || value.escaped)
+    return null;
   const name = /^[\w.-]+$/.test(key) ? `${scope}.${key}` : `${scope}.${JSON.stringify(key)}`;
-  if (value.type === "string" && (value.string ?? "").length <= queryChars) return `{ ${name} = ${JSON.stringify(value.string)} }`;
-  if (value.type === "int" || value.type === "bool" || value.type === "double") return `{ ${name} = ${textOf(value)} }`;
+  if (value.type === "string" && (value.string ?? "").length <= queryChars)
+    return `{ ${name} = ${JSON.stringify(value.string)} }`;
+  if (value.type === "int" || value.type === "bool" || value.type === "double")
+    return `{ ${name} = ${textOf(value)} }`;
   return null;
 }

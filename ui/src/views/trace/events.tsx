@@ -19,7 +19,9 @@ function valueOf(event: Event, key: string): string {
 
 /** exceptionsOf shows what was thrown, above everything else. */
 export function exceptionsOf(detail: SpanDetail): ReactNode {
-  return detail.events.filter((e) => e.name === "exception").map((event, i) => <Exception key={`${event.time} ${i}`} event={event} />);
+  return detail.events
+    .filter((e) => e.name === "exception")
+    .map((event, i) => <Exception key={`${event.time} ${i}`} event={event} />);
 }
 
 function Exception({ event }: { event: Event }) {
@@ -27,7 +29,8 @@ function Exception({ event }: { event: Event }) {
   return (
     <div className={style.exception}>
       <div>
-        <b>{visible(clip(valueOf(event, "exception.type") || "exception", 300))}</b> {visible(clip(valueOf(event, "exception.message"), 2000))}
+        <b>{visible(clip(valueOf(event, "exception.type") || "exception", 300))}</b>{" "}
+        {visible(clip(valueOf(event, "exception.message"), 2000))}
       </div>
       {stack !== "" && (
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by key
@@ -41,7 +44,15 @@ function Exception({ event }: { event: Event }) {
 }
 
 /** Events lists events in time order, as offsets from the trace's start. */
-export function Events({ detail, base, loadWhole }: { detail: SpanDetail; base: bigint; loadWhole: () => void }) {
+export function Events({
+  detail,
+  base,
+  loadWhole,
+}: {
+  detail: SpanDetail;
+  base: bigint;
+  loadWhole: () => void;
+}) {
   if (detail.events.length === 0 && !detail.droppedEvents) return <p className={style.none}>No events.</p>;
   return (
     <>
@@ -54,11 +65,20 @@ export function Events({ detail, base, loadWhole }: { detail: SpanDetail; base: 
           {event.name === "exception" ? (
             <Exception event={event} />
           ) : (
-            event.attributes.length > 0 && <Attributes scope="event" attributes={event.attributes} dropped={event.droppedAttributes} loadWhole={loadWhole} />
+            event.attributes.length > 0 && (
+              <Attributes
+                scope="event"
+                attributes={event.attributes}
+                dropped={event.droppedAttributes}
+                loadWhole={loadWhole}
+              />
+            )
           )}
         </section>
       ))}
-      {detail.droppedEvents ? <p className={style.none}>{detail.droppedEvents} more were dropped by the sender.</p> : null}
+      {detail.droppedEvents ? (
+        <p className={style.none}>{detail.droppedEvents} more were dropped by the sender.</p>
+      ) : null}
     </>
   );
 }
@@ -71,14 +91,28 @@ export function Links({ detail, loadWhole }: { detail: SpanDetail; loadWhole: ()
       {detail.links.map((link, i) => (
         <section key={`${link.spanId} ${i}`} className={style.event}>
           <div className={style.eventHead}>
-            <Link to="/trace/$traceId" params={{ traceId: link.traceId }} search={{ span: link.spanId }} className="mono">
+            <Link
+              to="/trace/$traceId"
+              params={{ traceId: link.traceId }}
+              search={{ span: link.spanId }}
+              className="mono"
+            >
               {link.traceId.slice(0, 16)}… · {link.spanId}
             </Link>
           </div>
-          {link.attributes.length > 0 && <Attributes scope="link" attributes={link.attributes} dropped={link.droppedAttributes} loadWhole={loadWhole} />}
+          {link.attributes.length > 0 && (
+            <Attributes
+              scope="link"
+              attributes={link.attributes}
+              dropped={link.droppedAttributes}
+              loadWhole={loadWhole}
+            />
+          )}
         </section>
       ))}
-      {detail.droppedLinks ? <p className={style.none}>{detail.droppedLinks} more were dropped by the sender.</p> : null}
+      {detail.droppedLinks ? (
+        <p className={style.none}>{detail.droppedLinks} more were dropped by the sender.</p>
+      ) : null}
     </>
   );
 }

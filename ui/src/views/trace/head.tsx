@@ -25,15 +25,29 @@ export function Head({ store }: { store: TraceStore }) {
       <div className={style.titleLine}>
         <h1 className={style.title}>
           {!ghost && <i className="stripe" data-slot={t.services[t.service[root]].slot} />}
-          <span className={`${style.service} isolate`}>{ghost ? "Empty trace" : visible(clip(serviceName(t, root), titleChars)) || "(no service name)"}</span>
-          <span className={`${style.name} isolate`}>{ghost ? "" : visible(clip(spanName(t, root), titleChars))}</span>
+          <span className={`${style.service} isolate`}>
+            {ghost ? "Empty trace" : visible(clip(serviceName(t, root), titleChars)) || "(no service name)"}
+          </span>
+          <span className={`${style.name} isolate`}>
+            {ghost ? "" : visible(clip(spanName(t, root), titleChars))}
+          </span>
         </h1>
         {t.errorCount > 0 && (
-          <button type="button" className="badge error" style={{ border: 0 }} onClick={() => store.stepError(1)} title="Next error (e)">
+          <button
+            type="button"
+            className="badge error"
+            style={{ border: 0 }}
+            onClick={() => store.stepError(1)}
+            title="Next error (e)"
+          >
             {formatCount(t.errorCount)} {t.errorCount === 1 ? "error" : "errors"}
           </button>
         )}
-        {t.complete ? <span className="badge">complete</span> : <span className="badge warn">incomplete</span>}
+        {t.complete ? (
+          <span className="badge">complete</span>
+        ) : (
+          <span className="badge warn">incomplete</span>
+        )}
         <div className={style.actions}>
           <a className="button" href={traceUrl(t.traceId)} download={`${t.traceId}.json`}>
             <Icon name="download" size={14} /> OTLP JSON
@@ -92,7 +106,15 @@ function words(t: Trace, row: number): string {
 }
 
 /** Doubts lists what is not as it should be in this trace. Nothing was moved or left out because of it. */
-export function Doubts({ store, following, lost }: { store: TraceStore; following: boolean; lost: Error | null }) {
+export function Doubts({
+  store,
+  following,
+  lost,
+}: {
+  store: TraceStore;
+  following: boolean;
+  lost: Error | null;
+}) {
   const t = store.trace;
   const doubts = doubtsOf(t);
   if (lost) doubts.unshift(`${lost.message} What is shown is as it was last received.`);
@@ -109,12 +131,21 @@ export function Doubts({ store, following, lost }: { store: TraceStore; followin
 }
 
 function doubtsOf(t: Trace): string[] {
-  const say = (n: number, one: string, many: string) => (n === 0 ? [] : [n === 1 ? one : `${formatCount(n)} ${many}`]);
+  const say = (n: number, one: string, many: string) =>
+    n === 0 ? [] : [n === 1 ? one : `${formatCount(n)} ${many}`];
   const ghosts = t.rowCount - t.spanCount;
   return [
-    ...say(t.orphanCount, "1 span names a parent that was not received.", `spans name ${ghosts === 1 ? "a parent that was" : `${formatCount(ghosts)} parents that were`} not received.`),
+    ...say(
+      t.orphanCount,
+      "1 span names a parent that was not received.",
+      `spans name ${ghosts === 1 ? "a parent that was" : `${formatCount(ghosts)} parents that were`} not received.`,
+    ),
     ...say(t.unfinishedCount, "1 span has not ended.", "spans have not ended."),
-    ...say(t.skewedCount, "1 span lies outside its parent's time, in another service: perhaps clock skew; times are as received.", "spans lie outside their parents' time, in another service: perhaps clock skew; times are as received."),
+    ...say(
+      t.skewedCount,
+      "1 span lies outside its parent's time, in another service: perhaps clock skew; times are as received.",
+      "spans lie outside their parents' time, in another service: perhaps clock skew; times are as received.",
+    ),
     ...say(t.endBeforeStartCount, "1 span ends before it starts.", "spans end before they start."),
     ...(t.conflicts ? ["Some spans were received twice with different content; the first is shown."] : []),
     ...(t.spanCount > 0 && !hasRoot(t) ? ["No root was received."] : []),

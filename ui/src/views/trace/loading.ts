@@ -1,9 +1,10 @@
 // Fetching a trace, and following it while spans still arrive.
 
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { ApiError, getSkeleton } from "../../api/client";
 import { decodeSkeleton } from "../../engine/model/skeleton";
 import { buildTrace } from "../../engine/model/trace";
+import { useLatest } from "../../state/latest";
 import type { Place } from "./store";
 import { TraceStore } from "./store";
 
@@ -30,8 +31,7 @@ const nothing: Loaded = { store: null, etag: "", error: null, following: false }
 export function useTrace(traceId: string, place: Place): Loaded & { refresh(): void } {
   const [shown, setShown] = useState<{ traceId: string; loaded: Loaded }>({ traceId, loaded: nothing });
   const [attempt, setAttempt] = useState(0);
-  const latest = useRef({ place, shown });
-  latest.current = { place, shown };
+  const latest = useLatest({ place, shown });
   useEffect(() => {
     const stop = new AbortController();
     const before = latest.current.shown;
@@ -40,12 +40,18 @@ export function useTrace(traceId: string, place: Place): Loaded & { refresh(): v
     report(start);
     void follow(traceId, start, () => latest.current.place, stop.signal, report);
     return () => stop.abort();
-  }, [traceId, attempt]);
+  }, [traceId, attempt, latest]);
   const refresh = useCallback(() => setAttempt((n) => n + 1), []);
   return { ...(shown.traceId === traceId ? shown.loaded : nothing), refresh };
 }
 
-async function follow(traceId: string, start: Loaded, place: () => Place, signal: AbortSignal, report: (l: Loaded) => void): Promise<void> {
+async function follow(
+  traceId: string,
+  start: Loaded,
+  place: () => Place,
+  signal: AbortSignal,
+  report: (l: Loaded) => void,
+): Promise<void> {
   let current = start;
   let wait = pollMillis;
   let lastNews = performance.now();
@@ -71,7 +77,12 @@ function isWaiting(error: Error): boolean {
   return error instanceof ApiError && ["notFound", "busy", "unreachable"].includes(error.kind);
 }
 
-async function load(traceId: string, current: Loaded, place: () => Place, signal: AbortSignal): Promise<Loaded> {
+async function load(
+  traceId: string,
+  current: Loaded,
+  place: () => Place,
+  signal: AbortSignal,
+): Promise<Loaded> {
   try {
     const body = await getSkeleton(traceId, current.etag, signal);
     if (body === null) return { ...current, error: null };

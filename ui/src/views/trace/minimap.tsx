@@ -8,6 +8,9 @@ import { onThemeShown } from "../../state/theme";
 import type { TraceStore } from "./store";
 import style from "./trace.module.css";
 
+/** sidePadding is that of the style sheet. */
+const sidePadding = 12;
+
 /** edgeReach is how near to an edge of the window a press takes hold of it, px. clickReach is how far a click may move. */
 const edgeReach = 6;
 const clickReach = 3;
@@ -18,7 +21,12 @@ export function MinimapStrip({ store }: { store: TraceStore }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => drawStrip(box.current as HTMLElement, canvas.current as HTMLCanvasElement, store), [store]);
   return (
-    <div ref={box} className={style.minimap} title="Drag to choose a stretch of time, double-click to show all" onDoubleClick={() => store.showAll()}>
+    <div
+      ref={box}
+      className={style.minimap}
+      title="Drag to choose a stretch of time, double-click to show all"
+      onDoubleClick={() => store.showAll()}
+    >
       <canvas ref={canvas} aria-hidden="true" />
     </div>
   );
@@ -31,11 +39,20 @@ function drawStrip(box: HTMLElement, canvas: HTMLCanvasElement, store: TraceStor
   let frame = 0;
   const draw = () => {
     frame = 0;
-    const width = box.clientWidth;
+    const width = box.clientWidth - 2 * sidePadding;
     const height = box.clientHeight - 10;
-    if (width === 0) return;
-    if (made?.map.columns !== width || made.trace !== store.trace) made = { map: layoutMinimap(store.trace, width), trace: store.trace };
-    drawMinimap(fitCanvas(canvas, width, height), made.map, store.view, wholeView(store.trace.extent).v1, width, height, palette);
+    if (width <= 0) return;
+    if (made?.map.columns !== width || made.trace !== store.trace)
+      made = { map: layoutMinimap(store.trace, width), trace: store.trace };
+    drawMinimap(
+      fitCanvas(canvas, width, height),
+      made.map,
+      store.view,
+      wholeView(store.trace.extent).v1,
+      width,
+      height,
+      palette,
+    );
   };
   const schedule = () => {
     if (frame === 0) frame = requestAnimationFrame(draw);
@@ -76,15 +93,17 @@ function dragged(grip: Grip, start: View, from: number, to: number, extent: numb
 
 function listen(box: HTMLElement, store: TraceStore): () => void {
   const stop = new AbortController();
-  const xOf = (event: PointerEvent) => Math.max(0, Math.min(box.clientWidth, event.clientX - box.getBoundingClientRect().left));
+  const widthOf = () => Math.max(1, box.clientWidth - 2 * sidePadding);
+  const xOf = (event: PointerEvent) =>
+    Math.max(0, Math.min(widthOf(), event.clientX - box.getBoundingClientRect().left - sidePadding));
   const onDown = (event: PointerEvent) => {
     if (event.button !== 0) return;
     const extent = store.trace.extent;
     const whole = wholeView(extent).v1;
-    const timeOf = (x: number) => (x / box.clientWidth) * whole;
+    const timeOf = (x: number) => (x / widthOf()) * whole;
     const x = xOf(event);
     const start = store.view;
-    const grip = gripAt(x, box.clientWidth, start, whole);
+    const grip = gripAt(x, widthOf(), start, whole);
     const end = new AbortController();
     const onMove = (move: PointerEvent) => {
       const to = xOf(move);

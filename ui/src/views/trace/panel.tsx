@@ -29,8 +29,8 @@ export function Panel({ store, spans, width }: { store: TraceStore; spans: SpanC
       <SpanHead store={store} row={row} detail={detail} />
       {has(store.trace, row, flag.ghost) ? (
         <p className={style.none}>
-          {store.trace.childCount[row]} spans name this span as their parent, but it was not received: not sent, sampled away, refused, or still on
-          its way.
+          {store.trace.childCount[row]} spans name this span as their parent, but it was not received: not
+          sent, sampled away, refused, or still on its way.
         </p>
       ) : error ? (
         <p className={style.none} role="alert">
@@ -40,7 +40,13 @@ export function Panel({ store, spans, width }: { store: TraceStore; spans: SpanC
         <>
           <Tabs detail={detail} tab={tab} setTab={setTab} />
           {/* oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by key */}
-          <div className={style.content} role="tabpanel" id="span-tabpanel" aria-labelledby={`span-tab-${tab}`} tabIndex={0}>
+          <div
+            className={style.content}
+            role="tabpanel"
+            id="span-tabpanel"
+            aria-labelledby={`span-tab-${tab}`}
+            tabIndex={0}
+          >
             <TabContent detail={detail} tab={tab} base={store.trace.base} loadWhole={loadWhole} />
           </div>
         </>
@@ -56,13 +62,12 @@ export function Panel({ store, spans, width }: { store: TraceStore; spans: SpanC
 /** useDetail loads the selected row, then its neighbours. */
 function useDetail(store: TraceStore, spans: SpanCache, row: number) {
   const [, redraw] = useReducer((n: number) => n + 1, 0);
-  const [error, setError] = useState<Error | null>(null);
+  const [failed, setFailed] = useState<{ row: number; error: Error } | null>(null);
   useEffect(() => {
     let gone = false;
-    setError(null);
     if (has(store.trace, row, flag.ghost)) return;
-    const report = (e: Error) => {
-      if (!gone) setError(e);
+    const report = (error: Error) => {
+      if (!gone) setFailed({ row, error });
     };
     const show = () => {
       if (!gone) redraw();
@@ -76,8 +81,9 @@ function useDetail(store: TraceStore, spans: SpanCache, row: number) {
       gone = true;
     };
   }, [store, spans, row]);
-  const loadWhole = () => void spans.loadWhole(row).then(redraw, setError);
-  return { detail: spans.get(row), error, loadWhole };
+  const loadWhole = () => void spans.loadWhole(row).then(redraw, (error: Error) => setFailed({ row, error }));
+  const detail = spans.get(row);
+  return { detail, error: !detail && failed?.row === row ? failed.error : null, loadWhole };
 }
 
 function around(store: TraceStore, row: number): number[] {
@@ -93,9 +99,17 @@ function SpanHead({ store, row, detail }: { store: TraceStore; row: number; deta
   return (
     <div className={style.head}>
       <div className={style.top}>
-        <h2 className="isolate">{ghost ? "Parent not received" : visible(clip(spanName(t, row), nameChars)) || "(no name)"}</h2>
+        <h2 className="isolate">
+          {ghost ? "Parent not received" : visible(clip(spanName(t, row), nameChars)) || "(no name)"}
+        </h2>
         {has(t, row, flag.error) && <span className="badge error">Error</span>}
-        <button type="button" className="button quiet icon" onClick={() => store.openDetail(false)} aria-label="Close details" title="Close (Esc)">
+        <button
+          type="button"
+          className="button quiet icon"
+          onClick={() => store.openDetail(false)}
+          aria-label="Close details"
+          title="Close (Esc)"
+        >
           <Icon name="close" />
         </button>
       </div>
@@ -103,13 +117,14 @@ function SpanHead({ store, row, detail }: { store: TraceStore; row: number; deta
         {!ghost && (
           <span>
             <i className="stripe" data-slot={t.services[t.service[row]].slot} />{" "}
-            <span className="isolate">{visible(clip(serviceName(t, row), 100)) || "(no service name)"}</span> · {kindName(t, row)}
+            <span className="isolate">{visible(clip(serviceName(t, row), 100)) || "(no service name)"}</span>{" "}
+            · {kindName(t, row)}
           </span>
         )}
         {!ghost && (
           <span>
-            <b>{has(t, row, flag.unfinished) ? "not ended" : formatDuration(t.duration[row])}</b> · own {formatDuration(t.self[row])} (
-            {formatShare(t.self[row], t.extent)})
+            <b>{has(t, row, flag.unfinished) ? "not ended" : formatDuration(t.duration[row])}</b> · own{" "}
+            {formatDuration(t.self[row])} ({formatShare(t.self[row], t.extent)})
           </span>
         )}
         <span>starts at {formatDuration(t.start[row])}</span>
@@ -122,7 +137,9 @@ function SpanHead({ store, row, detail }: { store: TraceStore; row: number; deta
           <span className="badge warn">{text}</span>
         </div>
       ))}
-      {detail?.statusMessage && <div className={style.sub}>{visible(clip(detail.statusMessage, nameChars))}</div>}
+      {detail?.statusMessage && (
+        <div className={style.sub}>{visible(clip(detail.statusMessage, nameChars))}</div>
+      )}
     </div>
   );
 }
@@ -182,13 +199,29 @@ function Tabs({ detail, tab, setTab }: { detail: SpanDetail; tab: Tab; setTab: (
   );
 }
 
-function TabContent({ detail, tab, base, loadWhole }: { detail: SpanDetail; tab: Tab; base: bigint; loadWhole: () => void }): ReactNode {
+function TabContent({
+  detail,
+  tab,
+  base,
+  loadWhole,
+}: {
+  detail: SpanDetail;
+  tab: Tab;
+  base: bigint;
+  loadWhole: () => void;
+}): ReactNode {
   switch (tab) {
     case "attributes":
       return (
         <>
           {exceptionsOf(detail)}
-          <Attributes scope="span" attributes={detail.attributes} dropped={detail.droppedAttributes} loadWhole={loadWhole} filter />
+          <Attributes
+            scope="span"
+            attributes={detail.attributes}
+            dropped={detail.droppedAttributes}
+            loadWhole={loadWhole}
+            filter
+          />
         </>
       );
     case "events":
@@ -198,9 +231,19 @@ function TabContent({ detail, tab, base, loadWhole }: { detail: SpanDetail; tab:
     case "resource":
       return (
         <>
-          <Attributes scope="resource" attributes={detail.resource.attributes} dropped={detail.resource.droppedAttributes} loadWhole={loadWhole} />
+          <Attributes
+            scope="resource"
+            attributes={detail.resource.attributes}
+            dropped={detail.resource.droppedAttributes}
+            loadWhole={loadWhole}
+          />
           <div className={style.group}>Scope</div>
-          <Attributes scope="instrumentation" attributes={scopeAttributes(detail)} dropped={detail.scope.droppedAttributes} loadWhole={loadWhole} />
+          <Attributes
+            scope="instrumentation"
+            attributes={scopeAttributes(detail)}
+            dropped={detail.scope.droppedAttributes}
+            loadWhole={loadWhole}
+          />
         </>
       );
     case "json":
@@ -221,6 +264,12 @@ function visibleJson(detail: SpanDetail): string {
 }
 
 function scopeAttributes(detail: SpanDetail): SpanDetail["attributes"] {
-  const text = (key: string, value: string | undefined) => (value ? [{ key, value: { type: "string" as const, string: value } }] : []);
-  return [...text("scope.name", detail.scope.name), ...text("scope.version", detail.scope.version), ...detail.scope.attributes, ...text("schema.url", detail.resource.schemaUrl)];
+  const text = (key: string, value: string | undefined) =>
+    value ? [{ key, value: { type: "string" as const, string: value } }] : [];
+  return [
+    ...text("scope.name", detail.scope.name),
+    ...text("scope.version", detail.scope.version),
+    ...detail.scope.attributes,
+    ...text("schema.url", detail.resource.schemaUrl),
+  ];
 }

@@ -22,6 +22,7 @@ interface Row {
   stripe: HTMLElement;
   service: HTMLSpanElement;
   label: HTMLSpanElement;
+  odd: HTMLSpanElement;
   mark: HTMLSpanElement;
   count: HTMLSpanElement;
   duration: HTMLSpanElement;
@@ -86,18 +87,23 @@ function makeRow(parent: HTMLElement): Row {
   const stripe = make("i", "stripe");
   const service = make("span", `${style.service} isolate`);
   const label = make("span", `${style.label} isolate`);
+  const odd = make("span", style.odd);
   const mark = make("span", style.mark);
   const count = make("span", style.count);
-  name.append(twist, stripe, service, label, mark, count);
+  name.append(twist, stripe, service, label, odd, mark, count);
   const time = make("div", style.time, "gridcell");
   const duration = make("span", "visually-hidden");
   time.append(duration);
   root.append(name, time);
   parent.append(root);
-  return { root, name, twist, stripe, service, label, mark, count, duration, row: -1, version: -1 };
+  return { root, name, twist, stripe, service, label, odd, mark, count, duration, row: -1, version: -1 };
 }
 
-function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, role?: string): HTMLElementTagNameMap[K] {
+function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  role?: string,
+): HTMLElementTagNameMap[K] {
   const element = document.createElement(tag);
   element.className = className;
   if (role) element.setAttribute("role", role);
@@ -107,15 +113,23 @@ function make<K extends keyof HTMLElementTagNameMap>(tag: K, className: string, 
 function write(element: Row, store: TraceStore, row: number, index: number, nameWidth: number): void {
   const t = store.trace;
   const folded = store.isFolded(row);
-  const indent = Math.min(t.depth[row] * indentStep, Math.floor((nameWidth * maxIndentShare) / indentStep) * indentStep);
+  const indent = Math.min(
+    t.depth[row] * indentStep,
+    Math.floor((nameWidth * maxIndentShare) / indentStep) * indentStep,
+  );
   element.name.style.setProperty("--indent", `${indent}px`);
   const children = t.childCount[row] > 0;
-  element.twist.className = children ? (folded ? `${style.twist} ${style.folded}` : style.twist) : `${style.twist} ${style.leaf}`;
+  element.twist.className = children
+    ? folded
+      ? `${style.twist} ${style.folded}`
+      : style.twist
+    : `${style.twist} ${style.leaf}`;
   element.stripe.dataset.slot = has(t, row, flag.ghost) ? "-1" : String(t.services[t.service[row]].slot);
   const texts = rowTexts(t, row);
   element.service.textContent = texts.service;
   element.label.textContent = texts.name;
   element.label.title = texts.title;
+  element.odd.textContent = has(t, row, oddFlags) ? "≈" : "";
   element.mark.textContent = markText(t, row, folded);
   element.count.textContent = children ? formatCount(t.size[row] - 1) : "";
   element.duration.textContent = formatDuration(t.duration[row]);
@@ -135,7 +149,14 @@ function writeState(root: HTMLElement, store: TraceStore, row: number): void {
   root.className = classes.join(" ");
 }
 
-function writeAria(root: HTMLElement, t: Trace, row: number, index: number, open: boolean | null, texts: RowTexts): void {
+function writeAria(
+  root: HTMLElement,
+  t: Trace,
+  row: number,
+  index: number,
+  open: boolean | null,
+  texts: RowTexts,
+): void {
   root.setAttribute("aria-rowindex", String(index + 1));
   root.setAttribute("aria-level", String(t.depth[row] + 1));
   root.setAttribute("aria-posinset", String(t.place[row]));
@@ -162,9 +183,19 @@ export function rowTexts(t: Trace, row: number): RowTexts {
   const service = visible(serviceName(t, row).slice(0, mostNameChars)) || "(no service name)";
   const whole = spanName(t, row);
   const name = visible(whole.slice(0, mostNameChars)) || "(no name)";
-  const spoken = [service, name, has(t, row, flag.unfinished) ? "not ended" : formatDuration(t.duration[row]), `starts at ${formatDuration(t.start[row])}`];
+  const spoken = [
+    service,
+    name,
+    has(t, row, flag.unfinished) ? "not ended" : formatDuration(t.duration[row]),
+    `starts at ${formatDuration(t.start[row])}`,
+  ];
   for (const [bit, word] of spokenFlags) if (has(t, row, bit)) spoken.push(word);
-  return { service, name, title: `${service} · ${visible(whole.slice(0, 2000))} · ${kindName(t, row)}`, spoken: spoken.join(", ") };
+  return {
+    service,
+    name,
+    title: `${service} · ${visible(whole.slice(0, 2000))} · ${kindName(t, row)}`,
+    spoken: spoken.join(", "),
+  };
 }
 
 /** spokenFlags are the flags that are said of a row. */
@@ -177,9 +208,10 @@ const spokenFlags: readonly [number, string][] = [
   [flag.cycle, "its parents lead in a circle"],
 ];
 
+const oddFlags = flag.endBeforeStart | flag.beforeParent | flag.conflict | flag.cycle;
+
 function markText(t: Trace, row: number, folded: boolean): string {
   const own = has(t, row, flag.error) ? "!" : "";
   const below = folded ? errorsWithin(t, row) : 0;
-  const odd = has(t, row, flag.endBeforeStart | flag.beforeParent | flag.conflict | flag.cycle) ? "≈" : "";
-  return `${odd}${own}${below > 0 ? ` ${formatCount(below)} below` : ""}`;
+  return `${own}${below > 0 ? ` ${formatCount(below)} below` : ""}`;
 }

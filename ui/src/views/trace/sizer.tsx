@@ -20,7 +20,9 @@ export function Sizer(props: {
     event.preventDefault();
     const from = event.clientX;
     const stop = new AbortController();
-    addEventListener("pointermove", (move) => set(value + sign * (move.clientX - from)), { signal: stop.signal });
+    addEventListener("pointermove", (move) => set(value + sign * (move.clientX - from)), {
+      signal: stop.signal,
+    });
     addEventListener("pointerup", () => stop.abort(), { signal: stop.signal });
   };
   const onKeyDown = (event: KeyboardEvent) => {

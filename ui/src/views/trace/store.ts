@@ -16,7 +16,16 @@ import {
 } from "../../engine/model/fold";
 import { flag } from "../../engine/model/skeleton";
 import { rowOfSpan, spanIdAt, type Trace } from "../../engine/model/trace";
-import { around, isWhole, panned, type View, viewFromText, viewToText, wholeView, zoomed } from "../../engine/layout/view";
+import {
+  around,
+  isWhole,
+  panned,
+  type View,
+  viewFromText,
+  viewToText,
+  wholeView,
+  zoomed,
+} from "../../engine/layout/view";
 
 /** Only is the filter of rows. */
 export type Only = "" | "errors" | "matches";

@@ -14,7 +14,12 @@ export function Toolbar({ store, find }: { store: TraceStore; find: RefObject<HT
     <div className={style.toolbar} role="toolbar" aria-label="Waterfall">
       <Find store={store} input={find} />
       {t.errorCount > 0 && (
-        <button type="button" className="button quiet" aria-pressed={store.only === "errors"} onClick={() => store.setOnly(store.only === "errors" ? "" : "errors")}>
+        <button
+          type="button"
+          className="button quiet"
+          aria-pressed={store.only === "errors"}
+          onClick={() => store.setOnly(store.only === "errors" ? "" : "errors")}
+        >
           Errors only
         </button>
       )}
@@ -29,10 +34,22 @@ export function Toolbar({ store, find }: { store: TraceStore; find: RefObject<HT
           Whole time
         </button>
       )}
-      <button type="button" className="button quiet icon" onClick={() => store.setFold(levelFold(t, 0))} aria-label="Fold all" title="Fold all (-: one level)">
+      <button
+        type="button"
+        className="button quiet icon"
+        onClick={() => store.setFold(levelFold(t, 0))}
+        aria-label="Fold all"
+        title="Fold all (-: one level)"
+      >
         <Icon name="fold" />
       </button>
-      <button type="button" className="button quiet icon" onClick={() => store.setFold(levelFold(t, Infinity))} aria-label="Open all" title="Open all (=: one level)">
+      <button
+        type="button"
+        className="button quiet icon"
+        onClick={() => store.setFold(levelFold(t, Infinity))}
+        aria-label="Open all"
+        title="Open all (=: one level)"
+      >
         <Icon name="unfold" />
       </button>
     </div>
@@ -43,7 +60,12 @@ function Find({ store, input }: { store: TraceStore; input: RefObject<HTMLInputE
   const { find, matches, selected } = store;
   const at = firstAfter(matches, selected);
   const here = at > 0 && matches[at - 1] === selected;
-  const text = matches.length === 0 ? "none" : here ? `${formatCount(at)} of ${formatCount(matches.length)}` : `${formatCount(matches.length)} ${matches.length === 1 ? "row" : "rows"}`;
+  const text =
+    matches.length === 0
+      ? "none"
+      : here
+        ? `${formatCount(at)} of ${formatCount(matches.length)}`
+        : `${formatCount(matches.length)} ${matches.length === 1 ? "row" : "rows"}`;
   return (
     <search className={style.find}>
       <input
@@ -66,16 +88,39 @@ function Find({ store, input }: { store: TraceStore; input: RefObject<HTMLInputE
           <span className={style.matches} role="status">
             {text}
           </span>
-          <button type="button" className="button quiet icon" onClick={() => store.stepMatch(-1)} aria-label="Previous match" title="Previous match (⇧N)">
+          <button
+            type="button"
+            className="button quiet icon"
+            onClick={() => store.stepMatch(-1)}
+            aria-label="Previous match"
+            title="Previous match (⇧N)"
+          >
             <Icon name="up" />
           </button>
-          <button type="button" className="button quiet icon" onClick={() => store.stepMatch(1)} aria-label="Next match" title="Next match (n)">
+          <button
+            type="button"
+            className="button quiet icon"
+            onClick={() => store.stepMatch(1)}
+            aria-label="Next match"
+            title="Next match (n)"
+          >
             <Icon name="down" />
           </button>
-          <button type="button" className="button quiet" aria-pressed={store.only === "matches"} onClick={() => store.setOnly(store.only === "matches" ? "" : "matches")}>
+          <button
+            type="button"
+            className="button quiet"
+            aria-pressed={store.only === "matches"}
+            onClick={() => store.setOnly(store.only === "matches" ? "" : "matches")}
+          >
             Matches only
           </button>
-          <button type="button" className="button quiet icon" onClick={() => store.setFind("")} aria-label="Clear find" title="Clear">
+          <button
+            type="button"
+            className="button quiet icon"
+            onClick={() => store.setFind("")}
+            aria-label="Clear find"
+            title="Clear"
+          >
             <Icon name="close" size={14} />
           </button>
         </>

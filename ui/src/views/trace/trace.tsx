@@ -33,9 +33,21 @@ export function TracePage() {
   const loaded = useTrace(traceId, placeOf(search));
   useAddress(loaded.store);
   if (!loaded.store) {
-    return loaded.error ? <Failed error={loaded.error} traceId={traceId} following={loaded.following} refresh={loaded.refresh} /> : <Loading />;
+    return loaded.error ? (
+      <Failed error={loaded.error} traceId={traceId} following={loaded.following} refresh={loaded.refresh} />
+    ) : (
+      <Loading />
+    );
   }
-  return <Shown store={loaded.store} etag={loaded.etag} refresh={loaded.refresh} following={loaded.following} lost={loaded.error} />;
+  return (
+    <Shown
+      store={loaded.store}
+      etag={loaded.etag}
+      refresh={loaded.refresh}
+      following={loaded.following}
+      lost={loaded.error}
+    />
+  );
 }
 
 function Loading() {
@@ -46,12 +58,25 @@ function Loading() {
   }, []);
   return (
     <div className={style.skeleton} role="status" aria-label="Loading the trace">
-      {late && Array.from({ length: 18 }, (_, i) => <i key={i} style={{ marginLeft: 16 + (i % 5) * 24, width: `${70 - ((i * 13) % 50)}%` }} />)}
+      {late &&
+        Array.from({ length: 18 }, (_, i) => (
+          <i key={i} style={{ marginLeft: 16 + (i % 5) * 24, width: `${70 - ((i * 13) % 50)}%` }} />
+        ))}
     </div>
   );
 }
 
-function Failed({ error, traceId, following, refresh }: { error: Error; traceId: string; following: boolean; refresh: () => void }) {
+function Failed({
+  error,
+  traceId,
+  following,
+  refresh,
+}: {
+  error: Error;
+  traceId: string;
+  following: boolean;
+  refresh: () => void;
+}) {
   const missing = (error as { kind?: string }).kind === "notFound";
   return (
     <Notice
@@ -69,13 +94,27 @@ function Failed({ error, traceId, following, refresh }: { error: Error; traceId:
       }
     >
       <p>{error.message}</p>
-      {missing && following && <p>The page keeps asking: a trace that has just been sent shows up by itself.</p>}
+      {missing && following && (
+        <p>The page keeps asking: a trace that has just been sent shows up by itself.</p>
+      )}
       <p className="mono">{traceId}</p>
     </Notice>
   );
 }
 
-function Shown({ store, etag, refresh, following, lost }: { store: TraceStore; etag: string; refresh: () => void; following: boolean; lost: Error | null }) {
+function Shown({
+  store,
+  etag,
+  refresh,
+  following,
+  lost,
+}: {
+  store: TraceStore;
+  etag: string;
+  refresh: () => void;
+  following: boolean;
+  lost: Error | null;
+}) {
   const handle = useRef<WaterfallHandle>(null);
   const find = useRef<HTMLInputElement>(null);
   const [width, setWidth] = useSetting(panelWidth);
@@ -96,7 +135,15 @@ function Shown({ store, etag, refresh, following, lost }: { store: TraceStore; e
         </div>
         {store.detail && store.selected >= 0 && (
           <>
-            <Sizer className={style.panelHandle} label="Width of the details" value={width} min={280} max={720} invert onChange={setWidth} />
+            <Sizer
+              className={style.panelHandle}
+              label="Width of the details"
+              value={width}
+              min={280}
+              max={720}
+              invert
+              onChange={setWidth}
+            />
             <Panel store={store} spans={spans} width={width} />
           </>
         )}

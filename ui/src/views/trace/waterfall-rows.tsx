@@ -26,7 +26,13 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
   const [chosen, setChosen] = useSetting(nameWidth);
   const names = innerWidth <= narrowWidth ? narrowNames : chosen;
   const scroller = useRef<HTMLDivElement>(null);
-  const parts = { spacer: useRef<HTMLDivElement>(null), layer: useRef<HTMLDivElement>(null), rows: useRef<HTMLDivElement>(null), bars: useRef<HTMLCanvasElement>(null), axis: useRef<HTMLCanvasElement>(null) };
+  const parts = {
+    spacer: useRef<HTMLDivElement>(null),
+    layer: useRef<HTMLDivElement>(null),
+    rows: useRef<HTMLDivElement>(null),
+    bars: useRef<HTMLCanvasElement>(null),
+    axis: useRef<HTMLCanvasElement>(null),
+  };
   const waterfall = useRef<Waterfall>(null);
   const firstNames = useRef(names);
   const { spacer, layer, rows, bars, axis } = parts;
@@ -49,11 +55,13 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
   }, [store, spacer, layer, rows, bars, axis]);
 
   useEffect(() => waterfall.current?.setNameWidth(names), [names]);
-  useEffect(() => scroller.current?.focus({ preventScroll: true }), [store]);
 
   useImperativeHandle(handle, () => ({
     focus: () => scroller.current?.focus({ preventScroll: true }),
-    mayTakeKeys: () => document.activeElement === document.body || document.activeElement === scroller.current || document.activeElement?.id === "main",
+    mayTakeKeys: () =>
+      document.activeElement === document.body ||
+      document.activeElement === scroller.current ||
+      document.activeElement?.id === "main",
     pageRows: () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 1),
     pointerShare: () => waterfall.current?.pointerShare() ?? 0.5,
   }));
@@ -62,10 +70,29 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
     <div className={style.waterfall} style={{ "--names": `${names}px` } as React.CSSProperties}>
       <div className={style.head}>
         <div className={style.headName}>Service and span</div>
-        <canvas ref={axis} className={style.axis} aria-hidden="true" title="Drag to zoom, double-click to show all" />
+        <canvas
+          ref={axis}
+          className={style.axis}
+          aria-hidden="true"
+          title="Drag to zoom, double-click to show all"
+        />
       </div>
-      <Sizer className={style.handle} label="Width of the names" value={names} min={160} max={800} onChange={setChosen} />
-      <div ref={scroller} className={style.scroller} role="treegrid" aria-label="Spans of the trace" aria-readonly="true" tabIndex={0}>
+      <Sizer
+        className={style.handle}
+        label="Width of the names"
+        value={names}
+        min={160}
+        max={800}
+        onChange={setChosen}
+      />
+      <div
+        ref={scroller}
+        className={style.scroller}
+        role="treegrid"
+        aria-label="Spans of the trace"
+        aria-readonly="true"
+        tabIndex={0}
+      >
         <div ref={spacer} role="presentation">
           <div ref={layer} className={style.layer} role="presentation">
             <div ref={rows} className={style.rows} role="presentation" />

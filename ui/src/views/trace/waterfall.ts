@@ -28,6 +28,9 @@ export interface Parts {
   axis: HTMLCanvasElement;
 }
 
+/** gutter is the room right of the bars, so that the end of the last one can be seen. */
+const gutter = 12;
+
 /** tickGap is the least distance of two ticks, px. axisHeight is the height of the axis. */
 const tickGap = 96;
 export const axisHeight = 24;
@@ -50,6 +53,8 @@ export class Waterfall {
   private pointer: { x: number; share: number } | null = null;
   private revealed = 0;
   private dragEnded = -Infinity;
+  /** The first frame leaves a mark in the browser's timeline: how long a trace took to open. */
+  private marked = false;
   private drag: { x: number; kind: "zoom" | "pan"; moved: boolean; lastX: number } | null = null;
 
   constructor(
@@ -89,7 +94,7 @@ export class Waterfall {
   }
 
   private timeWidth(): number {
-    return Math.max(1, this.size.width - this.nameWidth);
+    return Math.max(1, this.size.width - this.nameWidth - gutter);
   }
 
   private measure(): void {
@@ -118,6 +123,8 @@ export class Waterfall {
     this.drawRows(window, height);
     this.drawHead();
     this.writeAria();
+    if (!this.marked) performance.mark("clew:rows", { detail: store.shown.length });
+    this.marked = true;
   }
 
   private bringIntoSight(): void {
@@ -138,7 +145,12 @@ export class Waterfall {
     const width = this.timeWidth();
     const context = fitCanvas(this.parts.bars, width, height);
     const times = ticks(store.view, width, tickGap);
-    drawGrid(context, times.map((time) => timeToX(store.view, width, time)), height, palette);
+    drawGrid(
+      context,
+      times.map((time) => timeToX(store.view, width, time)),
+      height,
+      palette,
+    );
     const bars = layoutBars(store.trace, store.shown, window, store.view, width);
     const searching = store.find !== "";
     drawBars(context, bars, width, palette, (row) => searching && store.hits[row] === 0);
@@ -160,7 +172,14 @@ export class Waterfall {
   private drawHead(): void {
     const width = this.timeWidth();
     const context = fitCanvas(this.parts.axis, width, axisHeight);
-    drawAxis(context, ticks(this.store.view, width, tickGap), this.store.view, width, axisHeight, this.palette);
+    drawAxis(
+      context,
+      ticks(this.store.view, width, tickGap),
+      this.store.view,
+      width,
+      axisHeight,
+      this.palette,
+    );
     if (this.drag?.kind === "zoom" && this.drag.moved) this.drawSelection(context, axisHeight);
   }
 
@@ -194,7 +213,11 @@ export class Waterfall {
 
   private onWheel(event: WheelEvent): void {
     const x = this.timeX(event);
-    const sideways = event.shiftKey ? event.deltaY || event.deltaX : Math.abs(event.deltaX) > Math.abs(event.deltaY) ? event.deltaX : 0;
+    const sideways = event.shiftKey
+      ? event.deltaY || event.deltaX
+      : Math.abs(event.deltaX) > Math.abs(event.deltaY)
+        ? event.deltaX
+        : 0;
     if (event.ctrlKey || event.metaKey) {
       event.preventDefault();
       this.store.zoom(Math.exp(event.deltaY * wheelZoom), Math.min(1, Math.max(0, x / this.timeWidth())));

@@ -14,14 +14,26 @@ export interface Snippet {
 /** snippets gives each language its shortest way to a first trace. */
 export function snippets(doors: Doors): Snippet[] {
   const http = `http://${doors.http}`;
-  return [node(http), python(http), java(http), go(http), dotnet(doors), rust(doors), collector(doors), curl(http)];
+  return [
+    node(http),
+    python(http),
+    java(http),
+    go(http),
+    dotnet(doors),
+    rust(doors),
+    collector(doors),
+    curl(http),
+  ];
 }
 
 function node(http: string): Snippet {
   return {
     name: "Node",
     steps: [
-      { title: "Add the SDK with its automatic instrumentation", code: "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node" },
+      {
+        title: "Add the SDK with its automatic instrumentation",
+        code: "npm install @opentelemetry/api @opentelemetry/auto-instrumentations-node",
+      },
       {
         title: "Start your program with it",
         code: `OTEL_SERVICE_NAME=my-service \\
@@ -36,7 +48,10 @@ function python(http: string): Snippet {
   return {
     name: "Python",
     steps: [
-      { title: "Add the SDK and the instrumentation of what you use", code: "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install" },
+      {
+        title: "Add the SDK and the instrumentation of what you use",
+        code: "pip install opentelemetry-distro opentelemetry-exporter-otlp\nopentelemetry-bootstrap -a install",
+      },
       {
         title: "Start your program with it",
         code: `OTEL_SERVICE_NAME=my-service \\
@@ -116,7 +131,10 @@ function rust(doors: Doors): Snippet {
   return {
     name: "Rust",
     steps: [
-      { title: "Add the SDK", code: "cargo add opentelemetry opentelemetry_sdk --features rt-tokio\ncargo add opentelemetry-otlp --features grpc-tonic" },
+      {
+        title: "Add the SDK",
+        code: "cargo add opentelemetry opentelemetry_sdk --features rt-tokio\ncargo add opentelemetry-otlp --features grpc-tonic",
+      },
       {
         title: "Set it up first thing in main",
         code: `let exporter = opentelemetry_otlp::SpanExporter::builder()

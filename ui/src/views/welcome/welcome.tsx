@@ -16,7 +16,12 @@ import style from "./welcome.module.css";
 const askMillis = 1000;
 
 export function Welcome() {
-  const health = useQuery({ queryKey: ["health"], queryFn: ({ signal }) => getHealth(signal), refetchInterval: askMillis, staleTime: 0 });
+  const health = useQuery({
+    queryKey: ["health"],
+    queryFn: ({ signal }) => getHealth(signal),
+    refetchInterval: askMillis,
+    staleTime: 0,
+  });
   const newest = useNewest(health.data);
   useJump(health.data);
   return (
@@ -55,21 +60,22 @@ function useNewest(health: Health | undefined): string | null {
 function useJump(health: Health | undefined): void {
   const navigate = useNavigate();
   const spans = health?.store.spans;
-  const waiting = useRef(false);
-  if (spans === 0) waiting.current = true;
-  const isWaiting = waiting.current;
+  const tail = useRef<{ close(): void } | null>(null);
+  useEffect(() => () => tail.current?.close(), []);
   useEffect(() => {
-    if (!isWaiting) return;
-    const tail = openTail("", (event) => {
+    // Once open, the stream stays open when the count changes: it is the stream that knows which trace it was.
+    if (spans !== 0 || tail.current) return;
+    tail.current = openTail("", (event) => {
       const first = event.spans.find((s) => s.root) ?? event.spans[0];
       if (!first) return;
-      tail.close();
-      waiting.current = false;
+      tail.current?.close();
       void navigate({ to: "/trace/$traceId", params: { traceId: first.traceId } });
-      toast({ text: "Your first trace is here.", action: { label: "Back to Welcome", run: () => void navigate({ to: "/welcome" }) } });
+      toast({
+        text: "Your first trace is here.",
+        action: { label: "Back to Welcome", run: () => void navigate({ to: "/welcome" }) },
+      });
     });
-    return () => tail.close();
-  }, [isWaiting, navigate]);
+  }, [spans, navigate]);
 }
 
 function doorOf(health: Health | undefined, name: string) {
@@ -88,7 +94,15 @@ function doorsOf(health: Health | undefined): Doors {
   return { grpc: reach("otlp-grpc", "4317"), http: reach("otlp-http", "4318") };
 }
 
-function Steps({ health, error, newest }: { health: Health | undefined; error: Error | null; newest: string | null }) {
+function Steps({
+  health,
+  error,
+  newest,
+}: {
+  health: Health | undefined;
+  error: Error | null;
+  newest: string | null;
+}) {
   const navigate = useNavigate();
   const test = useMutation({
     mutationFn: sendTestSpan,
@@ -108,7 +122,12 @@ function Steps({ health, error, newest }: { health: Health | undefined; error: E
           <p>Waiting. Start your program with the lines on this page, or let clew send itself one:</p>
         )}
         <div className={style.actions}>
-          <button type="button" className={received ? "button" : "button primary"} disabled={!listening || test.isPending} onClick={() => test.mutate()}>
+          <button
+            type="button"
+            className={received ? "button" : "button primary"}
+            disabled={!listening || test.isPending}
+            onClick={() => test.mutate()}
+          >
             <Icon name="send" size={14} /> Send a test trace
           </button>
         </div>
@@ -132,7 +151,19 @@ function Steps({ health, error, newest }: { health: Health | undefined; error: E
   );
 }
 
-function Step({ n, title, done, now, children }: { n: number; title: string; done: boolean; now: boolean; children: React.ReactNode }) {
+function Step({
+  n,
+  title,
+  done,
+  now,
+  children,
+}: {
+  n: number;
+  title: string;
+  done: boolean;
+  now: boolean;
+  children: React.ReactNode;
+}) {
   return (
     <li className={`${style.step} ${done ? style.done : now ? style.now : ""}`}>
       <span className={style.bullet}>{done ? <Icon name="check" size={14} /> : n}</span>
@@ -158,7 +189,9 @@ function DoorList({ health }: { health: Health | undefined }) {
             <code>{door.address}</code>
             <span>
               {doorWords[door.name]}
-              {door.state === "open" ? "" : `: ${door.error ?? door.state}${door.setting ? `; move it with ${door.setting}` : ""}`}
+              {door.state === "open"
+                ? ""
+                : `: ${door.error ?? door.state}${door.setting ? `; move it with ${door.setting}` : ""}`}
             </span>
           </li>
         ))}
@@ -202,7 +235,12 @@ function Languages({ doors }: { doors: Doors }) {
           </button>
         ))}
       </div>
-      <div className={style.snippet} role="tabpanel" id="language-steps" aria-labelledby={`language-${shown.name}`}>
+      <div
+        className={style.snippet}
+        role="tabpanel"
+        id="language-steps"
+        aria-labelledby={`language-${shown.name}`}
+      >
         {shown.steps.map((step) => (
           <div key={step.title}>
             <h3>{step.title}</h3>
@@ -235,11 +273,13 @@ function Trouble({ health }: { health: Health | undefined }) {
         <li>gRPC and HTTP have different ports: an exporter for one cannot speak to the other.</li>
         <li>SDKs send in batches, every few seconds and at exit; a program that is killed sends nothing.</li>
         <li>
-          From another machine or a container, localhost is not this one: start clew with <code>--listen-all</code> and use its address.
+          From another machine or a container, localhost is not this one: start clew with{" "}
+          <code>--listen-all</code> and use its address.
         </li>
         {health && (
           <li>
-            Since its start the server received {formatCount(health.ingest.received)} spans and accepted {formatCount(health.ingest.accepted)}.
+            Since its start the server received {formatCount(health.ingest.received)} spans and accepted{" "}
+            {formatCount(health.ingest.accepted)}.
           </li>
         )}
       </ul>
