@@ -17,7 +17,7 @@ import (
 // sync:
 //
 //	file    magic "CLEWMAN" and version, one byte; then records
-//	record  u32 size · u32 crc32c of the payload · payload
+//	record  u32 size · u32 crc32c of the payload, then of the record's offset (u64) · payload
 //	payload entries: tag byte, then uvarints and byte strings
 //
 //	tag 1  segment added      id, tenant, arrival hour, size, rows,
@@ -70,6 +70,7 @@ type manifest struct {
 	file   vfs.File
 	number uint64
 	edits  int
+	size   int   // of the file
 	failed error // after a failed write nothing more is written
 
 	segments map[uint64]segmentRecord
@@ -181,7 +182,9 @@ func parseManifestName(name string) (n uint64, ok bool) {
 	return n, true
 }
 
-// replay applies the records of a manifest file.
+// replay applies the records of a manifest file. Only the last record can have
+// been cut off by a crash, so bad bytes are its remains if no whole record
+// follows them, and damage if one does.
 func (m *manifest) replay(file string, b []byte) error {
 	if len(b) < manifestHead || string(b[:7]) != manifestMagic {
 		return clew.Corruptf(file, 0, "not a manifest: wrong magic")
@@ -189,38 +192,43 @@ func (m *manifest) replay(file string, b []byte) error {
 	if b[7] != manifestVersion {
 		return clew.Errorf(clew.Unsupported, "%s: manifest format version %d is not known to this clew, which reads version %d", file, b[7], manifestVersion)
 	}
-	table := crc32.MakeTable(crc32.Castagnoli)
 	for off := manifestHead; off < len(b); {
-		rest := b[off:]
-		if len(rest) < 8 {
-			return nil
-		}
-		n, sum := uint64(binary.LittleEndian.Uint32(rest)), binary.LittleEndian.Uint32(rest[4:])
-		if n > uint64(len(rest)-8) {
-			return nil // cut off
-		}
-		payload := rest[8 : 8+n]
-		if n == 0 || crc32.Checksum(payload, table) != sum {
-			if off+8+int(n) == len(b) || allZero(rest) {
-				return nil // the last record, written in part
+		payload := wholeRecord(b, off)
+		if payload == nil {
+			for next := off + 1; next < len(b); next++ {
+				if wholeRecord(b, next) != nil {
+					return clew.Corruptf(file, int64(off), "manifest record fails its checksum, and another follows at %d", next)
+				}
 			}
-			return clew.Corruptf(file, int64(off), "manifest record fails its checksum")
+			return nil
 		}
 		if err := m.apply(payload); err != nil {
 			return clew.Corruptf(file, int64(off), "%w", err)
 		}
-		off += 8 + int(n)
+		off += 8 + len(payload)
 	}
 	return nil
 }
 
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
+// wholeRecord returns the payload of the record at an offset of a manifest, nil
+// if there is none. The checksum covers the offset, so that stale bytes of an
+// earlier record are no record elsewhere.
+func wholeRecord(b []byte, off int) []byte {
+	rest := b[off:]
+	if len(rest) < 8 {
+		return nil
 	}
-	return true
+	n, sum := uint64(binary.LittleEndian.Uint32(rest)), binary.LittleEndian.Uint32(rest[4:])
+	if n == 0 || n > uint64(len(rest)-8) || recordChecksum(rest[8:8+n], off) != sum {
+		return nil
+	}
+	return rest[8 : 8+n]
+}
+
+func recordChecksum(payload []byte, off int) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	sum := crc32.Checksum(payload, table)
+	return crc32.Update(sum, table, binary.LittleEndian.AppendUint64(nil, uint64(off)))
 }
 
 // rewrite writes the whole state to a new file and makes it the one in force.
@@ -247,7 +255,7 @@ func (m *manifest) startFile(payload []byte) error {
 		return err
 	}
 	head := append([]byte(manifestMagic), manifestVersion)
-	if _, err := f.Write(appendRecord(head, payload)); err != nil {
+	if _, err := f.Write(appendRecord(head, payload, manifestHead)); err != nil {
 		f.Close()
 		return err
 	}
@@ -262,7 +270,7 @@ func (m *manifest) startFile(payload []byte) error {
 	if m.file != nil {
 		m.file.Close()
 	}
-	m.file, m.number, m.edits = f, number, 0
+	m.file, m.number, m.edits, m.size = f, number, 0, manifestHead+8+len(payload)
 	return nil
 }
 
@@ -289,9 +297,10 @@ func (m *manifest) removeOthers() error {
 	return nil
 }
 
-func appendRecord(dst, payload []byte) []byte {
+// appendRecord appends a record that will stand at offset off of the file.
+func appendRecord(dst, payload []byte, off int) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(payload)))
-	dst = binary.LittleEndian.AppendUint32(dst, crc32.Checksum(payload, crc32.MakeTable(crc32.Castagnoli)))
+	dst = binary.LittleEndian.AppendUint32(dst, recordChecksum(payload, off))
 	return append(dst, payload...)
 }
 
@@ -307,7 +316,8 @@ func (m *manifest) commit(e edit) error {
 	if len(payload) > maxManifestPayload {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
 	}
-	_, err := m.file.Write(appendRecord(nil, payload))
+	_, err := m.file.Write(appendRecord(nil, payload, m.size))
+	m.size += 8 + len(payload)
 	if err == nil {
 		err = m.file.Sync()
 	}
