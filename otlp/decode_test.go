@@ -261,7 +261,7 @@ func TestErrors(t *testing.T) {
 // malformed, or the cut fell between two fields of the outermost message; the
 // builder is as before, or as for what is left.
 func TestTruncated(t *testing.T) {
-	body := marshal(t, newRandom(5).request())
+	body := marshal(t, newRandom(11).request())
 	b := span.NewBuilder(8)
 	var dec otlp.Decoder
 	before := marshal(t, newRandom(6).request())
@@ -338,7 +338,7 @@ func TestEmptyGroups(t *testing.T) {
 
 // TestBodyNotKept overwrites a request after it was decoded.
 func TestBodyNotKept(t *testing.T) {
-	m := newRandom(5).request()
+	m := newRandom(11).request()
 	body := marshal(t, m)
 	b := span.NewBuilder(8)
 	var dec otlp.Decoder
@@ -379,8 +379,8 @@ func TestDecodeAllocates(t *testing.T) {
 }
 
 func TestAppendSpanRanges(t *testing.T) {
-	for _, body := range [][]byte{corpus.Requests(corpus.Shop, 1, 500, 500)[0], marshal(t, newRandom(5).request()),
-		newRandom(1).scramble(marshal(t, newRandom(5).request()), "TracesData"),
+	for _, body := range [][]byte{corpus.Requests(corpus.Shop, 1, 500, 500)[0], marshal(t, newRandom(11).request()),
+		newRandom(1).scramble(marshal(t, newRandom(11).request()), "TracesData"),
 		request(goodTrace+goodSpan, "\x0a\x10TTTTTTTTuuuuuuuu"+goodSpan+goodTrace, goodSpan, "")} {
 		var want []uint64
 		for _, m := range alone(unmarshal(t, body)) {

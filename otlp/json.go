@@ -31,9 +31,9 @@ func AppendTracesJSON(dst []byte, r *span.Rows, rows []uint32) ([]byte, error) {
 	return AppendJSON(dst, AppendTraces(nil, r, rows))
 }
 
-// AppendValueJSON appends v as the JSON of an AnyValue message, {"intValue":"7"}.
+// AppendAnyValueJSON appends v as the JSON of an AnyValue message, {"intValue":"7"}.
 // A TypeOther value that is no message comes out as {}.
-func AppendValueJSON(dst []byte, v clew.Value) []byte {
+func AppendAnyValueJSON(dst []byte, v clew.Value) []byte {
 	raw := v.Bytes
 	if v.Type != clew.TypeOther {
 		raw = appendValue(nil, v)

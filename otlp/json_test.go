@@ -328,8 +328,8 @@ func TestValueText(t *testing.T) {
 		if got := string(otlp.AppendPlainJSON(nil, v)); got != plain {
 			t.Errorf("AppendPlainJSON = %s, want %s", got, plain)
 		}
-		if got := string(otlp.AppendValueJSON(nil, v)); got != any {
-			t.Errorf("AppendValueJSON = %s, want %s", got, any)
+		if got := string(otlp.AppendAnyValueJSON(nil, v)); got != any {
+			t.Errorf("AppendAnyValueJSON = %s, want %s", got, any)
 		}
 	}
 	f(clew.StringValue("a\"b"), `a"b`, `"a\"b"`, `{"stringValue":"a\"b"}`)

@@ -62,8 +62,9 @@ type Unpacker struct {
 // Unpack appends what src unpacks to and returns it; src is the whole of a gzip
 // file (RFC 1952, with any number of members) or of zstd frames (RFC 8878, with
 // a window of up to maxWindowBytes). Nothing may stand behind. No more than
-// limit bytes come out and no more memory is taken than that, whatever src
-// claims.
+// limit bytes come out, and whatever src claims, no more memory is taken than
+// for these, for src's size sixfold, and for a decoder, which for a frame of no
+// stated size is its window.
 //
 // Errors are of kind TooLarge, naming the limit, or Invalid; dst is then as it
 // was, but what is behind it in its memory may be overwritten.
