@@ -84,15 +84,16 @@ type recordHead struct {
 	checksum    uint32
 }
 
-// sealed returns the head as bytes, its checksum computed from that of the
-// payload.
-func (h recordHead) sealed(payloadSum uint32) (b [recordHeadBytes]byte) {
-	copy(b[:], h.marker[:])
-	binary.LittleEndian.PutUint32(b[8:], h.payloadSize)
-	binary.LittleEndian.PutUint32(b[12:], h.ordinal)
-	binary.LittleEndian.PutUint64(b[16:], h.seq)
-	binary.LittleEndian.PutUint32(b[24:], crc32.Update(payloadSum, castagnoli, b[:24]))
-	return b
+// appendRecordHead appends the head, its checksum computed from that of the
+// payload. It works in dst alone: an array of its own would be an allocation, as
+// the checksum's argument escapes.
+func appendRecordHead(dst []byte, h recordHead, payloadSum uint32) []byte {
+	start := len(dst)
+	dst = append(dst, h.marker[:]...)
+	dst = binary.LittleEndian.AppendUint32(dst, h.payloadSize)
+	dst = binary.LittleEndian.AppendUint32(dst, h.ordinal)
+	dst = binary.LittleEndian.AppendUint64(dst, h.seq)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Update(payloadSum, castagnoli, dst[start:]))
 }
 
 // decodeRecordHead reads what may be a record's head; only its checksum, over

@@ -44,8 +44,8 @@ var (
 // bytes and forgotten the error, so a second try could report success for what
 // is gone; the only truth left is what Replay finds.
 //
-// A channel per record was measured and is what this design avoids: one channel
-// per group wakes all of its waiters at once and costs nothing per record.
+// A channel for each record would be simpler, and an allocation and a wake-up
+// each; one channel for each group wakes all of its waiters at once.
 type Log struct {
 	fsys vfs.FS
 	dir  string
@@ -257,8 +257,7 @@ func (g *group) whenTaken() <-chan struct{} {
 // add appends a record to g and fills in its ordinal.
 func (g *group) add(h recordHead, payloadSum uint32, parts [][]byte) {
 	h.ordinal = uint32(g.records)
-	head := h.sealed(payloadSum)
-	g.buf = append(g.buf, head[:]...)
+	g.buf = appendRecordHead(g.buf, h, payloadSum)
 	for _, p := range parts {
 		g.buf = append(g.buf, p...)
 	}
