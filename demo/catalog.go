@@ -60,7 +60,7 @@ func (c *catalog) answer(w http.ResponseWriter, r *http.Request, key, query, arg
 	case err != nil:
 		failed(trace.SpanFromContext(ctx), fmt.Errorf("catalog %s: %w", key, err))
 		writeJSON(w, http.StatusInternalServerError, problem{Error: "catalog is out of order"})
-	case string(raw) == "null":
+	case string(raw) == "[]":
 		writeJSON(w, http.StatusNotFound, problem{Error: "no such product: " + arg})
 	default:
 		c.step(ctx, c.in, "apply prices", 0, 0, attribute.String("shop.currency", "EUR"), attribute.Int("shop.products.bytes", len(raw)))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,16 +52,16 @@ type collector struct {
 	mu      sync.Mutex // guards what follows
 	spans   []received
 	seen    map[string]bool
-	tenants map[string]int
+	callers map[string]int // requests by tenant and Authorization
 	refused int
 }
 
 func newCollector() *collector {
-	return &collector{seen: map[string]bool{}, tenants: map[string]int{}}
+	return &collector{seen: map[string]bool{}, callers: map[string]int{}}
 }
 
 // take stores one request.
-func (c *collector) take(tenant string, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
+func (c *collector) take(caller string, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
 		return nil, err
@@ -88,7 +89,7 @@ func (c *collector) take(tenant string, req *coltracepb.ExportTraceServiceReques
 			c.refused += refused
 		}
 	}
-	c.tenants[tenant]++
+	c.callers[caller]++
 	if !c.seen[string(raw)] {
 		c.seen[string(raw)] = true
 		c.spans = append(c.spans, batch...)
@@ -98,11 +99,8 @@ func (c *collector) take(tenant string, req *coltracepb.ExportTraceServiceReques
 
 // Export is the gRPC door.
 func (c *collector) Export(ctx context.Context, req *coltracepb.ExportTraceServiceRequest) (*coltracepb.ExportTraceServiceResponse, error) {
-	tenant := ""
-	if md, _ := metadata.FromIncomingContext(ctx); len(md.Get(tenantHeader)) > 0 {
-		tenant = md.Get(tenantHeader)[0]
-	}
-	return c.take(tenant, req)
+	md, _ := metadata.FromIncomingContext(ctx)
+	return c.take(strings.Join(append(md.Get(tenantHeader), md.Get("Authorization")...), " "), req)
 }
 
 // ServeHTTP is the HTTP door.
@@ -113,7 +111,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "bad request", http.StatusBadRequest)
 		return
 	}
-	res, err := c.take(r.Header.Get(tenantHeader), req)
+	res, err := c.take(strings.TrimSpace(r.Header.Get(tenantHeader)+" "+r.Header.Get("Authorization")), req)
 	if err != nil {
 		code := http.StatusBadRequest
 		if status.Code(err) == codes.Unavailable {

@@ -35,6 +35,8 @@ type Config struct {
 	Seed int64
 	// Tenant is sent as X-Scope-OrgID; empty sends no header.
 	Tenant string
+	// Token is sent as a bearer token; empty sends no header.
+	Token string
 	// Insecure sends without TLS.
 	Insecure bool
 	// Logger gets start, end and delivery troubles; nil is silence.
@@ -62,6 +64,9 @@ func (c Config) Validate() error {
 		if _, err := clew.ParseTenant(c.Tenant); err != nil {
 			return clew.Errorf(clew.Invalid, "demo: Tenant: %w", err)
 		}
+	}
+	if strings.ContainsFunc(c.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return clew.Errorf(clew.Invalid, "demo: Token has a space or a character beyond ASCII: want it as the server prints it, without \"Bearer\"")
 	}
 	_, err := c.target()
 	return err

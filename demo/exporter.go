@@ -125,11 +125,19 @@ func newExporter(patience context.Context, c Config, l *ledger, a *account) (*se
 // tenantHeader is the header that names the tenant, for both protocols.
 const tenantHeader = "X-Scope-OrgID"
 
+// headers are sent with each export; nil leaves them to the SDK's variables.
 func (c Config) headers() map[string]string {
-	if c.Tenant == "" {
+	if c.Tenant == "" && c.Token == "" {
 		return nil
 	}
-	return map[string]string{tenantHeader: c.Tenant}
+	h := map[string]string{}
+	if c.Tenant != "" {
+		h[tenantHeader] = c.Tenant
+	}
+	if c.Token != "" {
+		h["Authorization"] = "Bearer " + c.Token
+	}
+	return h
 }
 
 func newGRPCClient(c Config, t target, l *ledger) otlptrace.Client {

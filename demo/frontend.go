@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 	grpccodes "google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -76,8 +77,9 @@ func (f *frontend) shopper(page func(context.Context, visit, *http.Request) (any
 		f.step(ctx, f.in, "load session", 0, 0, attribute.String("session.id", r.Header.Get(sessionHeader)))
 		body, err := page(ctx, v, r)
 		if err != nil {
-			failed(trace.SpanFromContext(ctx), err)
-			writeJSON(w, httpStatus(err), problem{Error: err.Error()})
+			code := httpStatus(err)
+			apologize(ctx, code, err)
+			writeJSON(w, code, problem{Error: err.Error()})
 			return
 		}
 		if err := f.step(ctx, f.in, "render page", 0, 2*time.Millisecond); err != nil {
@@ -85,6 +87,19 @@ func (f *frontend) shopper(page func(context.Context, visit, *http.Request) (any
 		}
 		writeJSON(w, http.StatusOK, body)
 	}
+}
+
+// apologize notes on the request's span why it did not succeed. What the shopper
+// got wrong, or their bank, is no error of the frontend's: by the semantic
+// conventions a server's span fails from 500 on.
+func apologize(ctx context.Context, code int, err error) {
+	span := trace.SpanFromContext(ctx)
+	if code >= http.StatusInternalServerError {
+		failed(span, err)
+		return
+	}
+	span.AddEvent("request refused", trace.WithAttributes(
+		semconv.HTTPResponseStatusCode(code), attribute.String("reason", err.Error())))
 }
 
 // httpStatus maps a callee's error to what the shopper sees.
@@ -154,7 +169,7 @@ func (f *frontend) getCart(ctx context.Context, v visit, _ *http.Request) (any, 
 	if err != nil {
 		return nil, err
 	}
-	var products []product
+	products := []product{}
 	for _, item := range content.Items {
 		p, err := fetchProduct(ctx, f.catalog, item.ProductID)
 		if err != nil {

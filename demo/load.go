@@ -95,13 +95,13 @@ func (p plan) cost() float64 {
 // What requests cost in spans, found by counting. The pacer corrects the level,
 // so only their proportions matter.
 const (
-	homeSpans     = 9
-	productSpans  = 13
-	cartSpans     = 5
-	cartItemSpans = 3
-	addSpans      = 10
-	checkoutSpans = 36
-	orderSpans    = 10 // of an order's item, in checkout and in the workers
+	homeSpans     = 13
+	productSpans  = 16
+	cartSpans     = 6
+	cartItemSpans = 4
+	addSpans      = 12
+	checkoutSpans = 41
+	orderSpans    = 6 // of an order's item, in checkout and in the workers
 )
 
 // plan draws the n-th visit. It depends on the seed and n alone.

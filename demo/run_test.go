@@ -78,7 +78,7 @@ func TestEverySpanExportedArrives(t *testing.T) {
 			var log testLog
 			stats, err := run(t.Context(), Config{
 				Endpoint: d.address, Protocol: protocol, Insecure: true, SpansPerSecond: 600,
-				Duration: 3 * time.Second, Seed: seedWithDeclinedCard(), Tenant: "shop-1", Logger: log.logger(),
+				Duration: 3 * time.Second, Seed: seedWithDeclinedCard(), Tenant: "shop-1", Token: "s3cret", Logger: log.logger(),
 			}, always())
 			if err != nil {
 				t.Fatal(err)
@@ -93,8 +93,8 @@ func TestEverySpanExportedArrives(t *testing.T) {
 			if text := log.String(); strings.Contains(text, "ERROR") || strings.Contains(text, "WARN") {
 				t.Errorf("the log has troubles:\n%s", text)
 			}
-			if len(c.tenants) != 1 || c.tenants["shop-1"] == 0 {
-				t.Errorf("tenants seen: %v, want only shop-1", c.tenants)
+			if len(c.callers) != 1 || c.callers["shop-1 Bearer s3cret"] == 0 {
+				t.Errorf("tenant and token seen: %v, want only those configured", c.callers)
 			}
 			checkShape(t, c.all(), stats)
 		})

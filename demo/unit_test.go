@@ -39,6 +39,7 @@ func TestConfigValidate(t *testing.T) {
 	bad(Config{SpansPerSecond: maxSpansPerSecond + 1}, "SpansPerSecond")
 	bad(Config{Duration: -time.Second}, "Duration")
 	bad(Config{Tenant: "no spaces"}, "Tenant")
+	bad(Config{Token: "Bearer x"}, "Token")
 	bad(Config{Endpoint: "localhost"}, "Endpoint")
 	bad(Config{Endpoint: ":4317"}, "Endpoint")
 	bad(Config{Endpoint: "ftp://localhost:4317"}, "Endpoint")
