@@ -42,13 +42,15 @@ ui: ## build the page into web/dist, if its sources have changed
 		$(UI_CHECKSUM) > $(UI_STAMP); \
 	fi
 
-# node_modules is filled again when the lock file has changed.
+# node_modules is filled again when the lock file has changed. This is npm install
+# and not npm ci, which refuses a lock file without the optional binaries of other
+# platforms; --no-save takes the locked versions and leaves the lock file alone.
 .PHONY: ui-modules
 ui-modules: need-node
 	@sum=$$(sha256sum ui/package-lock.json | cut -d' ' -f1); \
 	if [ "$$(cat ui/node_modules/.lock-checksum 2>/dev/null)" != "$$sum" ]; then \
 		echo "installing the page's packages"; \
-		(cd ui && $(NPM) ci --no-audit --no-fund --loglevel=error); \
+		(cd ui && $(NPM) install --no-save --no-audit --no-fund --loglevel=error); \
 		echo "$$sum" > ui/node_modules/.lock-checksum; \
 	fi
 

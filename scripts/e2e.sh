@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# Runs the browser tests against a real server: ./bin/clew on free ports with an
-# empty store, whose addresses the tests get in the environment.
+# Runs the browser tests: those of the page against its fixture server, then those
+# of page and server together against ./bin/clew on free ports with an empty store.
+# The latter get the addresses in the environment:
 #
-#   E2E_CLEW      the page and the API, as http://127.0.0.1:PORT
-#   E2E_OTLP_HTTP the OTLP door for HTTP, likewise
-#   E2E_CHROMIUM  the browser
+#   CLEW_URL       the page and the API, as http://127.0.0.1:PORT
+#   OTLP_HTTP_URL  the OTLP door for HTTP, likewise
+#   CHROMIUM       the browser
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+CHROMIUM=$(command -v chromium)
+export CHROMIUM
+(cd ui && npm run --silent e2e -- --project=page)
 
 work=$(mktemp -d)
 server=
@@ -32,12 +37,11 @@ for _ in $(seq 1 200); do
 	sleep 0.05
 done
 address() { node -p "require('$work/addresses.json')['$1'][0]"; }
-E2E_CLEW="http://$(address page)"
-E2E_OTLP_HTTP="http://$(address otlp-http)"
-E2E_CHROMIUM=$(command -v chromium)
-export E2E_CLEW E2E_OTLP_HTTP E2E_CHROMIUM
+CLEW_URL="http://$(address page)"
+OTLP_HTTP_URL="http://$(address otlp-http)"
+export CLEW_URL OTLP_HTTP_URL
 
-if ! (cd ui && npm run --silent e2e -- "$@"); then
+if ! (cd ui && npm run --silent e2e); then
 	echo "the server's log:" >&2
 	tail -n 50 "$work/server.log" >&2
 	exit 1
