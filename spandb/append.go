@@ -21,8 +21,11 @@ const recordVersion = 1
 
 // pending lists records whose rows wait for the log.
 type pending struct {
-	mu   sync.Mutex
-	list []pendingRows
+	// publishing is held while rows are made visible, so that whoever finds
+	// nothing to publish knows that it has been done, not that it is being done.
+	publishing sync.Mutex
+	mu         sync.Mutex // guards list
+	list       []pendingRows
 }
 
 // pendingRows becomes visible when record seq is durable: rows [.., rows) of h.
@@ -106,6 +109,9 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 	from := h.b.Rows()
 	dec, err := t.dec.Decode(h.b, r.Body, otlp.Options{})
 	t.logging = db.log.Durable() + 1
+	if err != nil || dec.Accepted == 0 {
+		db.shed(t, h, len(r.Body))
+	}
 	t.mu.Unlock()
 	defer func() {
 		t.mu.Lock()
@@ -135,15 +141,11 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 	h.note(mark)
 	t.resends.add(mark)
 	db.pending.add(pendingRows{mark.seq, t, h, h.b.Rows()})
-	full := db.full(h)
+	full := db.full(h, len(r.Body))
 	if full {
-		t.active = nil
-		t.sealing = append(t.sealing, h)
+		db.retire(t, h)
 	}
 	t.mu.Unlock()
-	if full {
-		db.seals.push(t, h)
-	}
 	db.stats.accepted.Add(int64(dec.Accepted))
 	db.stats.refused.Add(int64(dec.Refused))
 	return res, mark.seq, nil
@@ -188,14 +190,39 @@ func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) er
 // allocating at once.
 func (db *DB) headRows() int { return min(db.cfg.SealRows, 2048) }
 
-// full says whether a head is to be sealed. The size is looked at every 4,096
-// rows or so: it takes a pass over the columns.
-func (db *DB) full(h *head) bool {
-	rows := h.b.Rows()
-	if rows >= db.cfg.SealRows {
+// full says whether a head is to be sealed, after it was fed so many bytes. Its
+// size takes a pass over the columns, so it is looked at every sizeEvery bytes.
+func (db *DB) full(h *head, fed int) bool {
+	if h.b.Rows() >= db.cfg.SealRows {
 		return true
 	}
-	return len(h.marks)%16 == 0 && h.b.SizeBytes() >= sealBytes
+	if h.fed += fed; h.fed < sizeEvery {
+		return false
+	}
+	h.fed = 0
+	return h.b.SizeBytes() >= sealBytes
+}
+
+// retire takes the active head out of the way of appends. t.mu is held.
+func (db *DB) retire(t *tenant, h *head) {
+	t.active = nil
+	t.sealing = append(t.sealing, h)
+	db.seals.push(t, h)
+}
+
+// shed is for a record that added no rows but perhaps values to dictionaries: it
+// keeps a stream of bad requests from growing a head. t.mu is held.
+func (db *DB) shed(t *tenant, h *head, fed int) {
+	if !db.full(h, fed) {
+		return
+	}
+	if h.b.Rows() > 0 {
+		db.retire(t, h)
+		return
+	}
+	if h.readers == 0 {
+		h.b.Reset()
+	}
 }
 
 // note records that a record's rows are in h.
@@ -218,6 +245,8 @@ func (p *pending) add(r pendingRows) {
 // after a sync and before it wakes those who wait; an append calls it again for
 // its own record, which may have been listed too late for that.
 func (db *DB) publish(seq uint64) {
+	db.pending.publishing.Lock()
+	defer db.pending.publishing.Unlock()
 	db.pending.mu.Lock()
 	var due []pendingRows
 	keep := db.pending.list[:0]

@@ -94,3 +94,7 @@ const logFileBytes = 16 << 20
 // maxStall is how long an append waits for a head to be sealed before it answers
 // Busy: long enough for a slow disk's hiccup, short enough for a client's patience.
 const maxStall = 2 * time.Second
+
+// sizeEvery is how many bytes of requests a head takes between two looks at its
+// size; it is over sealBytes by that much at most.
+const sizeEvery = 4 << 20

@@ -165,7 +165,7 @@ func (db *DB) replayRecord(r *loggedRecord, body []byte) error {
 	h.note(r.mark)
 	h.published = h.b.Rows()
 	t.resends.add(r.mark)
-	if !db.full(h) {
+	if !db.full(h, len(body)) {
 		return nil
 	}
 	t.active = nil

@@ -312,7 +312,7 @@ func (t *tables) readScopes(s *segment) error {
 		if err != nil {
 			return clew.Corruptf(s.path, 0, "scope %d: %w", i, err)
 		}
-		t.scopes = append(t.scopes, &span.ScopeEntry{Raw: raw.At(i), Scope: scope})
+		t.scopes = append(t.scopes, span.NewScopeEntry(raw.At(i), scope))
 	}
 	return nil
 }
@@ -343,7 +343,7 @@ func (t *tables) readResources(s *segment) error {
 		if err != nil {
 			return clew.Corruptf(s.path, s.r.Offset(col, block.WholeSegment), "resource %d: %w", i, err)
 		}
-		t.resources = append(t.resources, &span.ResourceEntry{Raw: raw.At(i), Resource: r, Service: r.ServiceName()})
+		t.resources = append(t.resources, span.NewResourceEntry(raw.At(i), r))
 	}
 	return nil
 }

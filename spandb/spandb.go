@@ -13,9 +13,9 @@
 // After a crash the manifest says which segments there are, and the log is
 // replayed into heads.
 //
-// Locks, in the order in which they may be taken: DB.mu, tenant.write, tenant.mu,
-// pending.mu, manifest's. Nothing is read or written while tenant.mu or
-// pending.mu is held.
+// Locks, in the order in which they may be taken: DB.mu, tenant.write,
+// pending.publishing, tenant.mu, pending.mu, manifest's. Nothing is read or written
+// while tenant.mu or pending.mu is held.
 package spandb
 
 import (

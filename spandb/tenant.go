@@ -38,6 +38,7 @@ func newTenant(name clew.Tenant) *tenant {
 type head struct {
 	b         *span.Builder
 	published int // rows that readers see
+	fed       int // bytes decoded since its size was looked at
 	marks     []requestMark
 	firstSeq  uint64
 	lastSeq   uint64
