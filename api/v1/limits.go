@@ -1,0 +1,47 @@
+package v1
+
+import "time"
+
+const (
+	// maxQueries is how many questions run at once: each may use a core and holds
+	// a block's columns; more would only wait for each other.
+	maxQueries = 16
+	// maxQueue is how long a question waits for its turn.
+	maxQueue = 5 * time.Second
+	// maxTails bounds the streams of all tenants.
+	maxTails = 64
+	// maxBodyBytes bounds the body of a question.
+	maxBodyBytes = 1 << 20
+	// maxRows is how many spans are told about in detail at once.
+	maxRows = 500
+	// defaultValueBytes is where a long string is cut unless asked otherwise.
+	defaultValueBytes = 4096
+	// maxOperations bounds the operations named with a service.
+	maxOperations = 1000
+	// maxValues bounds the values of an attribute in one answer, and
+	// defaultValues is how many come unasked.
+	maxValues     = 1000
+	defaultValues = 100
+	// maxPrefixed is how many values are looked through for a prefix.
+	maxPrefixed = 10_000
+	// maxFindRunes bounds the text looked for in a trace.
+	maxFindRunes = 1000
+	// tailEvery is the least time between two events of a stream.
+	tailEvery = 250 * time.Millisecond
+	// tailBeat is the time between heartbeats.
+	tailBeat = 15 * time.Second
+	// maxTailSpans bounds the spans of one event; the others count as dropped.
+	maxTailSpans = 500
+	// firstPartRows is how many rows a large skeleton sends first, so that a page
+	// shows rows while the rest comes.
+	firstPartRows = 20_000
+	// maxLayouts and maxLayoutBytes bound the layouts that are kept for the next
+	// question about a trace; one of 100,000 spans takes 1 MB.
+	maxLayouts     = 8
+	maxLayoutBytes = 32 << 20
+	// minPackedBytes is the size from which an answer is compressed: less fits into
+	// few packets anyway.
+	minPackedBytes = 4 << 10
+	// maxValueDepth bounds values within values, as package otlp does on arrival.
+	maxValueDepth = 64
+)

@@ -1,0 +1,162 @@
+package v1
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// matches reports whether an If-None-Match names etag, by weak comparison.
+func matches(values []string, etag string) bool {
+	etag = strings.TrimPrefix(etag, "W/")
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if part = strings.TrimSpace(part); part == "*" || strings.TrimPrefix(part, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// preferred returns which of offers, media types, an Accept header wants most; of
+// equals the one that is offered first, and the first offer if none is
+// wanted. A name counts before a type with wildcard, and that before "*".
+func preferred(values []string, offers ...string) string {
+	best, most := offers[0], 0.0
+	for _, o := range offers {
+		if q := quality(values, o); q > most {
+			best, most = o, q
+		}
+	}
+	return best
+}
+
+// quality returns how much header values want name, 0 to 1.
+func quality(values []string, name string) float64 {
+	kind, _, _ := strings.Cut(name, "/")
+	q, weight := 0.0, 0
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			want, params, _ := strings.Cut(part, ";")
+			want = strings.ToLower(strings.TrimSpace(want))
+			w := 0
+			switch want {
+			case name:
+				w = 3
+			case kind + "/*":
+				w = 2
+			case "*", "*/*":
+				w = 1
+			}
+			if w > weight {
+				q, weight = weightOf(params), w
+			}
+		}
+	}
+	return q
+}
+
+// weightOf reads the q of a header value's parameters; 1 if there is none.
+func weightOf(params string) float64 {
+	for p := range strings.SplitSeq(params, ";") {
+		name, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "q") {
+			q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err != nil || !(q >= 0 && q <= 1) {
+				return 0
+			}
+			return q
+		}
+	}
+	return 1
+}
+
+// packing chooses a Content-Encoding from Accept-Encoding; "" is none. Of equals
+// zstd comes first: it is quicker than gzip and packs better. What is not named
+// is not wanted.
+func packing(values []string) string {
+	best, most := "", quality(values, "identity")
+	for _, o := range [...]string{"zstd", "gzip"} {
+		if q := quality(values, o); named(values, o) && q > 0 && (q > most || best == "" && q == most) {
+			best, most = o, q
+		}
+	}
+	return best
+}
+
+// named reports whether a header value names something itself, not by wildcard.
+func named(values []string, name string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			want, _, _ := strings.Cut(part, ";")
+			if strings.EqualFold(strings.TrimSpace(want), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// packers keeps compressors for the next answer: each holds some hundred KiB.
+// The zero value is ready to use, by many goroutines.
+type packers struct{ gzip, zstd sync.Pool }
+
+// packer is what both compressors are.
+type packer interface {
+	io.WriteCloser
+	Reset(io.Writer)
+	Flush() error
+}
+
+func (x *packers) take(encoding string, w io.Writer) (p packer, pool *sync.Pool) {
+	pool = &x.gzip
+	if encoding == "zstd" {
+		pool = &x.zstd
+	}
+	p, ok := pool.Get().(packer)
+	switch {
+	case ok:
+	case encoding == "zstd":
+		// One goroutine, no options that can be wrong.
+		p, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true))
+	default:
+		p, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	}
+	p.Reset(w)
+	return p, pool
+}
+
+// send answers with body, packed as the client likes. The first bytes, up to
+// first, are pushed out at once.
+func (a *API) send(c *call, kind string, body []byte, first int) {
+	h := c.w.Header()
+	h.Set("Content-Type", kind)
+	encoding := ""
+	if len(body) >= minPackedBytes {
+		encoding = packing(c.r.Header.Values("Accept-Encoding"))
+	}
+	if encoding == "" {
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = c.w.Write(body) // a client that left gets no answer
+		return
+	}
+	h.Set("Content-Encoding", encoding)
+	p, pool := a.packers.take(encoding, c.w)
+	if first > 0 && first < len(body) {
+		if _, err := p.Write(body[:first]); err == nil && p.Flush() == nil {
+			_ = http.NewResponseController(c.w).Flush() // not every server can
+		}
+		body = body[first:]
+	}
+	if _, err := p.Write(body); err == nil {
+		_ = p.Close()
+	}
+	p.Reset(nil)
+	pool.Put(p)
+}

@@ -1,0 +1,247 @@
+package v1
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec"
+)
+
+type searchRequest struct {
+	Q      string `json:"q"`
+	Start  string `json:"start"`
+	End    string `json:"end"`
+	Limit  *int   `json:"limit"`
+	Cursor string `json:"cursor"`
+	Count  bool   `json:"count"`
+}
+
+type cost struct {
+	Coverage  coverage `json:"coverage"`
+	Watermark string   `json:"watermark"`
+	TookMs    float64  `json:"tookMs"`
+	Scanned   scanned  `json:"scanned"`
+}
+
+type coverage struct {
+	Complete bool    `json:"complete"`
+	Searched float64 `json:"searched"`
+	Reason   string  `json:"reason,omitempty"`
+}
+
+type scanned struct {
+	Rows  int64 `json:"rows"`
+	Bytes int64 `json:"bytes"`
+}
+
+func costOf(c exec.Cost) cost {
+	return cost{
+		Coverage:  coverage{c.Complete, c.Searched, c.Reason},
+		Watermark: nanosOf(c.Watermark),
+		TookMs:    float64(c.Took.Microseconds()) / 1000,
+		Scanned:   scanned{c.Rows, c.Bytes},
+	}
+}
+
+type searchAnswer struct {
+	cost
+	Traces     []traceSummary `json:"traces"`
+	NextCursor string         `json:"nextCursor,omitempty"`
+	Count      *countAnswer   `json:"count,omitempty"`
+}
+
+type countAnswer struct {
+	Spans  int64 `json:"spans"`
+	Traces int64 `json:"traces"`
+}
+
+type traceSummary struct {
+	TraceID       string         `json:"traceId"`
+	RootService   string         `json:"rootService"`
+	RootName      string         `json:"rootName"`
+	RootError     bool           `json:"rootError,omitempty"`
+	Start         string         `json:"start"`
+	DurationNanos uint64         `json:"durationNanos"`
+	SpanCount     int            `json:"spanCount"`
+	MatchedSpans  int            `json:"matchedSpans"`
+	ErrorCount    int            `json:"errorCount"`
+	Services      []serviceShare `json:"services"`
+	Complete      bool           `json:"complete"`
+	MatchedSpanID string         `json:"matchedSpanId,omitempty"`
+	MatchedStart  string         `json:"matchedStart,omitempty"`
+}
+
+type serviceShare struct {
+	Name   string `json:"name"`
+	Index  int    `json:"index"`
+	Spans  int    `json:"spans"`
+	Errors int    `json:"errors"`
+}
+
+func (a *API) search(c *call) error {
+	var req searchRequest
+	if err := readJSON(c, &req); err != nil {
+		return err
+	}
+	return a.answerSearch(c, &req)
+}
+
+func (a *API) searchByURL(c *call) error {
+	q := c.r.URL.Query()
+	req := searchRequest{Q: q.Get("q"), Start: q.Get("start"), End: q.Get("end"), Cursor: q.Get("cursor")}
+	if err := knownParameters(q, "q", "start", "end", "limit", "cursor", "count"); err != nil {
+		return err
+	}
+	if s := q.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return clew.Errorf(clew.Invalid, "limit %q: want a number", s)
+		}
+		req.Limit = &n
+	}
+	if s := q.Get("count"); s != "" {
+		var err error
+		if req.Count, err = strconv.ParseBool(s); err != nil {
+			return clew.Errorf(clew.Invalid, "count %q: want true or false", s)
+		}
+	}
+	return a.answerSearch(c, &req)
+}
+
+// knownParameters refuses parameters that mean nothing here.
+func knownParameters(q url.Values, known ...string) error {
+next:
+	for name := range q {
+		for _, k := range known {
+			if k == name {
+				continue next
+			}
+		}
+		return clew.Errorf(clew.Invalid, "unknown parameter %q; known are %v", name, known)
+	}
+	return nil
+}
+
+func (a *API) answerSearch(c *call, req *searchRequest) error {
+	over, err := a.over(c.tenant, req.Start, req.End)
+	if err != nil {
+		return err
+	}
+	plan, err := exec.Prepare(req.Q)
+	if err != nil {
+		return err
+	}
+	limit := exec.DefaultLimit
+	if req.Limit != nil {
+		limit = *req.Limit
+	}
+	if limit < 0 || limit > exec.MaxLimit || limit == 0 && !req.Count {
+		return clew.Errorf(clew.Invalid, "limit %d: want 1 to %d, or 0 with count", limit, exec.MaxLimit)
+	}
+	ctx := c.r.Context()
+	out := searchAnswer{Traces: []traceSummary{}}
+	if limit > 0 {
+		res, err := exec.Search(ctx, a.cfg.Store, exec.Request{Over: over, Plan: plan, Limit: limit, Cursor: req.Cursor, SpansPerTrace: 1})
+		if err != nil {
+			return err
+		}
+		out.cost, out.NextCursor = costOf(res.Cost), res.Next
+		for i := range res.Hits {
+			out.Traces = append(out.Traces, a.summary(c.tenant, &res.Hits[i]))
+		}
+	}
+	if req.Count {
+		if err := a.count(ctx, over, plan, &out, limit == 0); err != nil {
+			return err
+		}
+	}
+	writeJSON(c.w, 200, out)
+	return nil
+}
+
+// count adds the exact count; its cost is the answer's where it is all of it, and
+// is added otherwise.
+func (a *API) count(ctx context.Context, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bool) error {
+	n, err := exec.Count(ctx, a.cfg.Store, over, plan)
+	if err != nil {
+		return err
+	}
+	out.Count = &countAnswer{n.Spans, n.Traces}
+	counted := costOf(n.Cost)
+	if alone {
+		out.cost = counted
+		return nil
+	}
+	out.TookMs += counted.TookMs
+	out.Scanned.Rows += counted.Scanned.Rows
+	out.Scanned.Bytes += counted.Scanned.Bytes
+	if !counted.Coverage.Complete {
+		out.Coverage = counted.Coverage
+	}
+	return nil
+}
+
+func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
+	s := traceSummary{
+		TraceID: h.TraceID.String(), Start: nanos(h.Start), DurationNanos: h.Duration, SpanCount: h.Spans,
+		MatchedSpans: h.MatchedSpans, ErrorCount: h.Errors, Complete: h.Whole, Services: []serviceShare{},
+		MatchedStart: nanos(h.Newest),
+	}
+	if h.Root != nil {
+		s.RootService, _ = escape(h.Root.Service)
+		s.RootName, _ = escape(h.Root.Name)
+		s.RootError = h.Root.Status == clew.StatusError
+	}
+	if len(h.Matched) > 0 {
+		s.MatchedSpanID = h.Matched[0].SpanID.String()
+	}
+	names := make([]string, len(h.Services))
+	for i, x := range h.Services {
+		names[i] = x.Name
+	}
+	numbers := a.cfg.Numbers(t, names)
+	for i, x := range h.Services {
+		name, _ := escape(x.Name)
+		s.Services = append(s.Services, serviceShare{name, numbers[i], x.Spans, x.Errors})
+	}
+	return s
+}
+
+// over reads a window.
+func (a *API) over(t clew.Tenant, start, end string) (exec.Over, error) {
+	o := exec.Over{Tenant: t, Budget: a.cfg.Budget}
+	var err error
+	if start != "" {
+		if o.Window.Start, err = parseTime("start", start); err != nil {
+			return o, err
+		}
+	}
+	if end != "" {
+		if o.Window.End, err = parseTime("end", end); err != nil {
+			return o, err
+		}
+		if o.Window.End <= o.Window.Start {
+			return o, clew.Errorf(clew.Invalid, "end %s is not after start %s", end, start)
+		}
+	}
+	return o, nil
+}
+
+// parseTime reads RFC 3339 or decimal nanoseconds.
+func parseTime(name, s string) (clew.UnixNanos, error) {
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return clew.UnixNanos(n), nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return 0, clew.Errorf(clew.Invalid, "%s %q: want RFC 3339, as 2026-11-23T14:00:00Z, or nanoseconds since 1970", name, s)
+	}
+	return clew.FromTime(t), nil
+}
+
+func nanos(n clew.UnixNanos) string { return strconv.FormatUint(uint64(n), 10) }
+
+func nanosOf(t time.Time) string { return nanos(clew.FromTime(t)) }

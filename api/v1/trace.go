@@ -1,0 +1,140 @@
+package v1
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// read is a trace as it was read for one call.
+type read struct {
+	storage.Trace
+	id    clew.TraceID
+	print fingerprint
+}
+
+// read reads the trace that the call's path names.
+func (a *API) read(c *call) (*read, error) {
+	id, err := clew.ParseTraceID(c.r.PathValue("id"))
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.cfg.Store.Trace(c.r.Context(), c.tenant, id)
+	if err != nil {
+		return nil, err
+	}
+	if t.Damaged != nil {
+		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.tenant, "trace", id, "error", t.Damaged)
+	}
+	return &read{t, id, fingerprintOf(&t)}, nil
+}
+
+// layout returns the trace's layout, from the last ones made if it is the same.
+func (a *API) layout(tenant clew.Tenant, t *read) *layout {
+	key := layoutKey{tenant, t.id, t.print}
+	if l := a.layouts.get(key); l != nil {
+		return l
+	}
+	l := newLayout(t.Batch)
+	a.layouts.put(key, l)
+	return l
+}
+
+// trace answers a trace as OTLP, its spans in the order of the skeleton.
+func (a *API) trace(c *call) error {
+	t, err := a.read(c)
+	if err != nil {
+		return err
+	}
+	if c.unchanged(t.print.etag()) {
+		return nil
+	}
+	rows := make([]uint32, 0, t.Rows)
+	for _, row := range a.layout(c.tenant, t).rows {
+		if row != span.NoCode {
+			rows = append(rows, row)
+		}
+	}
+	body := otlp.AppendTraces(nil, span.NewRows(t.Batch), rows)
+	if kind := preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf"); kind != "application/json" {
+		a.send(c, kind, body, 0)
+		return nil
+	}
+	if body, err = otlp.AppendJSON(nil, body); err != nil {
+		return err
+	}
+	a.send(c, "application/json", body, 0)
+	return nil
+}
+
+// layoutKey names a batch: equal keys, equal rows in equal order.
+type layoutKey struct {
+	tenant clew.Tenant
+	id     clew.TraceID
+	print  fingerprint
+}
+
+// layoutCache keeps the last layouts, since a page that shows a trace asks about
+// its rows again and again. The zero value is ready to use, by many goroutines.
+type layoutCache struct {
+	mu    sync.Mutex // guards kept
+	kept  []keptLayout
+	bytes int
+}
+
+type keptLayout struct {
+	key layoutKey
+	l   *layout
+}
+
+func (x *layoutCache) get(key layoutKey) *layout {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, k := range x.kept {
+		if k.key == key {
+			copy(x.kept[1:i+1], x.kept[:i]) // the last used come first
+			x.kept[0] = k
+			return k.l
+		}
+	}
+	return nil
+}
+
+func (x *layoutCache) put(key layoutKey, l *layout) {
+	if l.sizeBytes() > maxLayoutBytes {
+		return
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, k := range x.kept {
+		if k.key == key {
+			return // another call was quicker
+		}
+	}
+	x.kept = append([]keptLayout{{key, l}}, x.kept...)
+	x.bytes += l.sizeBytes()
+	for len(x.kept) > maxLayouts || x.bytes > maxLayoutBytes {
+		last := len(x.kept) - 1
+		x.bytes -= x.kept[last].l.sizeBytes()
+		x.kept[last] = keptLayout{}
+		x.kept = x.kept[:last]
+	}
+}
+
+// unchanged answers 304 if the client has the state that etag names; otherwise it
+// writes the headers that both answers have.
+func (c *call) unchanged(etag string) bool {
+	h := c.w.Header()
+	h.Set("ETag", etag)
+	h.Set("Vary", "Accept, Accept-Encoding, X-Scope-OrgID")
+	h.Set("Cache-Control", "private, no-cache") // keep it, and ask whether it still holds
+	if !matches(c.r.Header.Values("If-None-Match"), etag) {
+		return false
+	}
+	c.w.WriteHeader(http.StatusNotModified)
+	return true
+}

@@ -1,0 +1,237 @@
+// Package v1 is clew's own read API, the one the page uses: HTTP and JSON as
+// openapi.yaml says, and the trace skeleton of docs/format/skeleton.md.
+package v1
+
+import (
+	"context"
+	_ "embed" // the contract is served
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/traceql"
+)
+
+//go:embed openapi.yaml
+var contract []byte
+
+// Contract returns the OpenAPI document that the handlers keep.
+func Contract() []byte { return contract }
+
+// Config is what the API needs.
+type Config struct {
+	Store storage.Store
+	// Numbers gives each service of a tenant its number in the registry, by which
+	// it is coloured. Nil numbers them as they come.
+	Numbers func(t clew.Tenant, services []string) []int
+	// Health says what the server is; the API adds what it can know itself.
+	Health func(t clew.Tenant) Health
+	// TestSpan sends a small trace through the server's own OTLP door.
+	TestSpan func(ctx context.Context, t clew.Tenant) (id clew.TraceID, spans int, err error)
+	// SetDemo starts or stops the demo; nil: there is none.
+	SetDemo func(start bool, spansPerSecond float64) (Demo, error)
+	// Budget bounds one question; zero fields are exec's defaults.
+	Budget exec.Budget
+	// Leaving is closed when the server shuts down: streams end.
+	Leaving <-chan struct{}
+	Logger  *slog.Logger
+}
+
+// API is the handler.
+type API struct {
+	cfg   Config
+	mux   *http.ServeMux
+	slots chan struct{}
+	tails chan struct{}
+
+	layouts layoutCache
+	packers packers
+}
+
+// New returns the API; its paths begin with /api/v1/.
+func New(cfg Config) *API {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Numbers == nil {
+		cfg.Numbers = func(_ clew.Tenant, names []string) []int {
+			out := make([]int, len(names))
+			for i := range out {
+				out[i] = i
+			}
+			return out
+		}
+	}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), slots: make(chan struct{}, maxQueries), tails: make(chan struct{}, maxTails)}
+	for pattern, h := range map[string]handler{
+		"POST /api/v1/search":              a.search,
+		"GET /api/v1/search":               a.searchByURL,
+		"GET /api/v1/traces/{id}":          a.trace,
+		"GET /api/v1/traces/{id}/skeleton": a.skeleton,
+		"POST /api/v1/traces/{id}/spans":   a.spans,
+		"GET /api/v1/traces/{id}/search":   a.searchTrace,
+		"GET /api/v1/services":             a.services,
+		"GET /api/v1/tags":                 a.tags,
+		"GET /api/v1/tags/{name}/values":   a.tagValues,
+	} {
+		a.mux.Handle(pattern, a.query(h))
+	}
+	for pattern, h := range map[string]handler{
+		"GET /api/v1/tail":       a.tail,
+		"GET /api/v1/health":     a.health,
+		"POST /api/v1/test-span": a.testSpan,
+		"POST /api/v1/demo":      a.demo,
+	} {
+		a.mux.Handle(pattern, a.plain(h))
+	}
+	a.mux.HandleFunc("GET /api/v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(contract) // a client that left gets no answer
+	})
+	a.mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, clew.Errorf(clew.NotFound, "%s %s is not part of this API; GET /api/v1/openapi.yaml lists what is", r.Method, r.URL.Path))
+	})
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "no-store")
+	a.mux.ServeHTTP(w, r)
+}
+
+// call is one request with what every handler wants to know of it.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	tenant clew.Tenant
+}
+
+// handler answers a call or returns why not; then nothing has been written.
+type handler func(*call) error
+
+// plain serves a handler that costs little.
+func (a *API) plain(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t, err := clew.ParseTenant(r.Header.Get("X-Scope-OrgID"))
+		if err == nil {
+			err = h(&call{w: w, r: r, tenant: t})
+		}
+		if err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// query serves a handler that reads the store: at most maxQueries at once, the
+// others wait a little and are then told to come again.
+func (a *API) query(h handler) http.Handler {
+	inner := a.plain(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		patience := time.NewTimer(maxQueue)
+		defer patience.Stop()
+		select {
+		case a.slots <- struct{}{}:
+		case <-r.Context().Done():
+			return
+		case <-patience.C:
+			a.fail(w, r, &clew.Error{Kind: clew.Busy, RetryAfter: maxQueue,
+				Err: errors.New("as many queries as this server takes are running: ask again later")})
+			return
+		}
+		defer func() { <-a.slots }()
+		inner.ServeHTTP(w, r)
+	})
+}
+
+// statusOf returns the HTTP status of a kind of error.
+func statusOf(k clew.ErrorKind) (status int, name string) {
+	switch k {
+	case clew.Invalid:
+		return http.StatusBadRequest, "invalid"
+	case clew.NotFound:
+		return http.StatusNotFound, "notFound"
+	case clew.TooLarge:
+		return http.StatusRequestEntityTooLarge, "tooLarge"
+	case clew.Unsupported:
+		return http.StatusNotImplemented, "unsupported"
+	case clew.Canceled:
+		return 499, "canceled"
+	case clew.Busy:
+		return http.StatusServiceUnavailable, "busy"
+	case clew.Corrupt:
+		return http.StatusInternalServerError, "corrupt"
+	}
+	return http.StatusInternalServerError, "internal"
+}
+
+type errorBody struct {
+	Error errorText `json:"error"`
+}
+
+type errorText struct {
+	Kind     string `json:"kind"`
+	Message  string `json:"message"`
+	Position *int   `json:"position,omitempty"`
+}
+
+// fail answers with an error. Faults of ours are logged whole and told briefly.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	kind := clew.KindOf(err)
+	status, name := statusOf(kind)
+	text := errorText{Kind: name, Message: err.Error()}
+	var q *traceql.Error
+	if errors.As(err, &q) {
+		text.Position = &q.Pos.Offset
+	}
+	if kind == clew.Internal {
+		a.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if kind == clew.Busy {
+		wait := time.Second
+		var e *clew.Error
+		if errors.As(err, &e) {
+			wait = max(wait, e.RetryAfter)
+		}
+		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
+	}
+	writeJSON(w, status, errorBody{text})
+}
+
+// writeJSON answers with v, which must be encodable.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		status, body = http.StatusInternalServerError, []byte(`{"error":{"kind":"internal","message":"the answer could not be written"}}`)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that left gets no answer
+}
+
+// readJSON reads a bounded request body into v. Unknown fields are errors: a
+// misspelt limit must not be ignored.
+func readJSON(c *call, v any) error {
+	if kind := c.r.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "application/json") {
+		return clew.Errorf(clew.Invalid, "content type %q: send application/json", kind)
+	}
+	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, maxBodyBytes))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes", maxBodyBytes)
+		}
+		return clew.Errorf(clew.Invalid, "the request body is not what it should be: %w", err)
+	}
+	return nil
+}
