@@ -1,0 +1,287 @@
+package spandb
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// appendAt sends bodies as if they came at a moment.
+func appendAt(t *testing.T, db *DB, bodies [][]byte, at time.Time) {
+	t.Helper()
+	for _, b := range bodies {
+		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: b, ReceivedAt: at}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// settle seals all heads that are full, as the background worker would.
+func settle(t *testing.T, db *DB) {
+	t.Helper()
+	ten := db.tenantOf(clew.DefaultTenant)
+	for {
+		ten.mu.Lock()
+		sealed, n := ten.sealed, len(ten.sealing)
+		ten.mu.Unlock()
+		if n == 0 {
+			return
+		}
+		<-sealed
+	}
+}
+
+func segmentFiles(t *testing.T, fs vfs.FS) (n int) {
+	t.Helper()
+	tenants, err := fs.List("data/" + segDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ten := range tenants {
+		hours, _ := fs.List("data/" + segDir + "/" + ten)
+		for _, h := range hours {
+			names, _ := fs.List("data/" + segDir + "/" + ten + "/" + h)
+			for _, name := range names {
+				if strings.HasSuffix(name, segSuffix) {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+// TestRetentionByAge ages a store past its retention: old segments go, files
+// included, and what is younger stays, also across a restart.
+func TestRetentionByAge(t *testing.T) {
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	fs := vfs.NewMem()
+	cfg := Config{SealRows: 100, Window: -1, Retention: 24 * time.Hour, Now: func() time.Time { return time.Unix(0, now.Load()) }}
+	db := openDB(t, fs, "data", cfg)
+	bodies := corpus.Requests("shop", 3, 600, 100)
+	appendAt(t, db, bodies[:3], start)
+	now.Store(start.Add(20 * time.Hour).UnixNano())
+	appendAt(t, db, bodies[3:], start.Add(20*time.Hour))
+	settle(t, db)
+	db.retain()
+	if got := countAll(t, db, span.Condition{}); got != 600 {
+		t.Fatalf("%d rows within retention, want 600", got)
+	}
+	now.Store(start.Add(25 * time.Hour).UnixNano())
+	db.retain()
+	if got := countAll(t, db, span.Condition{}); got != 300 {
+		t.Fatalf("%d rows after 25 h, want the 300 of hour 20", got)
+	}
+	if n := segmentFiles(t, fs); n != 3 {
+		t.Fatalf("%d segment files after 25 h, want 3", n)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = openDB(t, fs, "data", cfg)
+	defer db.Close()
+	if got := countAll(t, db, span.Condition{}); got != 300 {
+		t.Fatalf("%d rows after a restart, want 300", got)
+	}
+	if s := db.Stats(); !s.OldestArrival.Equal(start.Add(20 * time.Hour)) {
+		t.Fatalf("oldest arrival %v, want hour 20", s.OldestArrival)
+	}
+}
+
+// TestRetentionBySize keeps a store under its limit, oldest first.
+func TestRetentionBySize(t *testing.T) {
+	fs := vfs.NewMem()
+	var dropped []DropInfo
+	cfg := Config{SealRows: 1000, Window: -1, Events: Events{Dropped: func(d DropInfo) { dropped = append(dropped, d) }}}
+	db := openDB(t, fs, "data", cfg)
+	bodies := corpus.Requests("shop", 4, 8000, 500)
+	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for i, b := range bodies {
+		appendAt(t, db, [][]byte{b}, at.Add(time.Duration(i)*time.Hour))
+	}
+	settle(t, db)
+	full := db.Stats()
+	db.cfg.MaxBytes = full.LogBytes + full.SegmentBytes/2
+	db.retain()
+	s := db.Stats()
+	if s.DiskBytes > db.cfg.MaxBytes || s.Segments == 0 {
+		t.Fatalf("%d bytes in %d segments, want at most %d and some", s.DiskBytes, s.Segments, db.cfg.MaxBytes)
+	}
+	if got := countAll(t, db, span.Condition{}); int64(got) != s.SegmentRows+s.HeadRows {
+		t.Fatalf("%d rows found, stats say %d", got, s.SegmentRows+s.HeadRows)
+	}
+	if !s.OldestArrival.After(at) || len(dropped) != 1 || dropped[0].Reason != "size" || dropped[0].Rows == 0 {
+		t.Fatalf("oldest %v, dropped %+v: want the oldest gone, by size", s.OldestArrival, dropped)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReaderKeepsDroppedSegment drops a segment under a running scan.
+func TestReaderKeepsDroppedSegment(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{SealRows: 100, Window: -1})
+	defer db.Close()
+	appendAt(t, db, corpus.Requests("shop", 5, 400, 100), time.Now())
+	settle(t, db)
+	rows := 0
+	for b, err := range db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows += b.Matched.Count(); rows <= 100 {
+			db.drop("age", func(all []*segment) []*segment { return all })
+			if n := segmentFiles(t, fs); n != 4 {
+				t.Fatalf("%d files while they are read, want 4", n)
+			}
+		}
+	}
+	if rows != 400 {
+		t.Fatalf("scan saw %d rows, want the 400 there were when it began", rows)
+	}
+	if n := segmentFiles(t, fs); n != 0 {
+		t.Fatalf("%d files when nobody reads them, want 0", n)
+	}
+}
+
+// TestOneProcess locks the folder.
+func TestOneProcess(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{})
+	_, err := Open(fs, "data", Config{})
+	if !errors.Is(err, vfs.ErrLocked) || !strings.Contains(err.Error(), "--data") {
+		t.Fatalf("second Open = %v, want locked, naming --data", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(fs, "data", Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+}
+
+// TestUnknownVersions refuses files of a later format by name.
+func TestUnknownVersions(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{SealRows: 100, Window: -1})
+	appendAt(t, db, corpus.Requests("shop", 6, 100, 100), time.Now())
+	settle(t, db)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := fs.List("data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range manifests {
+		if !strings.HasPrefix(name, manifestPrefix) {
+			continue
+		}
+		file := "data/" + name
+		good, err := vfs.ReadFile(fs, file, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bad := append([]byte(nil), good...)
+		bad[7] = 9
+		if err := vfs.Replace(fs, file, bad); err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(fs, "data", Config{})
+		if clew.KindOf(err) != clew.Unsupported || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "9") {
+			t.Fatalf("Open with a manifest of version 9 = %v, want it refused by name", err)
+		}
+		if err := vfs.Replace(fs, file, good); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamagedBlock flips a byte of a segment: the answer leaves the block out and
+// says where; the rest is read.
+func TestDamagedBlock(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{SealRows: 1000, Window: -1})
+	appendAt(t, db, corpus.Requests("shop", 7, 3000, 500), time.Now())
+	settle(t, db)
+	path := db.tenantOf(clew.DefaultTenant).segs[1].path
+	seg := db.tenantOf(clew.DefaultTenant).segs[1]
+	col, _ := seg.r.Column(colStart)
+	off := seg.r.Offset(col, 0) + 20
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := vfs.ReadFile(fs, path, 1<<24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[off] ^= 1
+	if err := vfs.Replace(fs, path, b); err != nil {
+		t.Fatal(err)
+	}
+	damages := 0
+	db, err = Open(fs, "data", Config{Events: Events{Damaged: func(error) { damages++ }}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var st storage.Stats
+	rows := 0
+	for b, err := range db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant, Stats: &st}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows += b.Matched.Count()
+	}
+	var e *clew.Error
+	if st.Damaged != 1000 || rows != 2000 || !errors.As(st.Damage, &e) || e.File != path || damages == 0 {
+		t.Fatalf("%d rows, %d damaged, %v, %d events: want 2000, 1000 and the file %s", rows, st.Damaged, st.Damage, damages, path)
+	}
+}
+
+// TestVerify finds a flipped byte anywhere in the store.
+func TestVerify(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{SealRows: 200, Window: -1})
+	appendAt(t, db, corpus.Requests("shop", 8, 500, 100), time.Now())
+	settle(t, db)
+	path := db.tenantOf(clew.DefaultTenant).segs[0].path
+	if _, err := Verify(fs, "data", nil); clew.KindOf(err) != clew.Busy {
+		t.Fatalf("Verify of an open store = %v, want busy", err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Verify(fs, "data", nil)
+	if err != nil || v.Found != 0 || v.Rows != 400 || v.LogRecords == 0 {
+		t.Fatalf("Verify = %+v, %v: want 400 rows, log records and no damage", v, err)
+	}
+	good, err := vfs.ReadFile(fs, path, 1<<24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for off := 0; off < len(good); off += 61 {
+		bad := append([]byte(nil), good...)
+		bad[off] ^= 0x10
+		if err := vfs.Replace(fs, path, bad); err != nil {
+			t.Fatal(err)
+		}
+		if v, err := Verify(fs, "data", nil); err != nil || v.Found == 0 {
+			t.Fatalf("byte %d flipped: Verify = %+v, %v", off, v, err)
+		}
+	}
+}
