@@ -14,9 +14,9 @@ import (
 // AppendJSON appends body, a request in protobuf, as OTLP JSON: an object with
 // resourceSpans. Names are lowerCamelCase, ids hexadecimal, enums numbers, 64-bit
 // integers decimal in strings, bytes base64, and the doubles that JSON lacks the
-// strings NaN, Infinity and -Infinity. Bytes that are not UTF-8 become \ufffd
-// each, as in encoding/json: JSON cannot carry them. Unknown fields are left out.
-// Errors are of kind Invalid, with dst as it was.
+// strings NaN, Infinity and -Infinity. JSON cannot carry bytes that are not UTF-8:
+// each becomes the four characters \xNN. Unknown fields are left out. Errors are of
+// kind Invalid, with dst as it was.
 func AppendJSON(dst, body []byte) ([]byte, error) {
 	w := jsonWriter{dst: dst}
 	if err := w.message(body, msgRequest, 0); err != nil {
@@ -225,8 +225,8 @@ func appendJSONDouble(dst []byte, v float64) []byte {
 	return strconv.AppendFloat(dst, v, format, -1, 64)
 }
 
-// appendJSONString writes s in quotes. U+2028 and U+2029 are escaped, since not
-// everything that calls itself JSON allows them.
+// appendJSONString writes s in quotes, bytes that are not UTF-8 as \xNN. U+2028
+// and U+2029 are escaped, since not everything that calls itself JSON allows them.
 func appendJSONString(dst, s []byte) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -258,7 +258,7 @@ func appendJSONString(dst, s []byte) []byte {
 		r, size := utf8.DecodeRune(s[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
-			dst = append(append(dst, s[from:i]...), `\ufffd`...)
+			dst = append(append(dst, s[from:i]...), '\\', '\\', 'x', hexDigits[c>>4], hexDigits[c&15])
 			from = i + 1
 		case r == '\u2028' || r == '\u2029':
 			dst = append(append(dst, s[from:i]...), `\u202`...)

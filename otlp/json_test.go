@@ -333,7 +333,7 @@ func TestValueText(t *testing.T) {
 		}
 	}
 	f(clew.StringValue("a\"b"), `a"b`, `"a\"b"`, `{"stringValue":"a\"b"}`)
-	f(clew.StringValue("a\xffb\u2028"), "a\xffb\u2028", `"a\ufffdb\u2028"`, `{"stringValue":"a\ufffdb\u2028"}`)
+	f(clew.StringValue("a\xffb\u2028"), "a\xffb\u2028", `"a\\xffb\u2028"`, `{"stringValue":"a\\xffb\u2028"}`)
 	f(clew.IntValue(math.MinInt64), "-9223372036854775808", "-9223372036854775808", `{"intValue":"-9223372036854775808"}`)
 	f(clew.DoubleValue(1e21), "1e+21", "1e+21", `{"doubleValue":1e+21}`)
 	f(clew.DoubleValue(math.Inf(-1)), "-Inf", `"-Infinity"`, `{"doubleValue":"-Infinity"}`)
