@@ -4,15 +4,16 @@ import "time"
 
 const (
 	// maxSpansPerSecond bounds Config.SpansPerSecond: a typing error should
-	// not turn a laptop into a heater. A core does about 20,000 a second.
-	maxSpansPerSecond = 50_000
+	// not turn a laptop into a heater. A span costs about 80 µs of CPU time
+	// (BenchmarkShop), so a core does some 12,000 a second.
+	maxSpansPerSecond = 20_000
 
 	// defaultSpansPerSecond is lively on the page and unnoticed by the machine.
 	defaultSpansPerSecond = 200
 
 	// maxInFlight is how many requests the load holds open at once. A request
-	// takes about 50 ms and makes about 12 spans, so 256 would reach
-	// 60,000 spans/s; what is above that is a stalled endpoint, not load.
+	// takes about 50 ms and makes about 16 spans, so 256 would reach
+	// 80,000 spans/s; what is above that is a stalled endpoint, not load.
 	maxInFlight = 256
 
 	// maxCatchUp is how far the load may fall behind its rate and still make up
@@ -40,7 +41,7 @@ const (
 	// retryFirst, retryMost and retryFor shape the SDK's exponential back-off:
 	// quick enough for a restarted server, long enough for a slow one.
 	retryFirst = 200 * time.Millisecond
-	retryMost  = 5 * time.Second
+	retryMost  = 2 * time.Second
 	retryFor   = 3 * time.Minute
 
 	// flushAfterDuration is how long Run tries to deliver what is left once its

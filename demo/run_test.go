@@ -333,7 +333,7 @@ func TestBackPressure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var seen []int64
-	stats, err := run(ctx, Config{Endpoint: d.address, Insecure: true, SpansPerSecond: maxSpansPerSecond,
+	stats, err := run(ctx, Config{Endpoint: d.address, Insecure: true, SpansPerSecond: 3000,
 		Progress: func(s Stats) {
 			seen = append(seen, s.Started)
 			// Two equal readings: everything stands still.
