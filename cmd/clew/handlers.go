@@ -43,12 +43,13 @@ func (s *server) newHTTPServer(h http.Handler) *http.Server {
 // metrics and the two questions of those who watch over processes.
 func (s *server) pageHandler(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/api/", s.whileReady(s.gate.guard(config.Read, denyJSON, api)))
+	mux.Handle("/api/", api)
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("/readyz", s.readyz)
 	mux.Handle("/", web.Handler())
-	return mux
+	// Another site's page must not act here through a visitor's browser.
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 // whileReady answers "come again later" while the server starts or ends.

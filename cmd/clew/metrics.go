@@ -96,8 +96,9 @@ func storeMetrics() []storeMetric {
 	}
 }
 
-// Describe implements prometheus.Collector.
-func (c *storeCollector) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(c, out) }
+// Describe implements prometheus.Collector. It names nothing in advance, since
+// which reasons spans are refused for shows only in time.
+func (c *storeCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect implements prometheus.Collector.
 func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
@@ -105,7 +106,38 @@ func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 	if c.s.store != nil {
 		stats = c.s.store.Stats()
 	}
+	c.collectDoors(out)
 	for _, m := range storeMetrics() {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.name, m.help, nil, nil), m.kind, m.value(stats))
+	}
+}
+
+// collectDoors tells what came through each door.
+func (c *storeCollector) collectDoors(out chan<- prometheus.Metric) {
+	counter := func(name, help string, labels ...string) func(n int64, values ...string) {
+		desc := prometheus.NewDesc(name, help, labels, nil)
+		return func(n int64, values ...string) {
+			out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n), values...)
+		}
+	}
+	requests := counter("clew_door_requests_total", "Requests that came whole.", "door")
+	bytes := counter("clew_door_bytes_total", "Bytes of requests as they came.", "door")
+	accepted := counter("clew_door_accepted_spans_total", "Spans accepted.", "door")
+	flagged := counter("clew_door_flagged_spans_total", "Spans kept although something is odd about them.", "door")
+	unknown := counter("clew_door_unknown_fields_total", "Fields that OTLP does not define; they were ignored.", "door")
+	refused := counter("clew_door_refused_spans_total", "Spans refused one by one.", "door", "reason")
+	failed := counter("clew_door_refused_requests_total", "Requests refused whole, by kind of error.", "door", "kind")
+	for door, d := range c.s.doorStats() {
+		requests(d.Requests, door)
+		bytes(d.Bytes, door)
+		accepted(d.Accepted, door)
+		flagged(d.Flagged, door)
+		unknown(d.Unknown, door)
+		for reason, n := range d.Refused {
+			refused(n, door, reason)
+		}
+		for kind, n := range d.Errors {
+			failed(n, door, kind)
+		}
 	}
 }

@@ -100,7 +100,7 @@ func startProcess(program, dir string, environ []string, args ...string) (*proce
 		for {
 			line, err := lines.ReadString('\n')
 			_, _ = io.WriteString(p.out, line) // a buffer never fails
-			if strings.Contains(line, " is ready.") {
+			if strings.Contains(line, "stops the server.") {
 				ready <- true
 			}
 			if err != nil {

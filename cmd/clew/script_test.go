@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,10 +19,11 @@ import (
 //
 //	start NAME [FLAGS]            runs clew serve on free ports until it is ready;
 //	                              sets $NAME_page, $NAME_otlp_http, $NAME_otlp_grpc
-//	[!] stop NAME                 SIGTERM; fails unless it exits with 0
-//	kill NAME                     SIGKILL
+//	[!] terminate NAME            SIGTERM; fails unless it exits with 0
+//	sigkill NAME                  SIGKILL
 //	hangup NAME TEXT              SIGHUP, then waits until the log says TEXT
 //	log NAME                      shows what it printed, log and all, as stdout
+//	flip DIR                      turns a bit in the middle of the largest file below
 //	http METHOD URL [BODY] [HEADER: VALUE]…
 //	                              sends the file BODY (- for none); shows status,
 //	                              headers and body as stdout
@@ -40,7 +42,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": scriptStart, "stop": scriptStop, "kill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP,
+			"start": scriptStart, "terminate": scriptTerminate, "sigkill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP, "flip": scriptFlip,
 		},
 	})
 }
@@ -82,10 +84,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+func scriptTerminate(ts *testscript.TestScript, neg bool, args []string) {
 	p := scriptProcess(ts, args)
 	if err := p.stop(); (err != nil) != neg {
-		ts.Fatalf("stop %s: %v\n%s", args[0], err, p.log)
+		ts.Fatalf("terminate %s: %v\n%s", args[0], err, p.log)
 	}
 }
 
@@ -106,6 +108,24 @@ func scriptHangup(ts *testscript.TestScript, _ bool, args []string) {
 	if !p.log.await(args[1], before+1, p.exited) {
 		ts.Fatalf("the server has gone without saying %q:\n%s", args[1], p.log)
 	}
+}
+
+func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
+	largest, size := "", int64(0)
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil && info.Size() > size {
+			largest, size = path, info.Size()
+		}
+		return err
+	}))
+	content, err := os.ReadFile(largest)
+	ts.Check(err)
+	content[size/2] ^= 0x10
+	ts.Check(os.WriteFile(largest, content, 0o600))
 }
 
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {

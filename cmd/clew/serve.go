@@ -77,14 +77,19 @@ type server struct {
 	otlpHTTP *otlpdoor.HTTP
 	otlpGRPC *otlpdoor.GRPC
 
-	http []*http.Server
-	grpc *grpc.Server
-	// endStreams cancels what the page's address still answers.
+	page  *http.Server // what is read
+	spans *http.Server // the OTLP door
+	grpc  *grpc.Server
+	// streams ends what the page's address answers without end, by endStreams.
+	streams    context.Context
 	endStreams context.CancelFunc
 	serving    sync.WaitGroup
 	// failed gets the first error of a listener that ended by itself.
 	failed chan error
 	demo   demoRun
+
+	census   census
+	registry *registry
 }
 
 func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
@@ -104,9 +109,12 @@ func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*c
 		return err
 	}
 	s.start()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	err := s.announce(t)
 	if err == nil {
-		err = s.wait(ctx, reload)
+		err = s.wait(ctx, reload, hangups)
 	}
 	return errors.Join(err, s.shutdown())
 }
@@ -135,6 +143,11 @@ func (s *server) open(cert *certificate) error {
 		Window:    logWindow(s.settings.WALWindow.D),
 		Events:    s.storeEvents(),
 	})
+	if err == nil {
+		if s.registry, err = openRegistry(files, string(s.settings.Data), s.log); err != nil {
+			err = errors.Join(err, s.store.Close())
+		}
+	}
 	if err != nil {
 		closeDoors(s.doors)
 		if clew.KindOf(err) == clew.Internal {
@@ -185,20 +198,19 @@ func (s *server) start() {
 	s.grpc = grpc.NewServer(append(s.otlpGRPC.Options(), grpc.UnaryInterceptor(s.gate.unary))...)
 	s.otlpGRPC.Register(s.grpc)
 
-	page := s.newHTTPServer(s.pageHandler(http.NotFoundHandler()))
-	streams, endStreams := context.WithCancel(context.Background())
-	page.BaseContext = func(net.Listener) context.Context { return streams }
-	s.endStreams = endStreams
-	spans := s.newHTTPServer(s.gate.guard(config.Write, denyOTLP, s.otlpHTTP))
-	s.http = []*http.Server{page, spans}
+	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
+	s.census = census{catalog: s.store}
+	s.streams, s.endStreams = context.WithCancel(context.Background())
+	s.page = s.newHTTPServer(s.pageHandler(s.apiHandler()))
+	s.page.BaseContext = func(net.Listener) context.Context { return s.streams }
+	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyOTLP, s.otlpHTTP))
 
-	serve := map[string]func(net.Listener) error{doorPage: page.Serve, doorOTLPHTTP: spans.Serve, doorOTLPGRPC: s.grpc.Serve}
+	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.grpc.Serve}
 	for _, d := range s.doors {
 		for _, l := range d.listeners {
 			s.run(d, l, serve[d.name])
 		}
 	}
-	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
 }
 
 // announce says that the server is ready, to those who wait and to people.
@@ -214,11 +226,8 @@ func (s *server) announce(t *terminal) error {
 	return nil
 }
 
-// wait returns when ctx ends or a listener fails; until then SIGHUP reloads.
-func (s *server) wait(ctx context.Context, reload *reloader) error {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+// wait returns when ctx ends or a listener fails; until then a hangup reloads.
+func (s *server) wait(ctx context.Context, reload *reloader, hangups <-chan os.Signal) error {
 	if s.settings.Demo {
 		s.demo.start(float64(s.settings.DemoRate.N))
 	}
@@ -248,31 +257,24 @@ func (s *server) run(d *door, l net.Listener, serve func(net.Listener) error) {
 	})
 }
 
-// shutdown ends everything within the promised time: the doors answer "come
-// again later", requests in flight finish, the store commits, and only then do
-// the listeners close, so that nobody in between is refused a connection.
+// shutdown ends everything within the promised time. The doors answer "come
+// again later" from the first moment to the last, so that no sender is refused a
+// connection; meanwhile what is being read ends and the store commits.
 func (s *server) shutdown() error {
 	began := time.Now()
 	s.demo.stop(shutdownDemo)
 	s.phase.Store(int32(phaseLeaving))
 	s.leaving.Drain()
 	s.log.Info("ending: new requests are told to come again")
-	err := s.store.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
-	defer cancel()
 	streams := time.AfterFunc(shutdownStreams, s.endStreams)
 	defer streams.Stop()
-	defer s.endStreams()
-	var closing sync.WaitGroup
-	for _, h := range s.http {
-		closing.Go(func() {
-			if h.Shutdown(ctx) != nil {
-				_ = h.Close() // what is left has had its time
-			}
-		})
-	}
-	closing.Go(func() { stopGRPC(ctx, s.grpc) })
-	closing.Wait()
+	stopHTTP(s.page, shutdownPage)
+	s.endStreams()
+	err := s.store.Close()
+	var doors sync.WaitGroup
+	doors.Go(func() { stopHTTP(s.spans, shutdownDoors) })
+	doors.Go(func() { stopGRPC(s.grpc, shutdownDoors) })
+	doors.Wait()
 	closeDoors(s.doors)
 	s.serving.Wait()
 	if err != nil {
@@ -283,13 +285,24 @@ func (s *server) shutdown() error {
 	return nil
 }
 
-// stopGRPC waits for calls in flight until ctx ends, then cuts them.
-func stopGRPC(ctx context.Context, g *grpc.Server) {
+// stopHTTP waits for requests in flight, at most patience, then cuts them.
+func stopHTTP(h *http.Server, patience time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if h.Shutdown(ctx) != nil {
+		_ = h.Close() // what is left has had its time
+	}
+}
+
+// stopGRPC does the same for calls.
+func stopGRPC(g *grpc.Server, patience time.Duration) {
 	done := make(chan struct{})
 	go func() { g.GracefulStop(); close(done) }()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	select {
 	case <-done:
-	case <-ctx.Done():
+	case <-timer.C:
 		g.Stop()
 		<-done
 	}

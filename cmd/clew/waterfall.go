@@ -247,7 +247,12 @@ func paint(s *clew.Span, bar string) string {
 		return "\x1b[31m" + bar + "\x1b[0m"
 	}
 	palette := []int{33, 37, 71, 98, 136, 31, 64, 133, 67, 172, 30, 104}
+	return fmt.Sprintf("\x1b[38;5;%dm%s\x1b[0m", palette[serviceHash(s.Service())%uint32(len(palette))], bar)
+}
+
+// serviceHash is the same for a name everywhere and always.
+func serviceHash(name string) uint32 {
 	h := fnv.New32a()
-	_, _ = h.Write([]byte(s.Service())) // a hash never fails
-	return fmt.Sprintf("\x1b[38;5;%dm%s\x1b[0m", palette[h.Sum32()%uint32(len(palette))], bar)
+	_, _ = h.Write([]byte(name)) // a hash never fails
+	return h.Sum32()
 }

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	v1 "github.com/clew-tracing/clew/api/v1"
+	"github.com/clew-tracing/clew/ingest"
+	"github.com/clew-tracing/clew/internal/config"
+)
+
+// apiHandler is the read API with what only the server knows: its own health,
+// the demo shop, the test trace. Reading needs the right to read, sending a test
+// trace that to write, and the shop is the administrator's.
+func (s *server) apiHandler() http.Handler {
+	api := v1.New(v1.Config{
+		Store:    s.store,
+		Numbers:  s.registry.numbers,
+		Health:   s.health,
+		TestSpan: s.testSpan,
+		SetDemo:  s.setDemo,
+		Leaving:  s.streams.Done(),
+		Logger:   s.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, api))
+	mux.Handle("POST /api/v1/demo", s.gate.guard(config.Admin, denyJSON, api))
+	mux.Handle("/", s.gate.guard(config.Read, denyJSON, api))
+	return s.whileReady(mux)
+}
+
+// health is the server's state as the API tells it.
+func (s *server) health(t clew.Tenant) v1.Health {
+	now := time.Now()
+	stats := s.store.Stats()
+	census := s.census.of(t)
+	h := v1.Health{
+		Version: programVersion(), StartedAt: decimalNanos(s.started), UptimeSeconds: now.Sub(s.started).Seconds(),
+		Now: decimalNanos(now), Ready: s.notReady() == "",
+		Store: v1.StoreHealth{
+			Kind: "embedded", Path: string(s.settings.Data), Bytes: stats.DiskBytes, Segments: stats.Segments,
+			HeadRows: stats.HeadRows, WALBytes: stats.LogBytes, Spans: census.spans, Services: census.services,
+			RetentionSeconds: stats.Retention.Seconds(), MaxDiskBytes: stats.MaxBytes,
+		},
+		Ingest: s.ingestHealth(),
+	}
+	if stats.Tenants <= 1 && (stats.Tenants == 0 || t == clew.DefaultTenant) {
+		h.Store.Spans = stats.SegmentRows + stats.HeadRows // exact, and at no cost
+	}
+	if !stats.OldestArrival.IsZero() {
+		h.Store.Oldest = decimalNanos(stats.OldestArrival)
+	}
+	if stats.Failed != nil {
+		h.Store.LastError = stats.Failed.Error()
+	}
+	for _, d := range s.doors {
+		door := v1.DoorHealth{Name: d.name, Protocol: d.protocol, Address: d.address(), State: "open", Setting: "--" + d.setting}
+		if door.Address == "" {
+			door.State, door.Error = "closed", "switched off by --"+d.setting
+		}
+		h.Doors = append(h.Doors, door)
+	}
+	running, rate := s.demo.state()
+	h.Demo = &v1.Demo{Running: running, SpansPerSecond: rate}
+	return h
+}
+
+func decimalNanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
+
+// ingestHealth adds up what came through the doors.
+func (s *server) ingestHealth() v1.IngestHealth {
+	var out v1.IngestHealth
+	refused := map[string]v1.RefusedCount{}
+	var last ingest.Refusal
+	for _, d := range s.doorStats() {
+		out.Accepted += d.Accepted
+		out.Bytes += d.Bytes
+		for reason, n := range d.Refused {
+			r := refused[reason]
+			r.Spans += n
+			refused[reason] = r
+			out.Received += n
+		}
+		for kind, n := range d.Errors {
+			r := refused[kind]
+			r.Requests += n
+			refused[kind] = r
+		}
+		if d.LastRefusal.Time.After(last.Time) {
+			last = d.LastRefusal
+		}
+	}
+	out.Received += out.Accepted
+	for reason, r := range refused {
+		r.Reason = reason
+		out.Refused = append(out.Refused, r)
+	}
+	slices.SortFunc(out.Refused, func(a, b v1.RefusedCount) int {
+		return cmp.Or(cmp.Compare(b.Spans+b.Requests, a.Spans+a.Requests), cmp.Compare(a.Reason, b.Reason))
+	})
+	if !last.Time.IsZero() {
+		out.LastRefused = &v1.LastRefused{Time: decimalNanos(last.Time), Door: last.Door, Reason: last.Reason}
+	}
+	return out
+}
+
+// doorStats returns the counts of each door that takes spans.
+func (s *server) doorStats() map[string]ingest.Stats {
+	if s.otlpHTTP == nil { // a scrape cannot come before the doors are made
+		return nil
+	}
+	return map[string]ingest.Stats{doorOTLPHTTP: s.otlpHTTP.Stats(), doorOTLPGRPC: s.otlpGRPC.Stats()}
+}
+
+// setDemo starts or stops the shop beside the server.
+func (s *server) setDemo(start bool, spansPerSecond float64) (v1.Demo, error) {
+	switch {
+	case !start:
+		s.demo.stop(requestTimeout)
+	case len(*s.gate.tokens.Load()) > 0:
+		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop has no token, and this server asks for one")
+	case s.settings.TLSCert != "":
+		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop does not speak TLS, and this server's doors do")
+	case s.demo.endpoint == "":
+		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop needs the OTLP door for gRPC, which is off (--otlp-grpc-port)")
+	default:
+		if spansPerSecond == 0 {
+			spansPerSecond = float64(s.settings.DemoRate.N)
+		}
+		s.demo.start(spansPerSecond)
+	}
+	running, rate := s.demo.state()
+	return v1.Demo{Running: running, SpansPerSecond: rate}, nil
+}
