@@ -3,10 +3,10 @@ package demo
 import "time"
 
 const (
-	// maxSpansPerSecond bounds Config.SpansPerSecond: a typing error should
-	// not turn a laptop into a heater. A span costs about 80 µs of CPU time
-	// (BenchmarkShop), so a core does some 12,000 a second.
-	maxSpansPerSecond = 20_000
+	// maxSpansPerSecond bounds Config.SpansPerSecond, to catch typing errors.
+	// A span costs about 80 µs of CPU time (BenchmarkShop), so a core does some
+	// 12,000 a second; beyond what the machine can do, the load just lags.
+	maxSpansPerSecond = 50_000
 
 	// defaultSpansPerSecond is lively on the page and unnoticed by the machine.
 	defaultSpansPerSecond = 200
