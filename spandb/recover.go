@@ -16,6 +16,9 @@ import (
 // hold that may still be sent again. A segment that cannot be opened is
 // reported and left out; its file stays for repair.
 func (db *DB) openSegments() error {
+	if err := db.sweep(); err != nil {
+		return err
+	}
 	recs := make([]segmentRecord, 0, len(db.manifest.segments))
 	for _, r := range db.manifest.segments {
 		recs = append(recs, r)
@@ -57,7 +60,7 @@ func (db *DB) openSegments() error {
 			}
 		}
 	}
-	return db.sweep()
+	return nil
 }
 
 func (db *DB) damaged(err error) {
@@ -65,22 +68,39 @@ func (db *DB) damaged(err error) {
 	report(db.cfg.Events.Damaged, err)
 }
 
-// sweep removes what a crash left behind: segments being written, and segment
-// files that the manifest does not list (never registered, or removed already).
-// Anything else in the folders is not ours and stays.
+// sweep deals with what a crash left behind in the folders. Segments being
+// written are removed, and so are segment files that the manifest has forgotten.
+// A whole segment whose edit did not last is adopted: its rows are the next of
+// its tenant in the log, or the log has let them go already and it has the only
+// copy. Anything else in the folders is not ours and stays.
 func (db *DB) sweep() error {
 	root := path.Join(db.dir, segDir)
 	tenants, err := db.fs.List(root)
 	if err != nil {
 		return err
 	}
+	var orphans []string
 	for _, t := range tenants {
 		hours, err := db.fs.List(path.Join(root, t))
 		if err != nil {
 			continue // a file, not a tenant
 		}
 		for _, hour := range hours {
-			if err := db.sweepDir(path.Join(root, t, hour)); err != nil {
+			found, err := db.sweepDir(path.Join(root, t, hour))
+			if err != nil {
+				return err
+			}
+			orphans = append(orphans, found...)
+		}
+	}
+	slices.SortFunc(orphans, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	for _, file := range orphans {
+		adopted, err := db.adopt(file)
+		if err != nil {
+			return err
+		}
+		if !adopted {
+			if err := db.fs.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
@@ -88,28 +108,47 @@ func (db *DB) sweep() error {
 	return nil
 }
 
-func (db *DB) sweepDir(dir string) error {
+// sweepDir removes partial files and returns segment files that the manifest does
+// not list.
+func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 	names, err := db.fs.List(dir)
 	if err != nil {
-		return nil // a file, not an hour
+		return nil, nil // a file, not an hour
 	}
 	for _, n := range names {
-		stem, partial := strings.CutSuffix(n, tmpSuffix)
-		if !partial {
-			stem = strings.TrimSuffix(n, segSuffix)
-		}
-		id, ok := parseSegmentName(stem + segSuffix)
-		if !ok {
+		if stem, partial := strings.CutSuffix(n, tmpSuffix); partial {
+			if _, ok := parseSegmentName(stem + segSuffix); ok {
+				if err := db.fs.Remove(path.Join(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return nil, err
+				}
+			}
 			continue
 		}
-		if _, listed := db.manifest.segments[id]; listed && !partial {
-			continue
-		}
-		if err := db.fs.Remove(path.Join(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		id, ok := parseSegmentName(n)
+		if _, listed := db.manifest.segments[id]; ok && !listed {
+			orphans = append(orphans, path.Join(dir, n))
 		}
 	}
-	return nil
+	return orphans, nil
+}
+
+// adopt registers a segment that continues its tenant's sealed rows.
+func (db *DB) adopt(file string) (bool, error) {
+	id, _ := parseSegmentName(path.Base(file))
+	s, err := openSegment(db.fs, id, file, func(*segment) {})
+	if err != nil {
+		return false, nil // cut off: its rows are in the log
+	}
+	defer s.release()
+	m := s.meta
+	if id < db.manifest.nextID || m.firstSeq <= db.manifest.sealed[m.tenant] || path.Dir(file) != segmentDir(db.dir, m.tenant, m.minArrival) {
+		return false, nil
+	}
+	return true, db.manifest.commit(edit{
+		add: []segmentRecord{{id: id, tenant: m.tenant, hour: m.minArrival, size: uint64(s.size), rows: uint64(m.rows),
+			minArrival: m.minArrival, maxArrival: m.maxArrival, firstSeq: m.firstSeq, lastSeq: m.lastSeq}},
+		sealed: map[clew.Tenant]uint64{m.tenant: m.lastSeq}, nextID: id + 1, nextSeq: m.lastSeq + 1,
+	})
 }
 
 // replay reads the log into heads: every record whose rows are in no segment.

@@ -285,3 +285,32 @@ func TestVerify(t *testing.T) {
 		}
 	}
 }
+
+// TestLostEdit damages the manifest's last record, which looks as if a crash had
+// cut it off, after the log let the rows go: the segment is adopted.
+func TestLostEdit(t *testing.T) {
+	fs := vfs.NewMem()
+	db := openDB(t, fs, "data", Config{SealRows: 100, Window: -1})
+	appendAt(t, db, corpus.Requests("shop", 9, 200, 100), time.Now())
+	settle(t, db)
+	name := "data/" + manifestName(db.manifest.number)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := vfs.ReadFile(fs, name, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)-1] ^= 1
+	if err := vfs.Replace(fs, name, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := fs.RemoveAll("data/" + walDir); err != nil {
+		t.Fatal(err)
+	}
+	db = openDB(t, fs, "data", Config{})
+	defer db.Close()
+	if got := countAll(t, db, span.Condition{}); got != 200 {
+		t.Fatalf("%d rows, want the 200 of both segments", got)
+	}
+}
