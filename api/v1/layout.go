@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -65,35 +64,6 @@ func newLayout(b *span.Batch) *layout {
 	return t.preorder()
 }
 
-// siblingOrder sorts the rows of b by start, span id and side.
-func siblingOrder(b *span.Batch) []uint32 {
-	type key struct {
-		start, id uint64
-		row, side uint32
-	}
-	keys := make([]key, b.Rows)
-	for i := range keys {
-		keys[i] = key{b.Start[i], b.SpanID[i], uint32(i), uint32(clew.Kind(b.Kind[i]).Side())}
-	}
-	slices.SortFunc(keys, func(x, y key) int {
-		if c := cmp.Compare(x.start, y.start); c != 0 {
-			return c
-		}
-		if c := cmp.Compare(x.id, y.id); c != 0 {
-			return c
-		}
-		if c := cmp.Compare(x.side, y.side); c != 0 {
-			return c
-		}
-		return cmp.Compare(x.row, y.row)
-	})
-	order := make([]uint32, len(keys))
-	for i := range keys {
-		order[i] = keys[i].row
-	}
-	return order
-}
-
 // resolve finds the parent of each span and makes the ghosts.
 func (t *tree) resolve() {
 	b := t.b
@@ -117,19 +87,20 @@ func (t *tree) resolve() {
 		case s.other != 0:
 			t.parent[at] = s.other - 1
 		default:
-			t.parent[at] = t.haunt(s, id, row)
+			t.parent[at] = t.haunt(id, row)
 			t.flags[at] |= flagOrphan
 		}
 	}
 }
 
-// haunt hangs an orphan under the ghost of its parent's id, whose slot is s, and
-// returns the ghost's node. The first orphan of an id is its earliest.
-func (t *tree) haunt(s *idSlot, id uint64, row uint32) int32 {
+// haunt hangs an orphan under the ghost of its parent's id and returns the ghost's
+// node. The first orphan of an id is its earliest.
+func (t *tree) haunt(id uint64, row uint32) int32 {
 	start, end := t.b.Start[row], uint64(t.b.End(int(row)))
+	s := t.ids.claim(id)
 	if s.ghost == 0 {
 		t.ghosts = append(t.ghosts, ghost{id: id, start: start, end: start, row: int32(len(t.order) + len(t.ghosts))})
-		s.id, s.ghost = id, int32(len(t.ghosts))
+		s.ghost = int32(len(t.ghosts))
 	}
 	g := &t.ghosts[s.ghost-1]
 	g.end = max(g.end, start, end)

@@ -42,6 +42,8 @@ const (
 	// minPackedBytes is the size from which an answer is compressed: less fits into
 	// few packets anyway.
 	minPackedBytes = 4 << 10
+	// exportRows is how many spans of a trace are written at a time as OTLP: some MB.
+	exportRows = 5000
 	// maxValueDepth bounds values within values, as package otlp does on arrival.
 	maxValueDepth = 64
 )

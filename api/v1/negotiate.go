@@ -2,6 +2,7 @@ package v1
 
 import (
 	"io"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -132,31 +133,71 @@ func (x *packers) take(encoding string, w io.Writer) (p packer, pool *sync.Pool)
 	return p, pool
 }
 
-// send answers with body, packed as the client likes. The first bytes, up to
-// first, are pushed out at once.
-func (a *API) send(c *call, kind string, body []byte, first int) {
-	h := c.w.Header()
-	h.Set("Content-Type", kind)
+// send answers with the parts of a body, packed as the client likes; each is pushed
+// out before the next one is made. size is that of the whole body, negative where
+// it is not known. An error before the first part is returned, and nothing has been
+// written; after a later one the connection is cut, so that the client knows.
+func (a *API) send(c *call, kind string, size int, parts iter.Seq2[[]byte, error]) error {
 	encoding := ""
-	if len(body) >= minPackedBytes {
+	if size < 0 || size >= minPackedBytes {
 		encoding = packing(c.r.Header.Values("Accept-Encoding"))
 	}
-	if encoding == "" {
-		h.Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = c.w.Write(body) // a client that left gets no answer
-		return
-	}
-	h.Set("Content-Encoding", encoding)
-	p, pool := a.packers.take(encoding, c.w)
-	if first > 0 && first < len(body) {
-		if _, err := p.Write(body[:first]); err == nil && p.Flush() == nil {
-			_ = http.NewResponseController(c.w).Flush() // not every server can
+	var (
+		out   io.Writer = c.w
+		begun bool
+	)
+	flush := http.NewResponseController(c.w).Flush
+	for part, err := range parts {
+		switch {
+		case err != nil && !begun:
+			return err
+		case err != nil:
+			a.cfg.Logger.Error("answer cut off", "path", c.r.URL.Path, "error", err)
+			panic(http.ErrAbortHandler)
+		case begun:
+			if p, ok := out.(packer); ok && p.Flush() != nil {
+				return nil // the client left
+			}
+			_ = flush() // not every server can
+		default:
+			begun = true
+			a.head(c, kind, encoding, size)
+			if encoding != "" {
+				p, pool := a.packers.take(encoding, c.w)
+				defer func() {
+					p.Reset(nil)
+					pool.Put(p)
+				}()
+				out = p
+			}
 		}
-		body = body[first:]
+		if _, err := out.Write(part); err != nil {
+			return nil // the client left
+		}
 	}
-	if _, err := p.Write(body); err == nil {
-		_ = p.Close()
+	if p, ok := out.(packer); ok {
+		_ = p.Close() // a client that left gets no answer
 	}
-	p.Reset(nil)
-	pool.Put(p)
+	return nil
+}
+
+func (a *API) head(c *call, kind, encoding string, size int) {
+	h := c.w.Header()
+	h.Set("Content-Type", kind)
+	if encoding != "" {
+		h.Set("Content-Encoding", encoding)
+	} else if size >= 0 {
+		h.Set("Content-Length", strconv.Itoa(size))
+	}
+}
+
+// parts makes a sequence of what is there already; empty ones are left out.
+func parts(bodies ...[]byte) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for _, b := range bodies {
+			if len(b) > 0 && !yield(b, nil) {
+				return
+			}
+		}
+	}
 }

@@ -28,8 +28,7 @@ func (a *API) skeleton(c *call) error {
 		return nil
 	}
 	body, first := a.encodeSkeleton(c.tenant, t)
-	a.send(c, "application/octet-stream", body, first)
-	return nil
+	return a.send(c, "application/octet-stream", len(body), parts(body[:first], body[first:]))
 }
 
 // encodeSkeleton returns the skeleton and where its first part ends.
@@ -39,8 +38,7 @@ func (a *API) encodeSkeleton(tenant clew.Tenant, t *read) (body []byte, first in
 	e.nameRows()
 	e.numbers = a.cfg.Numbers(tenant, e.services.raw)
 	e.collect()
-	parts := len(e.l.rows)/firstPartRows + 1 // at most 2 are made
-	e.out = make([]byte, 0, 64+e.services.size()+e.names.size()+len(e.l.rows)*rowBytes+len(e.events)*eventBytes+min(parts, 2)*128)
+	e.out = make([]byte, 0, 64+e.services.size()+e.names.size()+len(e.l.rows)*rowBytes+len(e.events)*eventBytes+256)
 	e.header()
 	e.strings()
 	cut := len(e.l.rows)

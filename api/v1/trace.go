@@ -2,6 +2,7 @@ package v1
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/clew-tracing/clew"
@@ -59,16 +60,56 @@ func (a *API) trace(c *call) error {
 			rows = append(rows, row)
 		}
 	}
-	body := otlp.AppendTraces(nil, span.NewRows(t.Batch), rows)
-	if kind := preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf"); kind != "application/json" {
-		a.send(c, kind, body, 0)
-		return nil
+	x := exporter{rows: span.NewRows(t.Batch), order: rows}
+	kind := preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf")
+	if kind == "application/json" {
+		return a.send(c, kind, -1, x.json)
 	}
-	if body, err = otlp.AppendJSON(nil, body); err != nil {
-		return err
+	return a.send(c, kind, -1, x.protobuf)
+}
+
+// exporter writes rows of a trace as OTLP, exportRows at a time, so that the memory
+// for it does not grow with the trace. Pieces of a TracesData are one when they
+// stand one after the other; a resource or scope with spans in several pieces
+// comes once in each.
+type exporter struct {
+	rows  *span.Rows
+	order []uint32
+}
+
+func (x *exporter) protobuf(yield func([]byte, error) bool) {
+	var body []byte
+	for rows := range slices.Chunk(x.order, exportRows) {
+		body = otlp.AppendTraces(body[:0], x.rows, rows)
+		if !yield(body, nil) {
+			return
+		}
 	}
-	a.send(c, "application/json", body, 0)
-	return nil
+}
+
+func (x *exporter) json(yield func([]byte, error) bool) {
+	const open, end = `{"resourceSpans":[`, `]}`
+	var body, text []byte
+	left := len(x.order)
+	for rows := range slices.Chunk(x.order, exportRows) {
+		body = otlp.AppendTraces(body[:0], x.rows, rows)
+		var err error
+		if text, err = otlp.AppendJSON(text[:0], body); err != nil {
+			yield(nil, err)
+			return
+		}
+		piece := text
+		if left < len(x.order) { // not the first: go on with the list
+			piece = piece[len(open)-1:]
+			piece[0] = ','
+		}
+		if left -= len(rows); left > 0 {
+			piece = piece[:len(piece)-len(end)]
+		}
+		if !yield(piece, nil) {
+			return
+		}
+	}
 }
 
 // layoutKey names a batch: equal keys, equal rows in equal order.
