@@ -280,7 +280,7 @@ func TestEqualSeedsGiveEqualDisks(t *testing.T) {
 		}
 		return b.String()
 	}
-	if draw() != draw() {
+	if first, second := draw(), draw(); first != second {
 		t.Fatal("one seed gave two disks")
 	}
 }

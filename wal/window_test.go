@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"runtime"
 	"strings"
 	"sync"
@@ -271,6 +272,40 @@ func TestCloseSendsHomeWhoWaitsForRoom(t *testing.T) {
 		group.Wait()
 		if _, report := replayed(t, m, 0); report.Records != taken || taken == 0 {
 			t.Errorf("%d records, %d confirmed", report.Records, taken)
+		}
+	})
+}
+
+// TestRotateComesBeforeTheNextGroup: senders that leave the log no pause do not
+// hold back who wants a new file.
+func TestRotateComesBeforeTheNextGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := vfs.NewMem()
+		var seen []string
+		l := open(t, m, wal.Config{Window: -1, Events: wal.Events{
+			Synced:  func(wal.SyncInfo) { seen = append(seen, "synced") },
+			Started: func(name string) { seen = append(seen, path.Base(name)) },
+		}})
+		add(t, l, "this one makes the file")
+		gate := make(chan struct{})
+		m.OnSync(func(string) { <-gate })
+		group := func() uint64 {
+			seq, err := l.Append(ctx, []byte("x"))
+			must(t, err)
+			synctest.Wait()
+			return seq
+		}
+		group()
+		done := make(chan error, 1)
+		go func() { done <- l.Rotate() }()
+		synctest.Wait()
+		last := group()
+		close(gate)
+		must(t, l.Wait(ctx, last))
+		must(t, <-done)
+		must(t, l.Close())
+		if got, want := strings.Join(seen, " "), "0000000000000001.wal synced synced 0000000000000003.wal synced"; got != want {
+			t.Errorf("%s, want %s", got, want)
 		}
 	})
 }

@@ -27,7 +27,11 @@ func (l *Log) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		more, err := l.gather(timer)
+		err := l.serveRotation() // under full load gather finds no time for it
+		more := true
+		if err == nil {
+			more, err = l.gather(timer)
+		}
 		if err == nil && more {
 			err = l.commit(l.take())
 		}
@@ -75,12 +79,20 @@ func (l *Log) gather(timer *time.Timer) (more bool, err error) {
 		case <-deadline:
 			return true, nil
 		case reply := <-l.rotations:
-			if err := l.rotate(); err != nil {
-				reply <- l.fail(err)
+			if err := l.rotate(reply); err != nil {
 				return false, err
 			}
-			reply <- nil
 		}
+	}
+}
+
+// serveRotation serves one Rotate that waits, if any does.
+func (l *Log) serveRotation() error {
+	select {
+	case reply := <-l.rotations:
+		return l.rotate(reply)
+	default:
+		return nil
 	}
 }
 
@@ -157,17 +169,24 @@ func (l *Log) publish(g *group) {
 }
 
 // rotate starts a file for the next record, unless the present one is empty.
-func (l *Log) rotate() error {
+func (l *Log) rotate(reply chan<- error) error {
 	l.mu.Lock()
-	next, empty := l.next, len(l.files) == 0
+	next, none := l.next, len(l.files) == 0
 	if l.gathering.records > 0 {
 		next = l.gathering.first
 	}
 	l.mu.Unlock()
-	if l.writer.file == nil && empty || l.writer.file != nil && l.writer.sizeBytes == recordsOffset {
+	w := &l.writer
+	if w.file == nil && none || w.file != nil && w.sizeBytes == recordsOffset {
+		reply <- nil
 		return nil
 	}
-	return l.startFile(next)
+	if err := l.startFile(next); err != nil {
+		reply <- l.fail(err)
+		return err
+	}
+	reply <- nil
+	return nil
 }
 
 // startFile makes the file whose first record will be first, and makes its
