@@ -50,6 +50,9 @@ Ctrl-C ends it. It then says how many spans were acknowledged.`,
 			if cfg.Endpoint, err = demoEndpoint(c.Context(), r, protocol); err != nil {
 				return err
 			}
+			// A server that speaks TLS does so on all its doors; an endpoint with a
+			// scheme says so itself.
+			cfg.Insecure = !strings.HasPrefix(string(r.Server), "https://")
 			return runDemo(c.Context(), t, r, cfg)
 		},
 	}
