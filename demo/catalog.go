@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/redis/go-redis/v9"
@@ -63,7 +64,7 @@ func (c *catalog) answer(w http.ResponseWriter, r *http.Request, key, query, arg
 	case string(raw) == "[]":
 		writeJSON(w, http.StatusNotFound, problem{Error: "no such product: " + arg})
 	default:
-		c.step(ctx, c.in, "apply prices", 0, 0, attribute.String("shop.currency", "EUR"), attribute.Int("shop.products.bytes", len(raw)))
+		c.step(ctx, c.in, "apply prices", 20*time.Microsecond, 200*time.Microsecond, attribute.String("shop.currency", "EUR"), attribute.Int("shop.products.bytes", len(raw)))
 		writeJSON(w, http.StatusOK, json.RawMessage(raw))
 	}
 }

@@ -74,7 +74,7 @@ func (f *frontend) shopper(page func(context.Context, visit, *http.Request) (any
 			attribute.String("shop.user.tier", r.Header.Get(tierHeader)),
 			attribute.String("geo.country.iso_code", v.country),
 		)
-		f.step(ctx, f.in, "load session", 0, 0, attribute.String("session.id", r.Header.Get(sessionHeader)))
+		f.step(ctx, f.in, "load session", 50*time.Microsecond, 400*time.Microsecond, attribute.String("session.id", r.Header.Get(sessionHeader)))
 		body, err := page(ctx, v, r)
 		if err != nil {
 			code := httpStatus(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel/attribute"
@@ -43,7 +44,7 @@ func (c *recommendation) getRelated(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusInternalServerError, problem{Error: "no recommendations"})
 		return
 	}
-	c.step(ctx, c.in, "filter seen", 0, 0, attribute.String("shop.recommendation.model", model))
+	c.step(ctx, c.in, "filter seen", 20*time.Microsecond, 150*time.Microsecond, attribute.String("shop.recommendation.model", model))
 	writeJSON(w, http.StatusOK, json.RawMessage(raw))
 }
 

@@ -125,12 +125,8 @@ func (s *shop) close() error {
 	return errors.Join(errs...)
 }
 
-// work spends some time, as disks and far hosts do, or less if ctx ends. A most
-// of 0 is no time at all: what the step itself computes.
+// work spends some time, as disks and far hosts do, or less if ctx ends.
 func (s *shop) work(ctx context.Context, least, most time.Duration) error {
-	if most == 0 {
-		return nil
-	}
 	timer := time.NewTimer(s.dice.between(least, most))
 	defer timer.Stop()
 	select {
