@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,16 +15,16 @@ import (
 // module is a module as the go command tells of it.
 type module struct {
 	Path, Version, Dir string
-	Main, Indirect     bool
+	Main               bool
 
 	use string // how we come by it
 }
 
-// Dependencies returns the text of deps.txt as it ought to be: every direct
-// module of go.mod, and every module whose code is in the binary, each with its
-// version and licence. It asks the go command in root.
-func Dependencies(root string) (string, error) {
-	required, err := required(root)
+// Dependencies returns the text of deps.txt as it ought to be: every module that
+// our own files import, and every module whose code is in the binary, each with
+// its version and licence. It asks the go command in root.
+func Dependencies(root string, t *Tree) (string, error) {
+	required, err := required(root, t)
 	if err != nil {
 		return "", err
 	}
@@ -59,8 +60,8 @@ func Dependencies(root string) (string, error) {
 	return head + strings.Join(lines, "\n") + "\n", nil
 }
 
-// required returns the direct modules of go.mod with their folders.
-func required(root string) ([]module, error) {
+// required returns the modules that the tree's files import, with their folders.
+func required(root string, t *Tree) ([]module, error) {
 	out, err := goCommand(root, "mod", "edit", "-json")
 	if err != nil {
 		return nil, err
@@ -69,13 +70,26 @@ func required(root string) ([]module, error) {
 	if err := json.Unmarshal(out, &file); err != nil {
 		return nil, err
 	}
-	args := []string{"list", "-m", "-json"}
-	for _, m := range file.Require {
-		if !m.Indirect {
-			args = append(args, m.Path)
+	direct := map[string]bool{}
+	for _, f := range t.Go {
+		for _, imp := range f.AST.Imports {
+			if m := moduleOf(strings.Trim(imp.Path.Value, `"`), file.Require); m != "" {
+				direct[m] = true
+			}
 		}
 	}
+	args := append([]string{"list", "-m", "-json"}, slices.Sorted(maps.Keys(direct))...)
 	return modules(root, args...)
+}
+
+// moduleOf returns the module that holds a package: the longest path before it.
+func moduleOf(pkg string, all []module) (best string) {
+	for _, m := range all {
+		if (pkg == m.Path || strings.HasPrefix(pkg, m.Path+"/")) && len(m.Path) > len(best) {
+			best = m.Path
+		}
+	}
+	return best
 }
 
 // modules runs a go command that prints modules, or packages with a Module, in

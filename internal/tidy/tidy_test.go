@@ -243,8 +243,8 @@ func TestQueriesInDocumentsParse(t *testing.T) {
 // TestDependencies compares deps.txt with what is true, and docs/dependencies.md
 // with the modules we name ourselves.
 func TestDependencies(t *testing.T) {
-	root, _ := repository(t)
-	want, err := Dependencies(root)
+	root, tree := repository(t)
+	want, err := Dependencies(root, tree)
 	if err != nil {
 		t.Fatal(err)
 	}
