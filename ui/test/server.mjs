@@ -8,7 +8,7 @@
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { detail, matches, otlp, summary } from "./fixtures/details.mjs";
+import { detail, facts, matched, matches, otlp } from "./fixtures/details.mjs";
 import { QueryError, parse } from "./fixtures/query.mjs";
 import { arrange, encodeSkeleton } from "./fixtures/skeleton.mjs";
 import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
@@ -16,7 +16,7 @@ import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
 /** @typedef {import("node:http").IncomingMessage} Request */
 /** @typedef {import("node:http").ServerResponse} Response */
 /** @typedef {import("./fixtures/skeleton.mjs").TraceFixture} TraceFixture */
-/** @typedef {{ trace: TraceFixture, rows: import("./fixtures/skeleton.mjs").Row[], skeleton: Buffer }} Kept */
+/** @typedef {{ trace: TraceFixture, rows: import("./fixtures/skeleton.mjs").Row[], skeleton: Buffer, facts: ReturnType<typeof facts> }} Kept */
 
 const port = Number(process.argv[2] ?? 4399);
 const empty = process.argv[3] === "empty";
@@ -35,8 +35,13 @@ const tails = new Set();
 function keep(trace, partRows) {
   for (const s of trace.spans) if (!registry.has(s.service)) registry.set(s.service, registry.size);
   const rows = arrange(trace.spans);
-  kept.set(trace.traceId, { trace, rows, skeleton: encodeSkeleton(trace, rows, registry, partRows) });
+  const skeleton = encodeSkeleton(trace, rows, registry, partRows);
+  kept.set(trace.traceId, { trace, rows, skeleton, facts: facts(trace, registry) });
+  return { rows: rows.length };
 }
+
+/** proxied is the prefix under which everything is served a second time, as behind a proxy. */
+const proxied = "/behind/a-proxy/";
 
 const hour = 3_600_000;
 if (!empty) {
@@ -71,10 +76,14 @@ const routes = [
   ["GET", /^\/api\/v1\/tail$/, tail],
   ["GET", /^\/api\/v1\/health$/, (_q, r) => json(r, 200, health())],
   ["POST", /^\/api\/v1\/test-span$/, testSpan],
+  // Not of the API: lets a test put a trace in place, or more spans into one.
+  ["POST", /^\/fixtures\/keep$/, async (q, r) => json(r, 200, keep(revived(await bodyOf(q))))],
 ];
 
 createServer(async (request, response) => {
-  const url = new URL(request.url ?? "/", "http://localhost");
+  const asked = request.url ?? "/";
+  const base = asked.startsWith(proxied) ? proxied : "/";
+  const url = new URL(`/${asked.slice(base.length)}`, "http://localhost");
   for (const [method, path, handle] of routes) {
     const found = path.exec(url.pathname);
     if (!found || request.method !== method) continue;
@@ -86,10 +95,15 @@ createServer(async (request, response) => {
     return;
   }
   if (url.pathname.startsWith("/api/")) fail(response, 404, "notFound", "no such path");
-  else page(url, response);
+  else page(url, response, base);
 }).listen(port, "127.0.0.1", () =>
   console.log(`fixtures at http://127.0.0.1:${port}${empty ? ", empty" : ""}`),
 );
+
+/** @param {{ traceId: string, base: string, spans: TraceFixture["spans"] }} sent @returns {TraceFixture} */
+function revived(sent) {
+  return { ...sent, base: BigInt(sent.base) };
+}
 
 /** @param {Response} r @param {number} status @param {unknown} body */
 function json(r, status, body) {
@@ -142,16 +156,19 @@ async function search(request, response) {
   const within = (/** @type {TraceFixture} */ t) =>
     (start === null || t.base >= start) && (end === null || t.base < end);
   const found = [...kept.values()]
-    .filter((k) => within(k.trace) && k.trace.spans.some(match))
-    .toSorted((a, b) => (a.trace.base < b.trace.base ? 1 : -1));
+    .filter((k) => within(k.trace))
+    .map((k) => ({ ...k.facts, ...matched(k.trace, match), base: k.trace.base }))
+    .filter((summary) => summary.matchedSpans > 0)
+    .toSorted((x, y) => (x.base < y.base ? 1 : -1))
+    .map(({ base: _, ...summary }) => summary);
   const from = Number(body.cursor ?? 0);
   const limit = body.limit ?? 20;
   const rows = [...kept.values()].reduce((n, k) => n + k.rows.length, 0);
   const count = body.count
-    ? { spans: found.reduce((n, k) => n + k.trace.spans.filter(match).length, 0), traces: found.length }
+    ? { spans: found.reduce((n, s) => n + s.matchedSpans, 0), traces: found.length }
     : undefined;
   return json(response, 200, {
-    traces: found.slice(from, from + limit).map((k) => summary(k.trace, registry, match)),
+    traces: found.slice(from, from + limit),
     nextCursor: from + limit < found.length && limit > 0 ? String(from + limit) : undefined,
     count,
     coverage: { complete: true, searched: 1 },
@@ -372,8 +389,8 @@ function testSpan(_q, response) {
   json(response, 200, { traceId: id, spans: trace.spans.length });
 }
 
-/** page serves web/dist with the policy of package web. @param {URL} url @param {Response} response */
-function page(url, response) {
+/** page serves web/dist with the policy of package web. @param {URL} url @param {Response} response @param {string} base */
+function page(url, response, base) {
   /** @type {Record<string, string>} */
   const types = {
     ".js": "text/javascript",
@@ -400,5 +417,7 @@ function page(url, response) {
     return void response.writeHead(200).end("not built: npm run build\n");
   response
     .writeHead(200, { ...headers, "Content-Type": "text/html" })
-    .end(readFileSync(join(dist, "index.html")));
+    .end(
+      readFileSync(join(dist, "index.html"), "utf8").replace('<base href="/" />', `<base href="${base}" />`),
+    );
 }

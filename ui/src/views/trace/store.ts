@@ -182,8 +182,9 @@ export class TraceStore {
     this.changed("adjust");
   }
 
+  /** setView keeps whole nanoseconds: what the address can hold is what is shown. */
   setView(view: View): void {
-    this.view = view;
+    this.view = { v0: Math.round(view.v0), v1: Math.round(view.v1) };
     this.changed("adjust");
   }
 

@@ -1,0 +1,205 @@
+import { expect } from "@playwright/test";
+import { expectAccessible, shop, test } from "./page";
+
+const rows = "main li a";
+
+test("traces, newest first, with matched and whole span counts, and exact totals", async ({ page }) => {
+  await page.goto("/explore?t=6h&q={ status = error }");
+  const first = page.locator(rows).first();
+  await expect(first).toContainText("POST /cart/checkout");
+  await expect(first).toContainText("3 of 148 spans");
+  await expect(first).toContainText("3 errors");
+  await expect(page.getByText(/spans in .* traces match, newest first/)).toBeVisible();
+});
+
+test("an error in the query is shown at its place", async ({ page }) => {
+  await page.goto("/explore");
+  const input = page.getByRole("combobox", { name: "Query in TraceQL" });
+  await input.fill('{ name = "é" && duration >> 5 }');
+  await page.keyboard.press("Enter");
+  const problem = page.getByRole("alert");
+  await expect(problem).toContainText("expected a comparison");
+  const lines = (await problem.locator("pre").innerText()).split("\n");
+  expect(lines[1].indexOf("^")).toBe(lines[0].indexOf("duration"));
+  await expect(input).toHaveValue('{ name = "é" && duration >> 5 }');
+  await page.getByRole("button", { name: "{ status = error }" }).click();
+  await expect(page.locator(rows).first()).toBeVisible();
+});
+
+test("names and values are offered while typing", async ({ page }) => {
+  await page.goto("/explore");
+  const input = page.getByRole("combobox", { name: "Query in TraceQL" });
+  await input.click();
+  await input.pressSequentially("{ service.n");
+  await expect(page.getByRole("option", { name: /resource.service.name/ })).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Enter");
+  await expect(input).toHaveValue("{ resource.service.name");
+  await input.pressSequentially(' = "pay');
+  await expect(page.getByRole("option", { name: /"payment"/ })).toBeVisible();
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Tab");
+  await input.pressSequentially(" }");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/q=.*payment/);
+  await expect(page.locator(rows).first()).toContainText("frontend");
+});
+
+test("more pages follow without repeating a trace", async ({ page }) => {
+  await page.goto("/explore?t=24h");
+  await page.locator(rows).first().waitFor();
+  const scroller = page.locator("main ul").first().locator("..");
+  const seen = new Map<string, string>(); // place in the list by address
+  const end = page.getByText(/That is all 1\d\d\./);
+  for (let top = 0; top < 30_000; top += 600) {
+    await scroller.evaluate((s, t) => s.scrollTo(0, t), top);
+    await page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))),
+    );
+    for (const [index, href] of await page
+      .locator(rows)
+      .evaluateAll((all) =>
+        all.map((a) => [(a as HTMLElement).dataset.index ?? "", a.getAttribute("href") ?? ""]),
+      )) {
+      expect(seen.get(href) ?? index, href).toBe(index);
+      seen.set(href, index);
+    }
+    const more = page.getByRole("button", { name: /Load 50 more/ });
+    if (await more.isVisible()) {
+      await more.click();
+      await expect(page.getByText("Loading…")).toBeHidden();
+    }
+    if ((await end.isVisible()) && seen.size >= 127) break;
+  }
+  await expect(end).toBeVisible();
+  expect(seen.size).toBeGreaterThanOrEqual(127);
+});
+
+test("by keyboard: next, open, and the way back", async ({ page }) => {
+  await page.goto("/explore?t=6h");
+  await page.locator(rows).first().waitFor();
+  await page.keyboard.press("j");
+  await expect(page.locator(rows).first()).toBeFocused();
+  await page.keyboard.press("j");
+  await page.keyboard.press("k");
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/\/trace\//);
+  await page.goBack();
+  await expect(page).toHaveURL(/\/explore\?t=6h/);
+});
+
+test("live: new traces are counted, and the list stays until asked", async ({ page, request }) => {
+  await page.goto("/explore?t=6h&live=1");
+  const first = page.locator(rows).first();
+  const before = await first.getAttribute("href");
+  await expect(page.getByRole("button", { name: "Live" })).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByRole("button", { name: "Live" })).toHaveAttribute("title", /Count new traces/);
+  await request.post("/api/v1/test-span");
+  await request.post("/api/v1/test-span");
+  await expect(page.getByRole("button", { name: "2 new" })).toBeVisible();
+  expect(await first.getAttribute("href")).toBe(before);
+  await page.getByRole("button", { name: "2 new" }).click();
+  await expect(first).not.toHaveAttribute("href", before as string);
+  await expect(page.getByRole("button", { name: /new$/ })).toBeHidden();
+});
+
+test("nothing found leads on", async ({ page }) => {
+  await page.goto('/explore?t=15m&q={ name = "no such name" }');
+  await expect(page.getByText("No span matches")).toBeVisible();
+  await page.getByRole("button", { name: "Look at last hour" }).click();
+  await expect(page).toHaveURL(/t=1h/);
+  await page.getByRole("button", { name: "Drop the query" }).click();
+  await expect(page.locator(rows).first()).toBeVisible();
+});
+
+test("time ranges: presets, written ones, and a shared link is frozen", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/explore");
+  await page.locator(rows).first().waitFor();
+  await page.keyboard.press("t");
+  await page.getByRole("button", { name: "Last 6 hours" }).click();
+  await expect(page).toHaveURL(/t=6h/);
+  await page.keyboard.press("y");
+  await expect(page.getByText("Copied link")).toBeVisible();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(
+    /t=\d{4}-\d\d-\d\dT[\d:]+Z~\d{4}-\d\d-\d\dT[\d:]+Z/,
+  );
+  await page.keyboard.press("t");
+  await page.getByLabel(/^From/).fill("yesterday");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await expect(page.getByRole("alert")).toContainText("Write times as");
+  await page.getByLabel(/^From/).fill("2026-01-01 00:00:00");
+  await page.getByLabel("To").fill("2026-01-01 01:00:00");
+  await page.getByRole("button", { name: "Apply" }).click();
+  await expect(page).toHaveURL(/t=2025-12-31T23:00Z~2026-01-01T00:00Z/); // Berlin's clock
+});
+
+test("a failing and a partial search are said", async ({ page }) => {
+  await page.route("**/api/v1/search", (route) =>
+    route.fulfill({
+      status: 503,
+      json: { error: { kind: "busy", message: "too many searches at once: try again in 2 s" } },
+    }),
+  );
+  await page.goto("/explore");
+  await expect(page.getByRole("alert")).toContainText("too many searches at once");
+  await page.unroute("**/api/v1/search");
+  await page.route("**/api/v1/search", async (route) => {
+    const answer = await (await route.fetch()).json();
+    await route.fulfill({
+      json: {
+        ...answer,
+        coverage: { complete: false, searched: 0.92, reason: "the budget of 2 s was used up" },
+      },
+    });
+  });
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.getByText(/Searched 92.% of the rows: the budget of 2 s was used up/)).toBeVisible();
+  await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
+test("the omnibox takes pasted ids, services and commands", async ({ page }) => {
+  await page.goto("/explore");
+  await page.locator(rows).first().waitFor();
+  await page.keyboard.press("Control+k");
+  await page.keyboard.insertText(`2026-11-23 ERROR traceparent=00-${shop}-00f067aa0ba902b7-01 card declined`);
+  await expect(page.getByRole("option", { name: /Open trace at span/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(new RegExp(`/trace/${shop}\\?span=00f067aa0ba902b7`));
+  await page.keyboard.press("/");
+  await page.keyboard.insertText("paym");
+  await expect(page.getByRole("option", { name: /payment/ })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(page).toHaveURL(/explore\?q=.*payment/);
+  await page.keyboard.press("Control+k");
+  await page.keyboard.insertText("switch theme");
+  await page.keyboard.press("Enter");
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
+});
+
+test("behind a proxy's prefix everything works", async ({ page }) => {
+  await page.goto("/behind/a-proxy/explore?t=6h");
+  await page.locator(rows).first().click();
+  await expect(page).toHaveURL(/\/behind\/a-proxy\/trace\//);
+  await expect(page.getByRole("row").first()).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole("row").first()).toBeVisible();
+  await page.goto("/behind/a-proxy/");
+  await expect(page).toHaveURL(/\/behind\/a-proxy\/explore/);
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`accessible, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto("/explore?t=6h");
+    await page.locator(rows).first().waitFor();
+    await expectAccessible(page, "list");
+    await page.keyboard.press("t");
+    await expectAccessible(page, "range");
+    await page.goto("/explore?q={ duration >> 5 }");
+    await page.getByRole("alert").waitFor();
+    await expectAccessible(page, "query error");
+    await page.keyboard.press("Control+k");
+    await expectAccessible(page, "omnibox");
+  });
+}

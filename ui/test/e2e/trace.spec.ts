@@ -1,0 +1,271 @@
+import { expect, type Page } from "@playwright/test";
+import { expectAccessible, row, rowNames, selected, shop, test, troubled } from "./page";
+
+test("rows say everything about a span, and the header adds up", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await expect(row(page, "frontend, POST /cart/checkout, 1.28 s, starts at 0 ns, error")).toBeVisible();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText(/frontend\s*POST \/cart\/checkout/);
+  await expect(page.getByText("148 spans")).toBeVisible();
+  await expect(page.getByText("9 services")).toBeVisible();
+  const first = row(page, /POST \/cart\/checkout/);
+  await expect(first).toHaveAttribute("aria-level", "1");
+  await expect(first).toHaveAttribute("aria-expanded", "true");
+  await expect(page.getByRole("treegrid")).toHaveAttribute("aria-rowcount", "148");
+});
+
+test("the whole journey by keyboard", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /checkout/).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await expect(selected(page)).toHaveAttribute("aria-rowindex", "1");
+  await page.keyboard.press("ArrowLeft"); // folds
+  await expect(page.getByRole("treegrid")).toHaveAttribute("aria-rowcount", "1");
+  await page.keyboard.press("ArrowRight"); // opens
+  await page.keyboard.press("ArrowRight"); // first child
+  await expect(selected(page)).toHaveAttribute("aria-label", /^cart, GET/);
+  await page.keyboard.press("End");
+  await expect(selected(page)).toHaveAttribute("aria-rowindex", "148");
+  await expect(selected(page)).toBeInViewport();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("e");
+  await expect(selected(page)).toHaveAttribute("aria-label", /^payment, charge card/);
+  await page.keyboard.press("e");
+  await expect(selected(page)).toHaveAttribute("aria-label", /^payment, api.stripe.com POST, 146/);
+  await page.keyboard.press("E");
+  await expect(selected(page)).toHaveAttribute("aria-label", /^payment, charge card/);
+  await page.keyboard.press("Enter");
+  await expect(page.getByRole("complementary", { name: "Details of the span" })).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("complementary", { name: "Details of the span" })).toBeHidden();
+  await page.keyboard.press("f");
+  await expect(page.getByRole("button", { name: "Whole time" })).toBeVisible();
+  await page.keyboard.press("0");
+  await expect(page.getByRole("button", { name: "Whole time" })).toBeHidden();
+  await page.keyboard.press("-");
+  await page.keyboard.press("-");
+  await page.keyboard.press("-");
+  await expect(page.getByText(/of 148 rows/)).toBeVisible();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keys" })).toContainText("Next error");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await expect(page).toHaveURL(/\/explore/);
+});
+
+/**
+ * picture is what is seen, without the last pixel of anti-aliasing: every pixel of the canvases, and the place and
+ * look of every row. (Whole screenshots differ by one pixel of one triangle now and then.)
+ */
+function picture(page: Page) {
+  return page.locator("main").evaluate((main) => ({
+    canvases: [...main.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()),
+    rows: [...main.querySelectorAll<HTMLElement>("[role=row]:not([hidden])")].map((row) => [
+      row.className,
+      row.style.transform,
+      row.getAttribute("aria-expanded"),
+      row.textContent,
+    ]),
+    words: (main as HTMLElement).innerText,
+  }));
+}
+
+test("the address holds the state: the same link shows the same picture", async ({ page, browser }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /POST \/cart\/checkout/).waitFor();
+  await row(page, /ReserveStock/).click();
+  await page.keyboard.press("ArrowLeft");
+  await row(page, /PlaceOrder/).click();
+  await page.keyboard.press("f");
+  await page.getByRole("textbox", { name: "Find in trace" }).fill("card");
+  await expect(page).toHaveURL(/find=card/);
+  await expect(page).toHaveURL(/z=\d+-\d+/);
+  await expect(page).toHaveURL(/c=\./);
+  await expect(page).toHaveURL(/span=[0-9a-f]{16}/);
+  await expect(page.getByRole("tab", { name: /Attributes/ })).toBeVisible();
+  await expect(page.getByText("1 row", { exact: true })).toBeVisible();
+  await page.getByRole("treegrid").focus();
+  await page.mouse.move(5, 500);
+  const before = await picture(page);
+  const other = await (
+    await browser.newContext({ viewport: { width: 1440, height: 900 }, timezoneId: "Europe/Berlin" })
+  ).newPage();
+  await other.goto(page.url());
+  await expect(other.getByRole("tab", { name: /Attributes/ })).toBeVisible();
+  await expect(other.getByText(/\d+ rows/).first()).toBeVisible();
+  await other.getByRole("treegrid").focus();
+  await other.mouse.move(5, 500);
+  await expect.poll(() => picture(other), { timeout: 5000 }).toEqual(before);
+  await other.context().close();
+});
+
+test("back undoes the last selection", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /GET \/cart/).click();
+  await expect(page).toHaveURL(/span=/);
+  const first = page.url();
+  await page.waitForTimeout(900); // longer than a burst
+  await row(page, /ReserveStock/).click();
+  await expect(page).not.toHaveURL(first);
+  await page.goBack();
+  await expect(page).toHaveURL(first);
+  await expect(selected(page)).toHaveAttribute("aria-label", /GET \/cart/);
+  await page.goBack();
+  await expect(selected(page)).toHaveCount(0);
+});
+
+test("details: typed attributes, exception with stack, events, links, resource", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /POST \/cart\/checkout/).waitFor();
+  await page.keyboard.press("Home");
+  await page.keyboard.press("e");
+  await page.keyboard.press("Enter");
+  const panel = page.getByRole("complementary", { name: "Details of the span" });
+  await expect(panel).toContainText("CardDeclinedError");
+  await expect(panel.getByLabel("Stack trace", { exact: true })).toContainText(
+    "/app/payment/stripe.js:114:11",
+  );
+  await expect(panel).toContainText("184.5");
+  await panel.getByRole("tab", { name: /Events/ }).click();
+  await expect(panel).toContainText("retry");
+  await expect(panel).toContainText("at 905 ms");
+  await panel.getByRole("tab", { name: /Links/ }).click();
+  await expect(panel.getByRole("link", { name: /9ac1f2e3577b34da/ })).toHaveAttribute(
+    "href",
+    /span=00f067aa0ba902b7/,
+  );
+  await panel.getByRole("tab", { name: /Resource/ }).click();
+  await expect(panel).toContainText("service.version");
+  await panel.getByRole("tab", { name: /JSON/ }).click();
+  await expect(panel).toContainText('"spanId"');
+});
+
+test("find looks into names at once and into attributes through the server", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /POST \/cart\/checkout/).waitFor();
+  await page.keyboard.press("Control+f");
+  await page.keyboard.type("insufficient funds"); // only in an event's attributes
+  await expect(page.getByText("1 row", { exact: true })).toBeVisible();
+  await page.keyboard.press("Enter");
+  await expect(selected(page)).toHaveAttribute("aria-label", /charge card/);
+  await page.getByRole("button", { name: "Matches only" }).click();
+  await expect.poll(() => rowNames(page).then((names) => names.length)).toBe(3);
+});
+
+test("what is wrong with a trace is said, and nothing is moved", async ({ page }) => {
+  await page.goto(`/trace/${troubled}`);
+  await expect(row(page, "parent not received, 2 spans name it")).toBeVisible();
+  await expect(row(page, /orphan two, 20 ms, .*error, parent not received/)).toBeVisible();
+  await expect(row(page, /ends before it starts, −25 ms, .*, ends before it starts/)).toBeVisible();
+  await expect(row(page, /reports, build, .*perhaps clock skew/)).toBeVisible();
+  await expect(row(page, /still running, not ended/)).toBeVisible();
+  await expect(row(page, /chicken, .*lead in a circle/)).toBeVisible();
+  await expect(row(page, /second root/)).toHaveAttribute("aria-level", "1");
+  await expect(page.getByText("incomplete")).toBeVisible();
+  await expect(page.getByText(/2 spans name a parent that was not received/)).toBeVisible();
+  await row(page, "parent not received, 2 spans name it").click();
+  await expect(page.getByRole("complementary")).toContainText(
+    "was not received: not sent, sampled away, refused",
+  );
+});
+
+test("hostile names and values are text, whatever they say", async ({ page }) => {
+  page.on("dialog", () => expect("a dialog").toBe("none"));
+  await page.goto(`/trace/${troubled}`);
+  await expect(row(page, /<img src=x onerror=alert\(1\)>/)).toBeVisible();
+  await expect(row(page, /null ‹U\+0000› and ‹U\+202E›desrever/)).toBeVisible();
+  await row(page, /<img/).click();
+  const panel = page.getByRole("complementary");
+  await expect(panel).toContainText("<b>bold</b>");
+  await panel.getByRole("button", { name: /Load all 1.05.MB/ }).click();
+  await expect(panel).toContainText("shown in part");
+  expect(await page.locator("main img, main b b").count()).toBe(0);
+  await row(page, /caf/).click();
+  await expect(panel.getByRole("heading")).toHaveText("caf\\xe9");
+});
+
+test("a trace grows on the page without moving what is selected", async ({ page, request }) => {
+  const traceId = "11ee0000000000000000000000000001";
+  const base = String(BigInt(Date.now()) * 1_000_000n);
+  const early = {
+    id: "00000000000000b2",
+    parent: "00000000000000a1",
+    service: "api",
+    name: "child",
+    start: 2e6,
+    duration: 5e6,
+  };
+  const send = (spans: unknown[]) => request.post("/fixtures/keep", { data: { traceId, base, spans } });
+  await send([early]);
+  await page.goto(`/trace/${traceId}`);
+  await row(page, /child/).click();
+  await expect(page.getByText("incomplete")).toBeVisible();
+  await send([
+    early,
+    { id: "00000000000000a1", service: "web", name: "root", start: 0, duration: 9e6 },
+    {
+      id: "00000000000000b1",
+      parent: "00000000000000a1",
+      service: "api",
+      name: "earlier sibling",
+      start: 1e6,
+      duration: 1e5,
+    },
+  ]);
+  await expect(page.getByText("complete", { exact: true })).toBeVisible();
+  await expect(row(page, /web, root/)).toBeVisible();
+  await expect(selected(page)).toHaveAttribute("aria-label", /api, child/);
+  await expect(page.getByRole("complementary").getByRole("heading")).toHaveText("child");
+});
+
+test("a trace that is not here says so, and shows up by itself", async ({ page, request }) => {
+  const traceId = "11ee0000000000000000000000000002";
+  await page.goto(`/trace/${traceId}`);
+  await expect(page.getByRole("alert")).toContainText("This trace is not here");
+  await request.post("/fixtures/keep", {
+    data: {
+      traceId,
+      base: String(BigInt(Date.now()) * 1_000_000n),
+      spans: [{ id: "00000000000000a1", service: "web", name: "late", start: 0, duration: 1e6 }],
+    },
+  });
+  await expect(row(page, /web, late/)).toBeVisible({ timeout: 15_000 });
+});
+
+test("errors only, zoom by dragging the axis, and the minimap", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await row(page, /POST \/cart\/checkout/).waitFor();
+  await page.getByRole("button", { name: "Errors only" }).click();
+  await expect(page.getByRole("treegrid")).toHaveAttribute("aria-rowcount", "4");
+  const box = await page.locator("canvas").nth(1).boundingBox();
+  if (!box) throw new Error("no axis");
+  await page.mouse.move(box.x + box.width * 0.25, box.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + 10, { steps: 4 });
+  await page.mouse.up();
+  await expect(page).toHaveURL(/z=3\d{8}-6\d{8}/);
+  await page.mouse.dblclick(box.x + 100, box.y + 10);
+  await expect(page).not.toHaveURL(/z=/);
+});
+
+test("the server goes away and comes back", async ({ page }) => {
+  await page.route("**/skeleton", (route) => route.abort());
+  await page.goto(`/trace/${shop}`);
+  await expect(page.getByRole("alert")).toContainText("The server does not answer");
+  await page.unroute("**/skeleton");
+  await expect(row(page, /POST \/cart\/checkout/)).toBeVisible({ timeout: 15_000 });
+});
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`accessible, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`/trace/${shop}?find=stripe`);
+    await row(page, /POST \/cart\/checkout/).waitFor();
+    await expectAccessible(page, "find");
+    await page.goto(`/trace/${troubled}`);
+    await row(page, /orphan two/).click();
+    await page.getByRole("tab", { name: /Attributes/ }).waitFor();
+    await expectAccessible(page, "troubled, with details");
+    await page.keyboard.press("?");
+    await expectAccessible(page, "keys");
+  });
+}

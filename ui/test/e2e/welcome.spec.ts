@@ -1,0 +1,55 @@
+import { expect } from "@playwright/test";
+import { emptyStore, expectAccessible, test } from "./page";
+
+test.describe.configure({ mode: "serial" });
+
+for (const colorScheme of ["light", "dark"] as const) {
+  test(`accessible, ${colorScheme}`, async ({ page }) => {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(`${emptyStore}/welcome`);
+    await expect(page.getByText("127.0.0.1:4317", { exact: true })).toBeVisible();
+    await expectAccessible(page, "welcome");
+  });
+}
+
+test("the snippets have the real address, in every language", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto(`${emptyStore}/welcome`);
+  await expect(page.getByText("127.0.0.1:4318", { exact: true })).toBeVisible();
+  for (const name of ["Node", "Python", "Java", "Go", ".NET", "Rust", "Collector", "curl"]) {
+    await page.getByRole("tab", { name, exact: true }).click();
+    await expect(page.getByRole("tabpanel")).toContainText(/127\.0\.0\.1:431[78]/);
+  }
+  await page.getByRole("button", { name: "Copy code" }).first().click();
+  await expect
+    .poll(() => page.evaluate(() => navigator.clipboard.readText()))
+    .toContain("curl http://127.0.0.1:4318/v1/traces");
+});
+
+test("why something was refused is said", async ({ page }) => {
+  await page.goto(`${emptyStore}/welcome`);
+  await expect(
+    page.getByText(/Last refused .* at OTLP over HTTP from 127.0.0.1:51724: Content-Type text\/plain/),
+  ).toBeVisible();
+});
+
+test("the first page of an empty store is the checklist; the first trace opens by itself, and back leads back", async ({
+  page,
+  request,
+}) => {
+  await page.goto(emptyStore);
+  await expect(page).toHaveURL(`${emptyStore}/welcome`);
+  await expect(page.getByText("Waiting.")).toBeVisible();
+  const sent = await request.post(`${emptyStore}/api/v1/test-span`);
+  const before = Date.now();
+  await expect(page).toHaveURL(`${emptyStore}/trace/${(await sent.json()).traceId}`);
+  expect(Date.now() - before).toBeLessThan(1000);
+  await expect(page.getByRole("row").first()).toBeVisible();
+  await page.getByRole("button", { name: "Back to Welcome" }).click();
+  await expect(page).toHaveURL(`${emptyStore}/welcome`);
+  await expect(page.getByText(/\d+ spans kept/)).toBeVisible();
+  await page.getByRole("button", { name: "Send a test trace" }).click();
+  await expect(page).toHaveURL(/\/trace\//);
+  await page.goto(emptyStore);
+  await expect(page).toHaveURL(/\/explore/);
+});
