@@ -17,7 +17,7 @@ const maxGroupDepth = 64
 
 // maxBodyBytes is the largest request that Decode takes. The dictionaries of a
 // span.Builder hold 4 GiB each, so that a few of the largest requests fit; doors
-// stop far below (--max-request-bytes).
+// stop far below (--max-request).
 const maxBodyBytes = 1 << 30
 
 // maxJSONDepth bounds objects and lists in parts of a JSON request that OTLP does

@@ -82,7 +82,7 @@ func (u *Unpacker) Unpack(dst []byte, e Encoding, src []byte, limit int) ([]byte
 }
 
 func tooLarge(limit int) error {
-	return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes unpacked; send smaller batches or raise --max-request-bytes", limit)
+	return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes unpacked; send smaller batches or raise --max-request", limit)
 }
 
 // gunzipper and unzstder are decoders with the reader they read from, which lets

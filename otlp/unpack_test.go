@@ -92,7 +92,7 @@ func TestUnpack(t *testing.T) {
 				continue
 			}
 			got, err = u.Unpack([]byte("kept"), p.e, p.src, len(data)-1)
-			if clew.KindOf(err) != clew.TooLarge || !strings.Contains(err.Error(), "--max-request-bytes") || string(got) != "kept" {
+			if clew.KindOf(err) != clew.TooLarge || !strings.Contains(err.Error(), "--max-request") || string(got) != "kept" {
 				t.Errorf("%d bytes, form %d, limit 1 less: %q, %v", len(data), i, got, err)
 			}
 		}

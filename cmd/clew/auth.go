@@ -1,16 +1,12 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew/internal/config"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 )
 
 // tenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
@@ -84,26 +80,9 @@ func (g *gate) guard(right config.Rights, deny func(http.ResponseWriter, *http.R
 	})
 }
 
-// unary is guard for gRPC, where every method needs the right to write.
-func (g *gate) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	md, _ := metadata.FromIncomingContext(ctx) // none is an empty one
-	tenant, no := g.pass(first(md.Get("Authorization")), first(md.Get(tenantHeader)), config.Write)
-	if no != nil {
-		return nil, status.Error(no.code(), no.message)
-	}
-	if tenant != "" {
-		md = md.Copy()
-		md.Set(tenantHeader, tenant)
-		ctx = metadata.NewIncomingContext(ctx, md)
-	}
-	return next(ctx, req)
-}
-
-func first(values []string) string {
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
+// denyBy denies as a door does, in the form that OTLP's clients read.
+func denyBy(deny func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string)) func(http.ResponseWriter, *http.Request, *denial) {
+	return func(w http.ResponseWriter, r *http.Request, no *denial) { deny(w, r, no.status, no.code(), no.message) }
 }
 
 // code is the denial's code in gRPC and in OTLP's error bodies.

@@ -6,14 +6,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/web"
-	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 )
 
 // The limits of connections, for every HTTP address.
@@ -105,22 +101,4 @@ func writeError(w http.ResponseWriter, status int, kind, message string) {
 // denyJSON denies in the form of the API's errors.
 func denyJSON(w http.ResponseWriter, _ *http.Request, no *denial) {
 	writeError(w, no.status, "invalid", no.message)
-}
-
-// denyOTLP denies with a Status message, in the encoding of the request, as
-// OTLP's clients expect.
-func denyOTLP(w http.ResponseWriter, r *http.Request, no *denial) {
-	st := status.New(no.code(), no.message).Proto()
-	contentType, marshal := "application/x-protobuf", proto.Marshal
-	if strings.Contains(r.Header.Get("Content-Type"), "json") {
-		contentType, marshal = "application/json", protojson.Marshal
-	}
-	body, err := marshal(st)
-	if err != nil {
-		http.Error(w, no.message, no.status)
-		return
-	}
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(no.status)
-	_, _ = w.Write(body) // the client may have gone
 }

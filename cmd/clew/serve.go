@@ -23,7 +23,6 @@ import (
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 )
 
 // newServe builds `clew serve`.
@@ -78,8 +77,8 @@ type server struct {
 	otlpGRPC *otlpdoor.GRPC
 
 	page  *http.Server // what is read
-	spans *http.Server // the OTLP door
-	grpc  *grpc.Server
+	spans *http.Server // the OTLP/HTTP door
+	calls *http.Server // the OTLP/gRPC door
 	// streams ends what the page's address answers without end, by endStreams.
 	streams    context.Context
 	endStreams context.CancelFunc
@@ -186,7 +185,6 @@ func (s *server) storeEvents() spandb.Events {
 
 // start builds doors and handlers and serves every listener.
 func (s *server) start() {
-	otlpdoor.RegisterCompressors()
 	doors := otlpdoor.Config{
 		Appender:     s.store,
 		MaxBodyBytes: int(s.settings.MaxRequest.Bytes),
@@ -195,17 +193,16 @@ func (s *server) start() {
 		CORSOrigins:  s.settings.CORSOrigins,
 	}
 	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
-	s.grpc = grpc.NewServer(append(s.otlpGRPC.Options(), grpc.UnaryInterceptor(s.gate.unary))...)
-	s.otlpGRPC.Register(s.grpc)
 
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
 	s.census = census{catalog: s.store}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.page = s.newHTTPServer(s.pageHandler(s.apiHandler()))
 	s.page.BaseContext = func(net.Listener) context.Context { return s.streams }
-	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyOTLP, s.otlpHTTP))
+	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP))
+	s.calls = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpGRPC.Deny), s.otlpGRPC))
 
-	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.grpc.Serve}
+	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.calls.Serve}
 	for _, d := range s.doors {
 		for _, l := range d.listeners {
 			s.run(d, l, serve[d.name])
@@ -247,7 +244,7 @@ func (s *server) wait(ctx context.Context, reload *reloader, hangups <-chan os.S
 func (s *server) run(d *door, l net.Listener, serve func(net.Listener) error) {
 	s.serving.Go(func() {
 		err := serve(l)
-		if err == nil || errors.Is(err, http.ErrServerClosed) || errors.Is(err, grpc.ErrServerStopped) || s.in(phaseLeaving) {
+		if err == nil || errors.Is(err, http.ErrServerClosed) || s.in(phaseLeaving) {
 			return
 		}
 		select {
@@ -273,7 +270,7 @@ func (s *server) shutdown() error {
 	err := s.store.Close()
 	var doors sync.WaitGroup
 	doors.Go(func() { stopHTTP(s.spans, shutdownDoors) })
-	doors.Go(func() { stopGRPC(s.grpc, shutdownDoors) })
+	doors.Go(func() { stopHTTP(s.calls, shutdownDoors) })
 	doors.Wait()
 	closeDoors(s.doors)
 	s.serving.Wait()
@@ -291,19 +288,5 @@ func stopHTTP(h *http.Server, patience time.Duration) {
 	defer cancel()
 	if h.Shutdown(ctx) != nil {
 		_ = h.Close() // what is left has had its time
-	}
-}
-
-// stopGRPC does the same for calls.
-func stopGRPC(g *grpc.Server, patience time.Duration) {
-	done := make(chan struct{})
-	go func() { g.GracefulStop(); close(done) }()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		g.Stop()
-		<-done
 	}
 }

@@ -1,16 +1,29 @@
 // Package otlpdoor takes OTLP trace requests over HTTP and gRPC and appends them
 // to a store. No protobuf object exists between the wire and the store.
 //
-// Specification: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP", "OTLP/gRPC".
+// Both doors are http.Handlers, gRPC's too: a call of gRPC is a POST over HTTP/2
+// whose body has a five-byte prefix and whose outcome is in the trailers. That is
+// little to write, and it gives the door what grpc.Server keeps to itself: the
+// claimed length before the memory for it is taken, so that all requests stay
+// within one budget, and the packed bytes, which go to the log as they came.
+//
+//	HTTP   POST /v1/traces              gRPC  POST /opentelemetry.proto.collector.trace.v1.TraceService/Export
+//	       the request, packed as                u8     1: packed as grpc-encoding says, 0: not
+//	       Content-Encoding says                 u32    length, big-endian
+//	                                             bytes  the request
+//
+// Life of a request. Its headers are looked at; its body is read as the budget
+// allows; it is unpacked, and JSON is translated, under the same budget; the
+// store appends it; the answer says which spans were refused and why.
+//
+// Specification: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP", "OTLP/gRPC", and
+// gRPC's doc/PROTOCOL-HTTP2.md.
 package otlpdoor
 
 import (
 	"context"
-	"fmt"
-	"strings"
-	"sync"
+	"runtime"
 	"time"
-	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/ingest"
@@ -24,6 +37,9 @@ type Config struct {
 	// MaxBodyBytes bounds a request packed and unpacked; 0 is
 	// ingest.DefaultMaxBodyBytes.
 	MaxBodyBytes int
+	// BodyTimeout bounds the time a request takes to arrive; 0 is
+	// DefaultBodyTimeout.
+	BodyTimeout time.Duration
 	// Budget bounds requests in flight; nil is one of the default size. Doors of
 	// one server share it.
 	Budget *ingest.Budget
@@ -31,13 +47,16 @@ type Config struct {
 	Gate *ingest.Gate
 	// CORSOrigins are the origins whose pages may send: exact ones, "*" for any.
 	CORSOrigins []string
-	// Now tells the time; nil is time.Now.
+	// Now tells the time of arrival; nil is time.Now.
 	Now func() time.Time
 }
 
 func (c Config) withDefaults() Config {
 	if c.MaxBodyBytes <= 0 {
 		c.MaxBodyBytes = ingest.DefaultMaxBodyBytes
+	}
+	if c.BodyTimeout <= 0 {
+		c.BodyTimeout = DefaultBodyTimeout
 	}
 	if c.Budget == nil {
 		c.Budget = ingest.NewBudget(0)
@@ -51,150 +70,140 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// maxPooledBytes is the largest buffer kept for the next request.
-const maxPooledBytes = 4 << 20
+// tenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
+const tenantHeader = "X-Scope-OrgID"
 
 // door is the way of a request that both protocols share.
 type door struct {
 	cfg      Config
 	name     string
 	counters ingest.Counters
+	buffers  buffers
 	unpacker otlp.Unpacker
-	buffers  sync.Pool // of *[]byte
+	// unpacking bounds how many requests are unpacked at once. It is work for a
+	// processor, so that more at once would gain nothing, and each takes memory
+	// that its request is too small to be reserved for: a zstd decoder its window.
+	unpacking chan struct{}
 }
 
-func (d *door) buffer() *[]byte {
-	if b, ok := d.buffers.Get().(*[]byte); ok {
-		return b
-	}
-	return new([]byte)
+func newDoor(cfg Config, name string) door {
+	return door{cfg: cfg.withDefaults(), name: name, unpacking: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
-func (d *door) recycle(b *[]byte) {
-	if cap(*b) <= maxPooledBytes {
-		*b = (*b)[:0]
-		d.buffers.Put(b)
-	}
-}
+// Stats returns what came through the door.
+func (d *door) Stats() ingest.Stats { return d.counters.Stats() }
 
-// request is one request as it came.
+// request is one request on its way. Its buffers are its own until release.
 type request struct {
+	room     ingest.Reservation
 	tenant   string
-	packed   []byte
 	encoding otlp.Encoding
 	json     bool
 	arrived  time.Time
+
+	packed, unpacked, translated []byte
 }
 
-// take unpacks, translates and appends a request. The memory of its unpacked
-// form is reserved first: what is usual for its size, and the limit if that is
-// not enough.
+// begin admits a request, or says why not.
+func (d *door) begin(r *request) error {
+	if err := d.cfg.Gate.Err(); err != nil {
+		return err
+	}
+	r.room = d.cfg.Budget.Reserve()
+	return r.room.Grow(requestOverhead)
+}
+
+// release gives back what a request holds. The store has let go of it.
+func (d *door) release(r *request) {
+	d.buffers.put(r.packed)
+	d.buffers.put(r.unpacked)
+	d.buffers.put(r.translated)
+	r.packed, r.unpacked, r.translated = nil, nil, nil
+	r.room.Release()
+}
+
+// take unpacks, translates and appends a request whose body is in r.packed.
 func (d *door) take(ctx context.Context, r *request) (storage.Result, error) {
+	r.arrived = d.cfg.Now()
+	d.counters.Came(len(r.packed))
 	tenant, err := clew.ParseTenant(r.tenant)
 	if err != nil {
 		return storage.Result{}, err
 	}
-	body := r.packed
+	record := storage.Record{Tenant: tenant, Body: r.packed, ReceivedAt: r.arrived, Door: d.name}
 	if r.encoding != otlp.Identity {
-		buf := d.buffer()
-		defer d.recycle(buf)
-		reserved, err := d.unpack(buf, r)
-		defer d.cfg.Budget.Give(reserved)
-		if err != nil {
+		if err := d.unpack(ctx, r); err != nil {
 			return storage.Result{}, err
 		}
-		body = *buf
+		record.Body, record.Received, record.Compression = r.unpacked, r.packed, storage.Compression(r.encoding)
 	}
-	record := storage.Record{Tenant: tenant, Body: body, ReceivedAt: r.arrived, Door: d.name}
 	unknown := 0
 	if r.json {
-		buf := d.buffer()
-		defer d.recycle(buf)
-		if err := d.cfg.Budget.Take(int64(len(body))); err != nil {
+		if r.translated, err = d.hold(r, len(record.Body)); err != nil {
 			return storage.Result{}, err
 		}
-		defer d.cfg.Budget.Give(int64(len(body)))
-		if *buf, unknown, err = otlp.TranscodeJSON((*buf)[:0], body); err != nil {
+		if r.translated, unknown, err = otlp.TranscodeJSON(r.translated, record.Body); err != nil {
 			return storage.Result{}, err
 		}
-		record.Body = *buf
-	} else if r.encoding != otlp.Identity {
-		record.Received, record.Compression = r.packed, storage.Compression(r.encoding)
+		record.Body, record.Received, record.Compression = r.translated, nil, storage.Identity
 	}
 	res, err := d.cfg.Appender.Append(ctx, record)
+	if err != nil {
+		return storage.Result{}, err
+	}
 	res.UnknownFields += unknown
-	return res, err
+	d.counters.Took(d.name, &res, r.arrived)
+	return res, nil
 }
 
-// expected is how much larger an unpacked request usually is at most.
-const expected = 16
-
-func (d *door) unpack(buf *[]byte, r *request) (reserved int64, err error) {
-	first := min(len(r.packed)*expected+4096, d.cfg.MaxBodyBytes)
-	if err := d.cfg.Budget.Take(int64(first)); err != nil {
-		return 0, err
+// hold returns an empty buffer for n bytes, reserved for r.
+func (d *door) hold(r *request, n int) ([]byte, error) {
+	b := d.buffers.get(n)
+	if err := r.room.Grow(int64(cap(b))); err != nil {
+		d.buffers.put(b)
+		return nil, err
 	}
-	reserved = int64(first)
-	*buf, err = d.unpacker.Unpack((*buf)[:0], r.encoding, r.packed, first)
-	if clew.KindOf(err) != clew.TooLarge || first == d.cfg.MaxBodyBytes {
-		return reserved, err
-	}
-	rest := int64(d.cfg.MaxBodyBytes) - reserved
-	if err := d.cfg.Budget.Take(rest); err != nil {
-		return reserved, err
-	}
-	reserved += rest
-	*buf, err = d.unpacker.Unpack((*buf)[:0], r.encoding, r.packed, d.cfg.MaxBodyBytes)
-	return reserved, err
+	return b, nil
 }
 
-// Lengths of what a client is told.
-const (
-	maxMessageBytes = 4096
-	maxNameBytes    = 64
-)
+// drop gives back a buffer that hold returned.
+func (d *door) drop(r *request, b []byte) {
+	r.room.Shrink(int64(cap(b)))
+	d.buffers.put(b)
+}
 
-// message names the refused spans and why, for partial_success.
-func message(r *storage.Result) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d spans refused", r.Refused, r.Refused+r.Accepted)
-	for _, x := range r.Refusals {
-		fmt.Fprintf(&b, "; span %d %q: %s", x.Span, clip(x.Name, maxNameBytes), x.Reason)
-		if b.Len() > maxMessageBytes {
-			break
+// unpack unpacks r.packed. What is usual for its size is reserved first, and step
+// by step up to the limit if that does not suffice.
+func (d *door) unpack(ctx context.Context, r *request) error {
+	select {
+	case d.unpacking <- struct{}{}:
+		defer func() { <-d.unpacking }()
+	case <-ctx.Done():
+		return clew.Errorf(clew.Canceled, "the sender gave up: %w", context.Cause(ctx))
+	}
+	most := d.cfg.MaxBodyBytes
+	limit := min(len(r.packed)*expectedRatio+minUnpacked, most)
+	reserved := 0
+	for {
+		// Half of what is reserved is what a rule needs: a larger class of buffers
+		// would be a waste.
+		b := d.buffers.get(min(limit/2, largeBuffer))
+		if err := r.room.Grow(int64(max(limit, cap(b)) - reserved)); err != nil {
+			d.buffers.put(b)
+			return err
 		}
-	}
-	if more := r.Refused - len(r.Refusals); more > 0 {
-		fmt.Fprintf(&b, "; and %d more", more)
-	}
-	return clip(b.String(), maxMessageBytes)
-}
-
-// clip shortens s to n bytes and makes it valid UTF-8.
-func clip(s string, n int) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n] + "…"
-}
-
-// retryAfter returns how long a sender is to wait, at least a second.
-func retryAfter(err error) time.Duration {
-	wait := time.Second
-	for e := err; e != nil; {
-		x, ok := e.(*clew.Error)
-		if ok && x.RetryAfter > wait {
-			wait = x.RetryAfter
+		reserved = max(limit, cap(b))
+		out, err := d.unpacker.Unpack(b, r.encoding, r.packed, limit)
+		if cap(out) != cap(b) || err != nil {
+			d.buffers.put(b) // out is another one, or none
 		}
-		u, ok := e.(interface{ Unwrap() error })
-		if !ok {
-			break
+		if err == nil {
+			r.unpacked = out
+			return nil
 		}
-		e = u.Unwrap()
+		if clew.KindOf(err) != clew.TooLarge || limit == most {
+			return err
+		}
+		limit = min(limit*unpackStep, most)
 	}
-	return wait
 }

@@ -2,263 +2,217 @@ package otlpdoor
 
 import (
 	"context"
-	"fmt"
+	"encoding/base64"
+	"encoding/binary"
 	"io"
-	"math"
-	"sync"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/ingest"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/storage"
 )
 
-// GRPC is the OTLP/gRPC door.
+// ExportPath is the one method of OTLP's trace service.
+const ExportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+const typeGRPC = "application/grpc"
+
+// prefixBytes is the size of what precedes a message.
+const prefixBytes = 5
+
+// GRPC is the OTLP/gRPC door. It is an http.Handler for the whole port, on a
+// server that speaks HTTP/2 with and without TLS.
 type GRPC struct{ door }
 
-// NewGRPC returns the door. Register puts it on a server made with Options.
-func NewGRPC(cfg Config) *GRPC {
-	return &GRPC{door{cfg: cfg.withDefaults(), name: "otlp-grpc"}}
-}
+// NewGRPC returns the door.
+func NewGRPC(cfg Config) *GRPC { return &GRPC{newDoor(cfg, "otlp-grpc")} }
 
-// Stats returns what came through the door.
-func (g *GRPC) Stats() ingest.Stats { return g.counters.Stats() }
-
-// Flow-control windows: a request of 500 spans arrives without a stall.
-const (
-	streamWindow     = 1 << 20
-	connectionWindow = 4 << 20
-)
-
-// Options are the server options that the door needs; others may stand beside
-// them. The codec hands requests over as bytes, so no other service that wants
-// messages can share the server.
-func (g *GRPC) Options() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.ForceServerCodecV2(rawCodec{}),
-		grpc.MaxRecvMsgSize(g.cfg.MaxBodyBytes),
-		grpc.InitialWindowSize(streamWindow),
-		grpc.InitialConnWindowSize(connectionWindow),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 5 * time.Second, PermitWithoutStream: true}),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
+// ServeHTTP implements http.Handler.
+func (g *GRPC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	kind := r.Header.Get("Content-Type")
+	switch {
+	case !isGRPC(kind) || r.ProtoMajor < 2:
+		a, st := g.failed(clew.Errorf(clew.Unsupported, "this is clew's OTLP/gRPC door, and the request is not gRPC's (HTTP/2, content type %s): send it to the OTLP/HTTP door (--otlp-http-port), or choose grpc in the exporter", typeGRPC))
+		limitTime(w, drainTimeout)
+		writeStatus(w, r, a.HTTP, st)
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST")
+		http.Error(w, "gRPC calls are POST", http.StatusMethodNotAllowed)
+	case r.URL.Path != ExportPath:
+		g.end(w, status.Newf(codes.Unimplemented, "clew has no method %s: it takes traces, by %s", clip(r.URL.Path, 2*maxNameBytes), ExportPath))
+	default:
+		g.call(w, r)
 	}
 }
 
-// Register adds the trace service to s.
-func (g *GRPC) Register(s grpc.ServiceRegistrar) {
-	s.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "opentelemetry.proto.collector.trace.v1.TraceService",
-		HandlerType: (*any)(nil),
-		Methods:     []grpc.MethodDesc{{MethodName: "Export", Handler: export}},
-		Metadata:    "opentelemetry/proto/collector/trace/v1/trace_service.proto",
-	}, g)
+// isGRPC reports whether a content type is gRPC's with protobuf inside.
+func isGRPC(kind string) bool {
+	rest, ok := strings.CutPrefix(kind, typeGRPC)
+	return ok && (rest == "" || rest[0] == ';' || rest == "+proto" || strings.HasPrefix(rest, "+proto;"))
 }
 
-// message bytes of a call: what came, and what is answered.
-type frame struct {
-	in  mem.BufferSlice
-	out []byte
-}
-
-func export(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-	g := srv.(*GRPC)
-	in := new(frame)
-	if err := dec(in); err != nil {
-		g.counters.Failed(g.name, clew.Errorf(clew.Invalid, "%w", err), g.cfg.Now())
-		return nil, err
-	}
-	defer func() { in.in.Free() }()
-	if interceptor == nil {
-		return g.export(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{Server: srv, FullMethod: "/opentelemetry.proto.collector.trace.v1.TraceService/Export"}
-	return interceptor(ctx, in, info, func(ctx context.Context, req any) (any, error) {
-		return g.export(ctx, req.(*frame))
-	})
-}
-
-// export takes one request. Its memory is reserved while it is worked on.
-func (g *GRPC) export(ctx context.Context, in *frame) (*frame, error) {
-	out, err := g.record(ctx, in)
-	if err == nil {
-		return out, nil
-	}
-	g.counters.Failed(g.name, err, g.cfg.Now())
-	a := ingest.AnswerTo(clew.KindOf(err))
-	st := status.New(a.GRPC, clip(err.Error(), maxMessageBytes))
-	if a.Retry {
-		// Without the detail a client drops what it was told to keep.
-		if with, derr := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter(err))}); derr == nil {
-			st = with
-		}
-	}
-	return nil, st.Err()
-}
-
-func (g *GRPC) record(ctx context.Context, in *frame) (*frame, error) {
-	if err := g.cfg.Gate.Err(); err != nil {
-		return nil, err
-	}
-	size := in.in.Len()
-	if err := g.cfg.Budget.Take(int64(size)); err != nil {
-		return nil, err
-	}
-	defer g.cfg.Budget.Give(int64(size))
-	buf := g.buffer()
-	defer g.recycle(buf)
-	body := *buf
-	if len(in.in) == 1 {
-		body = in.in[0].ReadOnlyData()
-	} else {
-		if cap(body) < size {
-			body = make([]byte, size)
-		}
-		body = body[:size]
-		in.in.CopyTo(body)
-		*buf = body
-	}
-	req := request{packed: body, arrived: g.cfg.Now()}
-	if md, ok := metadata.FromIncomingContext(ctx); ok {
-		if v := md.Get(tenantHeader); len(v) > 0 {
-			req.tenant = v[0]
-		}
-	}
-	g.counters.Came(size)
-	res, err := g.take(ctx, &req)
+// call takes one request.
+func (g *GRPC) call(w http.ResponseWriter, r *http.Request) {
+	var req request
+	res, err := g.record(w, r, &req)
+	g.release(&req)
 	if err != nil {
-		return nil, err
+		_, st := g.failed(err)
+		if st.Code() == codes.Unimplemented {
+			w.Header().Set("Grpc-Accept-Encoding", "identity, gzip, zstd")
+		}
+		g.end(w, st)
+		return
 	}
-	g.counters.Took(g.name, &res, req.arrived)
-	return &frame{out: appendPartialSuccess(nil, &res)}, nil
+	answer := appendResponse(make([]byte, prefixBytes, 64), &res)
+	binary.BigEndian.PutUint32(answer[1:], uint32(len(answer)-prefixBytes))
+	h := w.Header()
+	h.Set("Content-Type", typeGRPC)
+	h["Date"] = nil
+	_, _ = w.Write(answer) // a client that left gets no answer
+	h[http.TrailerPrefix+"Grpc-Status"] = []string{"0"}
 }
 
-// rawCodec passes message bytes through. It answers to "proto" since that is what
-// clients of OTLP name.
-type rawCodec struct{}
-
-// Name implements encoding.CodecV2.
-func (rawCodec) Name() string { return "proto" }
-
-// Marshal implements encoding.CodecV2.
-func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	f, ok := v.(*frame)
-	if !ok {
-		return nil, fmt.Errorf("otlpdoor: cannot send a %T", v)
+// record reads a request and appends it.
+func (g *GRPC) record(w http.ResponseWriter, r *http.Request, req *request) (res storage.Result, err error) {
+	if err := g.begin(req); err != nil {
+		return res, err
 	}
-	return mem.BufferSlice{mem.SliceBuffer(f.out)}, nil
+	ctx := r.Context()
+	if text := r.Header.Get("Grpc-Timeout"); text != "" {
+		d, err := parseTimeout(text)
+		if err != nil {
+			return res, err
+		}
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
+	req.tenant = r.Header.Get(tenantHeader)
+	limitTime(w, g.cfg.BodyTimeout)
+	if err := g.message(req, r); err != nil {
+		return res, err
+	}
+	timeUnlimited(w)
+	return g.take(ctx, req)
 }
 
-// Unmarshal implements encoding.CodecV2; it keeps the bytes until the call ends.
-func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	f, ok := v.(*frame)
-	if !ok {
-		return fmt.Errorf("otlpdoor: cannot receive a %T", v)
+// message reads the one message of a call.
+func (g *GRPC) message(req *request, r *http.Request) error {
+	var prefix [prefixBytes]byte
+	if n, err := io.ReadFull(r.Body, prefix[:]); err != nil {
+		if n == 0 && err == io.EOF {
+			return clew.Errorf(clew.Invalid, "the call has no message")
+		}
+		return g.broken(req, -1, err)
 	}
-	data.Ref()
-	f.in = data
+	switch prefix[0] {
+	case 0:
+	case 1:
+		var err error
+		name := r.Header.Get("Grpc-Encoding")
+		if req.encoding, err = otlp.ParseEncoding(name); err != nil {
+			return err
+		}
+		if req.encoding == otlp.Identity {
+			return clew.Errorf(clew.Invalid, "the message is marked as packed, and grpc-encoding %q does not say how", name)
+		}
+	default:
+		return clew.Errorf(clew.Invalid, "the message begins with byte %d, where gRPC has 0 or 1", prefix[0])
+	}
+	if err := g.read(req, r.Body, int64(binary.BigEndian.Uint32(prefix[1:])), true); err != nil {
+		return err
+	}
+	switch n, err := io.ReadFull(r.Body, prefix[:1]); {
+	case n > 0:
+		return clew.Errorf(clew.Invalid, "the call has more than one message")
+	case err != io.EOF:
+		return g.broken(req, -1, err)
+	}
 	return nil
 }
 
-// RegisterCompressors makes this process's gRPC take gzip, with a decoder several
-// times faster than the standard one, and zstd. gRPC keeps compressors per
-// process: the program calls this once, before it serves.
-func RegisterCompressors() {
-	encoding.RegisterCompressor(&gzipCompressor{})
-	encoding.RegisterCompressor(&zstdCompressor{})
+// parseTimeout reads a grpc-timeout: up to 8 digits and a unit.
+func parseTimeout(s string) (time.Duration, error) {
+	bad := clew.Errorf(clew.Invalid, "grpc-timeout %q: want up to %d digits and one of H, M, S, m, u, n", clip(s, maxNameBytes), maxTimeoutDigits)
+	if len(s) < 2 || len(s) > maxTimeoutDigits+1 {
+		return 0, bad
+	}
+	n, err := strconv.ParseUint(s[:len(s)-1], 10, 32)
+	if err != nil {
+		return 0, bad
+	}
+	var unit time.Duration
+	switch s[len(s)-1] {
+	case 'H':
+		// The most, 99,999,999 hours, is more than a Duration holds.
+		n, unit = min(n, maxTimeoutHours), time.Hour
+	case 'M':
+		unit = time.Minute
+	case 'S':
+		unit = time.Second
+	case 'm':
+		unit = time.Millisecond
+	case 'u':
+		unit = time.Microsecond
+	case 'n':
+		unit = time.Nanosecond
+	default:
+		return 0, bad
+	}
+	return time.Duration(n) * unit, nil
 }
 
-type gzipCompressor struct{ writers, readers sync.Pool }
-
-func (*gzipCompressor) Name() string { return "gzip" }
-
-func (c *gzipCompressor) Compress(w io.Writer) (io.WriteCloser, error) {
-	z, ok := c.writers.Get().(*gzip.Writer)
-	if !ok {
-		z = gzip.NewWriter(w)
+// Deny answers a call that somebody before the door does not let through; its
+// HTTP status is 200 as that of every call.
+func (g *GRPC) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
+	g.counters.Failed(g.name, clew.Errorf(clew.Invalid, "%s", text), g.cfg.Now())
+	if !isGRPC(r.Header.Get("Content-Type")) {
+		writeStatus(w, r, httpStatus, status.New(code, text))
+		return
 	}
-	z.Reset(w)
-	return &pooledWriter{z, func() { c.writers.Put(z) }}, nil
+	g.end(w, status.New(code, text))
 }
 
-func (c *gzipCompressor) Decompress(r io.Reader) (io.Reader, error) {
-	z, ok := c.readers.Get().(*gzip.Reader)
-	if !ok {
-		z = new(gzip.Reader)
+// end answers a call with its status alone: one block of headers that is trailers
+// too.
+func (g *GRPC) end(w http.ResponseWriter, st *status.Status) {
+	limitTime(w, drainTimeout)
+	h := w.Header()
+	if g.cfg.Gate.Draining() {
+		h.Set("Connection", "close") // GOAWAY: the next call finds a server that stays
 	}
-	if err := z.Reset(r); err != nil {
-		c.readers.Put(z)
-		return nil, status.Errorf(codes.InvalidArgument, "the request is not gzip: %v", err)
-	}
-	return &pooledReader{z, func() { c.readers.Put(z) }}, nil
-}
-
-// zstdWindow bounds what a frame may ask of the decoder.
-const zstdWindow = 8 << 20
-
-type zstdCompressor struct{ writers, readers sync.Pool }
-
-func (*zstdCompressor) Name() string { return "zstd" }
-
-func (c *zstdCompressor) Compress(w io.Writer) (io.WriteCloser, error) {
-	z, ok := c.writers.Get().(*zstd.Encoder)
-	if !ok {
-		var err error
-		if z, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
-			return nil, err
+	h.Set("Content-Type", typeGRPC)
+	h.Set("Grpc-Status", strconv.Itoa(int(st.Code())))
+	h.Set("Grpc-Message", percent(st.Message()))
+	if p := st.Proto(); len(p.GetDetails()) > 0 {
+		if raw, err := proto.Marshal(p); err == nil {
+			h.Set("Grpc-Status-Details-Bin", base64.RawStdEncoding.EncodeToString(raw))
 		}
 	}
-	z.Reset(w)
-	return &pooledWriter{z, func() { c.writers.Put(z) }}, nil
+	w.WriteHeader(http.StatusOK)
 }
 
-func (c *zstdCompressor) Decompress(r io.Reader) (io.Reader, error) {
-	z, ok := c.readers.Get().(*zstd.Decoder)
-	if !ok {
-		var err error
-		if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(math.MaxInt32)); err != nil {
-			return nil, err
+// percent encodes text as grpc-message wants it: bytes outside of printable ASCII
+// and % itself as %XX.
+func percent(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '%' {
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		} else {
+			b.WriteByte(c)
 		}
 	}
-	if err := z.Reset(r); err != nil {
-		return nil, status.Errorf(codes.InvalidArgument, "the request is not zstd: %v", err)
-	}
-	return &pooledReader{z, func() { c.readers.Put(z) }}, nil
-}
-
-type pooledWriter struct {
-	io.WriteCloser
-	done func()
-}
-
-func (p *pooledWriter) Close() error {
-	defer p.done()
-	return p.WriteCloser.Close()
-}
-
-// pooledReader gives its decoder back at the end of the stream; one that is not
-// read to its end is left to the garbage collector.
-type pooledReader struct {
-	io.Reader
-	done func()
-}
-
-func (p *pooledReader) Read(b []byte) (int, error) {
-	n, err := p.Reader.Read(b)
-	if err == io.EOF && p.done != nil {
-		p.done()
-		p.done = nil
-	}
-	return n, err
+	return b.String()
 }
