@@ -19,7 +19,7 @@ import (
 func (s *server) apiHandler() http.Handler {
 	api := v1.New(v1.Config{
 		Store:    s.store,
-		Numbers:  s.registry.numbers,
+		Numbers:  s.services.Numbers,
 		Health:   s.health,
 		TestSpan: s.testSpan,
 		SetDemo:  s.setDemo,
@@ -54,8 +54,8 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	if !stats.OldestArrival.IsZero() {
 		h.Store.Oldest = decimalNanos(stats.OldestArrival)
 	}
-	if stats.Failed != nil {
-		h.Store.LastError = stats.Failed.Error()
+	if err := cmp.Or(stats.Failed, s.services.Err()); err != nil {
+		h.Store.LastError = err.Error()
 	}
 	for _, d := range s.doors {
 		door := v1.DoorHealth{Name: d.name, Protocol: d.protocol, Address: d.address(), State: "open", Setting: "--" + d.setting}

@@ -19,6 +19,17 @@ const (
 	// they who close, and no request meets a connection that is going away.
 	idleTimeout    = 3 * time.Minute
 	maxHeaderBytes = 64 << 10
+
+	// maxStreams is how many calls one connection of HTTP/2 may have open; a
+	// collector in front of many programs has one connection.
+	maxStreams = 1000
+	// A window of 1 MiB takes a usual batch without a round trip; four of them
+	// are what one connection may have on its way.
+	streamBuffer     = 1 << 20
+	connectionBuffer = 4 << 20
+	// A client that has gone without a word is noticed and let go.
+	pingAfter    = 2 * time.Minute
+	pingPatience = 20 * time.Second
 )
 
 // newHTTPServer returns a server for HTTP/1.1 and HTTP/2, the latter also
@@ -30,6 +41,10 @@ func (s *server) newHTTPServer(h http.Handler) *http.Server {
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
 		Handler: h, Protocols: protocols,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connectionBuffer,
+			SendPingTimeout: pingAfter, PingTimeout: pingPatience,
+		},
 		ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}

@@ -116,14 +116,13 @@ func TestImportGoesOnWhereItStopped(t *testing.T) {
 	if _, _, err := testImport(t, door, state, path); err == nil || !strings.Contains(err.Error(), "goes on from there") || !strings.Contains(err.Error(), "come again") {
 		t.Fatalf("the third request fails, the import says %v", err)
 	}
-	out, _, err := testImport(t, door, state, path)
-	if err != nil {
+	if _, _, err := testImport(t, door, state, path); err != nil {
 		t.Fatal(err)
 	}
 	if n := door.spansIn(t); n != 1000 {
 		t.Errorf("%d spans arrived, want 1000: each once", n)
 	}
-	out, _, err = testImport(t, door, state, path)
+	out, _, err := testImport(t, door, state, path)
 	if err != nil || !strings.Contains(out, "nothing after byte") {
 		t.Errorf("a third run: %q, %v", out, err)
 	}

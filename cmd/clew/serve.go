@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/spf13/cobra"
 )
@@ -50,6 +52,9 @@ told to come again, what was accepted is committed, and the exit code is 0.`,
 	addSettings(c, config.Server)
 	return c
 }
+
+// servicesName is the document of the services' numbers in the store's folder.
+const servicesName = "services.doc"
 
 // phase is where a server is in its life.
 type phase int32
@@ -88,7 +93,7 @@ type server struct {
 	demo   demoRun
 
 	census   census
-	registry *registry
+	services *state.Services
 }
 
 func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
@@ -143,7 +148,7 @@ func (s *server) open(cert *certificate) error {
 		Events:    s.storeEvents(),
 	})
 	if err == nil {
-		if s.registry, err = openRegistry(files, string(s.settings.Data), s.log); err != nil {
+		if s.services, err = state.OpenServices(files, filepath.Join(string(s.settings.Data), servicesName)); err != nil {
 			err = errors.Join(err, s.store.Close())
 		}
 	}
