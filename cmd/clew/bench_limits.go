@@ -29,7 +29,7 @@ const (
 
 	// benchQueryTime and benchQueryCount bound the repetitions of one query:
 	// enough for a median and for CPU in ticks of 10 ms.
-	benchQueryTime  = time.Second
+	benchQueryTime  = 300 * time.Millisecond
 	benchQueryCount = 200
 
 	// benchTraceCount is how many traces are fetched and counted.
