@@ -35,8 +35,8 @@ const tails = new Set();
 function keep(trace, partRows) {
   for (const s of trace.spans) if (!registry.has(s.service)) registry.set(s.service, registry.size);
   const rows = arrange(trace.spans);
-  const skeleton = encodeSkeleton(trace, rows, registry, partRows);
-  kept.set(trace.traceId, { trace, rows, skeleton, facts: facts(trace, registry) });
+  const body = encodeSkeleton(trace, rows, registry, partRows);
+  kept.set(trace.traceId, { trace, rows, skeleton: body, facts: facts(trace, registry) });
   return { rows: rows.length };
 }
 
@@ -157,10 +157,9 @@ async function search(request, response) {
     (start === null || t.base >= start) && (end === null || t.base < end);
   const found = [...kept.values()]
     .filter((k) => within(k.trace))
-    .map((k) => ({ ...k.facts, ...matched(k.trace, match), base: k.trace.base }))
-    .filter((summary) => summary.matchedSpans > 0)
-    .toSorted((x, y) => (x.base < y.base ? 1 : -1))
-    .map(({ base: _, ...summary }) => summary);
+    .toSorted((x, y) => (x.trace.base < y.trace.base ? 1 : -1))
+    .map((k) => ({ ...k.facts, ...matched(k.trace, match) }))
+    .filter((summary) => summary.matchedSpans > 0);
   const from = Number(body.cursor ?? 0);
   const limit = body.limit ?? 20;
   const rows = [...kept.values()].reduce((n, k) => n + k.rows.length, 0);

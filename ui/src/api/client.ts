@@ -100,6 +100,10 @@ export function sendTestSpan(): Promise<{ traceId: string; spans: number }> {
   return answer(client.POST("/api/v1/test-span", {}));
 }
 
+export function setDemo(action: "start" | "stop"): Promise<Schemas["Demo"]> {
+  return answer(client.POST("/api/v1/demo", { body: { action } }));
+}
+
 /** Body is a skeleton's bytes with the name of its state. */
 export interface Body {
   bytes: ArrayBuffer;

@@ -269,7 +269,7 @@ export interface components {
              * @default 20
              */
             limit: number;
-            /** @description nextCursor of an answer to the same q */
+            /** @description nextCursor of an answer to the same q, start and end. */
             cursor?: string;
             /**
              * @description Count all matching spans and traces exactly, not only this page.
@@ -532,7 +532,7 @@ export interface components {
                 path?: string;
                 /**
                  * Format: int64
-                 * @description On disk
+                 * @description On disk, everything.
                  */
                 bytes: number;
                 segments: number;
@@ -856,7 +856,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Sorted by scope */
+            /** @description Sorted by scope, then name. */
             200: {
                 headers: {
                     [name: string]: unknown;

@@ -59,11 +59,11 @@ test("the whole journey by keyboard", async ({ page }) => {
 function picture(page: Page) {
   return page.locator("main").evaluate((main) => ({
     canvases: [...main.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()),
-    rows: [...main.querySelectorAll<HTMLElement>("[role=row]:not([hidden])")].map((row) => [
-      row.className,
-      row.style.transform,
-      row.getAttribute("aria-expanded"),
-      row.textContent,
+    rows: [...main.querySelectorAll<HTMLElement>("[role=row]:not([hidden])")].map((element) => [
+      element.className,
+      element.style.transform,
+      element.getAttribute("aria-expanded"),
+      element.textContent,
     ]),
     words: (main as HTMLElement).innerText,
   }));
@@ -265,6 +265,10 @@ for (const colorScheme of ["light", "dark"] as const) {
     await row(page, /orphan two/).click();
     await page.getByRole("tab", { name: /Attributes/ }).waitFor();
     await expectAccessible(page, "troubled, with details");
+    await page.goto(`/trace/${shop}`);
+    await row(page, /PlaceOrder/).click();
+    await page.getByText("order.id").waitFor();
+    await expectAccessible(page, "attributes");
     await page.keyboard.press("?");
     await expectAccessible(page, "keys");
   });

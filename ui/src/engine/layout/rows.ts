@@ -47,17 +47,21 @@ function scrollScale(rows: number, height: number): number {
   return (real - height) / (maxScrollHeight - height);
 }
 
-/** scrollToShow is the scroll position that brings a row into the viewport, or the present one if it is there. */
-export function scrollToShow(
-  rows: number,
-  row: number,
-  scrollTop: number,
-  height: number,
-  centre: boolean,
-): number {
+/** nearRows is how far outside the viewport a row still counts as next to it. */
+const nearRows = 3;
+
+/**
+ * scrollToShow is the scroll position that brings a row into the viewport, or the present one if it is there. A
+ * row just outside moves the list as little as can be, as stepping through it should; one farther off is put in
+ * the middle, so that its surroundings show.
+ */
+export function scrollToShow(rows: number, row: number, scrollTop: number, height: number): number {
   const top = contentTop(rows, scrollTop, height);
   const y = row * rowHeight;
   if (y >= top && y + rowHeight <= top + height) return scrollTop;
-  const want = centre ? y - height / 2 + rowHeight / 2 : y < top ? y : y + rowHeight - height;
+  const above = top - y;
+  const below = y + rowHeight - (top + height);
+  const near = Math.max(above, below) <= nearRows * rowHeight;
+  const want = !near ? y - height / 2 + rowHeight / 2 : above > 0 ? y : y + rowHeight - height;
   return scrollTopOf(rows, Math.max(0, want), height);
 }

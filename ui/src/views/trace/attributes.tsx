@@ -104,27 +104,27 @@ function Row({ scope, attribute, loadWhole }: { scope: Scope; attribute: Attribu
         {value.truncatedBytes === undefined && text.length > shownChars && (
           <span className={style.note}>{formatBytes(text.length)}, shown in part; Copy has all</span>
         )}
-      </dd>
-      <div className={style.actions}>
-        {query && (
-          <Link
-            to="/explore"
-            search={{ q: query }}
-            aria-label={`Traces with this ${key}`}
-            title="Traces with this value"
+        <div className={style.actions}>
+          {query && (
+            <Link
+              to="/explore"
+              search={{ q: query }}
+              aria-label={`Traces with this ${key}`}
+              title="Traces with this value"
+            >
+              <Icon name="search" size={14} />
+            </Link>
+          )}
+          <button
+            type="button"
+            onClick={() => copyText(text, key)}
+            aria-label={`Copy ${key}`}
+            title="Copy value"
           >
-            <Icon name="search" size={14} />
-          </Link>
-        )}
-        <button
-          type="button"
-          onClick={() => copyText(text, key)}
-          aria-label={`Copy ${key}`}
-          title="Copy value"
-        >
-          <Icon name="copy" size={14} />
-        </button>
-      </div>
+            <Icon name="copy" size={14} />
+          </button>
+        </div>
+      </dd>
     </div>
   );
 }

@@ -118,9 +118,9 @@ function Shown({
   const handle = useRef<WaterfallHandle>(null);
   const find = useRef<HTMLInputElement>(null);
   const [width, setWidth] = useSetting(panelWidth);
-  const spans = useMemo(() => new SpanCache(store.trace.traceId, etag, refresh), [store, etag, refresh]);
-  useStore(store);
-  useServerFind(store);
+  const { trace } = useStore(store);
+  const spans = useMemo(() => new SpanCache(trace, refresh), [trace, refresh]);
+  useServerFind(store, etag, refresh);
   useTraceKeys(store, handle, find, spans);
   return (
     <div className={style.page}>
@@ -153,7 +153,7 @@ function Shown({
 }
 
 /** useServerFind asks the server for rows whose attributes hold the text that is looked for. */
-function useServerFind(store: TraceStore): void {
+function useServerFind(store: TraceStore, etag: string, refresh: () => void): void {
   const { find } = store;
   const { traceId } = store.trace;
   useEffect(() => {
@@ -161,7 +161,7 @@ function useServerFind(store: TraceStore): void {
     const stop = new AbortController();
     const timer = setTimeout(() => {
       searchInTrace(traceId, find, stop.signal).then(
-        (answer) => store.addServerRows(find, answer.rows),
+        (answer) => (sameState(answer.etag, etag) ? store.addServerRows(find, answer.rows) : refresh()),
         (error: Error) => {
           if (!stop.signal.aborted) toast({ text: `Attributes were not searched: ${error.message}` });
         },
@@ -171,7 +171,12 @@ function useServerFind(store: TraceStore): void {
       clearTimeout(timer);
       stop.abort();
     };
-  }, [store, find, traceId]);
+  }, [store, find, traceId, etag, refresh]);
+}
+
+/** sameState compares two ETags; proxies that compress make strong ones weak. */
+function sameState(a: string, b: string): boolean {
+  return a.replace(/^W\//, "") === b.replace(/^W\//, "");
 }
 
 function useTraceKeys(

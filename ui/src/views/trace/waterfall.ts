@@ -4,7 +4,7 @@
 
 import { ticks } from "../../engine/layout/axis";
 import { layoutBars } from "../../engine/layout/bars";
-import { rowHeight, rowWindow, scrollHeight, scrollToShow } from "../../engine/layout/rows";
+import { rowWindow, scrollHeight, scrollToShow } from "../../engine/layout/rows";
 import { timeToX, xToTime } from "../../engine/layout/view";
 import { drawAxis } from "../../engine/draw/axis";
 import { fitCanvas } from "../../engine/draw/canvas";
@@ -135,8 +135,7 @@ export class Waterfall {
     if (index < 0) return;
     const { scroller } = this.parts;
     const now = scroller.scrollTop;
-    const near = Math.abs(index * rowHeight - now) < 2 * this.size.height;
-    const top = scrollToShow(store.shown.length, index, now, this.size.height, !near);
+    const top = scrollToShow(store.shown.length, index, now, this.size.height);
     if (top !== now) scroller.scrollTop = top;
   }
 

@@ -3,7 +3,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import { getHealth, type Health, openTail, search, sendTestSpan } from "../../api/client";
+import { getHealth, type Health, openTail, search, sendTestSpan, setDemo } from "../../api/client";
 import { formatCount } from "../../engine/base/time";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icon";
@@ -130,6 +130,7 @@ function Steps({
           >
             <Icon name="send" size={14} /> Send a test trace
           </button>
+          {health?.demo && <DemoButton running={health.demo.running} />}
         </div>
         {test.error && <p role="alert">It was not accepted: {test.error.message}</p>}
       </Step>
@@ -148,6 +149,24 @@ function Steps({
         )}
       </Step>
     </ol>
+  );
+}
+
+/** DemoButton starts and stops the demo shop, whose traces say what they are: their services are those of a shop. */
+function DemoButton({ running }: { running: boolean }) {
+  const demo = useMutation({ mutationFn: setDemo });
+  return (
+    <>
+      <button
+        type="button"
+        className="button"
+        disabled={demo.isPending}
+        onClick={() => demo.mutate(running ? "stop" : "start")}
+      >
+        {running ? "Stop the demo shop" : "Start the demo shop"}
+      </button>
+      {demo.error && <p role="alert">{demo.error.message}</p>}
+    </>
   );
 }
 
