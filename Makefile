@@ -61,13 +61,18 @@ test: need-go need-cc ui ## run every test that needs no outside server
 	@$(MAKE) --no-print-directory ui-modules
 	@cd ui && $(NPM) run --silent test
 
-.PHONY: check
-check: need-go ui-modules ## formatting, vet, staticcheck, the repository's rules, the page's lint
+.PHONY: check check-format check-vet check-static check-tidy check-ui
+check: check-format check-vet check-static check-tidy check-ui ## formatting, vet, staticcheck, the repository's rules, the page's lint
+check-format: need-go
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); \
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted; exit 1; fi
+check-vet: need-go
 	@$(GO) vet ./...
+check-static: need-go
 	@$(GO) run $(STATICCHECK) ./...
+check-tidy: need-go
 	@$(GO) test -count=1 ./internal/tidy
+check-ui: ui-modules
 	@cd ui && $(NPM) run --silent check
 
 .PHONY: bench
