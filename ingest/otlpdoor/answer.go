@@ -23,7 +23,7 @@ import (
 func (d *door) failed(err error) (ingest.Answer, *status.Status) {
 	d.counters.Failed(d.name, err, d.cfg.Now())
 	a := ingest.AnswerTo(err)
-	text := clip(err.Error(), maxMessageBytes)
+	text := clipMiddle(err.Error(), maxMessageBytes)
 	st := status.New(a.GRPC, text)
 	var detail protoadapt.MessageV1
 	switch {
@@ -82,4 +82,13 @@ func clip(s string, n int) string {
 		n--
 	}
 	return strings.ToValidUTF8(s[:n], "\uFFFD") + "…"
+}
+
+// clipMiddle is clip for what has its point at the end: an error says where, which
+// may be long, and then what.
+func clipMiddle(s string, n int) string {
+	if len(s) <= n {
+		return strings.ToValidUTF8(s, "\uFFFD")
+	}
+	return clip(s, n/2) + strings.ToValidUTF8(s[len(s)-n/2:], "\uFFFD")
 }

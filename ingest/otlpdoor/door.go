@@ -104,12 +104,12 @@ type request struct {
 	packed, unpacked, translated []byte
 }
 
-// begin admits a request, or says why not.
+// begin admits a request, or says why not; release ends both.
 func (d *door) begin(r *request) error {
+	r.room = d.cfg.Budget.Reserve()
 	if err := d.cfg.Gate.Err(); err != nil {
 		return err
 	}
-	r.room = d.cfg.Budget.Reserve()
 	return r.room.Grow(requestOverhead)
 }
 
