@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the browser tests: those of the page against its fixture server, then those
-# of page and server together against ./bin/clew on free ports with an empty store.
-# The latter get the addresses in the environment:
+# End to end: the page's browser tests against its fixture server; then, against
+# ./bin/clew on free ports with an empty store, the OpenTelemetry SDK for Node over
+# every protocol, and the browser tests of page and server together. Those get
 #
 #   CLEW_URL       the page and the API, as http://127.0.0.1:PORT
 #   OTLP_HTTP_URL  the OTLP door for HTTP, likewise
@@ -30,20 +30,34 @@ trap finish EXIT
 server=$!
 for _ in $(seq 1 200); do
 	[ -s "$work/addresses.json" ] && break
-	if ! kill -0 "$server" 2>/dev/null; then
-		echo "the server did not start:" >&2
-		cat "$work/server.log" >&2
-		exit 1
-	fi
+	kill -0 "$server" 2>/dev/null || break
 	sleep 0.05
 done
+failed() {
+	echo "$1; the server's log:" >&2
+	tail -n 50 "$work/server.log" >&2
+	exit 1
+}
+[ -s "$work/addresses.json" ] || failed 'the server did not start'
 address() { node -p "require('$work/addresses.json')['$1'][0]"; }
 CLEW_URL="http://$(address page)"
 OTLP_HTTP_URL="http://$(address otlp-http)"
 export CLEW_URL OTLP_HTTP_URL
 
-if ! (cd ui && npm run --silent e2e); then
-	echo "the server's log:" >&2
-	tail -n 50 "$work/server.log" >&2
-	exit 1
-fi
+# node_sdk PROTOCOL COMPRESSION ENDPOINT: 25 traces of four spans, each found once.
+node_sdk() {
+	local service="node-${1//\//-}-$2" spans
+	(cd examples/node && OTEL_SERVICE_NAME=$service OTEL_EXPORTER_OTLP_PROTOCOL=$1 OTEL_EXPORTER_OTLP_COMPRESSION=$2 \
+		OTEL_EXPORTER_OTLP_ENDPOINT=$3 node index.mjs 25 >"$work/node.out") || failed "the SDK for Node failed over $1, $2"
+	spans=$(env -u CLEW_URL ./bin/clew search --server "$CLEW_URL" --count "{ resource.service.name = \"$service\" }" | awk '$1 == "spans" { print $2 }')
+	[ "$spans" = "$(sed -n 's/^spans=//p' "$work/node.out")" ] || failed "over $1, $2 the SDK for Node sent $(cat "$work/node.out"), found are $spans"
+	echo "ok  OpenTelemetry SDK for Node, $1, $2: $spans spans sent and found"
+}
+(cd examples/node && npm install --no-save --no-audit --no-fund --loglevel=error)
+for compression in none gzip; do
+	node_sdk http/protobuf $compression "$OTLP_HTTP_URL"
+	node_sdk http/json $compression "$OTLP_HTTP_URL"
+	node_sdk grpc $compression "http://$(address otlp-grpc)"
+done
+
+(cd ui && npm run --silent e2e) || failed 'the browser tests failed'

@@ -20,6 +20,11 @@ const (
 	minAutoMemory    = 256 << 20
 	fallbackMemory   = 4 << 30 // a machine that does not say
 	noLimitThreshold = 1 << 60 // cgroup v1 writes a huge number for "no limit"
+
+	// Four of the largest requests, or thousands of the usual; on a small
+	// machine a share of what there is.
+	autoInflightBytes = 256 << 20
+	autoInflightShare = 0.25
 )
 
 // maxDiskBytes resolves max-disk: auto is the smaller of 50 GB and 20 % of the
@@ -63,6 +68,14 @@ func memoryBytes(c *config.Config) int64 {
 		}
 	}
 	return max(minAutoMemory, min(autoMemoryBytes, int64(float64(have)*autoMemoryShare)))
+}
+
+// inflightBytes resolves max-inflight for a process with so much memory.
+func inflightBytes(c *config.Config, memory int64) int64 {
+	if !c.MaxInflight.Auto {
+		return c.MaxInflight.Bytes
+	}
+	return min(autoInflightBytes, int64(float64(memory)*autoInflightShare))
 }
 
 // memTotal reads the line "MemTotal: N kB" of /proc/meminfo; 0 if there is none.

@@ -193,7 +193,7 @@ func (s *server) start() {
 	doors := otlpdoor.Config{
 		Appender:     s.store,
 		MaxBodyBytes: int(s.settings.MaxRequest.Bytes),
-		Budget:       ingest.NewBudget(s.settings.MaxInflight.Bytes),
+		Budget:       ingest.NewBudget(inflightBytes(&s.settings.Config, memoryBytes(&s.settings.Config))),
 		Gate:         &s.leaving,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}

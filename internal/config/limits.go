@@ -24,10 +24,6 @@ const (
 	// a bomb from costing more than that.
 	defaultMaxRequestBytes = 64 << 20
 
-	// defaultMaxInflightBytes is how much of requests the doors work on at once:
-	// four of the largest, or thousands of the usual.
-	defaultMaxInflightBytes = 256 << 20
-
 	// defaultWALWindow is how long a commit waits for company: at 5 ms the sync
 	// costs 0.1-0.3 µs per span under load, and nobody waits long.
 	defaultWALWindow = 5 * time.Millisecond

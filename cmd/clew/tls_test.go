@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"google.golang.org/grpc/credentials"
+)
+
+// writeCertificate writes a self-signed certificate for 127.0.0.1 of that name
+// and returns a pool that trusts it.
+func writeCertificate(t *testing.T, dir, name string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "EC PRIVATE KEY", Bytes: keyDER},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := x509.NewCertPool()
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.AddCert(cert)
+	return pool
+}
+
+// TestTLS sends over TLS through both doors, reads over TLS, and changes the
+// certificate of the running server.
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	pool := writeCertificate(t, dir, "first")
+	p := startServer(t, dir, "--tls-cert", filepath.Join(dir, "cert.pem"), "--tls-key", filepath.Join(dir, "key.pem"))
+	ctx, trust := context.Background(), &tls.Config{RootCAs: pool}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
+	grpcExporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(p.addresses[doorOTLPGRPC][0]), otlptracegrpc.WithTLSCredentials(credentials.NewTLS(trust)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	httpExporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(p.addresses[doorOTLPHTTP][0]), otlptracehttp.WithTLSClientConfig(trust))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, exporter := range map[string]*otlptrace.Exporter{"grpc": grpcExporter, "http": httpExporter} {
+		id := shop(t, exporter, name)
+		resp, err := client.Get("https://" + p.addresses[doorPage][0] + "/api/v1/traces/" + id.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+			t.Errorf("%s: the trace is answered with %s over HTTP/%d, want 200 over HTTP/2", name, resp.Status, resp.ProtoMajor)
+		}
+	}
+
+	writeCertificate(t, dir, "second")
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	if !p.log.await("settings reloaded", 1, p.exited) {
+		t.Fatalf("the server has gone:\n%s", p.log)
+	}
+	conn, err := tls.Dial("tcp", p.addresses[doorPage][0], &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if name := conn.ConnectionState().PeerCertificates[0].Subject.CommonName; name != "second" {
+		t.Errorf("after the reload the certificate is %q, want the second", name)
+	}
+}
