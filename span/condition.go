@@ -27,12 +27,14 @@ var scopeNames = [...]string{"", "span", "resource", "instrumentation", "event",
 // String returns TraceQL's word for the scope, "" for ScopeAny.
 func (s Scope) String() string { return scopeNames[s] }
 
-// Intrinsic is a field that every span, event or link has.
+// Intrinsic is a field that every span, event or link has, or that its place in
+// a trace gives it.
 type Intrinsic uint8
 
 // The intrinsics. None marks an attribute. Their values: durations and times are
 // ints in nanoseconds, status and kind are ints (clew.Status, clew.Kind), ids are
-// strings of lower-case hex, the rest are strings.
+// strings of lower-case hex, the count is an int, the rest are strings. Those
+// from TraceDuration on are of the whole trace: see Intrinsic.OfTrace.
 const (
 	None Intrinsic = iota
 	Name
@@ -51,12 +53,17 @@ const (
 	LinkSpanID
 	ScopeName
 	ScopeVersion
+	TraceDuration // from the first start to the last end of the trace; at least 0
+	RootName      // absent while no root has been received; see Batch.Root
+	RootService   // as RootName; empty where the root's resource names none
+	ChildCount    // spans that name this one as their parent
 	intrinsicCount
 )
 
 var intrinsicNames = [...]string{"", "name", "duration", "span:startTime", "status", "statusMessage", "kind",
 	"trace:id", "span:id", "span:parentID", "span:traceState", "event:name", "event:timeSinceStart",
-	"link:traceID", "link:spanID", "instrumentation:name", "instrumentation:version"}
+	"link:traceID", "link:spanID", "instrumentation:name", "instrumentation:version",
+	"trace:duration", "trace:rootName", "trace:rootService", "span:childCount"}
 
 // String returns TraceQL's word for the intrinsic.
 func (i Intrinsic) String() string { return intrinsicNames[i] }
@@ -79,8 +86,8 @@ func (f Field) String() string {
 // Op is what a condition does.
 type Op uint8
 
-// The operators. True has no operands; And, Or and Not have Args; the others
-// test Field. A test of a field that a row lacks is false, also for Ne and
+// The operators. True has no operands; And, Or and Not have Args; Relate has a
+// Relation; the others test Field. A test of a field that a row lacks is false, also for Ne and
 // NotMatch; so is a test against a value of another type, except that ints and
 // doubles compare as numbers.
 const (
@@ -97,9 +104,10 @@ const (
 	Ge
 	Match    // the whole string matches Regexp
 	NotMatch // it does not
+	Relate   // Relation holds
 )
 
-var opNames = [...]string{"true", "&&", "||", "!", "!= nil", "=", "!=", "<", "<=", ">", ">=", "=~", "!~"}
+var opNames = [...]string{"true", "&&", "||", "!", "!= nil", "=", "!=", "<", "<=", ">", ">=", "=~", "!~", "relate"}
 
 // String returns TraceQL's sign for the operator.
 func (o Op) String() string { return opNames[o] }
@@ -112,6 +120,8 @@ type Condition struct {
 	Field  Field
 	Value  clew.Value
 	Regexp *regexp.Regexp // Match, NotMatch; anchored by whoever made it
+	// Relation is what Relate compares.
+	Relation *Relation
 }
 
 // AllOf is true where every argument is.
@@ -149,15 +159,22 @@ func (c Condition) String() string {
 		return "(" + strings.Join(parts, " "+c.Op.String()+" ") + ")"
 	case Not:
 		return "!" + c.Args[0].String()
+	case Relate:
+		return c.Relation.String()
 	case Exists:
 		return c.Field.String() + " != nil"
 	case Match, NotMatch:
 		return fmt.Sprintf("%s %s %q", c.Field, c.Op, c.Regexp)
 	}
-	if c.Value.Type == clew.TypeString {
-		return fmt.Sprintf("%s %s %q", c.Field, c.Op, c.Value)
+	return c.Field.String() + " " + c.Op.String() + " " + literal(c.Value)
+}
+
+// literal writes a value for people.
+func literal(v clew.Value) string {
+	if v.Type == clew.TypeString {
+		return fmt.Sprintf("%q", v)
 	}
-	return fmt.Sprintf("%s %s %s", c.Field, c.Op, c.Value)
+	return v.String()
 }
 
 // Fields calls f for each field that c tests, in no stated order, with repeats.
@@ -168,6 +185,9 @@ func (c *Condition) Fields(f func(Field)) {
 		for i := range c.Args {
 			c.Args[i].Fields(f)
 		}
+	case Relate:
+		c.Relation.L.fields(f)
+		c.Relation.R.fields(f)
 	default:
 		f(c.Field)
 	}

@@ -15,6 +15,10 @@ type Matcher struct {
 	memos map[memoKey][]uint8
 	free  []column.Bitmap
 	table []bool
+
+	vectors []*vector // free ones, of relations
+	chunk   []uint32  // numbers of a relation's elements
+	facts   facts     // of the batch, should it be a trace
 }
 
 // memoKey names a dictionary and the condition leaf its values were tested with.
@@ -36,9 +40,12 @@ func NewMatcher(c Condition) *Matcher {
 }
 
 // Match returns the rows of b that meet the condition. The bitmap is new and the
-// caller's. b must have the columns that the condition tests.
+// caller's. b must have the columns that the condition tests; if the condition has
+// fields of the whole trace (Condition.OfTrace), b must be exactly one trace with
+// all columns.
 func (m *Matcher) Match(b *Batch) column.Bitmap {
 	dst := column.NewBitmap(b.Rows)
+	m.facts = facts{}
 	m.eval(&m.cond, b, dst)
 	return dst
 }
@@ -79,6 +86,8 @@ func (m *Matcher) eval(c *Condition, b *Batch, dst column.Bitmap) {
 	case Not:
 		m.eval(&c.Args[0], b, dst)
 		dst.Not(b.Rows)
+	case Relate:
+		m.relate(c.Relation, b, dst)
 	default:
 		m.leaf(c, b, dst)
 	}
@@ -311,6 +320,8 @@ func (m *Matcher) intrinsic(c *Condition, b *Batch, dst column.Bitmap) {
 		m.events(c, b, dst)
 	case LinkTraceID, LinkSpanID:
 		m.links(c, b, dst)
+	default:
+		m.ofTrace(c, b, dst)
 	}
 }
 
