@@ -58,6 +58,9 @@ func (p *pruner) may(c *span.Condition, blk int) bool {
 			}
 		}
 		return len(c.Args) == 0
+	case span.Relate:
+		needs := c.Relation.Needs()
+		return p.may(&needs, blk)
 	}
 	if c.Field.Intrinsic != span.None {
 		return p.intrinsic(c, blk)

@@ -19,6 +19,13 @@ type unit struct {
 	blk      int
 }
 
+func (u *unit) rows() int {
+	if u.view != nil {
+		return u.view.Rows
+	}
+	return int(u.seg.meta.blockRows[u.blk])
+}
+
 // scanner carries one scan.
 type scanner struct {
 	db      *DB
@@ -43,7 +50,11 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 		if s.stats == nil {
 			s.stats = new(storage.Stats)
 		}
-		s.stats.Watermark = db.cfg.Now()
+		*s.stats = storage.Stats{Watermark: db.cfg.Now()}
+		if r.Where.OfTrace() {
+			yield(nil, clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where))
+			return
+		}
 		t := db.tenantOf(r.Tenant)
 		if t == nil {
 			return
@@ -55,6 +66,10 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 		for i := range units {
 			if ctx.Err() != nil {
 				yield(nil, clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx)))
+				return
+			}
+			if s.spent() {
+				s.stats.Exhausted = true
 				return
 			}
 			b := s.read(&units[i])
@@ -116,6 +131,10 @@ func (s *scanner) units(snap *snapshot) []unit {
 			units = append(units, unit{maxStart: hi, seg: seg, blk: blk})
 		}
 	}
+	s.stats.Total = s.stats.Damaged
+	for i := range units {
+		s.stats.Total += int64(units[i].rows())
+	}
 	slices.SortStableFunc(units, func(a, b unit) int {
 		switch {
 		case a.maxStart > b.maxStart:
@@ -126,6 +145,12 @@ func (s *scanner) units(snap *snapshot) []unit {
 		return 0
 	})
 	return units
+}
+
+// spent reports whether as much was looked at as the request allows.
+func (s *scanner) spent() bool {
+	over := func(used, bound int64) bool { return bound > 0 && used >= bound }
+	return over(s.stats.Rows, s.req.MaxRows) || over(s.stats.Bytes, s.req.MaxBytes)
 }
 
 // damaged counts rows that cannot be read; the scan goes on without them.
@@ -149,7 +174,7 @@ func (s *scanner) read(u *unit) *span.Batch {
 			s.reader.bytes = 0
 		}
 		if err != nil {
-			s.damaged(u.seg, int(u.seg.meta.blockRows[u.blk]), err)
+			s.damaged(u.seg, u.rows(), err)
 			return nil
 		}
 	}

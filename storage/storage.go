@@ -132,12 +132,20 @@ type Request struct {
 	Tenant clew.Tenant
 	// Window bounds the start of matching rows.
 	Window clew.Window
-	Where  span.Condition
-	Mode   Mode
+	// Where is what rows must meet. It tests single rows: with a field of the
+	// whole trace in it (Condition.OfTrace) it is Invalid.
+	Where span.Condition
+	Mode  Mode
 	// Columns are the columns wanted beyond those of Where.
 	Columns Columns
-	// Stats, where not nil, receives what the scan did; read it when the scan
-	// has ended.
+	// MaxRows and MaxBytes bound what is looked at, whether it matches or not; 0
+	// is no bound. A scan looks at nothing more once Stats.Rows or Stats.Bytes
+	// has reached its bound, so that it goes beyond by one batch at most. If
+	// something was left, Stats.Exhausted says so; the scan ends without an error.
+	MaxRows, MaxBytes int64
+	// Stats, where not nil, receives what the scan did, whatever it held before.
+	// It is written by the goroutine that ranges over the scan: its numbers are
+	// current inside the loop body and final behind the loop.
 	Stats *Stats
 }
 
@@ -146,6 +154,12 @@ type Stats struct {
 	// Rows and Bytes were looked at; PrunedRows were skipped unread because they
 	// could not match.
 	Rows, PrunedRows, Bytes int64
+	// Total is how many rows there are to look at, those pruned left out. It is
+	// known before the first batch comes, and the scan has seen all when Rows and
+	// Damaged add up to it.
+	Total int64
+	// Exhausted is set when MaxRows or MaxBytes ended the scan before that.
+	Exhausted bool
 	// Damaged counts rows that could not be read; Damage says where first.
 	Damaged int64
 	Damage  error
@@ -164,14 +178,15 @@ type Scanner interface {
 	// stated. The rows seen are those visible when Scan was called.
 	//
 	// Batch.Matched says which rows match; where it is nil the caller filters.
-	// A row that matches is in exactly one batch. Rows that were sent twice in
+	// Batches without a match may be left out. A row that matches is in exactly one batch. Rows that were sent twice in
 	// requests that were not identical may come twice until the store merges.
 	//
 	// A batch belongs to the store and is valid until the loop body returns.
 	//
-	// Scan yields at most one error, last: Unsupported if the store cannot
-	// evaluate what r asks, Canceled if ctx ends; the rows before it are right
-	// but incomplete. Damage on disk is no error: it is in Stats.
+	// Scan yields at most one error, last: Invalid if r contradicts itself,
+	// Unsupported if the store cannot do what r asks, Canceled if ctx ends; the
+	// rows before it are right but incomplete. Damage on disk is no error: it is
+	// in Stats.
 	Scan(ctx context.Context, r Request) iter.Seq2[*span.Batch, error]
 }
 

@@ -17,6 +17,9 @@ const Epoch clew.UnixNanos = 1767225600e9
 // values at the edges of their ranges, missing fields, spans out of order. The
 // same seed makes the same.
 type Generator struct {
+	// OfTrace makes conditions ask for fields of the whole trace, too.
+	OfTrace bool
+
 	r         *rand.Rand
 	resources []*clew.Resource
 	scopes    []*clew.Scope
@@ -141,6 +144,9 @@ func (g *Generator) Spans(traces, maxSpans int) (out []clew.Span) {
 
 // Field returns a field that generated spans may have.
 func (g *Generator) Field() span.Field {
+	if g.OfTrace && g.r.IntN(3) == 0 {
+		return span.Field{Intrinsic: pick(g, traceIntrinsics)}
+	}
 	if g.r.IntN(3) == 0 {
 		return span.Field{Intrinsic: pick(g, allIntrinsics)}
 	}
@@ -152,8 +158,9 @@ var (
 	allIntrinsics = []span.Intrinsic{span.Name, span.Duration, span.Start, span.StatusCode, span.StatusMessage, span.SpanKind,
 		span.TraceID, span.SpanID, span.ParentID, span.TraceState, span.EventName, span.EventTimeSinceStart,
 		span.LinkTraceID, span.LinkSpanID, span.ScopeName, span.ScopeVersion}
-	comparisons = []span.Op{span.Eq, span.Ne, span.Lt, span.Le, span.Gt, span.Ge}
-	patterns    = []*regexp.Regexp{regexp.MustCompile(`^(?:)$`), regexp.MustCompile(`^(?:/api/.*)$`), regexp.MustCompile(`^(?:[a-z]*)$`),
+	traceIntrinsics = []span.Intrinsic{span.TraceDuration, span.RootName, span.RootService, span.ChildCount}
+	comparisons     = []span.Op{span.Eq, span.Ne, span.Lt, span.Le, span.Gt, span.Ge}
+	patterns        = []*regexp.Regexp{regexp.MustCompile(`^(?:)$`), regexp.MustCompile(`^(?:/api/.*)$`), regexp.MustCompile(`^(?:[a-z]*)$`),
 		regexp.MustCompile(`^(?:.*ö.*|GET.*)$`), regexp.MustCompile(`^(?:0.*)$`)}
 )
 
@@ -172,6 +179,16 @@ func (g *Generator) Leaf(probe []clew.Span) span.Condition {
 	if values := valuesOf(f, &probe[g.r.IntN(len(probe))]); len(values) > 0 && g.r.IntN(3) > 0 {
 		v = values[g.r.IntN(len(values))]
 	}
+	switch f.Intrinsic {
+	case span.TraceDuration:
+		v = clew.IntValue(pick(g, offsets))
+	case span.RootName:
+		v = clew.StringValue(pick(g, spanNames))
+	case span.RootService:
+		v = clew.StringValue(pick(g, services))
+	case span.ChildCount:
+		v = clew.IntValue(g.r.Int64N(3))
+	}
 	if v.Type == clew.TypeOther {
 		v = clew.IntValue(1)
 	}
@@ -181,6 +198,9 @@ func (g *Generator) Leaf(probe []clew.Span) span.Condition {
 // Condition returns a condition of up to the given depth.
 func (g *Generator) Condition(probe []clew.Span, depth int) span.Condition {
 	if depth == 0 || g.r.IntN(3) == 0 {
+		if depth > 0 && g.r.IntN(3) == 0 {
+			return g.Relation(probe)
+		}
 		return g.Leaf(probe)
 	}
 	var args []span.Condition

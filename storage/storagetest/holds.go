@@ -10,29 +10,35 @@ import (
 )
 
 // Holds reports whether a span meets a condition, by the plainest reading of
-// package span's rules: list the values the field has, compare each.
-func Holds(c span.Condition, s *clew.Span) bool {
+// package span's rules: list the values the field has, compare each. It knows one
+// span: of a field of the whole trace there is no value.
+func Holds(c span.Condition, s *clew.Span) bool { return HoldsIn(c, s, nil) }
+
+// HoldsIn is Holds for a span of a trace of which all spans are given.
+func HoldsIn(c span.Condition, s *clew.Span, trace []*clew.Span) bool {
 	switch c.Op {
 	case span.True:
 		return true
 	case span.And:
 		for _, a := range c.Args {
-			if !Holds(a, s) {
+			if !HoldsIn(a, s, trace) {
 				return false
 			}
 		}
 		return true
 	case span.Or:
 		for _, a := range c.Args {
-			if Holds(a, s) {
+			if HoldsIn(a, s, trace) {
 				return true
 			}
 		}
 		return false
 	case span.Not:
-		return !Holds(c.Args[0], s)
+		return !HoldsIn(c.Args[0], s, trace)
+	case span.Relate:
+		return relationHolds(c.Relation, s, trace)
 	}
-	for _, v := range valuesOf(c.Field, s) {
+	for _, v := range valuesIn(c.Field, s, trace) {
 		if meets(c, v) {
 			return true
 		}
@@ -49,15 +55,20 @@ func meets(c span.Condition, v clew.Value) bool {
 	case span.NotMatch:
 		return v.Type == clew.TypeString && !c.Regexp.MatchString(string(v.Bytes))
 	}
-	less, equal, ok := order(v, c.Value)
+	return compares(v, c.Op, c.Value)
+}
+
+// compares says whether a op b.
+func compares(a clew.Value, op span.Op, b clew.Value) bool {
+	less, equal, ok := order(a, b)
 	if !ok {
 		return false
 	}
 	greater := !less && !equal
-	if isNaN(v) || isNaN(c.Value) { // unordered: different, and nothing else
-		return c.Op == span.Ne
+	if isNaN(a) || isNaN(b) { // unordered: different, and nothing else
+		return op == span.Ne
 	}
-	switch c.Op {
+	switch op {
 	case span.Eq:
 		return equal
 	case span.Ne:
@@ -102,6 +113,40 @@ func order(a, b clew.Value) (less, equal, ok bool) {
 	}
 	r := strings.Compare(string(a.Bytes), string(b.Bytes))
 	return r < 0, r == 0, true
+}
+
+// valuesIn lists the values that a span of a trace has for a field.
+func valuesIn(f span.Field, s *clew.Span, trace []*clew.Span) []clew.Value {
+	if !f.Intrinsic.OfTrace() {
+		return valuesOf(f, s)
+	}
+	if trace == nil {
+		return nil
+	}
+	var root *clew.Span
+	first, last, children := trace[0].Start, trace[0].End, 0
+	for _, x := range trace {
+		first, last = min(first, x.Start), max(last, x.End)
+		if x.ParentID == s.SpanID && x.SpanID != s.SpanID {
+			children++
+		}
+		if x.ParentID == 0 && (root == nil || x.Start < root.Start || x.Start == root.Start && x.SpanID < root.SpanID) {
+			root = x
+		}
+	}
+	switch {
+	case f.Intrinsic == span.ChildCount:
+		return []clew.Value{clew.IntValue(int64(children))}
+	case f.Intrinsic == span.TraceDuration && last < first:
+		return []clew.Value{clew.IntValue(0)}
+	case f.Intrinsic == span.TraceDuration:
+		return []clew.Value{clew.IntValue(int64(min(uint64(last-first), math.MaxInt64)))}
+	case root == nil:
+		return nil
+	case f.Intrinsic == span.RootName:
+		return []clew.Value{clew.StringValue(root.Name)}
+	}
+	return []clew.Value{clew.StringValue(root.Service())}
 }
 
 // valuesOf lists the values that a span has for a field.

@@ -175,9 +175,21 @@ func (m *Memory) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Ba
 			stats = new(storage.Stats)
 		}
 		*stats = storage.Stats{Watermark: time.Now()}
-		for _, part := range m.parts(rows, r) {
+		if r.Where.OfTrace() {
+			yield(nil, clew.Errorf(clew.Invalid, "storagetest: a scan tests rows, and %v is of the whole trace", r.Where))
+			return
+		}
+		parts := m.parts(rows, r)
+		for _, part := range parts {
+			stats.Total += int64(len(part))
+		}
+		for _, part := range parts {
 			if err := canceled(ctx); err != nil {
 				yield(nil, err)
+				return
+			}
+			if spent(stats.Rows, r.MaxRows) || spent(stats.Bytes, r.MaxBytes) {
+				stats.Exhausted = true
 				return
 			}
 			b := batch(part)
@@ -193,6 +205,9 @@ func (m *Memory) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Ba
 		}
 	}
 }
+
+// spent reports whether so much uses up a bound; 0 is none.
+func spent(used, bound int64) bool { return bound > 0 && used >= bound }
 
 // rowBytes is what the model says a row is, for Stats.
 const rowBytes = 100

@@ -154,6 +154,25 @@ func testConditions(_ *testing.T, s *suite) {
 	}
 }
 
+func testRelations(_ *testing.T, s *suite) {
+	spans := s.g.Spans(60, 6)
+	s.appendMany(spans, 64)
+	held, total := 0, 0
+	for range 120 {
+		c := s.g.Relation(spans)
+		s.check(spans, c)
+		for i := range spans {
+			total++
+			if Holds(c, &spans[i]) {
+				held++
+			}
+		}
+	}
+	if held < total/50 {
+		s.Errorf("relations held %d times in %d: they tell nothing", held, total)
+	}
+}
+
 func testColumns(_ *testing.T, s *suite) {
 	spans := s.g.Spans(10, 4)
 	s.append(spans...)
@@ -338,6 +357,77 @@ func testStats(_ *testing.T, s *suite) {
 	}
 	if stats.Watermark.IsZero() {
 		s.Errorf("Stats.Watermark is not set")
+	}
+}
+
+// testBounds holds scans to their bounds, with conditions that all rows, some
+// and none meet.
+func testBounds(_ *testing.T, s *suite) {
+	spans := s.g.Spans(150, 6)
+	s.appendMany(spans, 10)
+	for _, c := range []span.Condition{{}, span.Has(span.Field{Scope: span.ScopeSpan, Key: "a"}),
+		span.Compare(span.Field{Intrinsic: span.Duration}, span.Eq, clew.IntValue(12345))} {
+		most := int64(0) // rows looked at between two batches
+		run := func(maxRows, maxBytes int64) (stats storage.Stats, matched int) {
+			r := where(c)
+			r.MaxRows, r.MaxBytes, r.Stats = maxRows, maxBytes, &stats
+			seen, total := int64(0), int64(0)
+			for b, err := range s.Scan(s.Context(), r) {
+				if err != nil {
+					s.Fatal(err)
+				}
+				if stats.Total < stats.Rows || total != 0 && stats.Total != total {
+					s.Errorf("Total is %d within the loop, after %d; %d rows are looked at", stats.Total, total, stats.Rows)
+				}
+				total = stats.Total
+				matched += matches(b, r).Count()
+				most, seen = max(most, stats.Rows-seen), stats.Rows
+			}
+			most = max(most, stats.Rows-seen)
+			return stats, matched
+		}
+		all, wanted := run(0, 0)
+		if all.Exhausted || all.Rows != all.Total || all.Total+all.PrunedRows < int64(len(spans)) {
+			s.Errorf("unbounded scan of %v: %+v", c, all)
+		}
+		for _, bound := range []int64{1, all.Rows / 3, all.Rows, all.Rows + 1} {
+			if bound == 0 {
+				continue // pruned to nothing, and 0 is no bound
+			}
+			got, matched := run(bound, 0)
+			complete := got.Rows == got.Total
+			switch {
+			case got.Exhausted == complete:
+				s.Errorf("scan of %v within %d rows: %+v", c, bound, got)
+			case got.Exhausted && (got.Rows < bound || got.Rows >= bound+most):
+				s.Errorf("scan of %v within %d rows, at most %d at a time, looks at %d", c, bound, most, got.Rows)
+			case complete && matched != wanted || matched > wanted:
+				s.Errorf("scan of %v within %d rows matches %d of %d", c, bound, matched, wanted)
+			}
+		}
+		// What is a byte is the store's affair, and may change while it works.
+		if got, _ := run(0, 1<<40); got.Exhausted {
+			s.Errorf("scan of %v within more bytes than there are: %+v", c, got)
+		}
+		if got, _ := run(0, 1); got.Exhausted == (got.Rows == got.Total) {
+			s.Errorf("scan of %v within 1 byte: %+v", c, got)
+		}
+	}
+}
+
+func testOfTrace(_ *testing.T, s *suite) {
+	s.append(s.g.Trace(3)...)
+	f := span.Field{Intrinsic: span.TraceDuration}
+	for _, c := range []span.Condition{span.Has(f), span.Negate(span.AllOf(span.Compare(f, span.Gt, clew.IntValue(1)))),
+		span.Relates(span.FieldOf(span.Field{Intrinsic: span.Duration}), span.Lt, span.FieldOf(f))} {
+		var last error
+		for b, err := range s.Scan(s.Context(), where(c)) {
+			if b != nil {
+				s.Errorf("a scan for %v yields rows", c)
+			}
+			last = err
+		}
+		s.kind(fmt.Sprintf("scan for %v", c), last, clew.Invalid)
 	}
 }
 

@@ -1,0 +1,233 @@
+package storagetest
+
+import (
+	"math"
+	"math/big"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+)
+
+// relationHolds evaluates a relation by trying each event, then each link, alone.
+func relationHolds(r *span.Relation, s *clew.Span, trace []*clew.Span) bool {
+	events, links := false, false
+	for _, x := range []*span.Expr{&r.L, &r.R} {
+		e, l := childrenRead(x)
+		events, links = events || e, links || l
+	}
+	var parts []*clew.Span
+	switch {
+	case events && links:
+		return false
+	case events:
+		for _, e := range s.Events {
+			one := *s
+			one.Events = []clew.Event{e}
+			parts = append(parts, &one)
+		}
+	case links:
+		for _, l := range s.Links {
+			one := *s
+			one.Links = []clew.Link{l}
+			parts = append(parts, &one)
+		}
+	default:
+		parts = append(parts, s)
+	}
+	for _, part := range parts {
+		for _, a := range results(&r.L, part, s, trace) {
+			for _, b := range results(&r.R, part, s, trace) {
+				if compares(a, r.Op, b) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// childrenRead reports whether an expression reads events or links.
+func childrenRead(x *span.Expr) (events, links bool) {
+	if x.Op == span.Reading {
+		switch x.Field.Intrinsic {
+		case span.EventName, span.EventTimeSinceStart:
+			events = true
+		case span.LinkTraceID, span.LinkSpanID:
+			links = true
+		case span.None:
+			events, links = x.Field.Scope == span.ScopeEvent, x.Field.Scope == span.ScopeLink
+		}
+	}
+	for i := range x.Args {
+		e, l := childrenRead(&x.Args[i])
+		events, links = events || e, links || l
+	}
+	return events, links
+}
+
+// results lists what an expression is for a span with at most one event or link
+// left, at most one value of a kind; conditions in it are about the whole span.
+func results(x *span.Expr, s, whole *clew.Span, trace []*clew.Span) []clew.Value {
+	switch x.Op {
+	case span.Constant:
+		return []clew.Value{x.Value}
+	case span.Reading:
+		return onePerKind(valuesIn(x.Field, s, trace))
+	case span.Truth:
+		return []clew.Value{clew.BoolValue(HoldsIn(*x.Cond, whole, trace))}
+	}
+	operands := make([]clew.Value, len(x.Args))
+	for i := range x.Args {
+		found := false
+		for _, v := range results(&x.Args[i], s, whole, trace) {
+			if isNumber(v) {
+				operands[i], found = v, true
+			}
+		}
+		if !found {
+			return nil
+		}
+	}
+	if v, ok := calculated(x.Op, operands); ok {
+		return []clew.Value{v}
+	}
+	return nil
+}
+
+// onePerKind keeps the first text, the first truth value, and the first int or
+// else the first double.
+func onePerKind(all []clew.Value) (out []clew.Value) {
+	first := make(map[clew.Type]bool)
+	for _, t := range []clew.Type{clew.TypeString, clew.TypeBool, clew.TypeInt, clew.TypeDouble} {
+		for _, v := range all {
+			if v.Type == t && !first[t] && !(t == clew.TypeDouble && first[clew.TypeInt]) {
+				first[t] = true
+				out = append(out, v)
+			}
+		}
+	}
+	return out
+}
+
+func calculated(op span.ExprOp, operands []clew.Value) (clew.Value, bool) {
+	ints := op != span.Ratio
+	for _, v := range operands {
+		ints = ints && v.Type == clew.TypeInt
+	}
+	if op == span.Negative {
+		if !ints {
+			return clew.DoubleValue(-operands[0].Double()), true
+		}
+		op, operands = span.Difference, []clew.Value{clew.IntValue(0), operands[0]}
+	}
+	if ints {
+		return integer(op, big.NewInt(operands[0].Int()), big.NewInt(operands[1].Int()))
+	}
+	a, b := asDouble(operands[0]), asDouble(operands[1])
+	switch op {
+	case span.Sum:
+		return clew.DoubleValue(a + b), true
+	case span.Difference:
+		return clew.DoubleValue(a - b), true
+	case span.Product:
+		return clew.DoubleValue(a * b), true
+	case span.Quotient, span.Ratio:
+		return clew.DoubleValue(a / b), b != 0
+	case span.Remainder:
+		return clew.DoubleValue(math.Mod(a, b)), b != 0
+	}
+	return clew.DoubleValue(math.Pow(a, b)), a != 0 || !(b < 0)
+}
+
+func asDouble(v clew.Value) float64 {
+	if v.Type == clew.TypeInt {
+		return float64(v.Int())
+	}
+	return v.Double()
+}
+
+// integer calculates without bounds and says whether the result fits.
+func integer(op span.ExprOp, a, b *big.Int) (clew.Value, bool) {
+	out := new(big.Int)
+	switch op {
+	case span.Sum:
+		out.Add(a, b)
+	case span.Difference:
+		out.Sub(a, b)
+	case span.Product:
+		out.Mul(a, b)
+	case span.Quotient, span.Remainder:
+		if b.Sign() == 0 {
+			return clew.Value{}, false
+		}
+		if op == span.Quotient {
+			out.Quo(a, b)
+		} else {
+			out.Rem(a, b)
+		}
+	default:
+		return integerPower(a, b)
+	}
+	return clew.IntValue(out.Int64()), out.IsInt64()
+}
+
+func integerPower(a, b *big.Int) (clew.Value, bool) {
+	one := big.NewInt(1)
+	switch {
+	case b.Sign() < 0 && a.Sign() == 0:
+		return clew.Value{}, false
+	case b.Sign() < 0 && a.CmpAbs(one) > 0:
+		return clew.IntValue(0), true
+	case a.CmpAbs(one) <= 0: // 0, 1, −1: only whether the exponent is 0 or odd counts
+		odd := b.Bit(0) == 1
+		switch {
+		case b.Sign() == 0 || a.Sign() > 0 || a.Sign() < 0 && !odd:
+			return clew.IntValue(1), true
+		case a.Sign() < 0:
+			return clew.IntValue(-1), true
+		}
+		return clew.IntValue(0), true
+	case b.Cmp(big.NewInt(64)) >= 0: // 2^64 is too large, and (−2)^63 the largest that fits
+		return clew.Value{}, false
+	}
+	out := new(big.Int).Exp(a, b, nil)
+	return clew.IntValue(out.Int64()), out.IsInt64()
+}
+
+// exprOps are what Generator.Relation calculates with.
+var exprOps = []span.ExprOp{span.Sum, span.Difference, span.Product, span.Quotient, span.Ratio, span.Remainder, span.Power}
+
+// Relation returns a relation of fields, half of them of one field with another.
+func (g *Generator) Relation(probe []clew.Span) span.Condition {
+	family := pick(g, []span.Scope{span.ScopeAny, span.ScopeEvent, span.ScopeLink})
+	depth := g.r.IntN(2) * g.r.IntN(4)
+	return span.Relates(g.expr(probe, family, depth), pick(g, comparisons), g.expr(probe, family, g.r.IntN(2)*g.r.IntN(3)))
+}
+
+// expr returns an expression that reads fields of spans and, save rarely, of no
+// children but of the one family.
+func (g *Generator) expr(probe []clew.Span, family span.Scope, depth int) span.Expr {
+	if depth > 0 {
+		if g.r.IntN(8) == 0 {
+			return span.Calculate(span.Negative, g.expr(probe, family, depth-1))
+		}
+		return span.Calculate(pick(g, exprOps), g.expr(probe, family, depth-1), g.expr(probe, family, g.r.IntN(depth)))
+	}
+	switch g.r.IntN(12) {
+	case 0:
+		return span.TruthOf(g.Condition(probe, 1))
+	case 1, 2, 3:
+		for {
+			if v := g.Value(); v.Type != clew.TypeOther {
+				return span.ValueOf(v)
+			}
+		}
+	}
+	for {
+		x := span.FieldOf(g.Field())
+		events, links := childrenRead(&x)
+		if !events && !links || events && family == span.ScopeEvent || links && family == span.ScopeLink || g.r.IntN(50) == 0 {
+			return x
+		}
+	}
+}
