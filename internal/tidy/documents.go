@@ -1,10 +1,13 @@
 package tidy
 
 import (
+	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"path"
+	"regexp"
 	"strings"
 )
 
@@ -81,4 +84,40 @@ func parseFragment(src string) error {
 	}
 	_, err := parser.ParseFile(token.NewFileSet(), "", "package p\nfunc f() {\n"+src+"\n}", 0)
 	return err
+}
+
+var namedTestRE = regexp.MustCompile("`([a-z0-9]+)\\.((?:Test|Fuzz|Benchmark)[A-Z]\\w*)`")
+
+// NamedTests checks that tests which a Markdown file names as `package.TestName`
+// are there; the package is named by its folder.
+func NamedTests(t *Tree) ([]Finding, error) {
+	there := map[string]bool{}
+	for _, f := range t.Go {
+		if !f.Test {
+			continue
+		}
+		for _, d := range f.AST.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil {
+				there[path.Base(f.Dir)+"."+fn.Name.Name] = true
+			}
+		}
+	}
+	var out []Finding
+	for _, name := range t.Files {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		src, err := fs.ReadFile(t.FS, name)
+		if err != nil {
+			return nil, err
+		}
+		for i, line := range strings.Split(string(src), "\n") {
+			for _, m := range namedTestRE.FindAllStringSubmatch(line, -1) {
+				if !there[m[1]+"."+m[2]] {
+					out = append(out, Finding{name, i + 1, fmt.Sprintf("names the test %s.%s, which is not there", m[1], m[2])})
+				}
+			}
+		}
+	}
+	return out, nil
 }
