@@ -2,8 +2,10 @@ import { defineConfig } from "@playwright/test";
 
 // Against the fixture server, or with CLEW_URL against a running clew (then only what any clew can show).
 const real = process.env.CLEW_URL;
-const fixtures = "http://127.0.0.1:4399";
-const emptyStore = "http://127.0.0.1:4398";
+// FIXTURE_PORT and the port after it are the fixture servers': other ports let two runs go side by side.
+const port = Number(process.env.FIXTURE_PORT ?? 4398);
+const fixtures = `http://127.0.0.1:${port}`;
+const emptyStore = `http://127.0.0.1:${port + 1}`;
 
 export default defineConfig({
   testDir: "test/e2e",
@@ -27,11 +29,15 @@ export default defineConfig({
   webServer: real
     ? undefined
     : [
-        { command: "node test/server.mjs 4399", url: `${fixtures}/api/v1/health`, reuseExistingServer: true },
         {
-          command: "node test/server.mjs 4398 empty",
+          command: `node test/server.mjs ${port}`,
+          url: `${fixtures}/api/v1/health`,
+          reuseExistingServer: false,
+        },
+        {
+          command: `node test/server.mjs ${port + 1} empty`,
           url: `${emptyStore}/api/v1/health`,
-          reuseExistingServer: true,
+          reuseExistingServer: false,
         },
       ],
 });

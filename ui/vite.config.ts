@@ -2,7 +2,7 @@ import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 // The server that `npm run dev` asks: a running clew, or the fixture server of test/.
-const server = process.env.CLEW_URL ?? "http://127.0.0.1:4399";
+const server = process.env.CLEW_URL ?? "http://127.0.0.1:4398";
 
 export default defineConfig({
   base: "./", // everything is relative to <base href>, so that a proxy's prefix works

@@ -18,7 +18,7 @@ import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
 /** @typedef {import("./fixtures/skeleton.mjs").TraceFixture} TraceFixture */
 /** @typedef {{ trace: TraceFixture, rows: import("./fixtures/skeleton.mjs").Row[], skeleton: Buffer, facts: ReturnType<typeof facts> }} Kept */
 
-const port = Number(process.argv[2] ?? 4399);
+const port = Number(process.argv[2] ?? 4398);
 const empty = process.argv[3] === "empty";
 const dist = new URL("../../web/dist", import.meta.url).pathname;
 const started = Date.now();

@@ -20,7 +20,7 @@ export function HelpSheet({ close }: { close: () => void }) {
         </button>
       </div>
       <div className={style.groups}>
-        {[...groups].reverse().map(([group, bindings]) => (
+        {[...groups].map(([group, bindings]) => (
           <section key={group} className={style.group}>
             <h3>{group}</h3>
             <dl>

@@ -36,9 +36,9 @@ export function useKeys(bindings: Binding[]): void {
   }, [layer]);
 }
 
-/** boundKeys lists what works here and now, outermost first. */
+/** boundKeys lists what works here and now, the innermost view's first. */
 export function boundKeys(): Binding[] {
-  return [...layers].flatMap((layer) => layer.current);
+  return [...layers].toReversed().flatMap((layer) => layer.current);
 }
 
 function isTyping(target: EventTarget | null): boolean {
@@ -65,7 +65,7 @@ function onKeyDown(event: KeyboardEvent): void {
   const pair =
     performance.now() - pendingSince < sequenceMillis && pending !== "" ? `${pending} ${name}` : "";
   pending = "";
-  for (const layer of [...layers].reverse()) {
+  for (const layer of [...layers].toReversed()) {
     for (const wanted of pair === "" ? [name] : [pair, name]) {
       const binding = layer.current.find((b) => b.keys.includes(wanted));
       if (!binding || binding.run(event) === false) continue;

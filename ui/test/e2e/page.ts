@@ -5,7 +5,7 @@ import { test as base, expect, type Page } from "@playwright/test";
 
 export const shop = "4bf92f3577b34da6a3ce929d0e0e4736";
 export const troubled = "badbadbadbadbadbadbadbadbadbad01";
-export const emptyStore = "http://127.0.0.1:4398";
+export const emptyStore = `http://127.0.0.1:${Number(process.env.FIXTURE_PORT ?? 4398) + 1}`;
 
 /** expectedNoise are messages of the browser itself about answers that a test asks for. */
 const expectedNoise = /Failed to load resource|net::ERR_/;
