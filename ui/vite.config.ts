@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 
 // The server that `npm run dev` asks: a running clew, or the fixture server of test/.
 const server = process.env.CLEW_URL ?? "http://127.0.0.1:4398";
@@ -15,5 +15,6 @@ export default defineConfig({
     target: "es2023",
     cssMinify: "lightningcss",
   },
+  test: { include: ["src/**/*.test.ts"] }, // test/e2e is Playwright's
   server: { proxy: { "/api": server } },
 });

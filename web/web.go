@@ -33,6 +33,7 @@ var dist embed.FS
 func Handler() http.Handler {
 	built, err := fs.Sub(dist, "dist")
 	if err != nil {
+		// Only a name that is no path fails, and "dist" is one.
 		panic("web: dist is not embedded: " + err.Error())
 	}
 	return newHandler(built)
