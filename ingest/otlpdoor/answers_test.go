@@ -181,8 +181,10 @@ func TestRecords(t *testing.T) {
 		return storage.Result{Accepted: 1}, nil
 	})})
 	shop := corpus.Requests(corpus.Shop, 7, 4000, 500)
-	for _, b := range shop {
+	gz, zs := make([][]byte, len(shop)), make([][]byte, len(shop))
+	for i, b := range shop {
 		bodies.Store(string(b), true)
+		gz[i], zs[i] = gzipped(t, b), zstded(t, b)
 	}
 	check := func(name string, packed []byte, c storage.Compression) {
 		t.Helper()
@@ -197,7 +199,7 @@ func TestRecords(t *testing.T) {
 		flag   byte
 		c      storage.Compression
 	}{
-		{"identity", nil, 0, storage.Identity}, {"gzip", gzipped(t, shop[0]), 1, storage.Gzip}, {"zstd", zstded(t, shop[0]), 1, storage.Zstd},
+		{"identity", nil, 0, storage.Identity}, {"gzip", gz[0], 1, storage.Gzip}, {"zstd", zs[0], 1, storage.Zstd},
 	} {
 		sent := c.packed
 		if sent == nil {
@@ -222,17 +224,17 @@ func TestRecords(t *testing.T) {
 	for i := range 8 {
 		senders.Go(func() {
 			for j := range 24 {
-				b := shop[(i+j)%len(shop)]
+				n := (i + j) % len(shop)
+				b := shop[n]
 				switch j % 4 {
 				case 0:
 					s.call(t, bytes.NewReader(frame(0, len(b), b)))
 				case 1:
-					z := gzipped(t, b)
-					s.call(t, bytes.NewReader(frame(1, len(z), z)), "Grpc-Encoding", "gzip")
+					s.call(t, bytes.NewReader(frame(1, len(gz[n]), gz[n])), "Grpc-Encoding", "gzip")
 				case 2:
 					s.post(t, bytes.NewReader(b), "Content-Type", "application/x-protobuf")
 				case 3:
-					s.post(t, bytes.NewReader(zstded(t, b)), "Content-Type", "application/x-protobuf", "Content-Encoding", "zstd")
+					s.post(t, bytes.NewReader(zs[n]), "Content-Type", "application/x-protobuf", "Content-Encoding", "zstd")
 				}
 			}
 		})

@@ -154,9 +154,7 @@ func TestHTTP2(t *testing.T) {
 func TestMemoryUnderAttack(t *testing.T) {
 	const budget, senders = 8 << 20, 150
 	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody, Budget: ingest.NewBudget(budget), BodyTimeout: 500 * time.Millisecond})
-	zeros := make([]byte, 64<<20)
-	z, g := zstded(t, zeros), gzipped(t, zeros)
-	zeros = nil
+	g, z := bombs(t)
 	runtime.GC()
 	base := heap()
 	stop, watched := make(chan struct{}), make(chan struct{})

@@ -141,33 +141,34 @@ func (g *GRPC) message(req *request, r *http.Request) error {
 
 // parseTimeout reads a grpc-timeout: up to 8 digits and a unit.
 func parseTimeout(s string) (time.Duration, error) {
-	bad := clew.Errorf(clew.Invalid, "grpc-timeout %q: want up to %d digits and one of H, M, S, m, u, n", clip(s, maxNameBytes), maxTimeoutDigits)
-	if len(s) < 2 || len(s) > maxTimeoutDigits+1 {
-		return 0, bad
+	if 2 <= len(s) && len(s) <= maxTimeoutDigits+1 {
+		unit := timeUnit(s[len(s)-1])
+		n, err := strconv.ParseUint(s[:len(s)-1], 10, 32)
+		if unit != 0 && err == nil {
+			// The most, 99,999,999 hours, is more than a Duration holds.
+			return time.Duration(min(n, uint64(maxTimeout/unit))) * unit, nil
+		}
 	}
-	n, err := strconv.ParseUint(s[:len(s)-1], 10, 32)
-	if err != nil {
-		return 0, bad
-	}
-	var unit time.Duration
-	switch s[len(s)-1] {
+	return 0, clew.Errorf(clew.Invalid, "grpc-timeout %q: want up to %d digits and one of H, M, S, m, u, n", clip(s, maxNameBytes), maxTimeoutDigits)
+}
+
+// timeUnit returns the unit that gRPC writes as c, 0 if there is none.
+func timeUnit(c byte) time.Duration {
+	switch c {
 	case 'H':
-		// The most, 99,999,999 hours, is more than a Duration holds.
-		n, unit = min(n, maxTimeoutHours), time.Hour
+		return time.Hour
 	case 'M':
-		unit = time.Minute
+		return time.Minute
 	case 'S':
-		unit = time.Second
+		return time.Second
 	case 'm':
-		unit = time.Millisecond
+		return time.Millisecond
 	case 'u':
-		unit = time.Microsecond
+		return time.Microsecond
 	case 'n':
-		unit = time.Nanosecond
-	default:
-		return 0, bad
+		return time.Nanosecond
 	}
-	return time.Duration(n) * unit, nil
+	return 0
 }
 
 // Deny answers a call that somebody before the door does not let through; its

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -230,14 +231,23 @@ func zstded(tb testing.TB, b []byte) []byte {
 	return w.EncodeAll(b, nil)
 }
 
-func marshal(tb testing.TB, m proto.Message) []byte {
+// bombSize is what the bombs unpack to.
+const bombSize = 64 << 20
+
+// bombs are bombSize zeros, packed, made once.
+func bombs(tb testing.TB) (gz, z []byte) {
 	tb.Helper()
-	b, err := proto.Marshal(m)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return b
+	madeBombs.Do(func() {
+		zeros := make([]byte, bombSize)
+		gzipBomb, zstdBomb = gzipped(tb, zeros), zstded(tb, zeros)
+	})
+	return gzipBomb, zstdBomb
 }
+
+var (
+	madeBombs          sync.Once
+	gzipBomb, zstdBomb []byte
+)
 
 // raw sends bytes over a connection of its own and reads one answer. The
 // connection stays open on this side until then.

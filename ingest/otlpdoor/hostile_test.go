@@ -77,7 +77,7 @@ type hostile struct {
 
 func badRequests(t *testing.T) []hostile {
 	shop := string(corpus.Requests(corpus.Shop, 1, 500, 500)[0])
-	zeros := make([]byte, 64<<20)
+	gzipBomb, zstdBomb := bombs(t)
 	limit := fmt.Sprint(maxBody)
 	// A frame that claims a window of 1 GiB, and one block of a few bytes.
 	window := "\x28\xb5\x2f\xfd\x00\xa0\x19\x00\x00abc"
@@ -95,9 +95,9 @@ func badRequests(t *testing.T) []hostile {
 		{"not zstd", shop, "zstd", 400, codes.InvalidArgument, "zstd"},
 		{"unknown encoding", shop, "br", 415, codes.Unimplemented, `"br" is not supported; send gzip, zstd or identity`},
 		{"two encodings", shop, "gzip, gzip", 415, codes.Unimplemented, "not supported"},
-		{"too large", string(zeros[:maxBody+1]), "", 413, codes.ResourceExhausted, limit + " bytes; send smaller batches or raise --max-request"},
-		{"gzip bomb", string(gzipped(t, zeros)), "gzip", 413, codes.ResourceExhausted, limit + " bytes unpacked; send smaller batches or raise --max-request"},
-		{"zstd bomb", string(zstded(t, zeros)), "zstd", 413, codes.ResourceExhausted, limit + " bytes unpacked; send smaller batches or raise --max-request"},
+		{"too large", string(make([]byte, maxBody+1)), "", 413, codes.ResourceExhausted, limit + " bytes; send smaller batches or raise --max-request"},
+		{"gzip bomb", string(gzipBomb), "gzip", 413, codes.ResourceExhausted, limit + " bytes unpacked; send smaller batches or raise --max-request"},
+		{"zstd bomb", string(zstdBomb), "zstd", 413, codes.ResourceExhausted, limit + " bytes unpacked; send smaller batches or raise --max-request"},
 		{"zstd window", window, "zstd", 413, codes.ResourceExhausted, "window"},
 	}
 }
@@ -142,7 +142,7 @@ func TestBadRequests(t *testing.T) {
 				// What a request may take: itself in its packed and its clear form, more
 				// as memory grows, and the window of a decoder for each try, where the
 				// pool has none (under the race detector it forgets at random). The bombs
-				// are 64 MiB.
+				// unpack to 64 MiB.
 				if n := allocated(send); n > 8*maxBody+3*(8<<20) {
 					t.Errorf("%s: %d bytes allocated for one request of %d", name, n, len(c.body))
 				}
@@ -216,7 +216,7 @@ func TestBadJSON(t *testing.T) {
 		{"protobuf", request(goodTrace + goodSpan), "", 400, codes.InvalidArgument, "offset"},
 		{"not gzip", `{}`, "gzip", 400, codes.InvalidArgument, "gzip"},
 		{"too large", strings.Repeat(" ", maxBody+1), "", 413, codes.ResourceExhausted, "--max-request"},
-		{"bomb", string(gzipped(t, bytes.Repeat([]byte(" "), 64<<20))), "gzip", 413, codes.ResourceExhausted, "--max-request"},
+		{"bomb", string(gzipped(t, bytes.Repeat([]byte(" "), 16*maxBody))), "gzip", 413, codes.ResourceExhausted, "--max-request"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			headers := []string{"Content-Type", "application/json; charset=utf-8"}

@@ -56,6 +56,6 @@ const (
 	// maxTimeoutDigits bounds grpc-timeout, as gRPC's specification does.
 	maxTimeoutDigits = 8
 
-	// maxTimeoutHours is longer than anybody waits, and fits a time.Duration.
-	maxTimeoutHours = 1000
+	// maxTimeout is longer than anybody waits for an answer.
+	maxTimeout = 1000 * time.Hour
 )
