@@ -259,10 +259,14 @@ func (d *detailer) text(s []byte) value {
 
 // wholeRunes returns the greatest cut up to n that splits no character of s.
 func wholeRunes(s []byte, n int) int {
-	for at := n; at > 0 && at > n-utf8.UTFMax; at-- {
-		if utf8.RuneStart(s[at]) {
+	for at := n; at >= 0 && at > n-utf8.UTFMax; at-- {
+		if !utf8.RuneStart(s[at]) {
+			continue
+		}
+		if _, size := utf8.DecodeRune(s[at:]); at+size > n {
 			return at
 		}
+		return n
 	}
 	return n
 }

@@ -61,11 +61,10 @@ func (a *API) trace(c *call) error {
 		}
 	}
 	x := exporter{rows: span.NewRows(t.Batch), order: rows}
-	kind := preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf")
-	if kind == "application/json" {
-		return a.send(c, kind, -1, x.json)
+	if preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf") == "application/json" {
+		return a.send(c, "application/json", -1, x.json)
 	}
-	return a.send(c, kind, -1, x.protobuf)
+	return a.send(c, "application/x-protobuf", -1, x.protobuf)
 }
 
 // exporter writes rows of a trace as OTLP, exportRows at a time, so that the memory

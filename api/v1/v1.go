@@ -7,10 +7,11 @@ import (
 	_ "embed" // the contract is served
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -221,17 +222,25 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 // readJSON reads a bounded request body into v. Unknown fields are errors: a
 // misspelt limit must not be ignored.
 func readJSON(c *call, v any) error {
-	if kind := c.r.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "application/json") {
-		return clew.Errorf(clew.Invalid, "content type %q: send application/json", kind)
+	if kind := c.r.Header.Get("Content-Type"); kind != "" {
+		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
+			return clew.Errorf(clew.Invalid, "content type %q: send application/json", kind)
+		}
 	}
 	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, maxBodyBytes))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		var large *http.MaxBytesError
-		if errors.As(err, &large) {
-			return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes", maxBodyBytes)
+	err := d.Decode(v)
+	if err == nil {
+		if _, err = d.Token(); err == io.EOF {
+			return nil
 		}
-		return clew.Errorf(clew.Invalid, "the request body is not what it should be: %w", err)
+		if err == nil {
+			err = errors.New("something follows the one JSON value")
+		}
 	}
-	return nil
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes", maxBodyBytes)
+	}
+	return clew.Errorf(clew.Invalid, "the request body is not what it should be: %w", err)
 }

@@ -2,6 +2,8 @@ package v1
 
 import (
 	"cmp"
+	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/traceql"
 )
 
 // slots is the number of colours for services.
@@ -142,7 +145,7 @@ func queryName(scope, key string) string {
 type valueAnswer struct {
 	Type  string `json:"type"`
 	Value string `json:"value"`
-	Query string `json:"query"`
+	Query string `json:"query,omitempty"`
 	Spans int64  `json:"spans"`
 }
 
@@ -197,23 +200,43 @@ func fieldOf(name string) (span.Field, error) {
 			return bare, nil
 		}
 	}
+	var q *traceql.Error
+	if errors.As(err, &q) { // its position is not one in the name
+		err = clew.Errorf(clew.Invalid, "%q is not the name of a tag: %s", name, q.Msg)
+	}
 	return f, err
 }
 
+// valueOf shows a value; Query is left out where no query can have it.
 func valueOf(f span.Field, v storage.TagValue) valueAnswer {
-	text, _ := escape(v.Value.String())
+	text, escaped := escape(v.Value.String())
 	x := valueAnswer{Type: v.Value.Type.String(), Value: text, Query: text, Spans: v.Count}
+	known := true
 	switch f.Intrinsic {
 	case span.SpanKind:
-		x.Type = "kind"
+		if v.Value.Type == clew.TypeInt {
+			x.Value = clew.Kind(v.Value.Int()).String()
+		}
+		x.Type, x.Query = "kind", x.Value
+		_, known = clew.ParseKind(x.Value)
 	case span.StatusCode:
-		x.Type = "status"
+		if v.Value.Type == clew.TypeInt {
+			x.Value = clew.Status(v.Value.Int()).String()
+		}
+		x.Type, x.Query = "status", x.Value
+		_, known = clew.ParseStatus(x.Value)
 	case span.Duration:
-		x.Type = "duration"
+		x.Type, x.Value, x.Query = "duration", text+"ns", text+"ns"
 	default:
 		if v.Value.Type == clew.TypeString {
-			x.Query = strconv.Quote(text)
+			x.Query, known = strconv.Quote(text), !escaped
 		}
+		if d := v.Value.Double(); v.Value.Type == clew.TypeDouble {
+			known = !math.IsNaN(d) && !math.IsInf(d, 0)
+		}
+	}
+	if !known {
+		x.Query = ""
 	}
 	return x
 }
