@@ -153,6 +153,8 @@ func (a *API) send(c *call, kind string, size int, parts iter.Seq2[[]byte, error
 			return err
 		case err != nil:
 			a.cfg.Logger.Error("answer cut off", "path", c.r.URL.Path, "error", err)
+			// Broken: what the store took can be written again. net/http knows this
+			// panic and cuts the connection.
 			panic(http.ErrAbortHandler)
 		case begun:
 			if p, ok := out.(packer); ok && p.Flush() != nil {
