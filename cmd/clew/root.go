@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/bench"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -50,7 +51,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newTail(t),
 		newImport(t),
 		newVerify(t),
-		newBenchCommand(),
+		bench.NewCommand(t.environ, usagef),
 		newConfig(t),
 		newVersion(t),
 	)

@@ -63,6 +63,7 @@ var plan = []place{
 	{"web", 5, everywhere},
 	{"demo", 5, everywhere},
 	{"adapter/*", 5, everywhere},
+	{"internal/bench", 5, everywhere},
 	{"internal/config", 5, everywhere},
 	{"internal/tidy", 5, everywhere},
 

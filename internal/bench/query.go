@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// benchQuery is one question, timed and checked.
-type benchQuery struct {
+// query is one question, timed and checked.
+type query struct {
 	Name  string `json:"name"`
 	Query string `json:"query"`
 	// Spans and Traces are what was found.
@@ -29,10 +29,10 @@ type benchQuery struct {
 	Times     int     `json:"times"`
 }
 
-// benchQueries asks everything and compares with the truth. A store that held
+// askAll asks everything and compares with the truth. A store that held
 // other spans before can only be checked for what is the corpus' alone: counts
 // are compared if the store is fresh.
-func benchQueries(ctx context.Context, t *benchTarget, truth *corpus.Truth, run *benchRun, fresh bool) error {
+func askAll(ctx context.Context, t *target, truth *corpus.Truth, run *measurement, fresh bool) error {
 	for _, p := range truth.Probes() {
 		if err := t.count(ctx, p, run, fresh); err != nil {
 			return err
@@ -51,14 +51,14 @@ func benchQueries(ctx context.Context, t *benchTarget, truth *corpus.Truth, run 
 }
 
 // time repeats ask until it is known how long it takes.
-func (t *benchTarget) time(ctx context.Context, q *benchQuery, ask func(i int) error) error {
+func (t *target) time(ctx context.Context, q *query, ask func(i int) error) error {
 	before, err := readCPU(t.pids)
 	if err != nil {
 		return err
 	}
 	var times []time.Duration
 	begin := time.Now()
-	for len(times) < benchQueryCount && (len(times) < 3 || time.Since(begin) < benchQueryTime) {
+	for len(times) < maxRepeats && (len(times) < 3 || time.Since(begin) < repeatTime) {
 		started := time.Now()
 		if err := ask(len(times)); err != nil {
 			return fmt.Errorf("%s: %w", q.Name, err)
@@ -80,11 +80,11 @@ func (t *benchTarget) time(ctx context.Context, q *benchQuery, ask func(i int) e
 }
 
 // count asks how many spans and traces match, exactly.
-func (t *benchTarget) count(ctx context.Context, p corpus.Probe, run *benchRun, fresh bool) error {
-	q := benchQuery{Name: "count: " + p.Name, Query: p.Query}
+func (t *target) count(ctx context.Context, p corpus.Probe, run *measurement, fresh bool) error {
+	q := query{Name: "count: " + p.Name, Query: p.Query}
 	err := t.time(ctx, &q, func(int) error {
 		var answer searchAnswer
-		if err := t.client.ask(ctx, http.MethodPost, "/api/v1/search", searchRequest{Q: p.Query, Count: true}, &answer); err != nil {
+		if err := t.api.ask(ctx, http.MethodPost, "/api/v1/search", searchRequest{Q: p.Query, Count: true}, &answer); err != nil {
 			return err
 		}
 		if answer.Count == nil || !answer.Coverage.Complete {
@@ -105,12 +105,12 @@ func (t *benchTarget) count(ctx context.Context, p corpus.Probe, run *benchRun, 
 }
 
 // newest asks for the first page, as a person does.
-func (t *benchTarget) newest(ctx context.Context, p corpus.Probe, run *benchRun) error {
-	q := benchQuery{Name: "newest 20: " + p.Name, Query: p.Query}
+func (t *target) newest(ctx context.Context, p corpus.Probe, run *measurement) error {
+	q := query{Name: "newest 20: " + p.Name, Query: p.Query}
 	want := min(p.Want.Traces, 20)
 	err := t.time(ctx, &q, func(int) error {
 		var answer searchAnswer
-		if err := t.client.ask(ctx, http.MethodPost, "/api/v1/search", searchRequest{Q: p.Query, Limit: 20}, &answer); err != nil {
+		if err := t.api.ask(ctx, http.MethodPost, "/api/v1/search", searchRequest{Q: p.Query, Limit: 20}, &answer); err != nil {
 			return err
 		}
 		q.Traces = int64(len(answer.Traces))
@@ -125,12 +125,12 @@ func (t *benchTarget) newest(ctx context.Context, p corpus.Probe, run *benchRun)
 }
 
 // traces fetches sample traces whole and counts their spans.
-func (t *benchTarget) traces(ctx context.Context, truth *corpus.Truth, run *benchRun) error {
-	samples := truth.Samples[:min(len(truth.Samples), benchTraceCount)]
+func (t *target) traces(ctx context.Context, truth *corpus.Truth, run *measurement) error {
+	samples := truth.Samples[:min(len(truth.Samples), maxTraces)]
 	if len(samples) == 0 {
 		return nil
 	}
-	q := benchQuery{Name: "trace by id", Query: fmt.Sprintf("%d traces in turn", len(samples))}
+	q := query{Name: "trace by id", Query: fmt.Sprintf("%d traces in turn", len(samples))}
 	checked := map[int]bool{}
 	err := t.time(ctx, &q, func(i int) error {
 		sample := samples[i%len(samples)]
@@ -150,8 +150,8 @@ func (t *benchTarget) traces(ctx context.Context, truth *corpus.Truth, run *benc
 	return err
 }
 
-func (t *benchTarget) fetchTrace(ctx context.Context, id string) (spans int, err error) {
-	resp, err := t.client.do(ctx, http.MethodGet, "/api/v1/traces/"+id, http.Header{"Accept": {"application/x-protobuf"}}, nil)
+func (t *target) fetchTrace(ctx context.Context, id string) (spans int, err error) {
+	resp, err := t.api.do(ctx, http.MethodGet, "/api/v1/traces/"+id, http.Header{"Accept": {"application/x-protobuf"}}, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -191,16 +191,16 @@ func countMessages(b []byte, path ...protowire.Number) (count int, err error) {
 }
 
 // services compares the spans of each service.
-func (t *benchTarget) services(ctx context.Context, truth *corpus.Truth, run *benchRun) error {
+func (t *target) services(ctx context.Context, truth *corpus.Truth, run *measurement) error {
 	var answer struct {
 		Services []struct {
 			Name  string `json:"name"`
 			Spans int    `json:"spans"`
 		} `json:"services"`
 	}
-	q := benchQuery{Name: "services", Query: "/api/v1/services"}
+	q := query{Name: "services", Query: "/api/v1/services"}
 	err := t.time(ctx, &q, func(int) error {
-		return t.client.ask(ctx, http.MethodGet, "/api/v1/services", nil, &answer)
+		return t.api.ask(ctx, http.MethodGet, "/api/v1/services", nil, &answer)
 	})
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"encoding/json"
@@ -9,24 +9,24 @@ import (
 	"text/tabwriter"
 )
 
-// benchReport is all that a bench has to say; its JSON is what --json prints.
-type benchReport struct {
-	Corpus        string     `json:"corpus"`
-	Seed          uint64     `json:"seed"`
-	Spans         int        `json:"spans"`
-	RawBytes      float64    `json:"rawBytesPerSpan"`
-	SentBytes     float64    `json:"sentBytesPerSpan"`
-	Protocol      string     `json:"protocol"`
-	Encoding      string     `json:"encoding"`
-	Clients       int        `json:"clients"`
-	Rate          float64    `json:"rate"`
-	SettleSeconds float64    `json:"settleSeconds"`
-	Machine       string     `json:"machine"`
-	Runs          []benchRun `json:"runs"`
+// report is all that a bench has to say; its JSON is what --json prints.
+type report struct {
+	Corpus        string        `json:"corpus"`
+	Seed          uint64        `json:"seed"`
+	Spans         int           `json:"spans"`
+	RawBytes      float64       `json:"rawBytesPerSpan"`
+	SentBytes     float64       `json:"sentBytesPerSpan"`
+	Protocol      string        `json:"protocol"`
+	Encoding      string        `json:"encoding"`
+	Clients       int           `json:"clients"`
+	Rate          float64       `json:"rate"`
+	SettleSeconds float64       `json:"settleSeconds"`
+	Machine       string        `json:"machine"`
+	Runs          []measurement `json:"runs"`
 }
 
-// benchRun is what one run measured. What could not be is 0.
-type benchRun struct {
+// measurement is what one run measured. What could not be is 0.
+type measurement struct {
 	Accepted  int64 `json:"accepted"`
 	Rejected  int64 `json:"rejected"`
 	Failed    int64 `json:"failed"`
@@ -36,9 +36,9 @@ type benchRun struct {
 	// Checked counts comparisons with the corpus' truth.
 	Checked int `json:"checked"`
 
-	Seconds        float64      `json:"seconds"`
-	SpansPerSecond float64      `json:"spansPerSecond"`
-	LatencyMillis  benchLatency `json:"latencyMillis"`
+	Seconds        float64 `json:"seconds"`
+	SpansPerSecond float64 `json:"spansPerSecond"`
+	LatencyMillis  latency `json:"latencyMillis"`
 
 	// CPU in µs per span, from the first request to the end of settling; of it
 	// in the kernel; and up to the last acknowledgement.
@@ -54,24 +54,24 @@ type benchRun struct {
 	Segments      int     `json:"segments"`
 	UnsealedSpans int64   `json:"unsealedSpans"`
 
-	Queries []benchQuery `json:"queries"`
+	Queries []query `json:"queries"`
 }
 
-type benchLatency struct {
+type latency struct {
 	P50 float64 `json:"p50"`
 	P99 float64 `json:"p99"`
 	Max float64 `json:"max"`
 }
 
 // check notes a comparison with the truth; one that fails voids the run.
-func (r *benchRun) check(ok bool, format string, args ...any) {
+func (r *measurement) check(ok bool, format string, args ...any) {
 	r.Checked++
 	if !ok {
 		r.Void = append(r.Void, fmt.Sprintf(format, args...))
 	}
 }
 
-func (b *benchReport) print(w io.Writer, asJSON bool) error {
+func (b *report) print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -84,10 +84,10 @@ func (b *benchReport) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(&text, "corpus %s, seed %d: %d spans of %.0f B, %.1f B as sent (%s, %s), %d clients, %s\n",
 		b.Corpus, b.Seed, b.Spans, b.RawBytes, b.SentBytes, b.Protocol, b.Encoding, b.Clients, rate)
-	fmt.Fprintf(&text, "%s; %s, settled for %.0f s\n\n", b.Machine, plural(len(b.Runs), "run"), b.SettleSeconds)
+	fmt.Fprintf(&text, "%s; %s, settled for %.0f s\n\n", b.Machine, countRuns(len(b.Runs)), b.SettleSeconds)
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "figure\tmedian\tleast\tmost\t\n")
-	for _, row := range benchRows {
+	for _, row := range figures {
 		b.printRow(table, row)
 	}
 	if err := table.Flush(); err != nil {
@@ -98,35 +98,42 @@ func (b *benchReport) print(w io.Writer, asJSON bool) error {
 	return err
 }
 
-// benchRow is one line of the table.
-type benchRow struct {
+func countRuns(n int) string {
+	if n == 1 {
+		return "1 run"
+	}
+	return fmt.Sprintf("%d runs", n)
+}
+
+// figure is one line of the table.
+type figure struct {
 	name, format string
-	value        func(*benchRun) float64
+	value        func(*measurement) float64
 	// measured says whether the figure is there; nil: always.
-	measured func(*benchRun) bool
+	measured func(*measurement) bool
 }
 
-var benchRows = []benchRow{
-	{"CPU, all, µs/span", "%.2f", func(r *benchRun) float64 { return r.CPUMicros }, hasCPU},
-	{"of it in the kernel, µs/span", "%.2f", func(r *benchRun) float64 { return r.CPUMicrosSystem }, hasCPU},
-	{"of it until the last reply, µs/span", "%.2f", func(r *benchRun) float64 { return r.CPUMicrosLoading }, hasCPU},
-	{"wall, spans/s", "%.0f", func(r *benchRun) float64 { return r.SpansPerSecond }, nil},
-	{"acknowledged p50, ms", "%.1f", func(r *benchRun) float64 { return r.LatencyMillis.P50 }, nil},
-	{"acknowledged p99, ms", "%.1f", func(r *benchRun) float64 { return r.LatencyMillis.P99 }, nil},
-	{"acknowledged longest, ms", "%.1f", func(r *benchRun) float64 { return r.LatencyMillis.Max }, nil},
-	{"told to come later, requests", "%.0f", func(r *benchRun) float64 { return float64(r.Throttled) }, nil},
-	{"peak memory, MiB", "%.0f", func(r *benchRun) float64 { return float64(r.PeakRSS) / (1 << 20) }, hasCPU},
-	{"the same after queries, MiB", "%.0f", func(r *benchRun) float64 { return float64(r.PeakRSSAfterQueries) / (1 << 20) }, hasQueries},
-	{"disk, settled, B/span", "%.2f", func(r *benchRun) float64 { return r.DiskBytes }, func(r *benchRun) bool { return r.DiskBytes > 0 }},
-	{"log at the last reply, B/span", "%.2f", func(r *benchRun) float64 { return r.LogBytes }, hasQueries},
-	{"segments", "%.0f", func(r *benchRun) float64 { return float64(r.Segments) }, hasQueries},
-	{"spans not sealed yet", "%.0f", func(r *benchRun) float64 { return float64(r.UnsealedSpans) }, hasQueries},
+var figures = []figure{
+	{"CPU, all, µs/span", "%.2f", func(r *measurement) float64 { return r.CPUMicros }, hasCPU},
+	{"of it in the kernel, µs/span", "%.2f", func(r *measurement) float64 { return r.CPUMicrosSystem }, hasCPU},
+	{"of it until the last reply, µs/span", "%.2f", func(r *measurement) float64 { return r.CPUMicrosLoading }, hasCPU},
+	{"wall, spans/s", "%.0f", func(r *measurement) float64 { return r.SpansPerSecond }, nil},
+	{"acknowledged p50, ms", "%.1f", func(r *measurement) float64 { return r.LatencyMillis.P50 }, nil},
+	{"acknowledged p99, ms", "%.1f", func(r *measurement) float64 { return r.LatencyMillis.P99 }, nil},
+	{"acknowledged longest, ms", "%.1f", func(r *measurement) float64 { return r.LatencyMillis.Max }, nil},
+	{"told to come later, requests", "%.0f", func(r *measurement) float64 { return float64(r.Throttled) }, nil},
+	{"peak memory, MiB", "%.0f", func(r *measurement) float64 { return float64(r.PeakRSS) / (1 << 20) }, hasCPU},
+	{"the same after queries, MiB", "%.0f", func(r *measurement) float64 { return float64(r.PeakRSSAfterQueries) / (1 << 20) }, hasQueries},
+	{"disk, settled, B/span", "%.2f", func(r *measurement) float64 { return r.DiskBytes }, func(r *measurement) bool { return r.DiskBytes > 0 }},
+	{"log at the last reply, B/span", "%.2f", func(r *measurement) float64 { return r.LogBytes }, hasQueries},
+	{"segments", "%.0f", func(r *measurement) float64 { return float64(r.Segments) }, hasQueries},
+	{"spans not sealed yet", "%.0f", func(r *measurement) float64 { return float64(r.UnsealedSpans) }, hasQueries},
 }
 
-func hasCPU(r *benchRun) bool     { return r.PeakRSS > 0 }
-func hasQueries(r *benchRun) bool { return len(r.Queries) > 0 }
+func hasCPU(r *measurement) bool     { return r.PeakRSS > 0 }
+func hasQueries(r *measurement) bool { return len(r.Queries) > 0 }
 
-func (b *benchReport) printRow(w io.Writer, row benchRow) {
+func (b *report) printRow(w io.Writer, row figure) {
 	var values []float64
 	for i := range b.Runs {
 		if r := &b.Runs[i]; row.measured == nil || row.measured(r) {
@@ -148,7 +155,7 @@ func spread(values []float64) (low, middle, high float64) {
 }
 
 // printQueries shows the medians over all runs.
-func (b *benchReport) printQueries(text *strings.Builder) {
+func (b *report) printQueries(text *strings.Builder) {
 	if len(b.Runs) == 0 || len(b.Runs[0].Queries) == 0 {
 		return
 	}

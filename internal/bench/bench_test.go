@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -8,8 +8,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,7 +59,7 @@ func (r *otlpReceiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 
 func bench(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
-	c := newBenchCommand()
+	c := NewCommand(os.Environ(), func(format string, args ...any) error { return clew.Errorf(clew.Invalid, format, args...) })
 	var stdout bytes.Buffer
 	c.SetOut(&stdout)
 	c.SetErr(io.Discard)
@@ -76,23 +78,23 @@ func TestBenchMeasuresAnyEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var report benchReport
-	if err := json.Unmarshal([]byte(out), &report); err != nil {
+	var got report
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatal(err)
 	}
-	if receiver.spans != 8000 || receiver.bodies != 16 || len(report.Runs) != 2 {
-		t.Fatalf("received %d spans in %d requests over %d runs", receiver.spans, receiver.bodies, len(report.Runs))
+	if receiver.spans != 8000 || receiver.bodies != 16 || len(got.Runs) != 2 {
+		t.Fatalf("received %d spans in %d requests over %d runs", receiver.spans, receiver.bodies, len(got.Runs))
 	}
-	for _, r := range report.Runs {
+	for _, r := range got.Runs {
 		if r.Accepted != 4000 || r.SpansPerSecond <= 0 || r.LatencyMillis.P50 <= 0 || r.LatencyMillis.Max < r.LatencyMillis.P99 || r.PeakRSS < 1<<20 || len(r.Queries) > 0 {
 			t.Errorf("run = %+v", r)
 		}
 	}
-	if report.RawBytes < 450 || report.RawBytes > 700 || report.SentBytes > report.RawBytes/4 {
-		t.Errorf("%v B per span, %v as sent", report.RawBytes, report.SentBytes)
+	if got.RawBytes < 450 || got.RawBytes > 700 || got.SentBytes > got.RawBytes/4 {
+		t.Errorf("%v B per span, %v as sent", got.RawBytes, got.SentBytes)
 	}
 	// The second run's folder holds both runs' bodies.
-	if first, second := report.Runs[0].DiskBytes, report.Runs[1].DiskBytes; first < report.RawBytes*0.9 || second < 1.8*first {
+	if first, second := got.Runs[0].DiskBytes, got.Runs[1].DiskBytes; first < got.RawBytes*0.9 || second < 1.8*first {
 		t.Errorf("disk = %v, then %v B per span", first, second)
 	}
 }
@@ -215,10 +217,10 @@ func TestSpread(t *testing.T) {
 }
 
 func TestReportShowsOnlyWhatWasMeasured(t *testing.T) {
-	report := &benchReport{Corpus: "shop", Seed: 1, Spans: 1000, RawBytes: 497, SentBytes: 70.1, Protocol: "http", Encoding: "zstd",
-		Clients: 32, Machine: "a machine", Runs: []benchRun{{SpansPerSecond: 1000, LatencyMillis: benchLatency{1, 2, 3}}, {SpansPerSecond: 3000}}}
+	got := &report{Corpus: "shop", Seed: 1, Spans: 1000, RawBytes: 497, SentBytes: 70.1, Protocol: "http", Encoding: "zstd",
+		Clients: 32, Machine: "a machine", Runs: []measurement{{SpansPerSecond: 1000, LatencyMillis: latency{1, 2, 3}}, {SpansPerSecond: 3000}}}
 	var out bytes.Buffer
-	if err := report.print(&out, false); err != nil {
+	if err := got.print(&out, false); err != nil {
 		t.Fatal(err)
 	}
 	text := out.String()
@@ -230,14 +232,14 @@ func TestReportShowsOnlyWhatWasMeasured(t *testing.T) {
 			t.Errorf("shows %q, which was not measured:\n%s", absent, text)
 		}
 	}
-	report.Runs = report.Runs[:1]
-	run := &report.Runs[0]
+	got.Runs = got.Runs[:1]
+	run := &got.Runs[0]
 	run.CPUMicros, run.PeakRSS, run.DiskBytes = 1.85, 168<<20, 28.1
-	run.Queries = []benchQuery{{Name: "count: errors", Spans: 12, Traces: 7, FirstMillis: 4, Millis: 3}}
+	run.Queries = []query{{Name: "count: errors", Spans: 12, Traces: 7, FirstMillis: 4, Millis: 3}}
 	run.check(true, "")
 	run.check(false, "%s", "wrong")
 	out.Reset()
-	if err := report.print(&out, false); err != nil {
+	if err := got.print(&out, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"1.85", "168", "28.10", "count: errors", "2 answers compared with what was sent, 1 wrong"} {
@@ -252,5 +254,38 @@ func TestPauseEndsWithItsContext(t *testing.T) {
 	cancel()
 	if err := pause(ctx, time.Hour); err == nil {
 		t.Error("pause outlives its context")
+	}
+}
+
+func TestServerEnvironLeavesOutSettings(t *testing.T) {
+	got := serverEnviron([]string{"HOME=/h", "CLEW_DATA=/d", "PATH=/p"})
+	if want := []string{"HOME=/h", "PATH=/p"}; !slices.Equal(got, want) {
+		t.Errorf("serverEnviron = %q, want %q", got, want)
+	}
+	if serverEnviron(nil) == nil {
+		t.Error("a nil environment would hand on the bench's own, settings included")
+	}
+}
+
+func TestClientShowsWhatTheServerSays(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/busy":
+			http.Error(w, "come later "+strings.Repeat("x", 2*maxErrorBody), http.StatusServiceUnavailable)
+		case "/text":
+			fmt.Fprint(w, "hello")
+		}
+	}))
+	defer server.Close()
+	base, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newClient(base)
+	for path, want := range map[string]string{"/busy": `503 Service Unavailable: "come later x`, "/text": "not what was expected"} {
+		var answer searchAnswer
+		if err := c.ask(t.Context(), http.MethodGet, path, nil, &answer); err == nil || !strings.Contains(err.Error(), want) || len(err.Error()) > maxErrorBody+100 {
+			t.Errorf("ask %s = %v, want %q in short", path, err, want)
+		}
 	}
 }

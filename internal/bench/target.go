@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -15,15 +15,14 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/load"
 )
 
-// benchTarget is the server that a run measures: one of the bench's own, or one
+// target is the server that a run measures: one of the bench's own, or one
 // that ran already.
-type benchTarget struct {
+type target struct {
 	endpoint string  // of its OTLP door
-	client   *client // of its API; nil: it has none that we know
+	api      *client // of its API; nil: it has none that we know
 	pids     []int
 	paths    []string
 
@@ -32,36 +31,39 @@ type benchTarget struct {
 	// Of a server of one's own.
 	process *exec.Cmd
 	ended   chan error
-	log     *benchServerLog
+	log     *serverLog
 	dir     string
 }
 
-// benchAddresses is what `clew serve` writes to --addresses-file: by door, all
-// addresses it listens on.
-type benchAddresses map[string][]string
+// The names of the server's doors in its addresses file.
+const (
+	pageDoor = "page"
+	grpcDoor = "otlp-grpc"
+	httpDoor = "otlp-http"
+)
 
-func newBenchTarget(ctx context.Context, o *benchOptions) (*benchTarget, error) {
+// addresses is what `clew serve` writes to --addresses-file: by door, all
+// addresses it listens on.
+type addresses map[string][]string
+
+func newTarget(ctx context.Context, o *options) (*target, error) {
 	if o.endpoint == "" {
-		return startBenchServer(ctx, o)
+		return startServer(ctx, o)
 	}
-	t := &benchTarget{endpoint: o.endpoint, pids: o.pids, paths: o.diskPaths}
+	t := &target{endpoint: o.endpoint, pids: o.pids, paths: o.diskPaths}
 	if o.api != "" {
 		base, err := url.Parse(strings.TrimSuffix(o.api, "/"))
 		if err != nil {
 			return nil, err
 		}
-		t.client = newBenchClient(base)
+		t.api = newClient(base)
 	}
 	return t, nil
 }
 
-func newBenchClient(base *url.URL) *client {
-	return &client{base: base, tenant: string(clew.DefaultTenant), http: &http.Client{}}
-}
-
-// startBenchServer runs `clew serve` in a new folder on free ports and waits
+// startServer runs `clew serve` in a new folder on free ports and waits
 // until it is ready.
-func startBenchServer(ctx context.Context, o *benchOptions) (*benchTarget, error) {
+func startServer(ctx context.Context, o *options) (*target, error) {
 	binary := o.server
 	if binary == "" {
 		var err error
@@ -73,22 +75,22 @@ func startBenchServer(ctx context.Context, o *benchOptions) (*benchTarget, error
 	if err != nil {
 		return nil, fmt.Errorf("--dir: %w", err)
 	}
-	t := &benchTarget{dir: dir, ended: make(chan error, 1), paths: []string{filepath.Join(dir, "data")}}
-	if t.log, err = newBenchServerLog(); err != nil {
+	t := &target{dir: dir, ended: make(chan error, 1), paths: []string{filepath.Join(dir, "data")}}
+	if t.log, err = newServerLog(); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	file := filepath.Join(dir, "addresses.json")
 	args := append([]string{"clew", "serve", "--data", t.paths[0], "--http-port", "0", "--otlp-grpc-port", "0", "--otlp-http-port", "0",
 		"--listen", "127.0.0.1", "--addresses-file", file}, o.serverArgs...)
-	t.process = &exec.Cmd{Path: binary, Args: args, Stdout: t.log.file, Stderr: t.log.file, Env: benchEnviron(os.Environ())}
+	t.process = &exec.Cmd{Path: binary, Args: args, Stdout: t.log.file, Stderr: t.log.file, Env: serverEnviron(o.environ)}
 	if err := t.process.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the server: %w", err), t.log.file.Close(), os.RemoveAll(dir))
 	}
 	t.pids = []int{t.process.Process.Pid}
 	go func() { t.ended <- t.process.Wait() }()
-	addresses, err := t.awaitAddresses(ctx, file)
+	listening, err := t.awaitAddresses(ctx, file)
 	if err == nil {
-		err = t.connect(o, addresses)
+		err = t.connect(o, listening)
 	}
 	if err != nil {
 		return nil, errors.Join(err, t.complaint(), t.stop())
@@ -96,10 +98,10 @@ func startBenchServer(ctx context.Context, o *benchOptions) (*benchTarget, error
 	return t, nil
 }
 
-// benchEnviron leaves out the settings of the person who measures: a run says
+// serverEnviron leaves out the settings of the person who measures: a run says
 // by its flags what it measured.
-func benchEnviron(environ []string) []string {
-	var kept []string
+func serverEnviron(environ []string) []string {
+	kept := make([]string, 0, len(environ)) // never nil, which would mean the bench's own
 	for _, v := range environ {
 		if !strings.HasPrefix(v, "CLEW_") {
 			kept = append(kept, v)
@@ -109,8 +111,8 @@ func benchEnviron(environ []string) []string {
 }
 
 // awaitAddresses waits for the file that the server writes once it is ready.
-func (t *benchTarget) awaitAddresses(ctx context.Context, file string) (a benchAddresses, err error) {
-	ctx, cancel := context.WithTimeout(ctx, benchStartup)
+func (t *target) awaitAddresses(ctx context.Context, file string) (a addresses, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startupTime)
 	defer cancel()
 	for {
 		text, err := os.ReadFile(file)
@@ -123,29 +125,29 @@ func (t *benchTarget) awaitAddresses(ctx context.Context, file string) (a benchA
 			return a, fmt.Errorf("the server ended before it was ready: %v", err)
 		default:
 		}
-		if pause(ctx, benchPoll) != nil {
-			return a, fmt.Errorf("the server wrote no %s within %v", filepath.Base(file), benchStartup)
+		if pause(ctx, pollEvery) != nil {
+			return a, fmt.Errorf("the server wrote no %s within %v", filepath.Base(file), startupTime)
 		}
 	}
 }
 
-func (t *benchTarget) connect(o *benchOptions, a benchAddresses) error {
-	for _, door := range []string{doorPage, doorOTLPGRPC, doorOTLPHTTP} {
+func (t *target) connect(o *options, a addresses) error {
+	for _, door := range []string{pageDoor, grpcDoor, httpDoor} {
 		if len(a[door]) == 0 {
 			return fmt.Errorf("the server opened no %s: %v", door, a)
 		}
 	}
-	t.endpoint = a[doorOTLPGRPC][0]
+	t.endpoint = a[grpcDoor][0]
 	if o.protocol == string(load.HTTP) {
-		t.endpoint = "http://" + a[doorOTLPHTTP][0]
+		t.endpoint = "http://" + a[httpDoor][0]
 	}
-	t.client = newBenchClient(&url.URL{Scheme: "http", Host: a[doorPage][0]})
+	t.api = newClient(&url.URL{Scheme: "http", Host: a[pageDoor][0]})
 	return nil
 }
 
 // stop ends a server of one's own and removes its folder. A server that does
 // not end in order when told to is an error.
-func (t *benchTarget) stop() error {
+func (t *target) stop() error {
 	if t.process == nil {
 		return nil
 	}
@@ -159,11 +161,11 @@ func (t *benchTarget) stop() error {
 	return errors.Join(err, t.log.file.Close(), os.RemoveAll(t.dir))
 }
 
-func (t *benchTarget) terminate() error {
+func (t *target) terminate() error {
 	if err := t.process.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop the server: %w", err)
 	}
-	timer := time.NewTimer(benchShutdown)
+	timer := time.NewTimer(shutdownTime)
 	defer timer.Stop()
 	select {
 	case err := <-t.ended:
@@ -174,12 +176,12 @@ func (t *benchTarget) terminate() error {
 	case <-timer.C:
 		err := t.process.Process.Kill()
 		<-t.ended
-		return errors.Join(fmt.Errorf("the server did not end within %v of SIGTERM and was killed", benchShutdown), err)
+		return errors.Join(fmt.Errorf("the server did not end within %v of SIGTERM and was killed", shutdownTime), err)
 	}
 }
 
 // complaint is the end of the server's log as an error, nil if it said nothing.
-func (t *benchTarget) complaint() error {
+func (t *target) complaint() error {
 	if t.log == nil {
 		return nil
 	}
@@ -190,13 +192,13 @@ func (t *benchTarget) complaint() error {
 }
 
 // startMeters is called right before the first request.
-func (t *benchTarget) startMeters() (err error) {
+func (t *target) startMeters() (err error) {
 	t.begun, err = readCPU(t.pids)
 	return err
 }
 
 // readLoaded is called right after the last acknowledgement.
-func (t *benchTarget) readLoaded(ctx context.Context, run *benchRun) error {
+func (t *target) readLoaded(ctx context.Context, run *measurement) error {
 	cpu, err := readCPU(t.pids)
 	if err != nil {
 		return err
@@ -204,19 +206,19 @@ func (t *benchTarget) readLoaded(ctx context.Context, run *benchRun) error {
 	if len(t.pids) > 0 {
 		run.CPUMicrosLoading = perSpan(float64(cpu.sub(t.begun).total().Nanoseconds())/1e3, int(run.Accepted))
 	}
-	if t.client == nil {
+	if t.api == nil {
 		return nil
 	}
-	var health benchHealth
-	if err := t.client.ask(ctx, http.MethodGet, "/api/v1/health", nil, &health); err != nil {
+	var h health
+	if err := t.api.ask(ctx, http.MethodGet, "/api/v1/health", nil, &h); err != nil {
 		return err
 	}
-	run.LogBytes = perSpan(float64(health.Store.WALBytes), int(run.Accepted))
+	run.LogBytes = perSpan(float64(h.Store.WALBytes), int(run.Accepted))
 	return nil
 }
 
-// benchHealth is the part of /api/v1/health that a report shows.
-type benchHealth struct {
+// health is the part of /api/v1/health that a report shows.
+type health struct {
 	Store struct {
 		Segments int   `json:"segments"`
 		HeadRows int64 `json:"headRows"`
@@ -225,7 +227,7 @@ type benchHealth struct {
 }
 
 // readSettled reads all meters when the server has come to rest.
-func (t *benchTarget) readSettled(ctx context.Context, run *benchRun, spans int) error {
+func (t *target) readSettled(ctx context.Context, run *measurement, spans int) error {
 	if len(t.pids) > 0 {
 		cpu, err := readCPU(t.pids)
 		if err != nil {
@@ -244,18 +246,18 @@ func (t *benchTarget) readSettled(ctx context.Context, run *benchRun, spans int)
 		return err
 	}
 	run.DiskBytes = perSpan(float64(size), spans)
-	if t.client == nil {
+	if t.api == nil {
 		return nil
 	}
-	var health benchHealth
-	if err := t.client.ask(ctx, http.MethodGet, "/api/v1/health", nil, &health); err != nil {
+	var h health
+	if err := t.api.ask(ctx, http.MethodGet, "/api/v1/health", nil, &h); err != nil {
 		return err
 	}
-	run.Segments, run.UnsealedSpans = health.Store.Segments, health.Store.HeadRows
+	run.Segments, run.UnsealedSpans = h.Store.Segments, h.Store.HeadRows
 	return nil
 }
 
-func (t *benchTarget) peakRSS() (int64, error) { return readPeakRSS(t.pids) }
+func (t *target) peakRSS() (int64, error) { return readPeakRSS(t.pids) }
 
 func perSpan(v float64, spans int) float64 {
 	if spans == 0 {
@@ -266,7 +268,7 @@ func perSpan(v float64, spans int) float64 {
 
 // startProfile asks the server for a CPU profile while the load runs. The
 // channel yields one error or nil when it is written.
-func (t *benchTarget) startProfile(ctx context.Context, o *benchOptions) <-chan error {
+func (t *target) startProfile(ctx context.Context, o *options) <-chan error {
 	done := make(chan error, 1)
 	if o.profile == "" {
 		done <- nil
@@ -276,8 +278,8 @@ func (t *benchTarget) startProfile(ctx context.Context, o *benchOptions) <-chan 
 	return done
 }
 
-func (t *benchTarget) saveProfile(ctx context.Context, o *benchOptions) error {
-	resp, err := t.client.do(ctx, http.MethodGet, fmt.Sprintf("/debug/pprof/profile?seconds=%d", o.profileSeconds), nil, nil)
+func (t *target) saveProfile(ctx context.Context, o *options) error {
+	resp, err := t.api.do(ctx, http.MethodGet, fmt.Sprintf("/debug/pprof/profile?seconds=%d", o.profileSeconds), nil, nil)
 	if err != nil {
 		return fmt.Errorf("--profile: the server gives no CPU profile: %w", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -50,12 +50,12 @@ func parseStat(text string) (cpuTime, error) {
 	_, rest, found := cutLast(text, ")")
 	fields := strings.Fields(rest)
 	if !found || len(fields) < 13 {
-		return cpuTime{}, fmt.Errorf("not a proc stat line: %q", clip(text, 80))
+		return cpuTime{}, fmt.Errorf("not a proc stat line: %.80q", text)
 	}
 	user, err1 := strconv.ParseInt(fields[11], 10, 64)
 	system, err2 := strconv.ParseInt(fields[12], 10, 64)
 	if err1 != nil || err2 != nil {
-		return cpuTime{}, fmt.Errorf("times are no numbers: %q", clip(text, 80))
+		return cpuTime{}, fmt.Errorf("times are no numbers: %.80q", text)
 	}
 	return cpuTime{time.Duration(user) * cpuTick, time.Duration(system) * cpuTick}, nil
 }

@@ -1,0 +1,132 @@
+package bench
+
+import (
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/internal/load"
+	"github.com/spf13/cobra"
+)
+
+// options is what `clew bench` was asked.
+type options struct {
+	corpus         string
+	seed           uint64
+	spans          int
+	perRequest     int
+	encoding       string
+	protocol       string
+	clients        int
+	rate           float64
+	runs           int
+	settle         time.Duration
+	dir            string
+	server         string
+	serverArgs     []string
+	endpoint       string
+	api            string
+	pids           []int
+	diskPaths      []string
+	json           bool
+	profile        string
+	profileSeconds int
+	environ        []string // for a server of the bench's own
+}
+
+// usageError makes the error of a command that was not tried, because the
+// caller got a flag or an argument wrong.
+type usageError = func(format string, args ...any) error
+
+// NewCommand builds `clew bench`. A server of its own gets environ without the
+// settings of clew. What is wrong with a flag or an argument is worded by
+// usagef; any other error says that a run failed, was interrupted
+// (clew.Canceled) or is void. The command writes its report to its output and
+// its progress to its error output.
+func NewCommand(environ []string, usagef usageError) *cobra.Command {
+	o := options{environ: environ}
+	c := &cobra.Command{
+		Use:   "bench [-- SERVE-FLAG…]",
+		Short: "Measure what a server costs per span",
+		Long: `Send a corpus of made-up traces to a server, check that it found every span of
+it again, and print what that cost.
+
+Without --endpoint it starts a server of its own for each run, in a new folder,
+on free ports; flags after -- are given to that server. With --endpoint it sends
+to any OTLP endpoint; --pid, --disk-path and --api say how to measure and ask it.
+docs/benchmarks.md says what each figure means.`,
+		Example: `  clew bench
+  clew bench --corpus wide --encoding gzip --runs 5
+  clew bench --protocol grpc --encoding identity -- --wal-window 0s
+  clew bench --endpoint http://localhost:10428/insert/opentelemetry/v1/traces \
+             --pid 4711 --disk-path /var/lib/other`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
+				return usagef("bench takes no arguments, except flags for the server after --")
+			}
+			o.serverArgs = args
+			if err := o.validate(usagef); err != nil {
+				return err
+			}
+			return measureAll(c.Context(), &o, c.OutOrStdout(), c.ErrOrStderr())
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.corpus, "corpus", string(corpus.Shop), "which traces: shop, huge (100,000 spans each) or wide (300 sparse attributes)")
+	f.Uint64Var(&o.seed, "seed", 1, "makes another corpus of the same kind")
+	f.IntVar(&o.spans, "spans", 1_000_000, "how many spans to send")
+	f.IntVar(&o.perRequest, "per-request", corpus.DefaultPerRequest, "how many spans go into a request")
+	f.StringVar(&o.encoding, "encoding", string(load.Zstd), "how requests are compressed: identity, gzip or zstd")
+	f.StringVar(&o.protocol, "protocol", string(load.HTTP), "http or grpc")
+	f.IntVar(&o.clients, "clients", 32, "how many requests are in flight at once, each on its own connection")
+	f.Float64Var(&o.rate, "rate", 0, "spans per second; 0 is as fast as the server takes them")
+	f.IntVar(&o.runs, "runs", 1, "how often to measure; the table shows medians")
+	f.DurationVar(&o.settle, "settle", defaultSettle, "how long after the last acknowledgement CPU and disk are read")
+	f.StringVar(&o.dir, "dir", ".", "where the folders of the bench's own servers are made and removed: a real disk, not a tmpfs")
+	f.StringVar(&o.server, "server", "", "another clew binary to measure, instead of this one")
+	f.StringVar(&o.endpoint, "endpoint", "", "send to this server: a URL for http, host:port for grpc")
+	f.StringVar(&o.api, "api", "", "with --endpoint: the address of its clew API, to check and time queries")
+	f.IntSliceVar(&o.pids, "pid", nil, "with --endpoint: the processes whose CPU and memory count")
+	f.StringSliceVar(&o.diskPaths, "disk-path", nil, "with --endpoint: the folders whose size counts")
+	f.BoolVar(&o.json, "json", false, "print every run as JSON")
+	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the server under load to this file; the server must expose /debug/pprof")
+	f.IntVar(&o.profileSeconds, "profile-seconds", 10, "how long --profile records")
+	return c
+}
+
+// validate says which flag is wrong.
+func (o *options) validate(usagef usageError) error {
+	for _, check := range []struct {
+		ok   bool
+		text string
+	}{
+		{o.spans > 0, "--spans: want 1 or more"},
+		{o.perRequest > 0, "--per-request: want 1 or more"},
+		{o.runs > 0 && o.runs <= maxRuns, fmt.Sprintf("--runs: want 1 to %d", maxRuns)},
+		{o.clients > 0 && o.clients <= load.MaxClients, fmt.Sprintf("--clients: want 1 to %d", load.MaxClients)},
+		{o.rate >= 0, "--rate: want 0 or more"},
+		{o.settle >= 0, "--settle: want 0s or more"},
+		{o.profileSeconds > 0, "--profile-seconds: want 1 or more"},
+		{o.endpoint != "" || o.api == "" && len(o.pids) == 0 && len(o.diskPaths) == 0, "--api, --pid and --disk-path go with --endpoint"},
+		{o.endpoint == "" || o.server == "" && len(o.serverArgs) == 0, "--endpoint measures a server that runs already: it cannot go with --server or flags after --"},
+		{o.profile == "" || o.endpoint == "" || o.api != "", "--profile with --endpoint needs --api"},
+	} {
+		if !check.ok {
+			return usagef("%s", check.text)
+		}
+	}
+	if base, err := url.Parse(o.api); o.api != "" && (err != nil || base.Host == "") {
+		return usagef("--api %q: want http://host:port", o.api)
+	}
+	if _, err := load.ParseEncoding(o.encoding); err != nil {
+		return usagef("--encoding: %w", err)
+	}
+	if _, err := load.ParseProtocol(o.protocol); err != nil {
+		return usagef("--protocol: %w", err)
+	}
+	if _, err := corpus.New(corpus.Name(o.corpus), o.seed, o.spans); err != nil {
+		return usagef("--corpus: %w", err)
+	}
+	return nil
+}

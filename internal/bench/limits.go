@@ -1,0 +1,52 @@
+package bench
+
+import "time"
+
+const (
+	// defaultSettle is how long after the last acknowledgement disk and CPU are
+	// read: idle heads are sealed and their log is gone by then.
+	defaultSettle = 75 * time.Second
+
+	// eventLag keeps the newest span of a corpus a little in the past, as
+	// spans are when they arrive.
+	eventLag = 2 * time.Second
+
+	// maxRuns bounds --runs; medians gain nothing from more.
+	maxRuns = 1000
+
+	// startupTime bounds how long a server may take to open its ports.
+	startupTime = 30 * time.Second
+
+	// shutdownTime bounds how long it may take to end after SIGTERM: more than
+	// the 8 s that serve promises, so that a broken promise shows as an error.
+	shutdownTime = 15 * time.Second
+
+	// pollEvery is how often the addresses file is looked for.
+	pollEvery = 20 * time.Millisecond
+
+	// logTail is how much of a dead server's log is shown.
+	logTail = 4 << 10
+
+	// repeatTime and maxRepeats bound the repetitions of one query:
+	// enough for a median and for CPU in ticks of 10 ms.
+	repeatTime = 300 * time.Millisecond
+	maxRepeats = 200
+
+	// maxTraces is how many traces are fetched and counted.
+	maxTraces = 32
+
+	// requestTimeout bounds one question: answers are milliseconds, a scan of a
+	// large store is seconds.
+	requestTimeout = time.Minute
+
+	// maxTraceBody bounds a trace fetched to be counted: a million spans of
+	// 500 B are 500 MB.
+	maxTraceBody = 1 << 30
+
+	// maxAnswer bounds an answer in JSON: the longest, a page of 20 traces, is a
+	// few KB.
+	maxAnswer = 16 << 20
+
+	// maxErrorBody is how much of an error's text is shown.
+	maxErrorBody = 400
+)
