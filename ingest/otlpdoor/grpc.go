@@ -191,6 +191,7 @@ func (g *GRPC) end(w http.ResponseWriter, st *status.Status) {
 		h.Set("Connection", "close") // GOAWAY: the next call finds a server that stays
 	}
 	h.Set("Content-Type", typeGRPC)
+	h["Date"] = nil
 	h.Set("Grpc-Status", strconv.Itoa(int(st.Code())))
 	h.Set("Grpc-Message", percent(st.Message()))
 	if p := st.Proto(); len(p.GetDetails()) > 0 {

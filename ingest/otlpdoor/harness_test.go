@@ -257,10 +257,10 @@ func (s *server) raw(tb testing.TB, text string) answer {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, text); err != nil {
-		tb.Fatal(err)
-	}
+	// The answer may come, and the connection end, before all is written.
+	written := make(chan struct{})
+	go func() { _, _ = io.WriteString(conn, text); close(written) }()
+	defer func() { _ = conn.Close(); <-written }()
 	return readAnswer(tb, bufio.NewReader(conn))
 }
 
