@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"strconv"
 	"time"
 
@@ -56,11 +57,22 @@ func (s *server) pageHandler(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
+	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("/readyz", s.readyz)
 	mux.Handle("/", web.Handler())
 	// Another site's page must not act here through a visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// profiles answers what the runtime knows of itself, for go tool pprof.
+func profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
 }
 
 // whileReady answers "come again later" while the server starts or ends.
