@@ -19,7 +19,7 @@ func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, C
 	r := begin(store, over)
 	if c, ok := store.(storage.Catalog); ok {
 		names, err := c.TagNames(ctx, over.Tenant, over.Window)
-		return names, r.done(), err
+		return names, r.done(r.part), err
 	}
 	type name struct {
 		scope span.Scope
@@ -65,7 +65,7 @@ func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, C
 	slices.SortFunc(out, func(a, b storage.TagName) int {
 		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
 	})
-	return out, r.done(), nil
+	return out, r.done(r.part), nil
 }
 
 // eachSpan calls f for every span of the window, as an object: for stores
@@ -112,7 +112,7 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	r := begin(store, over)
 	if c, ok := store.(storage.Catalog); ok {
 		values, more, err = c.TagValues(ctx, over.Tenant, over.Window, f, limit)
-		return values, more, r.done(), err
+		return values, more, r.done(r.part), err
 	}
 	counts := make(map[tagValue]int64)
 	var own []tagValue // of one span: it counts once, however many events have it
@@ -147,7 +147,7 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	if len(values) > limit {
 		values, more = values[:limit], true
 	}
-	return values, more, r.done(), nil
+	return values, more, r.done(r.part), nil
 }
 
 // orderValues orders by type, then numbers by size and text by bytes.
@@ -172,7 +172,7 @@ func Services(ctx context.Context, store Store, over Over) ([]storage.Service, C
 	r := begin(store, over)
 	if c, ok := store.(storage.Catalog); ok {
 		services, err := c.Services(ctx, over.Tenant, over.Window)
-		return services, r.done(), err
+		return services, r.done(r.part), err
 	}
 	type operation struct {
 		name string
@@ -226,5 +226,5 @@ func Services(ctx context.Context, store Store, over Over) ([]storage.Service, C
 		out = append(out, svc.total)
 	}
 	slices.SortFunc(out, func(a, b storage.Service) int { return cmp.Compare(a.Name, b.Name) })
-	return out, r.done(), nil
+	return out, r.done(r.part), nil
 }

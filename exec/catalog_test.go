@@ -69,16 +69,20 @@ func TestTail(t *testing.T) {
 	store := storagetest.NewMemory(storagetest.AllCapabilities())
 	spans := storagetest.NewGenerator(4).Spans(40, 4)
 	p := prepare(t, `{ status = error }`)
+	where, _ := p.Condition()
 	var want []string
 	for i := range spans {
-		if storagetest.Holds(p.Condition(), &spans[i]) {
+		if storagetest.Holds(where, &spans[i]) {
 			want = append(want, spans[i].TraceID.String()+spans[i].SpanID.String())
 		}
 	}
 	fill(t, store, storagetest.NewGenerator(5).Spans(3, 3), 10) // before the tail
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	tail := exec.Tail(ctx, store, tenant, p)
+	tail, err := exec.Tail(ctx, store, tenant, p)
+	if err != nil {
+		t.Fatal(err)
+	}
 	done := make(chan []string)
 	go func() {
 		var got []string

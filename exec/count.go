@@ -3,6 +3,7 @@ package exec
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -10,21 +11,23 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// Counted is how much meets a plan.
+// Counted is how much a plan selects.
 type Counted struct {
-	Spans  int64 // matching rows
-	Traces int64 // traces with a matching row
+	Spans  int64 // selected rows
+	Traces int64 // traces with a selected row
 	Cost   Cost
 }
 
-// Count returns exactly how many spans in the window meet the plan, and in how
+// Count returns exactly how many spans in the window the plan selects, and in how
 // many traces they are. Its memory is bounded: where there are more traces than
 // it can remember, it goes over the data again, once for each part of the ids.
 // Spans that arrive in between are in the traces counted by later passes but not
 // in Spans.
 //
 // Rows are counted as the store yields them: a span that was sent twice in
-// requests that were not identical counts twice until the store merges it.
+// requests that were not identical counts twice until the store merges it. Where
+// the plan asks about whole traces, each trace that may have a match is read and
+// judged as Search does, and such a span counts once.
 func Count(ctx context.Context, store Store, over Over, plan *Plan) (Counted, error) {
 	return countWithin(ctx, store, over, plan, countedTraces)
 }
@@ -34,38 +37,87 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	if plan == nil {
 		return Counted{}, clew.Errorf(clew.Invalid, "exec: count without a plan")
 	}
-	r := begin(store, over)
-	m := span.NewMatcher(plan.where)
-	ids := &idSet{room: room, ids: make(map[clew.TraceID]struct{})}
-	out := Counted{}
-	var seen column.Bitmap
-	for first := true; ; first = false {
-		ids.high = math.MaxUint64
-		clear(ids.ids)
-		err := r.scan(ctx, storage.Request{Window: over.Window, Where: plan.where}, func(b *span.Batch) (bool, error) {
-			rows := matching(m, b, over.Window)
-			if first {
-				out.Spans += int64(rows.Count())
-			}
-			seen = seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
-			for i := range rows.Ones() {
-				seen.Set(int(b.Trace[i]))
-			}
-			for ord := range seen.Ones() {
-				ids.add(b.TraceIDs[ord])
-			}
-			return true, nil
-		})
-		if err != nil {
+	c := counting{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows)}
+	if plan.whole != nil {
+		c.judge = newJudge(&plan.selection)
+	}
+	c.ids = &idSet{room: room, ids: make(map[clew.TraceID]struct{})}
+	for {
+		c.ids.high = math.MaxUint64
+		clear(c.ids.ids)
+		if err := c.pass(ctx); err != nil {
 			return Counted{}, err
 		}
-		out.Traces += ids.count()
-		if ids.high == math.MaxUint64 || r.ended {
-			out.Cost = r.done()
-			return out, nil
+		if c.ids.high == math.MaxUint64 || c.ended {
+			// The ids are spread evenly, so that their range is a part of the rows.
+			before, here := float64(c.ids.low)/(1<<64), float64(c.ids.high-c.ids.low)/(1<<64)
+			c.out.Cost = c.done(before + here*c.part)
+			return c.out, nil
 		}
-		ids.low = ids.high + 1
+		c.ids.low = c.ids.high + 1
 	}
+}
+
+// counting is one Count on its way.
+type counting struct {
+	*run
+	plan    *Plan
+	matcher *span.Matcher
+	judge   *judge // nil where rows can be counted by themselves
+	ids     *idSet
+	seen    column.Bitmap // traces of a batch; scratch
+	out     Counted
+}
+
+// pass counts the traces of one part of the ids, and in the first pass all rows.
+func (c *counting) pass(ctx context.Context) error {
+	rows := c.judge == nil && c.ids.low == 0
+	err := c.scan(ctx, storage.Request{Window: c.over.Window, Where: c.plan.rows}, func(b *span.Batch) (bool, error) {
+		matched := matching(c.matcher, b, c.over.Window)
+		if rows {
+			c.out.Spans += int64(matched.Count())
+		}
+		c.seen = c.seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
+		for i := range matched.Ones() {
+			c.seen.Set(int(b.Trace[i]))
+		}
+		for ord := range c.seen.Ones() {
+			c.ids.add(b.TraceIDs[ord])
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.judge == nil {
+		c.out.Traces += int64(len(c.ids.traces()))
+		return nil
+	}
+	return c.read(ctx)
+}
+
+// read judges the traces that have been found.
+func (c *counting) read(ctx context.Context) error {
+	traces := c.ids.traces()
+	slices.SortFunc(traces, clew.TraceID.Compare)
+	for i, id := range traces {
+		if c.outOf(1) {
+			c.part *= float64(i) / float64(len(traces))
+			return nil
+		}
+		t, err := c.trace(ctx, id)
+		if err != nil {
+			return err
+		}
+		if t == nil {
+			continue
+		}
+		if n := c.judge.selected(t.Batch, c.over.Window).Count(); n > 0 {
+			c.out.Spans += int64(n)
+			c.out.Traces++
+		}
+	}
+	return nil
 }
 
 // idSet remembers the different trace ids whose hash is in [low, high]. When it
@@ -102,27 +154,26 @@ func (s *idSet) add(id clew.TraceID) {
 	}
 }
 
-// count returns how many traces the ids are: a 64-bit id is none of its own
-// where its 128-bit form is there.
-func (s *idSet) count() int64 {
-	short := make(map[uint64]struct{})
+// traces returns one id of each trace: a 64-bit id is none of its own where its
+// 128-bit form is there.
+func (s *idSet) traces() []clew.TraceID {
+	long := make(map[uint64]struct{})
+	short := false
 	for id := range s.ids {
-		if id.High() == 0 {
-			short[id.Low()] = struct{}{}
+		short = short || id.High() == 0
+	}
+	if short {
+		for id := range s.ids {
+			if id.High() != 0 {
+				long[id.Low()] = struct{}{}
+			}
 		}
 	}
-	n := int64(len(s.ids))
-	if len(short) == 0 {
-		return n
-	}
+	out := make([]clew.TraceID, 0, len(s.ids))
 	for id := range s.ids {
-		if id.High() == 0 {
-			continue
-		}
-		if _, ok := short[id.Low()]; ok {
-			delete(short, id.Low())
-			n--
+		if _, has := long[id.Low()]; id.High() != 0 || !has {
+			out = append(out, id)
 		}
 	}
-	return n
+	return out
 }

@@ -2,7 +2,7 @@
 // contract: whatever keeps package storage's promises is asked the same way and
 // answers the same.
 //
-//	text ─ traceql ─▶ Query ─ Compile ─▶ Plan (a span.Condition)
+//	text ─ traceql ─▶ Query ─ Compile ─▶ Plan (a selection over span.Conditions)
 //	                                      │
 //	            ┌───────────┬─────────────┼──────────────┐
 //	          Search      Count         Tail        TagNames, TagValues, Services
@@ -10,8 +10,11 @@
 //	     storage.Scanner  Scanner   storage.Tailer   storage.Catalog, else Scanner
 //	     storage.Reader
 //
-// Conditions go down to the store with every scan; where the store does not say
-// which rows match, they are evaluated here.
+// What a row must meet goes down to the store with every scan; where the store
+// does not say which rows match, it is evaluated here. A query that asks about
+// the whole trace (its root, its duration, a span of one kind and one of another)
+// goes down as what follows from it for single rows; the traces of those are then
+// read whole, and the query is evaluated on all of their spans.
 //
 // Every answer comes with its Cost: what was looked at, up to which arrival time
 // it is complete, and, where a budget ended or data is damaged, that it is
@@ -48,12 +51,12 @@ type Over struct {
 }
 
 // Budget bounds what one question may cost. Zero fields are the defaults of
-// limits.go. When one is spent, the answer is partial and says so. Rows and Bytes
-// are looked at with each batch that the store yields; a scan in which nothing
-// matches is bounded by Time alone.
+// limits.go. When one is spent, the answer is partial and says so; a batch that
+// was begun is gone through, and a search reads the traces it has found for half
+// as much again.
 type Budget struct {
-	Rows  int64         // rows looked at
-	Bytes int64         // bytes looked at
+	Rows  int64         // rows looked at, by scans and in traces read whole
+	Bytes int64         // bytes that scans looked at
 	Time  time.Duration // time taken
 }
 
@@ -76,8 +79,9 @@ type Cost struct {
 	// not looked at; Reason then says what: which budget, which file.
 	Complete bool
 	Reason   string
-	// Searched is the searched part of the question, 0 to 1: by rows where data is
-	// damaged, by time where a budget ended, 0 where that is not known.
+	// Searched is the searched part of the question, 0 to 1: of the rows that had
+	// to be looked at, those that were; where traces had to be read, too, times
+	// the part of them that was. 1 where the answer is complete.
 	Searched float64
 	// Watermark is the arrival time up to which everything was visible.
 	Watermark time.Time
@@ -88,14 +92,13 @@ type Cost struct {
 
 // run is one question on its way: its budget and what it has cost.
 type run struct {
-	store  Store
-	over   Over
-	began  time.Time
-	cost   Cost
-	dmg    int64 // damaged rows
-	newest clew.UnixNanos
-	oldest clew.UnixNanos // MaxStart of the last batch seen
-	ended  bool           // a budget did
+	store Store
+	over  Over
+	began time.Time
+	cost  Cost           // without what the scan under way has cost
+	scans *storage.Stats // of the scan under way; nil: none
+	part  float64        // of the last scan's rows that were looked at
+	ended bool           // a budget did
 }
 
 func begin(store Store, over Over) *run {
@@ -115,22 +118,17 @@ var errTimeBudget = errors.New("the time budget ended")
 // scan runs one scan of the store and calls each for its batches, until each
 // returns false, the batches end, or a budget does.
 func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Batch) (more bool, err error)) error {
+	r.part = 0
+	if r.outOf(1) {
+		return nil
+	}
 	timed, cancel := context.WithDeadlineCause(ctx, r.began.Add(r.over.Budget.Time), errTimeBudget)
 	defer cancel()
 	var stats storage.Stats
 	req.Tenant, req.Stats = r.over.Tenant, &stats
-	rows, bytes := r.cost.Rows, r.cost.Bytes
-	defer func() {
-		r.cost.Rows, r.cost.Bytes = rows+stats.Rows, bytes+stats.Bytes
-		r.cost.PrunedRows += stats.PrunedRows
-		r.dmg += stats.Damaged
-		if r.cost.Watermark.IsZero() || stats.Watermark.Before(r.cost.Watermark) {
-			r.cost.Watermark = stats.Watermark
-		}
-		if stats.Damage != nil {
-			r.partial("%d rows could not be read: %v", stats.Damaged, stats.Damage)
-		}
-	}()
+	req.MaxRows, req.MaxBytes = r.over.Budget.Rows-r.cost.Rows, r.over.Budget.Bytes-r.cost.Bytes
+	r.scans = &stats
+	defer r.scanned(&stats)
 	for b, err := range r.store.Scan(timed, req) {
 		if err != nil {
 			if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
@@ -139,24 +137,65 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 			}
 			return fmt.Errorf("exec: scan: %w", err)
 		}
-		if r.newest == 0 {
-			r.newest = b.MaxStart
-		}
-		r.oldest = b.MaxStart
 		more, err := each(b)
-		if err != nil || !more {
+		if err != nil {
 			return err
 		}
-		switch {
-		case rows+stats.Rows > r.over.Budget.Rows:
-			r.spent("row", r.over.Budget.Rows)
+		if !more {
+			if !r.ended { // what is left need not be looked at
+				stats.Total = stats.Rows + stats.Damaged
+			}
 			return nil
-		case bytes+stats.Bytes > r.over.Budget.Bytes:
-			r.spent("byte", r.over.Budget.Bytes)
+		}
+		if stats.Rows+stats.Damaged < stats.Total && r.outOf(1) {
 			return nil
 		}
 	}
+	switch {
+	case stats.Exhausted && stats.Rows >= req.MaxRows:
+		r.spent("row", r.over.Budget.Rows)
+	case stats.Exhausted:
+		r.spent("byte", r.over.Budget.Bytes)
+	}
 	return nil
+}
+
+// scanned adds what a scan has cost.
+func (r *run) scanned(stats *storage.Stats) {
+	r.scans = nil
+	r.cost.Rows += stats.Rows
+	r.cost.Bytes += stats.Bytes
+	r.cost.PrunedRows += stats.PrunedRows
+	if r.cost.Watermark.IsZero() || stats.Watermark.Before(r.cost.Watermark) {
+		r.cost.Watermark = stats.Watermark
+	}
+	if r.part = 1; stats.Total > 0 {
+		r.part = float64(stats.Rows) / float64(stats.Total)
+	}
+	if stats.Damage != nil {
+		r.partial("%d rows could not be read: %v", stats.Damaged, stats.Damage)
+	}
+}
+
+// outOf reports whether more than share times a budget was spent, and if so says
+// so in the answer.
+func (r *run) outOf(share float64) bool {
+	b := &r.over.Budget
+	rows, bytes := r.cost.Rows, r.cost.Bytes
+	if r.scans != nil {
+		rows, bytes = rows+r.scans.Rows, bytes+r.scans.Bytes
+	}
+	switch {
+	case float64(rows) >= share*float64(b.Rows):
+		r.spent("row", b.Rows)
+	case float64(bytes) >= share*float64(b.Bytes):
+		r.spent("byte", b.Bytes)
+	case float64(time.Since(r.began)) > share*float64(b.Time):
+		r.spent("time", b.Time)
+	default:
+		return false
+	}
+	return true
 }
 
 func (r *run) spent(what string, limit any) {
@@ -164,16 +203,29 @@ func (r *run) spent(what string, limit any) {
 	r.partial("the %s budget of %v ended", what, limit)
 }
 
-// done completes the cost.
-func (r *run) done() Cost {
+// trace reads a trace whole; it is nil where the trace is gone: its last row went
+// out of retention since it was found.
+func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error) {
+	t, err := r.store.Trace(ctx, r.over.Tenant, id)
+	switch {
+	case err != nil && clew.KindOf(err) == clew.NotFound:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("exec: trace %s: %w", id, err)
+	case t.Damaged != nil:
+		r.partial("trace %s is not whole: %v", id, t.Damaged)
+	}
+	r.cost.Rows += int64(t.Rows)
+	return &t, nil
+}
+
+// done completes the cost; searched is how much of the question was, where the
+// answer is partial.
+func (r *run) done(searched float64) Cost {
 	r.cost.Took = time.Since(r.began)
-	switch read := float64(r.cost.Rows + r.cost.PrunedRows); {
-	case r.cost.Complete:
+	r.cost.Searched = searched
+	if r.cost.Complete {
 		r.cost.Searched = 1
-	case !r.ended && r.dmg > 0:
-		r.cost.Searched = read / (read + float64(r.dmg))
-	case r.ended && r.over.Window.Start > 0 && r.newest > r.over.Window.Start:
-		r.cost.Searched = float64(r.newest-max(r.oldest, r.over.Window.Start)) / float64(r.newest-r.over.Window.Start)
 	}
 	return r.cost
 }

@@ -34,6 +34,16 @@ const (
 // spans on both sides of a page's edge, usually a handful.
 const candidateSlack = 48
 
+// wholeTraceSlack is candidateSlack for plans that ask about whole traces: many
+// candidates fail, and each time there is too little room for the rest, the
+// batches are gone through again. 1,024 traces take a third of a second to read,
+// far longer than to go through the batches.
+const wholeTraceSlack = 1024
+
+// maxVerdicts bounds the traces that one search reads, by the memory for their
+// ids, about 50 bytes each. At 0.3 ms a trace, DefaultBudgetTime ends at a tenth.
+const maxVerdicts = 1 << 20
+
 // maxCandidates bounds the traces that a search remembers, should slack not
 // suffice: about 100 bytes each.
 const maxCandidates = 1 << 14

@@ -76,6 +76,17 @@ func (r *ranking) drop(k key) {
 	}
 }
 
+// remove takes out the traces that are gone.
+func (r *ranking) remove(gone func(key) bool) {
+	r.keys = slices.DeleteFunc(r.keys, func(k key) bool {
+		if !gone(k) {
+			return false
+		}
+		delete(r.start, k.id)
+		return true
+	})
+}
+
 // above returns the keys that start after bound.
 func (r *ranking) above(bound clew.UnixNanos) []key {
 	n, _ := slices.BinarySearchFunc(r.keys, bound, func(k key, b clew.UnixNanos) int {

@@ -3,7 +3,6 @@ package exec
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -40,20 +39,21 @@ type Result struct {
 // a trace whose newest match has come to lie above the cursor is not shown again.
 //
 // How it works. Batches come newest first, each with a bound that no later row
-// exceeds. The best traces so far are kept by their newest match. As soon as
-// enough of them lie above the bound they cannot change any more: they are read
-// whole, the plan is evaluated on all of their spans, wherever they lie, and
-// those that pass are the page. Traces that fail (their newest match is on an
-// earlier page, or was a duplicate that another row overrules) make room for
-// the next ones; the slack for that is candidateSlack, and only if it does not
-// suffice are the batches gone through again with more of it.
+// exceeds. The best traces so far are kept by their newest row that may be a
+// match, which for most plans is one. As soon as enough of them lie above the
+// bound they cannot rise any more: they are read whole, the plan is evaluated on
+// all of their spans, wherever they lie, and those that pass are the page. Traces
+// that fail (the plan asks for more than a row shows, their newest match is on an
+// earlier page, or it was a duplicate that another row overrules) make room for
+// the next ones. Only if there was too little room are the batches gone through
+// again, with more of it and without the traces that failed.
 func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	if err := r.normalise(); err != nil {
 		return Result{}, err
 	}
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
-		matcher: span.NewMatcher(r.Plan.where), judge: span.NewMatcher(r.Plan.where),
+		matcher: span.NewMatcher(r.Plan.rows), judge: newJudge(&r.Plan.selection),
 		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
 	}
 	if r.Cursor != "" {
@@ -66,15 +66,21 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 			s.window.End = end // no newer match can put a trace on this page
 		}
 	}
-	for room := s.want + candidateSlack; ; room *= 4 {
-		s.best = newRanking(min(room, maxCandidates))
+	slack := candidateSlack
+	if r.Plan.whole != nil {
+		slack = wholeTraceSlack
+	}
+	for room := s.want + slack; ; room *= 4 {
+		room = min(room, maxCandidates)
+		s.best = newRanking(room)
+		failed := s.failed
 		if err := s.pass(); err != nil {
 			return Result{}, err
 		}
 		if !s.crowded || s.ended {
 			break
 		}
-		if room >= maxCandidates {
+		if room == maxCandidates && s.failed == failed {
 			s.partial("more than %d traces have matches on both sides of this page's edge", maxCandidates)
 			break
 		}
@@ -110,19 +116,20 @@ type search struct {
 	window clew.Window // what is scanned
 
 	matcher *span.Matcher // for scanned batches
-	judge   *span.Matcher // for whole traces
+	judge   *judge        // for whole traces
 	best    *ranking
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
 
-	verdicts map[clew.TraceID]*verdict
-	page     []*verdict // what settle found, in order
-	crowded  bool       // the ranking had too little room
+	verdicts map[clew.TraceID]*verdict // nil: the trace failed
+	failed   int                       // how many did
+	page     []*verdict                // what settle found, in order
+	crowded  bool                      // the ranking had too little room
+	unread   int                       // candidates for which there was no time
 }
 
 // verdict is what reading a candidate's whole trace said.
 type verdict struct {
-	ok  bool
 	key key // of the whole trace: its own id, its newest match
 	hit Hit
 }
@@ -131,7 +138,7 @@ type verdict struct {
 func (s *search) pass() error {
 	s.page, s.crowded = nil, false
 	settled := false
-	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.where}, func(b *span.Batch) (bool, error) {
+	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.rows}, func(b *span.Batch) (bool, error) {
 		var err error
 		if settled, err = s.settle(s.best.above(b.MaxStart), b.MaxStart, false); settled || err != nil {
 			return false, err
@@ -165,7 +172,10 @@ func (s *search) offer(b *span.Batch) {
 		}
 	}
 	for _, ord := range s.touched {
-		s.best.offer(key{s.newest[ord] - 1, b.TraceIDs[ord]})
+		id := b.TraceIDs[ord]
+		if v, judged := s.verdicts[id]; v != nil || !judged {
+			s.best.offer(key{s.newest[ord] - 1, id})
+		}
 		s.newest[ord] = 0
 	}
 }
@@ -178,24 +188,45 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		return false, nil
 	}
 	s.page = s.page[:0]
-	for _, c := range candidates {
+	failed := s.failed
+	for i, c := range candidates {
 		if len(s.page) >= s.want && !c.before(s.page[s.want-1].key) {
 			break
 		}
-		v, err := s.verify(c.id)
-		if err != nil {
-			return false, err
+		v, judged := s.verdicts[c.id]
+		if !judged {
+			if s.outOf(1.5) || s.tooMany() {
+				s.unread = len(candidates) - i
+				return true, nil
+			}
+			var err error
+			if v, err = s.verify(c.id); err != nil {
+				return false, err
+			}
 		}
-		if v == nil { // out of time
-			return true, nil
-		}
-		if v.ok && (final || v.key.start > bound) {
+		if v != nil && (final || v.key.start > bound) {
 			s.place(v)
 		}
 	}
 	full := len(s.page) >= s.want
 	s.crowded = s.best.anyDropped && (!full || s.best.dropped.before(s.page[s.want-1].key))
+	if s.failed > failed {
+		s.best.remove(func(k key) bool {
+			v, judged := s.verdicts[k.id]
+			return judged && v == nil
+		})
+	}
 	return full || final, nil
+}
+
+// tooMany reports whether no further verdict can be remembered.
+func (s *search) tooMany() bool {
+	if len(s.verdicts) < maxVerdicts {
+		return false
+	}
+	s.ended = true
+	s.partial("more than %d traces had to be read", maxVerdicts)
+	return true
 }
 
 // place puts a verdict into the page in order, once.
@@ -206,41 +237,35 @@ func (s *search) place(v *verdict) {
 	}
 }
 
-// verify reads a candidate's trace and judges it; nil when there is no time left.
+// verify reads a candidate's trace and judges it; nil where it fails.
 func (s *search) verify(id clew.TraceID) (*verdict, error) {
-	if v, ok := s.verdicts[id]; ok {
-		return v, nil
-	}
-	// What the scan found by the end of its time is worth half as much again.
-	if limit := s.over.Budget.Time; time.Since(s.began) > limit+limit/2 {
-		s.spent("time", limit)
-		return nil, nil
-	}
-	v := new(verdict)
-	s.verdicts[id] = v
-	t, err := s.store.Trace(s.ctx, s.r.Tenant, id)
-	if clew.KindOf(err) == clew.NotFound && err != nil {
-		return v, nil // its last row went out of retention meanwhile
-	}
+	t, err := s.trace(s.ctx, id)
 	if err != nil {
-		delete(s.verdicts, id)
 		return nil, err
 	}
-	if t.Damaged != nil {
-		s.partial("trace %s is not whole: %v", id, t.Damaged)
-	}
-	t.Matched = nil // a trace is read, not scanned
-	matched := matching(s.judge, t.Batch, s.r.Window)
-	if !matched.Any() {
+	if v := s.judged(id, t); v != nil {
+		s.verdicts[id] = v
 		return v, nil
 	}
-	v.hit = summarise(&t, canonical(id, t.TraceIDs), matched, s.r.SpansPerTrace)
-	v.key = key{v.hit.Newest, v.hit.TraceID}
-	v.ok = s.after == nil || s.after.before(v.key)
-	if !v.ok {
-		v.hit = Hit{} // not needed again
+	s.verdicts[id] = nil
+	s.failed++
+	return nil, nil
+}
+
+func (s *search) judged(id clew.TraceID, t *storage.Trace) *verdict {
+	if t == nil {
+		return nil
 	}
-	return v, nil
+	matched := s.judge.selected(t.Batch, s.r.Window)
+	if !matched.Any() {
+		return nil
+	}
+	hit := summarise(t, canonical(id, t.TraceIDs), matched, s.r.SpansPerTrace)
+	k := key{hit.Newest, hit.TraceID}
+	if s.after != nil && !s.after.before(k) {
+		return nil
+	}
+	return &verdict{key: k, hit: hit}
 }
 
 // canonical is the id under which a trace is shown: its 128-bit form where any
@@ -258,6 +283,13 @@ func canonical(id clew.TraceID, all []clew.TraceID) clew.TraceID {
 }
 
 func (s *search) result() Result {
+	if s.ended { // the last pass may have come less far than those before
+		for _, v := range s.verdicts {
+			if v != nil {
+				s.place(v)
+			}
+		}
+	}
 	out := Result{}
 	for _, v := range s.page[:min(len(s.page), s.r.Limit)] {
 		out.Hits = append(out.Hits, v.hit)
@@ -265,6 +297,13 @@ func (s *search) result() Result {
 	if len(s.page) > s.r.Limit {
 		out.Next = s.page[s.r.Limit-1].key.cursor(s.r)
 	}
-	out.Cost = s.done()
+	searched := s.part
+	if s.unread > 0 {
+		searched *= float64(len(s.verdicts)) / float64(len(s.verdicts)+s.unread)
+	}
+	if s.crowded && !s.ended {
+		searched = 0 // nobody knows how many traces had no room
+	}
+	out.Cost = s.done(searched)
 	return out
 }

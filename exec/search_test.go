@@ -1,7 +1,6 @@
 package exec_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -76,106 +75,6 @@ func prepare(t testing.TB, query string) *exec.Plan {
 	return p
 }
 
-// naiveHit is what a search should say of a trace.
-type naiveHit struct {
-	id                      clew.TraceID
-	newest, start           clew.UnixNanos
-	matched, spans, errors  int
-	duration                uint64
-	root, services, matches string
-	whole                   bool
-}
-
-func (h naiveHit) String() string {
-	return fmt.Sprintf("%s newest %d: %d of %d matched (%s), %d errors, start %d + %d, root %s, whole %v, %s",
-		h.id, h.newest, h.matched, h.spans, h.matches, h.errors, h.start, h.duration, h.root, h.whole, h.services)
-}
-
-// naiveSearch groups, judges and sorts the plainest way.
-func naiveSearch(spans []clew.Span, p *exec.Plan, w clew.Window) []naiveHit {
-	byTrace := make(map[clew.TraceID][]*clew.Span)
-	for i := range spans {
-		byTrace[spans[i].TraceID] = append(byTrace[spans[i].TraceID], &spans[i])
-	}
-	var out []naiveHit
-	for id, trace := range byTrace {
-		if h := naiveTrace(id, trace, p, w); h.matched > 0 {
-			out = append(out, h)
-		}
-	}
-	slices.SortFunc(out, func(a, b naiveHit) int { return cmp.Or(cmp.Compare(b.newest, a.newest), a.id.Compare(b.id)) })
-	return out
-}
-
-func naiveTrace(id clew.TraceID, trace []*clew.Span, p *exec.Plan, w clew.Window) naiveHit {
-	h := naiveHit{id: id, spans: len(trace), start: ^clew.UnixNanos(0), root: "none"}
-	var end clew.UnixNanos
-	var root *clew.Span
-	var matches []*clew.Span
-	services := make(map[string][2]int)
-	h.whole = true
-	for _, s := range trace {
-		h.start, end = min(h.start, s.Start), max(end, s.End)
-		share := services[s.Service()]
-		share[0]++
-		if s.Status == clew.StatusError {
-			h.errors++
-			share[1]++
-		}
-		services[s.Service()] = share
-		if s.ParentID == 0 && (root == nil || s.Start < root.Start || s.Start == root.Start && s.SpanID < root.SpanID) {
-			root = s
-		}
-		if s.ParentID != 0 && !slices.ContainsFunc(trace, func(x *clew.Span) bool { return x.SpanID == s.ParentID }) {
-			h.whole = false
-		}
-		if w.Contains(s.Start) && storagetest.Holds(p.Condition(), s) {
-			matches = append(matches, s)
-			h.newest = max(h.newest, s.Start)
-		}
-	}
-	h.matched = len(matches)
-	if end > h.start {
-		h.duration = uint64(end - h.start)
-	}
-	if root != nil {
-		h.root = fmt.Sprintf("%q %q", root.Service(), root.Name)
-	} else {
-		h.whole = false
-	}
-	slices.SortFunc(matches, func(a, b *clew.Span) int {
-		return cmp.Or(cmp.Compare(b.Start, a.Start), cmp.Compare(a.SpanID, b.SpanID))
-	})
-	for _, s := range matches[:min(2, len(matches))] {
-		h.matches += s.SpanID.String() + " "
-	}
-	var list []string
-	for name, share := range services {
-		list = append(list, fmt.Sprintf("%09d %q %d", 1e6-share[0], name, share[1]))
-	}
-	slices.Sort(list)
-	h.services = strings.Join(list, ", ")
-	return h
-}
-
-// asNaive brings a hit to the same form.
-func asNaive(x exec.Hit) naiveHit {
-	h := naiveHit{id: x.TraceID, newest: x.Newest, start: x.Start, matched: x.MatchedSpans, spans: x.Spans, errors: x.Errors,
-		duration: x.Duration, root: "none", whole: x.Whole}
-	if x.Root != nil {
-		h.root = fmt.Sprintf("%q %q", x.Root.Service, x.Root.Name)
-	}
-	for _, m := range x.Matched {
-		h.matches += m.SpanID.String() + " "
-	}
-	var list []string
-	for _, s := range x.Services {
-		list = append(list, fmt.Sprintf("%09d %q %d", 1e6-s.Spans, s.Name, s.Errors))
-	}
-	h.services = strings.Join(list, ", ")
-	return h
-}
-
 // pages walks all pages of a search.
 func pages(t *testing.T, store exec.Store, p *exec.Plan, w clew.Window, limit int) (out []naiveHit) {
 	t.Helper()
@@ -215,6 +114,16 @@ var queries = []string{
 	`{ span:parentID = nil }`,
 	`{ .a = "nobody has this" }`,
 	`{ false }`,
+	`{ span.a > span.b || duration / 1ms > 1 }`,
+	`{ event:timeSinceStart * 2 > duration }`,
+	`{ rootName = "GET /" }`,
+	`{ rootServiceName != "cart" && status = error }`,
+	`{ trace:duration > 60s || .a != nil }`,
+	`{ span:childCount > 1 && duration * 2 >= trace:duration }`,
+	`{ !(rootName = "SELECT" || kind = server) }`,
+	`{ status = error } && { kind = server }`,
+	`{ status = error } && { .a = "nobody has this" }`,
+	`({ status = error } && { kind = server } | { duration > 1ms }) || { rootName = nil }`,
 }
 
 func TestSearch(t *testing.T) {
@@ -228,14 +137,65 @@ func TestSearch(t *testing.T) {
 			for _, query := range queries {
 				p := prepare(t, query)
 				for _, w := range windows(spans, r) {
-					want := naiveSearch(spans, p, w)
+					want := naiveSearch(t, spans, query, w)
 					for _, limit := range []int{1 + r.IntN(6), 1000} {
 						got := pages(t, store, p, w, limit)
 						compareHits(t, fmt.Sprintf("%s in %v by %d", query, w, limit), got, want)
 					}
+					compareCount(t, store, p, w, want)
 				}
 			}
 		})
+	}
+}
+
+// Random queries, each on every store, are answered as the model says.
+func TestSearchRandomQueries(t *testing.T) {
+	g := storagetest.NewGenerator(12)
+	spans := g.Spans(40, 7)
+	r := randomQuery{rand.New(rand.NewPCG(3, 4))}
+	var texts []string
+	found, whole := 0, 0
+	for len(texts) < 150 {
+		text := r.spanset(2)
+		p, err := exec.Prepare(text)
+		if err != nil {
+			continue // of types that do not fit, or an event compared with a link
+		}
+		if _, exact := p.Condition(); !exact {
+			whole++
+		}
+		found += min(1, len(naiveSearch(t, spans, text, clew.Window{})))
+		texts = append(texts, text)
+	}
+	if found < 50 || whole < 40 {
+		t.Errorf("of %d queries %d find something and %d ask about whole traces: the test shows little", len(texts), found, whole)
+	}
+	for name, open := range variants() {
+		t.Run(name, func(t *testing.T) {
+			store := open(t)
+			fill(t, store, spans, 23)
+			for _, text := range texts {
+				w := windows(spans, r.Rand)[r.IntN(3)]
+				p, want := prepare(t, text), naiveSearch(t, spans, text, w)
+				limit := []int{3, 1000}[r.IntN(2)]
+				compareHits(t, fmt.Sprintf("%s in %v by %d", text, w, limit), pages(t, store, p, w, limit), want)
+				compareCount(t, store, p, w, want)
+			}
+		})
+	}
+}
+
+// compareCount holds Count to what a search should find.
+func compareCount(t *testing.T, store exec.Store, p *exec.Plan, w clew.Window, want []naiveHit) {
+	t.Helper()
+	matched := 0
+	for _, h := range want {
+		matched += h.matched
+	}
+	n, err := exec.Count(t.Context(), store, exec.Over{Tenant: tenant, Window: w}, p)
+	if err != nil || n.Traces != int64(len(want)) || n.Spans != int64(matched) || !n.Cost.Complete || n.Cost.Searched != 1 {
+		t.Fatalf("Count of %s in %v = %+v, %v, want %d spans in %d traces", p, w, n, err, matched, len(want))
 	}
 }
 
@@ -271,7 +231,7 @@ func TestSearchLongTraces(t *testing.T) {
 		}
 	}
 	p := prepare(t, `{ }`)
-	want := naiveSearch(spans, p, clew.Window{})
+	want := naiveSearch(t, spans, `{ }`, clew.Window{})
 	for _, name := range []string{"memory, one batch", "spandb, segments"} {
 		open := variants()[name]
 		t.Run(name, func(t *testing.T) {
@@ -301,7 +261,7 @@ func TestSearchTies(t *testing.T) {
 			store := open(t)
 			fill(t, store, spans, 9)
 			for _, limit := range []int{1, 2, 7, 100} {
-				compareHits(t, fmt.Sprint(limit), pages(t, store, p, clew.Window{}, limit), naiveSearch(spans, p, clew.Window{}))
+				compareHits(t, fmt.Sprint(limit), pages(t, store, p, clew.Window{}, limit), naiveSearch(t, spans, `{ }`, clew.Window{}))
 			}
 		})
 	}

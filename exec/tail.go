@@ -21,11 +21,15 @@ type Tailed struct {
 
 // Tail yields the spans that meet the plan as they become visible, from the call
 // on, until ctx ends. Batches without a match are not yielded, except to tell of
-// lost rows.
-func Tail(ctx context.Context, store storage.Tailer, tenant clew.Tenant, plan *Plan) iter.Seq[Tailed] {
+// lost rows. A plan that asks about whole traces is a *traceql.Error of class
+// Unsupported: when a span arrives, its trace is not whole.
+func Tail(ctx context.Context, store storage.Tailer, tenant clew.Tenant, plan *Plan) (iter.Seq[Tailed], error) {
+	if plan.whole != nil {
+		return nil, plan.whole
+	}
 	rows := store.Tail(ctx, tenant)
 	return func(yield func(Tailed) bool) {
-		m := span.NewMatcher(plan.where)
+		m := span.NewMatcher(plan.rows)
 		var buf []uint32
 		for t := range rows {
 			t.Matched = nil
@@ -39,5 +43,5 @@ func Tail(ctx context.Context, store storage.Tailer, tenant clew.Tenant, plan *P
 				return
 			}
 		}
-	}
+	}, nil
 }

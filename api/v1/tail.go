@@ -94,7 +94,11 @@ func (a *API) tail(c *call) error {
 	ctx, cancel := context.WithCancel(c.r.Context())
 	var g gathering
 	var reading sync.WaitGroup
-	news := exec.Tail(ctx, tailer, c.tenant, plan)
+	news, err := exec.Tail(ctx, tailer, c.tenant, plan)
+	if err != nil {
+		cancel()
+		return err
+	}
 	reading.Go(func() {
 		for t := range news {
 			g.add(&t)

@@ -60,7 +60,7 @@ func parseCommand(line string) (s step, err error) {
 		s.load = []clew.Span{}
 	case "eval":
 		s.query = rest
-		if i := strings.LastIndexByte(rest, '}'); i >= 0 {
+		if i := strings.LastIndexAny(rest, "})"); i >= 0 {
 			s.query = rest[:i+1]
 			s.window, err = parseWindow(strings.Fields(rest[i+1:]))
 		}

@@ -1,0 +1,411 @@
+package exec_test
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/traceql"
+)
+
+// What follows is TraceQL on span objects, by the manual and the plainest
+// reading: the model that Compile, the matcher and the stores are held to.
+
+// naiveSelect returns what a pipeline selects of from, spans of a trace.
+func naiveSelect(stages []traceql.Stage, from, trace []*clew.Span) []*clew.Span {
+	for _, s := range stages {
+		from = naiveSpanset(s, from, trace)
+	}
+	return from
+}
+
+func naiveSpanset(s traceql.Stage, from, trace []*clew.Span) (out []*clew.Span) {
+	switch s := s.(type) {
+	case *traceql.Wrapped:
+		return naiveSelect(s.Stages, from, trace)
+	case *traceql.Filter:
+		for _, x := range from {
+			if s.Where == nil || (naive{x, x, trace}).truth(s.Where) {
+				out = append(out, x)
+			}
+		}
+		return out
+	case *traceql.SpansetBinary:
+		l, r := naiveSpanset(s.L, from, trace), naiveSpanset(s.R, from, trace)
+		if s.Op == traceql.SpansetAnd && (len(l) == 0 || len(r) == 0) {
+			return nil
+		}
+		for _, x := range from {
+			if slices.Contains(l, x) || slices.Contains(r, x) {
+				out = append(out, x)
+			}
+		}
+		return out
+	}
+	panic("unknown spanset")
+}
+
+// naive is a span of a trace; part is the span with the event or link at hand.
+type naive struct {
+	whole, part *clew.Span
+	trace       []*clew.Span
+}
+
+// naiveValue is a value with its type in the language.
+type naiveValue struct {
+	t traceql.Type
+	v clew.Value
+}
+
+func (n naive) truth(x traceql.Expr) bool {
+	switch x := x.(type) {
+	case *traceql.Unary:
+		if x.Op == traceql.OpNot {
+			return !n.truth(x.X)
+		}
+	case *traceql.Binary:
+		switch {
+		case x.Op == traceql.OpAnd:
+			return n.truth(x.L) && n.truth(x.R)
+		case x.Op == traceql.OpOr:
+			return n.truth(x.L) || n.truth(x.R)
+		case x.Op.IsComparison():
+			return n.comparison(x)
+		}
+	}
+	return slices.ContainsFunc(n.values(x), func(v naiveValue) bool { return v.v.Type == clew.TypeBool && v.v.Bool() })
+}
+
+// comparison tries one event, or one link, after the other.
+func (n naive) comparison(x *traceql.Binary) bool {
+	parts := []*clew.Span{n.whole}
+	switch reads := naiveReads(x.L) + naiveReads(x.R); {
+	case strings.Contains(reads, "event"):
+		parts = nil
+		for _, e := range n.whole.Events {
+			one := *n.whole
+			one.Events = []clew.Event{e}
+			parts = append(parts, &one)
+		}
+	case strings.Contains(reads, "link"):
+		parts = nil
+		for _, l := range n.whole.Links {
+			one := *n.whole
+			one.Links = []clew.Link{l}
+			parts = append(parts, &one)
+		}
+	}
+	if lit, ok := x.R.(*traceql.Literal); ok && lit.Value.Type == traceql.TypeNil {
+		some := slices.ContainsFunc(parts, func(p *clew.Span) bool { return len(naive{n.whole, p, n.trace}.values(x.L)) > 0 })
+		return some == (x.Op == traceql.OpNotEqual)
+	}
+	for _, p := range parts {
+		one := naive{n.whole, p, n.trace}
+		for _, l := range one.values(x.L) {
+			for _, r := range one.values(x.R) {
+				if naiveCompare(x.Op, l, r) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// naiveReads names the fields of a value, those of conditions in it left out:
+// they are about the whole span.
+func naiveReads(x traceql.Expr) string {
+	switch x := x.(type) {
+	case *traceql.Field:
+		return x.String() + " "
+	case *traceql.Unary:
+		if x.Op == traceql.OpNeg {
+			return naiveReads(x.X)
+		}
+	case *traceql.Binary:
+		if x.Op.IsArithmetic() {
+			return naiveReads(x.L) + naiveReads(x.R)
+		}
+	}
+	return ""
+}
+
+func naiveCompare(op traceql.Op, a, b naiveValue) bool {
+	number := func(v naiveValue) bool { return v.t.IsNumeric() }
+	order := 0
+	switch {
+	case a.v.Type == clew.TypeOther || b.v.Type == clew.TypeOther:
+		return false
+	case op == traceql.OpRegexp || op == traceql.OpNotRegexp:
+		re, err := traceql.Regexp(b.v.String())
+		return err == nil && a.t == traceql.TypeString && re.Match(a.v.Bytes) == (op == traceql.OpRegexp)
+	case number(a) && number(b):
+		x, y := naiveExact(a.v), naiveExact(b.v)
+		if x == nil || y == nil { // NaN
+			return op == traceql.OpNotEqual
+		}
+		order = x.Cmp(y)
+	case a.t != b.t:
+		return false
+	case a.t == traceql.TypeString:
+		order = bytes.Compare(a.v.Bytes, b.v.Bytes)
+	default:
+		order = int(a.v.Int() - b.v.Int())
+	}
+	return map[traceql.Op]bool{traceql.OpEqual: order == 0, traceql.OpNotEqual: order != 0, traceql.OpLess: order < 0,
+		traceql.OpLessEqual: order <= 0, traceql.OpGreater: order > 0, traceql.OpGreaterEqual: order >= 0}[op]
+}
+
+func naiveExact(v clew.Value) *big.Float {
+	if v.Type == clew.TypeInt {
+		return new(big.Float).SetInt64(v.Int())
+	}
+	if math.IsNaN(v.Double()) {
+		return nil
+	}
+	return new(big.Float).SetFloat64(v.Double())
+}
+
+// values lists what an expression is.
+func (n naive) values(x traceql.Expr) []naiveValue {
+	switch x := x.(type) {
+	case *traceql.Literal:
+		return []naiveValue{naiveLiteral(x.Value)}
+	case *traceql.Field:
+		return n.field(x)
+	case *traceql.Unary:
+		if x.Op == traceql.OpNeg {
+			return naiveArithmetic(traceql.OpSub, []naiveValue{{traceql.TypeInt, clew.IntValue(0)}}, n.values(x.X))
+		}
+	case *traceql.Binary:
+		if x.Op.IsArithmetic() {
+			return naiveArithmetic(x.Op, n.values(x.L), n.values(x.R))
+		}
+	}
+	return []naiveValue{{traceql.TypeBool, clew.BoolValue(naive{n.whole, n.whole, n.trace}.truth(x))}}
+}
+
+func naiveLiteral(s traceql.Static) naiveValue {
+	switch s.Type {
+	case traceql.TypeString:
+		return naiveValue{s.Type, clew.StringValue(s.Str)}
+	case traceql.TypeFloat:
+		return naiveValue{s.Type, clew.DoubleValue(s.Float)}
+	case traceql.TypeBool:
+		return naiveValue{s.Type, clew.BoolValue(s.IsTrue())}
+	}
+	return naiveValue{s.Type, clew.IntValue(s.Int)}
+}
+
+func naiveArithmetic(op traceql.Op, l, r []naiveValue) []naiveValue {
+	a, aok := naiveNumber(l)
+	b, bok := naiveNumber(r)
+	if !aok || !bok {
+		return nil
+	}
+	t := traceql.TypeInt
+	if a.t == traceql.TypeDuration || b.t == traceql.TypeDuration {
+		t = traceql.TypeDuration
+	}
+	ratio := op == traceql.OpDiv && a.t == traceql.TypeDuration && b.t == traceql.TypeDuration
+	if a.v.Type == clew.TypeInt && b.v.Type == clew.TypeInt && !ratio {
+		x, y, z := big.NewInt(a.v.Int()), big.NewInt(b.v.Int()), new(big.Int)
+		switch {
+		case op == traceql.OpAdd:
+			z.Add(x, y)
+		case op == traceql.OpSub:
+			z.Sub(x, y)
+		case op == traceql.OpMul:
+			z.Mul(x, y)
+		case y.Sign() == 0:
+			return nil
+		case op == traceql.OpDiv:
+			z.Quo(x, y)
+		default:
+			z.Rem(x, y)
+		}
+		if !z.IsInt64() {
+			return nil
+		}
+		return []naiveValue{{t, clew.IntValue(z.Int64())}}
+	}
+	x, _ := naiveFloat(a.v)
+	y, _ := naiveFloat(b.v)
+	z := map[traceql.Op]float64{traceql.OpAdd: x + y, traceql.OpSub: x - y, traceql.OpMul: x * y, traceql.OpDiv: x / y, traceql.OpMod: math.Mod(x, y)}[op]
+	if y == 0 && (op == traceql.OpDiv || op == traceql.OpMod) {
+		return nil
+	}
+	if ratio {
+		t = traceql.TypeFloat
+	}
+	return []naiveValue{{t, clew.DoubleValue(z)}}
+}
+
+func naiveFloat(v clew.Value) (float64, bool) {
+	if v.Type == clew.TypeInt {
+		return float64(v.Int()), true
+	}
+	return v.Double(), v.Type == clew.TypeDouble
+}
+
+func naiveNumber(all []naiveValue) (naiveValue, bool) {
+	i := slices.IndexFunc(all, func(v naiveValue) bool { return v.t.IsNumeric() && v.v.Type != clew.TypeOther })
+	if i < 0 {
+		return naiveValue{}, false
+	}
+	return all[i], true
+}
+
+func (n naive) field(f *traceql.Field) (out []naiveValue) {
+	if f.Intrinsic != traceql.IntrinsicNone {
+		return n.intrinsic(f.Intrinsic)
+	}
+	of := func(attrs []clew.Attr) {
+		for _, a := range attrs {
+			if a.Key == f.Name {
+				t := map[clew.Type]traceql.Type{clew.TypeString: traceql.TypeString, clew.TypeInt: traceql.TypeInt,
+					clew.TypeDouble: traceql.TypeFloat, clew.TypeBool: traceql.TypeBool, clew.TypeOther: traceql.TypeAny}[a.Value.Type]
+				out = append(out, naiveValue{t, a.Value})
+			}
+		}
+	}
+	switch f.Scope {
+	case traceql.ScopeSpan, traceql.ScopeAny:
+		of(n.part.Attrs)
+		if f.Scope == traceql.ScopeAny && out == nil {
+			of(n.part.Resource.Attrs)
+		}
+	case traceql.ScopeResource:
+		of(n.part.Resource.Attrs)
+	case traceql.ScopeInstrumentation:
+		of(n.part.Scope.Attrs)
+	case traceql.ScopeEvent:
+		for _, e := range n.part.Events {
+			of(e.Attrs)
+		}
+	case traceql.ScopeLink:
+		for _, l := range n.part.Links {
+			of(l.Attrs)
+		}
+	}
+	return out
+}
+
+func (n naive) intrinsic(i traceql.Intrinsic) (out []naiveValue) {
+	text := func(s string) { out = append(out, naiveValue{traceql.TypeString, clew.StringValue(s)}) }
+	number := func(v int64) { out = append(out, naiveValue{i.Type(), clew.IntValue(v)}) }
+	s := n.part
+	switch i {
+	case traceql.IntrinsicName:
+		text(s.Name)
+	case traceql.IntrinsicDuration:
+		number(int64(s.End - s.Start))
+	case traceql.IntrinsicStatus:
+		number(int64(s.Status))
+	case traceql.IntrinsicKind:
+		number(int64(s.Kind))
+	case traceql.IntrinsicStatusMessage:
+		text(s.StatusMessage)
+	case traceql.IntrinsicSpanID:
+		text(s.SpanID.String())
+	case traceql.IntrinsicParentID:
+		if s.ParentID != 0 {
+			text(s.ParentID.String())
+		}
+	case traceql.IntrinsicEventName:
+		for _, e := range s.Events {
+			text(e.Name)
+		}
+	case traceql.IntrinsicEventTimeSinceStart:
+		for _, e := range s.Events {
+			number(int64(e.Time - s.Start))
+		}
+	case traceql.IntrinsicLinkSpanID:
+		for _, l := range s.Links {
+			text(l.SpanID.String())
+		}
+	default:
+		return n.ofTrace(i)
+	}
+	return out
+}
+
+func (n naive) ofTrace(i traceql.Intrinsic) []naiveValue {
+	h := naiveTrace(clew.TraceID{}, n.trace, nil)
+	switch {
+	case i == traceql.IntrinsicTraceDuration:
+		return []naiveValue{{traceql.TypeDuration, clew.IntValue(int64(h.duration))}}
+	case i == traceql.IntrinsicChildCount:
+		children := 0
+		for _, x := range n.trace {
+			if x.ParentID == n.whole.SpanID {
+				children++
+			}
+		}
+		return []naiveValue{{traceql.TypeInt, clew.IntValue(int64(children))}}
+	case h.rootSpan == nil:
+		return nil
+	case i == traceql.IntrinsicTraceRootName:
+		return []naiveValue{{traceql.TypeString, clew.StringValue(h.rootSpan.Name)}}
+	case i == traceql.IntrinsicTraceRootService:
+		return []naiveValue{{traceql.TypeString, clew.StringValue(h.rootSpan.Service())}}
+	}
+	panic("unknown intrinsic " + i.String())
+}
+
+// randomQuery writes a query that parses and that exec supports.
+type randomQuery struct{ *rand.Rand }
+
+func (r randomQuery) one(of ...string) string { return of[r.IntN(len(of))] }
+
+func (r randomQuery) field() string {
+	if r.IntN(4) == 0 {
+		return r.one("trace:duration", "rootName", "rootServiceName", "span:childCount", "duration", "trace:duration")
+	}
+	return r.one(".a", ".b", "span.a", "span.b", "resource.a", "resource.service.name", "event.a", "event.b", "link.a", "instrumentation.a",
+		"name", "duration", "status", "kind", "statusMessage", "span:id", "span:parentID", "event:name", "event:timeSinceStart", "link:spanID", `span."weird key"`)
+}
+
+func (r randomQuery) literal() string {
+	return r.one(`"a"`, `""`, `"GET /"`, `"cart"`, "1", "0", "200", "7.5", "true", "1s", "1ms", "error", "server", "2", "-1", `"/api/cart"`)
+}
+
+func (r randomQuery) value(depth int) string {
+	if depth > 0 && r.IntN(2) == 0 {
+		return fmt.Sprintf("(%s %s %s)", r.value(depth-1), r.one("+", "-", "*", "/", "%"), r.value(depth-1))
+	}
+	if r.IntN(4) == 0 {
+		return r.literal()
+	}
+	return r.field()
+}
+
+func (r randomQuery) condition(depth int) string {
+	switch {
+	case depth > 0 && r.IntN(3) == 0:
+		return fmt.Sprintf("(%s %s %s)", r.condition(depth-1), r.one("&&", "||"), r.condition(depth-1))
+	case depth > 0 && r.IntN(5) == 0:
+		return "!(" + r.condition(depth-1) + ")"
+	case depth > 0 && r.IntN(15) == 0:
+		return fmt.Sprintf("(%s) %s (%s)", r.condition(depth-1), r.one("=", "!="), r.condition(depth-1))
+	case r.IntN(12) == 0:
+		return r.field() + r.one(" = nil", " != nil")
+	case r.IntN(12) == 0:
+		return r.field() + r.one(" =~ ", " !~ ") + r.one(`"[a-z]*"`, `"GET.*|cart"`, `""`)
+	case r.IntN(2) == 0:
+		return r.field() + " " + r.one("=", "!=", "<", ">", ">=", "<=") + " " + r.literal()
+	}
+	return r.value(1) + " " + r.one("=", "!=", "<", ">", ">=", "<=") + " " + r.value(1)
+}
+
+func (r randomQuery) spanset(depth int) string {
+	if depth > 0 && r.IntN(2) == 0 {
+		return fmt.Sprintf("(%s %s %s)", r.spanset(depth-1), r.one("&&", "||", "|", "&&"), r.spanset(depth-1))
+	}
+	return "{ " + r.condition(2) + " }"
+}
