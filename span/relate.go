@@ -101,11 +101,8 @@ type evaluation struct {
 // relate sets the rows that meet a relation.
 func (m *Matcher) relate(r *Relation, b *Batch, dst column.Bitmap) {
 	e := evaluation{m: m, b: b}
-	elements, ofEvents, ofLinks := b.Rows, false, false
-	r.readings(func(f Field) {
-		ofEvents = ofEvents || f.Scope == ScopeEvent || f.Intrinsic == EventName || f.Intrinsic == EventTimeSinceStart
-		ofLinks = ofLinks || f.Scope == ScopeLink || f.Intrinsic == LinkTraceID || f.Intrinsic == LinkSpanID
-	})
+	elements := b.Rows
+	ofEvents, ofLinks := r.children()
 	switch {
 	case ofEvents && ofLinks:
 		return

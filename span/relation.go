@@ -139,6 +139,22 @@ func (r *Relation) readings(f func(Field)) {
 	r.R.readings(f)
 }
 
+// children reports whether the relation reads fields of events, and of links.
+func (r *Relation) children() (events, links bool) {
+	r.readings(func(f Field) {
+		events = events || f.Scope == ScopeEvent || f.Intrinsic == EventName || f.Intrinsic == EventTimeSinceStart
+		links = links || f.Scope == ScopeLink || f.Intrinsic == LinkTraceID || f.Intrinsic == LinkSpanID
+	})
+	return events, links
+}
+
+// MixesChildren reports whether the relation has fields of events and of links,
+// and so is true of no span.
+func (r *Relation) MixesChildren() bool {
+	events, links := r.children()
+	return events && links
+}
+
 // doubles calculates with doubles.
 func (o ExprOp) doubles(a, b float64) (v float64, ok bool) {
 	switch o {
