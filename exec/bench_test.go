@@ -40,6 +40,9 @@ func BenchmarkSearch(b *testing.B) {
 		`{ resource.service.name = "checkout" && duration > 20ms }`,
 		`{ status = error && span.http.route =~ "/api/.*" }`,
 		`{ .user.id = "nobody" }`,
+		`{ duration > trace:duration / 2 && status = error }`,
+		`{ resource.service.name = "checkout" } && { status = error }`,
+		`{ rootName = "nobody" && status = error }`,
 	} {
 		b.Run(query, func(b *testing.B) {
 			r := exec.Request{Over: exec.Over{Tenant: tenant}, Plan: benchPlan(b, query)}
@@ -55,7 +58,8 @@ func BenchmarkSearch(b *testing.B) {
 
 func BenchmarkCount(b *testing.B) {
 	store := benchStore(b)
-	for _, query := range []string{`{ }`, `{ resource.service.name = "checkout" && duration > 20ms }`} {
+	for _, query := range []string{`{ }`, `{ resource.service.name = "checkout" && duration > 20ms }`,
+		`{ span:childCount > 0 && status = error }`} {
 		b.Run(query, func(b *testing.B) {
 			p := benchPlan(b, query)
 			b.ReportAllocs()

@@ -63,3 +63,19 @@ const (
 	maxServices   = 10_000
 	maxOperations = 10_000
 )
+
+// suggestTime bounds what Suggest may take: people wait for it behind an answer
+// that was empty.
+const suggestTime = 2 * time.Second
+
+// maxSuggestions bounds the sentences of Suggest, maxNearest the names or values
+// offered in one, maxSuggestRunes the length of each: a few lines on a screen.
+const (
+	maxSuggestions  = 5
+	maxNearest      = 3
+	maxSuggestRunes = 80
+)
+
+// maxSuggestValues bounds the values that Suggest compares a text with. A field
+// with more is an identifier, and a value that does not occur is no slip.
+const maxSuggestValues = 1000

@@ -325,6 +325,12 @@ func (n naive) intrinsic(i traceql.Intrinsic) (out []naiveValue) {
 		for _, e := range s.Events {
 			number(int64(e.Time - s.Start))
 		}
+	case traceql.IntrinsicInstrumentationName:
+		text(s.Scope.Name)
+	case traceql.IntrinsicInstrumentationVersion:
+		text(s.Scope.Version)
+	case traceql.IntrinsicTraceID:
+		text(s.TraceID.String())
 	case traceql.IntrinsicLinkSpanID:
 		for _, l := range s.Links {
 			text(l.SpanID.String())

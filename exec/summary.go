@@ -61,29 +61,22 @@ func infoOf(t *storage.Trace, row int) SpanInfo {
 
 // summarise describes a trace of which at least one row matched.
 func summarise(t *storage.Trace, id clew.TraceID, matched column.Bitmap, spansPerTrace int) Hit {
-	h := Hit{TraceID: id, Spans: t.Rows, Start: ^clew.UnixNanos(0), Services: servicesOf(t)}
-	var end clew.UnixNanos
-	root := -1
+	h := Hit{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
 	known := make(map[uint64]struct{}, t.Rows)
 	for i := range t.Rows {
-		h.Start = min(h.Start, clew.UnixNanos(t.Start[i]))
-		end = max(end, t.End(i))
 		if clew.Status(t.Status[i]) == clew.StatusError {
 			h.Errors++
 		}
-		if t.ParentID[i] == 0 && (root < 0 || older(t, i, root)) {
-			root = i
-		}
 		known[t.SpanID[i]] = struct{}{}
 	}
-	if end > h.Start {
-		h.Duration = uint64(end - h.Start)
+	start, end := t.Extent()
+	if h.Start = start; end > start {
+		h.Duration = uint64(end - start)
 	}
-	if root >= 0 {
+	if root, ok := t.Batch.Root(); ok {
 		info := infoOf(t, root)
-		h.Root = &info
+		h.Root, h.Whole = &info, true
 	}
-	h.Whole = root >= 0
 	for _, parent := range t.ParentID {
 		if _, ok := known[parent]; !ok && parent != 0 {
 			h.Whole = false
@@ -99,11 +92,6 @@ func summarise(t *storage.Trace, id clew.TraceID, matched column.Bitmap, spansPe
 		h.Matched = append(h.Matched, infoOf(t, int(r)))
 	}
 	return h
-}
-
-// older orders two rows by start, then span id.
-func older(t *storage.Trace, a, b int) bool {
-	return cmp.Or(cmp.Compare(t.Start[a], t.Start[b]), cmp.Compare(t.SpanID[a], t.SpanID[b])) < 0
 }
 
 func servicesOf(t *storage.Trace) []ServiceShare {

@@ -211,3 +211,10 @@ func TestTailRefuses(t *testing.T) {
 	f(`{ .a = 1 } || { !(duration < trace:duration) }`, "1:30 trace:duration needs the whole trace")
 	f(`{ .a = 1 } && { .b = 1 }`, "1:1 && between { … } needs the whole trace")
 }
+
+// brokenScans fails each scan and has no catalogue.
+type brokenScans struct{ storage.Store }
+
+func (brokenScans) Scan(context.Context, storage.Request) iter.Seq2[*span.Batch, error] {
+	return func(yield func(*span.Batch, error) bool) { yield(nil, errBroken) }
+}

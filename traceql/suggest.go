@@ -29,7 +29,10 @@ func Nearest(name string, candidates []string, max int) []string {
 		lc := strings.ToLower(c)
 		score := 0
 		if lc != lower {
-			score = distance(lower, lc)
+			score = limit + 1
+			if d := len(lc) - len(lower); -limit <= d && d <= limit { // else as many edits
+				score = distance(lower, lc)
+			}
 			if strings.HasSuffix(lc, "."+lower) || strings.HasSuffix(lc, ":"+lower) {
 				score = min(score, limit)
 			}

@@ -1,0 +1,72 @@
+package exec_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
+)
+
+func TestSuggest(t *testing.T) {
+	text, number := clew.StringValue, clew.IntValue
+	resource := &clew.Resource{Attrs: []clew.Attr{{Key: "service.name", Value: text("cart")}, {Key: "host", Value: text("a")}}}
+	spans := []clew.Span{
+		{SpanID: 1, Name: "GET /cart", Attrs: []clew.Attr{{Key: "http.route", Value: text("/cart")}, {Key: "http.status_code", Value: number(200)}}},
+		{SpanID: 2, Name: "charge", Attrs: []clew.Attr{{Key: "weird key", Value: text("x")}, {Key: "ok", Value: clew.BoolValue(true)}, {Key: "host", Value: number(7)}},
+			Events: []clew.Event{{Name: "exception", Attrs: []clew.Attr{{Key: "exception.type", Value: text("Boom")}}}}},
+	}
+	for i := range spans {
+		spans[i].TraceID, spans[i].Resource = clew.MakeTraceID(1, 1), resource
+		spans[i].Start, spans[i].End = storagetest.Epoch, storagetest.Epoch
+	}
+	memory := storagetest.NewMemory(storagetest.AllCapabilities())
+	fill(t, memory, spans, 2)
+	f := func(query string, want ...string) {
+		t.Helper()
+		for _, store := range []storage.Store{memory, withoutCatalog{memory}} {
+			if got := exec.Suggest(t.Context(), store, exec.Over{Tenant: tenant}, prepare(t, query)); !slices.Equal(got, want) {
+				t.Errorf("Suggest(%s) = %q, want %q", query, got, want)
+			}
+		}
+	}
+	f(`{ }`)
+	f(`{ status = error && duration > 1h }`)
+	f(`{ span.http.route = "/cart" && .host = 7 && .host = "a" }`)
+	f(`{ span.htp.route = "/cart" }`, `span.htp.route does not occur; did you mean span.http.route?`)
+	f(`{ .http.rout =~ "x" }`, `.http.rout does not occur; did you mean span.http.route?`)
+	f(`{ span.service.name = "cart" }`, `span.service.name does not occur; did you mean resource.service.name?`)
+	f(`{ event.host != nil }`, `event.host does not occur; did you mean span.host or resource.host?`)
+	f(`{ span.exception.typ = "x" }`, `span.exception.typ does not occur; did you mean event.exception.type?`)
+	f(`{ span."weird kay" = "x" }`, `span."weird kay" does not occur; did you mean span."weird key"?`)
+	f(`{ .nothing.like.it = 1 }`, `.nothing.like.it does not occur`)
+	f(`{ resource.service.name = "crat" }`, `resource.service.name is never "crat" here; did you mean "cart"?`)
+	f(`{ rootServiceName = "Cart" && name = "chrage" }`, `trace:rootService is never "Cart" here; did you mean "cart"?`, `name is never "chrage" here; did you mean "charge"?`)
+	f(`{ rootName = "pay" }`, `trace:rootName is never "pay" here`)
+	f(`{ event:name = "exceptoin" }`, `event:name is never "exceptoin" here; did you mean "exception"?`)
+	f(`{ trace:id = "abc" && span:id = "1" }`)
+	f(`{ span.http.status_code = "200" }`, `span.http.status_code is never a text here, but a number`)
+	f(`{ span.http.status_code >= 500.5 }`)
+	f(`{ span.ok = 1 || span.http.route }`, `span.ok is never a number here, but true or false`, `span.http.route is never true or false here, but a text`)
+	f(`{ span.ok =~ "t.*" }`, `span.ok is never a text here, but true or false`)
+	f(`{ span.http.route < 1 && .host = true }`, `span.http.route is never a number here, but a text`, `.host is never true or false here, but a text or a number`)
+
+	// What is asked not to be there is no reason.
+	f(`{ span.foo = nil && !(span.bar = 1) && !(!(span.okk)) }`, `span.okk does not occur; did you mean span.ok?`)
+	f(`{ span.a + 1 > span.b && !(span.c = span.d) }`, `span.a does not occur`, `span.b does not occur`)
+	f(`{ .a = 1 } && { .a = 1 } | { .b = 2 }`, `.a does not occur`, `.b does not occur`)
+	f(`{ .a && .b && .c && .d && .e && .f && .g }`, `.a does not occur`, `.b does not occur`, `.c does not occur`, `.d does not occur`, `.e does not occur`)
+	long := strings.Repeat("x", 1000)
+	f(`{ .`+long+` = 1 && name = "`+long+`" }`, "."+long[:79]+"… does not occur", `name is never "`+long[:80]+`…" here`)
+
+	w := exec.Over{Tenant: "nobody"}
+	if got := exec.Suggest(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{".a does not occur"}) {
+		t.Errorf("Suggest of a tenant without spans = %q", got)
+	}
+	if got := exec.Suggest(t.Context(), brokenScans{memory}, w, prepare(t, `{ .a = 1 }`)); got != nil {
+		t.Errorf("Suggest of a broken store = %q", got)
+	}
+}
