@@ -3,7 +3,7 @@ package spandb
 import (
 	"context"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -36,27 +36,26 @@ type pendingRows struct {
 	rows int
 }
 
-// busy is how long a sender should wait when the disk does not keep up.
-const busyRetry = time.Second
-
 // Append implements storage.Appender.
 func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, error) {
+	if len(r.Body) > maxBodyBytes {
+		return storage.Result{}, clew.Errorf(clew.TooLarge, "request of %d bytes: the store takes up to %d; send smaller batches", len(r.Body), maxBodyBytes)
+	}
 	if err := db.begin(); err != nil {
 		return storage.Result{}, err
 	}
 	defer db.appends.Done()
-	t, err := db.addTenant(r.Tenant)
-	if err != nil {
-		return storage.Result{}, err
-	}
 	hash := xxh3.Hash128(r.Body)
 	patience := time.NewTimer(maxStall)
 	defer patience.Stop()
-	t.write.Lock()
+	t, err := db.enter(ctx, r.Tenant, patience.C)
+	if err != nil {
+		return storage.Result{}, db.count(err)
+	}
 	res, seq, err := db.appendLocked(ctx, t, &r, hash, patience.C)
-	t.write.Unlock()
+	t.write.leave()
 	if err != nil || seq == 0 {
-		return res, err
+		return res, db.count(err)
 	}
 	if err := db.log.Wait(ctx, seq); err != nil {
 		if ctx.Err() != nil {
@@ -73,7 +72,7 @@ func (db *DB) begin() error {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if db.closed {
-		return &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry, Err: errors.New("the store is closing: send again later")}
+		return errClosed()
 	}
 	if err := db.failed.Load(); err != nil {
 		return db.unavailable(*err)
@@ -82,32 +81,59 @@ func (db *DB) begin() error {
 	return nil
 }
 
+func errClosed() error { return behind("the store is closed: send again later") }
+
 func (db *DB) unavailable(err error) error {
-	return &clew.Error{Kind: clew.Busy, RetryAfter: 30 * time.Second,
-		Err: clew.Errorf(clew.Busy, "the store takes nothing more since a write failed (%w); restart it when the disk is mended", err)}
+	return &clew.Error{Kind: clew.Busy, RetryAfter: failedRetry,
+		Err: fmt.Errorf("the store takes nothing more since a write failed (%w); restart it when the disk is mended", err)}
+}
+
+// count counts the refusals that ask to come again.
+func (db *DB) count(err error) error {
+	if err != nil && clew.KindOf(err) == clew.Busy {
+		db.stats.busy.Add(1)
+	}
+	return err
+}
+
+// enter returns a tenant's state, made if missing, with its write gate taken.
+func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.Time) (*tenant, error) {
+	for {
+		t, err := db.addTenant(name)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.write.enter(ctx, patience); err != nil {
+			return nil, err
+		}
+		if t.mu.Lock(); !t.gone {
+			t.mu.Unlock()
+			return t, nil
+		}
+		t.mu.Unlock()
+		t.write.leave()
+	}
 }
 
 // appendLocked decodes and logs a record; it returns the log record to wait for,
 // 0 if there is none. t.write is held.
 func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (storage.Result, uint64, error) {
+	decoder := db.decoders.Get().(*otlp.Decoder)
+	defer db.decoders.Put(decoder)
 	t.mu.Lock()
 	if m, ok := t.resends.find(hash); ok {
 		t.mu.Unlock()
 		db.stats.resent.Add(1)
-		res, err := answerAgain(t, r.Body)
+		res, err := answerAgain(decoder, r.Body)
 		return res, m.seq, err
 	}
 	if err := db.room(ctx, t, patience); err != nil {
 		t.mu.Unlock()
 		return storage.Result{}, 0, err
 	}
-	h := t.active
-	if h == nil {
-		h = db.pool.get(db.headRows())
-		t.active = h
-	}
+	h := db.headOf(t)
 	from := h.b.Rows()
-	dec, err := t.dec.Decode(h.b, r.Body, otlp.Options{})
+	dec, err := decoder.Decode(h.b, r.Body, otlp.Options{})
 	t.logging = db.log.Durable() + 1
 	if err != nil || dec.Accepted == 0 {
 		db.shed(t, h, len(r.Body))
@@ -131,29 +157,41 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 	if r.Received != nil {
 		body, packing = r.Received, r.Compression
 	}
-	mark.seq, err = db.log.Append(context.Background(), appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
+	mark.seq, err = db.log.Append(ctx, appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if err != nil {
 		h.b.Truncate(from)
-		t.mu.Unlock()
-		return storage.Result{}, 0, db.unavailable(err)
+		db.shed(t, h, len(r.Body))
+		return storage.Result{}, 0, db.notLogged(ctx, err)
 	}
 	h.note(mark)
-	t.resends.add(mark)
+	db.remember(t, mark)
 	db.pending.add(pendingRows{mark.seq, t, h, h.b.Rows()})
-	full := db.full(h, len(r.Body))
-	if full {
-		db.retire(t, h)
+	if db.feed(h, len(r.Body)) {
+		db.retire(t, true)
+	} else if db.headBytes.Load() > db.cfg.HeadBytes {
+		db.seals.nudge()
 	}
-	t.mu.Unlock()
 	db.stats.accepted.Add(int64(dec.Accepted))
 	db.stats.refused.Add(int64(dec.Refused))
 	return res, mark.seq, nil
 }
 
+// notLogged makes the sender's error of one that the log gave for a record.
+func (db *DB) notLogged(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return gaveUp(ctx)
+	case clew.KindOf(err) == clew.TooLarge:
+		return err
+	}
+	return db.unavailable(err)
+}
+
 // answerAgain returns the Result that a record had when it came first.
-func answerAgain(t *tenant, body []byte) (storage.Result, error) {
-	dec, err := t.dec.Decode(span.NewBuilder(0), body, otlp.Options{})
+func answerAgain(d *otlp.Decoder, body []byte) (storage.Result, error) {
+	dec, err := d.Decode(span.NewBuilder(0), body, otlp.Options{})
 	if err != nil {
 		return storage.Result{}, err
 	}
@@ -162,77 +200,51 @@ func answerAgain(t *tenant, body []byte) (storage.Result, error) {
 	return res, nil
 }
 
-// room waits until a tenant has fewer than maxPendingHeads heads to be sealed.
-// t.mu is held, and let go while waiting.
+// room waits until a tenant has fewer than maxPendingHeads heads to be sealed,
+// and all heads together are not far beyond their budget. t.write and t.mu are
+// held, and t.mu is let go while waiting.
 func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) error {
-	for len(t.sealing) >= maxPendingHeads {
-		sealed := t.sealed
+	for {
+		sealed := db.seals.progress()
+		over := db.headBytes.Load() > 2*db.cfg.HeadBytes
+		if len(t.sealing) < maxPendingHeads && !over {
+			return nil
+		}
+		if over && t.active != nil && t.active.b.Rows() > 0 && len(t.sealing) < maxPendingHeads {
+			db.retire(t, false) // nobody else can while the gate is taken
+		}
 		t.mu.Unlock()
+		db.seals.nudge()
 		var err error
 		select {
 		case <-sealed:
 		case <-ctx.Done():
-			err = clew.Errorf(clew.Canceled, "gave up waiting: %w", context.Cause(ctx))
+			err = gaveUp(ctx)
 		case <-patience:
-			db.stats.busy.Add(1)
-			err = &clew.Error{Kind: clew.Busy, RetryAfter: busyRetry,
-				Err: errors.New("the disk does not keep up with sealing: send again later")}
+			err = behind("the disk does not keep up with sealing: send again later")
 		}
 		t.mu.Lock()
 		if err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// headRows is the room a new head starts with. Only full-size heads are worth
-// allocating at once.
-func (db *DB) headRows() int { return min(db.cfg.SealRows, 2048) }
-
-// full says whether a head is to be sealed, after it was fed so many bytes. Its
-// size takes a pass over the columns, so it is looked at every sizeEvery bytes.
-func (db *DB) full(h *head, fed int) bool {
-	if h.b.Rows() >= db.cfg.SealRows {
-		return true
-	}
-	if h.fed += fed; h.fed < sizeEvery {
-		return false
-	}
-	h.fed = 0
-	return h.b.SizeBytes() >= sealBytes
-}
-
-// retire takes the active head out of the way of appends. t.mu is held.
-func (db *DB) retire(t *tenant, h *head) {
-	t.active = nil
-	t.sealing = append(t.sealing, h)
-	db.seals.push(t, h)
 }
 
 // shed is for a record that added no rows but perhaps values to dictionaries: it
 // keeps a stream of bad requests from growing a head. t.mu is held.
 func (db *DB) shed(t *tenant, h *head, fed int) {
-	if !db.full(h, fed) {
+	if !db.feed(h, fed) {
 		return
 	}
 	if h.b.Rows() > 0 {
-		db.retire(t, h)
+		db.retire(t, true)
 		return
 	}
 	if h.readers == 0 {
 		h.b.Reset()
+		db.headBytes.Add(int64(headOverhead - h.weight))
+		h.weight, h.fed = headOverhead, 0
 	}
-}
-
-// note records that a record's rows are in h.
-func (h *head) note(m requestMark) {
-	if h.firstSeq == 0 {
-		h.firstSeq = m.seq
-	}
-	h.lastSeq = m.seq
-	h.minArrival, h.maxArrival = min(h.minArrival, m.arrival), max(h.maxArrival, m.arrival)
-	h.marks = append(h.marks, m)
 }
 
 func (p *pending) add(r pendingRows) {

@@ -17,10 +17,11 @@ import (
 func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]storage.TagName, error) {
 	found := make(map[tagKey]uint8)
 	err := db.eachPart(ctx, name, w, func(v *span.Batch) {
+		resources, scopes := entriesInUse(v)
 		noteColumns(found, span.ScopeSpan, v.Attrs.Columns)
 		noteColumns(found, span.ScopeEvent, v.Events.Attrs.Columns)
 		noteColumns(found, span.ScopeLink, v.Links.Attrs.Columns)
-		noteEntries(found, v.Resources, v.Scopes)
+		noteEntries(found, resources, scopes)
 	}, func(_ *segment, t *tables) error {
 		for _, f := range []struct {
 			scope span.Scope
@@ -67,34 +68,51 @@ func noteColumns(found map[tagKey]uint8, scope span.Scope, columns []span.Column
 
 func noteEntries(found map[tagKey]uint8, resources []*span.ResourceEntry, scopes []*span.ScopeEntry) {
 	for _, r := range resources {
-		if r == nil {
-			continue
-		}
 		for _, a := range r.Attrs {
 			found[tagKey{span.ScopeResource, a.Key}] |= 1 << a.Value.Type
 		}
 	}
 	for _, s := range scopes {
-		if s == nil {
-			continue
-		}
 		for _, a := range s.Attrs {
 			found[tagKey{span.ScopeInstrumentation, a.Key}] |= 1 << a.Value.Type
 		}
 	}
 }
 
+// entriesInUse returns the resources and scopes that rows have: a head knows others
+// too, of requests that failed or are not acknowledged yet.
+func entriesInUse(v *span.Batch) (resources []*span.ResourceEntry, scopes []*span.ScopeEntry) {
+	for i := range occurring(v.Resource, len(v.Resources)).Ones() {
+		resources = append(resources, v.Resources[i])
+	}
+	for i := range occurring(v.Scope, len(v.Scopes)).Ones() {
+		scopes = append(scopes, v.Scopes[i])
+	}
+	return resources, scopes
+}
+
+// occurring returns which of n codes there are.
+func occurring(codes []uint32, n int) column.Bitmap {
+	set := column.NewBitmap(n)
+	for _, c := range codes {
+		set.Set(int(c))
+	}
+	return set
+}
+
 // eachPart calls one function for every head's view and the other for every
 // segment's tables, of what overlaps the window.
 func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, head func(*span.Batch), seg func(*segment, *tables) error) error {
-	t := db.tenantOf(name)
+	t, err := db.tenantOf(name)
 	if t == nil {
-		return nil
+		return err
 	}
 	snap := db.snapshot(t)
 	defer snap.release()
 	for _, v := range snap.views {
-		head(v)
+		if slices.ContainsFunc(v.Start, func(start uint64) bool { return w.Contains(clew.UnixNanos(start)) }) {
+			head(v)
+		}
 	}
 	for _, s := range snap.segs {
 		if ctx.Err() != nil {

@@ -19,6 +19,7 @@ import (
 //	seg/TENANT/2026112314/     segments, by hour of arrival
 //	    0000000000000017.seg
 //	    0000000000000018.tmp   a segment being written
+//	    0000000000000019.seg.damaged  put aside at a start
 const (
 	lockName       = "LOCK"
 	currentName    = "CURRENT"
@@ -27,6 +28,7 @@ const (
 	segDir         = "seg"
 	segSuffix      = ".seg"
 	tmpSuffix      = ".tmp"
+	asideSuffix    = ".damaged"
 )
 
 func manifestName(n uint64) string { return fmt.Sprintf("%s%08d", manifestPrefix, n) }

@@ -42,19 +42,52 @@ const rawMini = 256
 // resendWindow is how long the hash of a record is remembered.
 const resendWindow = 10 * time.Minute
 
-// maxResends bounds the remembered hashes of a tenant: ten minutes of 1,700
-// records a second, 48 bytes each.
+// maxResends is how many records all tenants together remember: ten minutes of
+// 1,700 a second, about 80 bytes each. Beyond it each tenant remembers its share,
+// so that there are never twice as many.
 const maxResends = 1 << 20
 
-// maxTenants bounds the tenants of one store: each has a head of its own.
+// maxTenants bounds the tenants of one store: each has a head of its own and
+// folders of its own.
 const maxTenants = 1000
+
+// headRows is the room a new head starts with; it doubles from there. A tenant of
+// a few spans takes some 20 KiB.
+const headRows = 32
+
+// headOverhead is about what an empty head takes.
+const headOverhead = 20 << 10
+
+// pooledHeads is the number of builders kept: one that fills, one being sealed.
+// Those of fewer than pooledRows rows are not worth it.
+const (
+	pooledHeads = 2
+	pooledRows  = 8192
+)
+
+// maxHeadBytes bounds the heads of all tenants together: eight of the largest, or
+// 250 KiB for each of a thousand tenants.
+const maxHeadBytes = 256 << 20
+
+// maxLogBytes is the size of the log at which heads of few rows are sealed for its
+// sake: a start replays it in some five seconds.
+const maxLogBytes = 512 << 20
 
 // maxPendingHeads bounds the full heads that wait for their segment; appends
 // answer Busy beyond it. Three heads are the memory a slow disk may cost.
 const maxPendingHeads = 3
 
-// tailQueue bounds the batches that a tail reader may lag behind.
-const tailQueue = 256
+// tailQueue bounds the batches that a tail reader may lag behind, and tailRows
+// their rows: they keep their heads in memory.
+const (
+	tailQueue = 256
+	tailRows  = 65536
+)
+
+// matcherUnits is the number of blocks after which a scan forgets what it found
+// out about dictionaries: of each condition one byte a value, and a new one for
+// every segment.
+const matcherUnits = 512
 
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64
@@ -62,14 +95,25 @@ const maxTailers = 64
 // segmentTables bounds the segments whose dictionaries are kept in memory.
 const segmentTables = 128
 
-// maxDecodedRows bounds what a damaged segment may claim of a block.
-const maxDecodedRows = 1 << 26
+// maxDecodedRows bounds the rows that a damaged segment may claim: the largest
+// request has 6.7 million, of 30 bytes at least, and a head one of them beyond
+// sealRows. Other lists of a segment are not longer than its rows, but for events
+// and links, of which a request has one for every two bytes.
+const (
+	maxDecodedRows     = 1 << 23
+	maxDecodedChildren = 1 << 27
+)
 
 // manifestEdits is the number of edits after which the manifest is written anew.
 const manifestEdits = 1000
 
-// maxRecordBytes bounds a record in the log: a body at the doors' limit, with
-// room for the record's own header.
+// maxBodyBytes bounds a request: three times what the doors take by default. With
+// it the rows, texts and children of a head are bounded, and what a reader has to
+// believe of a segment.
+const maxBodyBytes = 192 << 20
+
+// maxRecordBytes bounds a record in the log: the largest body, with room for the
+// record's own header, which lists refused spans.
 const maxRecordBytes = 256 << 20
 
 // closeRows is the size of a head that is worth a segment when the store closes;
@@ -79,17 +123,20 @@ const closeRows = 4096
 // backgroundTick is how often age and size are looked at.
 const backgroundTick = 5 * time.Second
 
-// maxUnpacked bounds a body that the log gives back; the doors' limit was lower
-// when it was accepted.
-const maxUnpacked = 1 << 30
-
 // maxDecodedText bounds the bytes that one chunk of strings may claim to unpack
-// to: a head holds at most sealBytes and one request more.
-const maxDecodedText = 1 << 30
+// to: a head holds at most sealBytes and sizeEvery and one request more.
+const maxDecodedText = 256 << 20
 
 // logFileBytes is the size of a log file. Whole files are removed when all their
 // rows are in segments, so smaller ones keep less on disk beyond need.
 const logFileBytes = 16 << 20
+
+// busyRetry is how long a sender should wait when the disk does not keep up, and
+// failedRetry when somebody has to mend it first.
+const (
+	busyRetry   = time.Second
+	failedRetry = 30 * time.Second
+)
 
 // maxStall is how long an append waits for a head to be sealed before it answers
 // Busy: long enough for a slow disk's hiccup, short enough for a client's patience.

@@ -27,9 +27,9 @@ import (
 //	tag 4  counters           next segment id, next log record
 //
 // CURRENT names the manifest in force. At every start, and after manifestEdits
-// edits, the state is written to a new file and CURRENT is replaced by rename. A
-// record that the file's end cuts off was never acknowledged and is dropped;
-// any other damage is an error of kind Corrupt.
+// edits, the state is written to a new file, whose first record it is, and CURRENT
+// is replaced by rename. A later record that the file's end cuts off was never
+// acknowledged and is dropped; any other damage is an error of kind Corrupt.
 const (
 	manifestMagic      = "CLEWMAN"
 	manifestVersion    = 1
@@ -110,7 +110,7 @@ func (m *manifest) apply(payload []byte) error {
 		f.b = f.b[1:]
 		switch tag {
 		case tagAdd:
-			r := segmentRecord{id: f.uint(), tenant: clew.Tenant(f.bytes())}
+			r := segmentRecord{id: f.uint(), tenant: f.tenant()}
 			for _, p := range [...]*uint64{&r.hour, &r.size, &r.rows, &r.minArrival, &r.maxArrival, &r.firstSeq, &r.lastSeq} {
 				*p = f.uint()
 			}
@@ -118,7 +118,7 @@ func (m *manifest) apply(payload []byte) error {
 		case tagRemove:
 			delete(m.segments, f.uint())
 		case tagSealed:
-			t := clew.Tenant(f.bytes())
+			t := f.tenant()
 			m.sealed[t] = f.uint()
 		case tagCounters:
 			m.nextID, m.nextSeq = f.uint(), f.uint()
@@ -127,7 +127,7 @@ func (m *manifest) apply(payload []byte) error {
 		}
 	}
 	if !f.ok {
-		return clew.Errorf(clew.Corrupt, "entry is cut off")
+		return clew.Errorf(clew.Corrupt, "entry is cut off, or its tenant has no tenant's name")
 	}
 	return nil
 }
@@ -182,9 +182,10 @@ func parseManifestName(name string) (n uint64, ok bool) {
 	return n, true
 }
 
-// replay applies the records of a manifest file. Only the last record can have
-// been cut off by a crash, so bad bytes are its remains if no whole record
-// follows them, and damage if one does.
+// replay applies the records of a manifest file. The first, the whole state, was
+// durable before CURRENT named the file. Of the others only the last can have been
+// cut off by a crash, so bad bytes are its remains if no whole record follows them,
+// and damage if one does.
 func (m *manifest) replay(file string, b []byte) error {
 	if len(b) < manifestHead || string(b[:7]) != manifestMagic {
 		return clew.Corruptf(file, 0, "not a manifest: wrong magic")
@@ -192,8 +193,11 @@ func (m *manifest) replay(file string, b []byte) error {
 	if b[7] != manifestVersion {
 		return clew.Errorf(clew.Unsupported, "%s: manifest format version %d is not known to this clew, which reads version %d", file, b[7], manifestVersion)
 	}
-	for off := manifestHead; off < len(b); {
+	for off := manifestHead; off == manifestHead || off < len(b); {
 		payload := wholeRecord(b, off)
+		if payload == nil && off == manifestHead {
+			return clew.Corruptf(file, int64(off), "the manifest's first record, the state of the store, fails its checksum")
+		}
 		if payload == nil {
 			for next := off + 1; next < len(b); next++ {
 				if wholeRecord(b, next) != nil {
@@ -232,6 +236,7 @@ func recordChecksum(payload []byte, off int) uint32 {
 }
 
 // rewrite writes the whole state to a new file and makes it the one in force.
+// After an error it is unknown which one that is, and every later commit fails.
 func (m *manifest) rewrite() error {
 	e := edit{sealed: m.sealed, nextID: m.nextID, nextSeq: m.nextSeq}
 	for _, r := range m.segments {
@@ -241,7 +246,8 @@ func (m *manifest) rewrite() error {
 		m.failed = err
 		return err
 	}
-	return m.removeOthers()
+	m.removeOthers()
+	return nil
 }
 
 func (m *manifest) startFile(payload []byte) error {
@@ -282,19 +288,15 @@ func (m *manifest) replaceCurrent(name string) error {
 	return vfs.Replace(m.fs, path.Join(m.dir, currentName), []byte(name+"\n"))
 }
 
-func (m *manifest) removeOthers() error {
-	names, err := m.fs.List(m.dir)
-	if err != nil {
-		return err
-	}
+// removeOthers removes the manifests that are not in force. What stays behind is
+// removed the next time.
+func (m *manifest) removeOthers() {
+	names, _ := m.fs.List(m.dir)
 	for _, n := range names {
 		if number, ok := parseManifestName(n); ok && number != m.number {
-			if err := m.fs.Remove(path.Join(m.dir, n)); err != nil {
-				return err
-			}
+			_ = m.fs.Remove(path.Join(m.dir, n))
 		}
 	}
-	return nil
 }
 
 // appendRecord appends a record that will stand at offset off of the file.
@@ -329,7 +331,7 @@ func (m *manifest) commit(e edit) error {
 		return err
 	}
 	if m.edits++; m.edits >= manifestEdits {
-		return m.rewrite()
+		_ = m.rewrite() // this edit is durable; the next will fail
 	}
 	return nil
 }

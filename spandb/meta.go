@@ -70,10 +70,31 @@ func (f *fields) bytes() []byte {
 	return v
 }
 
+// tenant reads the name of a tenant, which names a folder too.
+func (f *fields) tenant() clew.Tenant {
+	b := f.bytes()
+	if t, err := clew.ParseTenant(string(b)); err == nil && len(b) > 0 {
+		return t
+	}
+	f.ok = false
+	f.b = nil
+	return ""
+}
+
+// count reads a number of rows or what cannot be more than those.
+func (f *fields) count() int {
+	v := f.uint()
+	if v > maxDecodedRows {
+		f.ok = false
+		return 0
+	}
+	return int(v)
+}
+
 func parseSegmentMeta(b []byte) (segmentMeta, error) {
 	f := fields{b: b, ok: true}
-	m := segmentMeta{tenant: clew.Tenant(f.bytes())}
-	m.rows, m.traces = int(f.uint()), int(f.uint())
+	m := segmentMeta{tenant: f.tenant()}
+	m.rows, m.traces = f.count(), f.count()
 	m.minStart, m.maxStart = f.uint(), f.uint()
 	m.minArrival, m.maxArrival = f.uint(), f.uint()
 	m.firstSeq, m.lastSeq = f.uint(), f.uint()
@@ -82,13 +103,15 @@ func parseSegmentMeta(b []byte) (segmentMeta, error) {
 	if n > uint64(len(f.b)) {
 		return m, errors.New("segment meta is cut off")
 	}
-	sum := uint64(0)
+	sum := 0
 	for range n {
-		v := f.uint()
-		m.blockRows = append(m.blockRows, v)
-		sum += v
+		v := f.count()
+		m.blockRows = append(m.blockRows, uint64(v))
+		if sum += v; sum > m.rows {
+			break
+		}
 	}
-	if !f.ok || len(f.b) != 0 || sum != uint64(m.rows) || m.rows < 0 || m.rows > maxDecodedRows {
+	if !f.ok || len(f.b) != 0 || sum != m.rows {
 		return m, errors.New("segment meta does not add up")
 	}
 	return m, nil

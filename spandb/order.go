@@ -1,8 +1,9 @@
 package spandb
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/clew-tracing/clew/span"
 )
@@ -29,7 +30,7 @@ type order struct {
 
 	templates []template // by rank
 	services  []string   // by ordinal, ascending
-	serviceOf []uint32   // by resource code
+	serviceOf []uint32   // by resource code, of those in use
 	blocks    []blockRange
 	explicit  bool // presence of attributes is stored per block, not per shape
 
@@ -61,26 +62,31 @@ func (o *order) build(b *span.Batch) {
 	}
 }
 
-// rankServices numbers the services by name.
+// rankServices numbers the services of the resources that rows have, by name. A
+// head knows others too: of requests that failed.
 func (o *order) rankServices(b *span.Batch) {
+	const unused = span.NoCode
+	o.serviceOf = resize(o.serviceOf, len(b.Resources))
+	for i := range o.serviceOf {
+		o.serviceOf[i] = unused
+	}
+	for _, r := range b.Resource {
+		o.serviceOf[r] = 0
+	}
 	o.services = o.services[:0]
-	for _, r := range b.Resources {
-		o.services = append(o.services, resourceService(r))
+	for i, r := range b.Resources {
+		if o.serviceOf[i] != unused {
+			o.services = append(o.services, r.Service)
+		}
 	}
 	slices.Sort(o.services)
 	o.services = slices.Compact(o.services)
-	o.serviceOf = o.serviceOf[:0]
-	for _, r := range b.Resources {
-		i, _ := slices.BinarySearch(o.services, resourceService(r))
-		o.serviceOf = append(o.serviceOf, uint32(i))
+	for i, r := range b.Resources {
+		if o.serviceOf[i] != unused {
+			rank, _ := slices.BinarySearch(o.services, r.Service)
+			o.serviceOf[i] = uint32(rank)
+		}
 	}
-}
-
-func resourceService(r *span.ResourceEntry) string {
-	if r == nil { // interned by a request that failed; no row has it
-		return ""
-	}
-	return r.Service
 }
 
 // rankTemplates gives every row a template and every template its rank by
@@ -138,20 +144,13 @@ func tooManyShapes(b *span.Batch) bool {
 
 func compareTemplates(x, y *template, b *span.Batch) int {
 	if x.service != y.service {
-		return int(x.service) - int(y.service)
+		return cmp.Compare(x.service, y.service)
 	}
 	if x.name != y.name {
-		return strings.Compare(string(b.Names.At(int(x.name))), string(b.Names.At(int(y.name))))
+		return bytes.Compare(b.Names.At(int(x.name)), b.Names.At(int(y.name)))
 	}
-	for _, p := range [...][2]uint32{{uint32(x.kind), uint32(y.kind)}, {x.scope, y.scope}, {x.shape, y.shape}, {uint32(x.status), uint32(y.status)}} {
-		if p[0] != p[1] {
-			if p[0] < p[1] {
-				return -1
-			}
-			return 1
-		}
-	}
-	return 0
+	return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(x.scope, y.scope), cmp.Compare(x.shape, y.shape),
+		cmp.Compare(x.status, y.status))
 }
 
 // traceOrder lists rows by trace, in order of the traces' first appearance, and
@@ -184,15 +183,7 @@ func (o *order) traceOrder(b *span.Batch) {
 // sortByStart is stable: rows of equal start stay in order of arrival.
 func sortByStart(rows []uint32, start []uint64) {
 	if len(rows) > 32 {
-		slices.SortStableFunc(rows, func(x, y uint32) int {
-			switch a, b := start[x], start[y]; {
-			case a < b:
-				return -1
-			case a > b:
-				return 1
-			}
-			return 0
-		})
+		slices.SortStableFunc(rows, func(x, y uint32) int { return cmp.Compare(start[x], start[y]) })
 		return
 	}
 	for i := 1; i < len(rows); i++ {
@@ -236,18 +227,7 @@ func (o *order) cut(b *span.Batch) {
 // compareIDs orders traces by the low half of the id, then the high half.
 func compareIDs(b *span.Batch, x, y uint32) int {
 	a, c := b.TraceIDs[x], b.TraceIDs[y]
-	switch {
-	case a.Low() != c.Low():
-		if a.Low() < c.Low() {
-			return -1
-		}
-		return 1
-	case a.High() < c.High():
-		return -1
-	case a.High() > c.High():
-		return 1
-	}
-	return 0
+	return cmp.Or(cmp.Compare(a.Low(), c.Low()), cmp.Compare(a.High(), c.High()))
 }
 
 // cluster fills perm, inv and local for one block, and its runs, by a counting

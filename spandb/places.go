@@ -1,5 +1,10 @@
 package spandb
 
+import (
+	"hash/maphash"
+	"math/bits"
+)
+
 // traceLists lists the rows of a block by trace, each list ascending.
 type traceLists struct {
 	ends []uint32
@@ -28,17 +33,21 @@ func listByTrace(local, perm []uint32, traces int) traceLists {
 }
 
 // places finds span ids among the rows of one trace: by looking at each for
-// short traces, through a table for long ones.
+// short traces, through a table for long ones. The slot is the top bits of the id
+// times a random odd number, so that nobody can choose ids that meet.
 type places struct {
 	ids   []uint64
 	slots []uint32 // place + 1; open addressing, at most half full
-	mask  uint64
+	times uint64
+	shift int // 64 − log2(len(slots))
 }
 
 // fewSpans is the trace size up to which a linear search is faster.
 const fewSpans = 16
 
-func newPlaces() *places { return &places{} }
+func newPlaces() *places {
+	return &places{times: maphash.String(maphash.MakeSeed(), "places") | 1}
+}
 
 func (p *places) load(rows []uint32, id func(k uint32) uint64) {
 	p.ids = p.ids[:0]
@@ -52,12 +61,14 @@ func (p *places) load(rows []uint32, id func(k uint32) uint64) {
 	for size < 2*len(p.ids) {
 		size *= 2
 	}
-	p.slots, p.mask = resize(p.slots, size), uint64(size-1)
+	p.slots = resize(p.slots, size)
+	p.shift = bits.LeadingZeros64(uint64(size)) + 1
 	clear(p.slots)
+	mask := uint64(size - 1)
 	for i, id := range p.ids {
-		at := placeSlot(id) & p.mask
+		at := p.slot(id)
 		for p.slots[at] != 0 && p.ids[p.slots[at]-1] != id {
-			at = (at + 1) & p.mask
+			at = (at + 1) & mask
 		}
 		if p.slots[at] == 0 {
 			p.slots[at] = uint32(i) + 1
@@ -65,7 +76,7 @@ func (p *places) load(rows []uint32, id func(k uint32) uint64) {
 	}
 }
 
-func placeSlot(id uint64) uint64 { return (id * 0x9E3779B97F4A7C15) >> 24 }
+func (p *places) slot(id uint64) uint64 { return id * p.times >> p.shift }
 
 // code returns the parent code of a span whose parent is id.
 func (p *places) code(id uint64) uint32 {
@@ -80,7 +91,8 @@ func (p *places) code(id uint64) uint32 {
 		}
 		return parentElsewhere
 	}
-	for at := placeSlot(id) & p.mask; p.slots[at] != 0; at = (at + 1) & p.mask {
+	mask := uint64(len(p.slots) - 1)
+	for at := p.slot(id); p.slots[at] != 0; at = (at + 1) & mask {
 		if i := p.slots[at] - 1; p.ids[i] == id {
 			return parentFirst + i
 		}

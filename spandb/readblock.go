@@ -135,7 +135,7 @@ func exactly[T column.Uint](r *blockReader, dst []T, name string, n int) ([]T, [
 	if err != nil {
 		return dst, nil, err
 	}
-	v, rest, err := column.DecodeInts(dst[:0], b, maxDecodedRows)
+	v, rest, err := column.DecodeInts(dst[:0], b, n)
 	if err != nil {
 		return dst, nil, r.seg.corrupt(col, r.blk, err)
 	}
@@ -151,8 +151,8 @@ func (r *blockReader) readRuns() error {
 	if err != nil {
 		return err
 	}
-	if r.tmpl, b, err = column.DecodeInts(r.tmpl[:0], b, maxDecodedRows); err == nil {
-		r.lens, _, err = column.DecodeInts(r.lens[:0], b, maxDecodedRows)
+	if r.tmpl, b, err = column.DecodeInts(r.tmpl[:0], b, r.rows); err == nil {
+		r.lens, _, err = column.DecodeInts(r.lens[:0], b, r.rows)
 	}
 	if err != nil {
 		return r.seg.corrupt(col, r.blk, err)
@@ -382,7 +382,7 @@ func (r *blockReader) column(dst *span.Column, col, n int, rows []uint32) error 
 	}
 	if rows == nil {
 		var bits int
-		if r.pres, bits, b, err = column.DecodeBitmap(r.pres, b, maxDecodedRows); err != nil {
+		if r.pres, bits, b, err = column.DecodeBitmap(r.pres, b, n); err != nil {
 			return r.seg.corrupt(col, r.blk, err)
 		}
 		if bits != n {
@@ -391,7 +391,7 @@ func (r *blockReader) column(dst *span.Column, col, n int, rows []uint32) error 
 		rows = r.pres.AppendOnes(nil)
 	}
 	dst.Rows = rows
-	if err := r.values(dst, col, b); err != nil {
+	if err := r.values(dst, col, b, len(rows)); err != nil {
 		return err
 	}
 	if len(dst.Vals) != len(rows) {
@@ -400,13 +400,13 @@ func (r *blockReader) column(dst *span.Column, col, n int, rows []uint32) error 
 	return nil
 }
 
-// values reads the values of a sparse column.
-func (r *blockReader) values(dst *span.Column, col int, b []byte) (err error) {
+// values reads up to n values of a sparse column.
+func (r *blockReader) values(dst *span.Column, col int, b []byte, n int) (err error) {
 	if !isText(dst.Type) {
 		if dst.Type == clew.TypeDouble {
-			dst.Vals, _, err = column.DecodeDoubles(nil, b, maxDecodedRows)
+			dst.Vals, _, err = column.DecodeDoubles(nil, b, n)
 		} else {
-			dst.Vals, _, err = column.DecodeInts[uint64](nil, b, maxDecodedRows)
+			dst.Vals, _, err = column.DecodeInts[uint64](nil, b, n)
 		}
 		if err != nil {
 			return r.seg.corrupt(col, r.blk, err)
@@ -418,7 +418,7 @@ func (r *blockReader) values(dst *span.Column, col int, b []byte) (err error) {
 		return err
 	}
 	if !ok {
-		if err := decodeStrings(&dst.Strings, b); err != nil {
+		if err := decodeStrings(&dst.Strings, b, n); err != nil {
 			return r.seg.corrupt(col, r.blk, err)
 		}
 		dst.Vals = make([]uint64, dst.Strings.Len())
@@ -427,7 +427,7 @@ func (r *blockReader) values(dst *span.Column, col int, b []byte) (err error) {
 		}
 		return nil
 	}
-	if dst.Vals, _, err = column.DecodeInts[uint64](nil, b, maxDecodedRows); err != nil {
+	if dst.Vals, _, err = column.DecodeInts[uint64](nil, b, n); err != nil {
 		return r.seg.corrupt(col, r.blk, err)
 	}
 	dst.Strings, dst.DictID = d.values, d.id
@@ -561,7 +561,7 @@ func (r *blockReader) owners(name string) ([]uint32, error) {
 	if err != nil || b == nil {
 		return nil, err
 	}
-	rows, _, err := column.DecodeInts[uint32](nil, b, maxDecodedRows)
+	rows, _, err := column.DecodeInts[uint32](nil, b, maxDecodedChildren)
 	if err != nil {
 		return nil, r.seg.corrupt(col, r.blk, err)
 	}

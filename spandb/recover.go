@@ -1,10 +1,12 @@
 package spandb
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clew-tracing/clew"
@@ -14,7 +16,8 @@ import (
 
 // openSegments opens the segments of the manifest and remembers the records they
 // hold that may still be sent again. A segment that cannot be opened is
-// reported and left out; its file stays for repair.
+// reported, and so is every answer that lacks it; its file stays for repair until
+// retention takes it.
 func (db *DB) openSegments() error {
 	if err := db.sweep(); err != nil {
 		return err
@@ -23,12 +26,7 @@ func (db *DB) openSegments() error {
 	for _, r := range db.manifest.segments {
 		recs = append(recs, r)
 	}
-	slices.SortFunc(recs, func(a, b segmentRecord) int {
-		if a.id < b.id {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(recs, func(a, b segmentRecord) int { return cmp.Compare(a.id, b.id) })
 	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resendWindow)))
 	for _, r := range recs {
 		t, err := db.addTenant(r.tenant)
@@ -41,8 +39,10 @@ func (db *DB) openSegments() error {
 			if clew.KindOf(err) == clew.Unsupported {
 				return err
 			}
-			db.damaged(clew.Corruptf(file, 0, "segment left out: %w", err))
+			err = clew.Corruptf(file, 0, "segment cannot be opened: %w", err)
+			db.damaged(err)
 			db.stats.lostSegments.Add(1)
+			t.segs = append(t.segs, brokenSegment(&r, file, err, db.discard))
 			continue
 		}
 		t.segs = append(t.segs, s)
@@ -56,7 +56,7 @@ func (db *DB) openSegments() error {
 		}
 		for _, m := range marks {
 			if m.arrival >= recent {
-				t.resends.add(m)
+				db.remember(t, m)
 			}
 		}
 	}
@@ -69,10 +69,10 @@ func (db *DB) damaged(err error) {
 }
 
 // sweep deals with what a crash left behind in the folders. Segments being
-// written are removed, and so are segment files that the manifest has forgotten.
-// A whole segment whose edit did not last is adopted: its rows are the next of
-// its tenant in the log, or the log has let them go already and it has the only
-// copy. Anything else in the folders is not ours and stays.
+// written are removed, and so are segment files that the manifest has forgotten,
+// and those whose edit did not last while the log has their rows. If the log has
+// let them go already, such a segment has the only copy and is adopted. Anything
+// else in the folders is not ours and stays.
 func (db *DB) sweep() error {
 	root := path.Join(db.dir, segDir)
 	tenants, err := db.fs.List(root)
@@ -93,17 +93,28 @@ func (db *DB) sweep() error {
 			orphans = append(orphans, found...)
 		}
 	}
-	slices.SortFunc(orphans, func(a, b string) int { return strings.Compare(path.Base(a), path.Base(b)) })
+	slices.SortFunc(orphans, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
+	// What is older than the manifest's counter was listed once and forgotten.
+	known := db.manifest.nextID
+	logged, err := db.firstLogged()
+	if err != nil {
+		return err
+	}
 	for _, file := range orphans {
-		adopted, err := db.adopt(file)
-		if err != nil {
-			return err
-		}
-		if !adopted {
-			if err := db.fs.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if id, _ := parseSegmentName(path.Base(file)); id < known {
+			if err := db.remove(file); err != nil {
 				return err
 			}
+		} else if err := db.adopt(id, file, logged); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+func (db *DB) remove(file string) error {
+	if err := db.fs.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
@@ -118,7 +129,7 @@ func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 	for _, n := range names {
 		if stem, partial := strings.CutSuffix(n, tmpSuffix); partial {
 			if _, ok := parseSegmentName(stem + segSuffix); ok {
-				if err := db.fs.Remove(path.Join(dir, n)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				if err := db.remove(path.Join(dir, n)); err != nil {
 					return nil, err
 				}
 			}
@@ -132,19 +143,46 @@ func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 	return orphans, nil
 }
 
-// adopt registers a segment that continues its tenant's sealed rows.
-func (db *DB) adopt(file string) (bool, error) {
-	id, _ := parseSegmentName(path.Base(file))
-	s, err := openSegment(db.fs, id, file, func(*segment) {})
+// firstLogged returns the least number that a record of the log can have: its
+// files are named for their first record (package wal). 0: the log is empty.
+func (db *DB) firstLogged() (uint64, error) {
+	names, err := db.fs.List(path.Join(db.dir, walDir))
 	if err != nil {
-		return false, nil // cut off: its rows are in the log
+		return 0, err
 	}
-	defer s.release()
+	for _, n := range names {
+		digits, _, _ := strings.Cut(n, ".")
+		if first, err := strconv.ParseUint(digits, 16, 64); err == nil && len(digits) == 16 {
+			return first, nil
+		}
+	}
+	return 0, nil
+}
+
+// adopt registers a segment that the manifest does not know, if the log, whose
+// first record is given, has not all of its rows. One that is not whole is put
+// aside: it may be the only copy of what can still be read of it.
+func (db *DB) adopt(id uint64, file string, logged uint64) error {
+	s, err := openSegment(db.fs, id, file, func(*segment) {})
+	if err == nil {
+		defer s.release()
+		if damage := s.r.Verify(); len(damage) > 0 {
+			err = damage[0]
+		}
+	}
+	switch {
+	case clew.KindOf(err) == clew.Unsupported:
+		return err
+	case err != nil:
+		db.damaged(clew.Corruptf(file, 0, "segment that the manifest does not list is put aside as %s: %w", path.Base(file)+asideSuffix, err))
+		return db.fs.Rename(file, file+asideSuffix)
+	}
 	m := s.meta
-	if id < db.manifest.nextID || m.firstSeq <= db.manifest.sealed[m.tenant] || path.Dir(file) != segmentDir(db.dir, m.tenant, m.minArrival) {
-		return false, nil
+	inLog := logged != 0 && logged <= m.firstSeq
+	if inLog || m.firstSeq <= db.manifest.sealed[m.tenant] || path.Dir(file) != segmentDir(db.dir, m.tenant, m.minArrival) {
+		return db.remove(file)
 	}
-	return true, db.manifest.commit(edit{
+	return db.manifest.commit(edit{
 		add: []segmentRecord{{id: id, tenant: m.tenant, hour: m.minArrival, size: uint64(s.size), rows: uint64(m.rows),
 			minArrival: m.minArrival, maxArrival: m.maxArrival, firstSeq: m.firstSeq, lastSeq: m.lastSeq}},
 		sealed: map[clew.Tenant]uint64{m.tenant: m.lastSeq}, nextID: id + 1, nextSeq: m.lastSeq + 1,
@@ -154,37 +192,52 @@ func (db *DB) adopt(file string) (bool, error) {
 // replay reads the log into heads: every record whose rows are in no segment.
 // Heads that get full are sealed on the way, so that memory stays bounded.
 func (db *DB) replay() error {
-	var body []byte
-	var unpacker otlp.Unpacker
-	report, err := wal.Replay(db.fs, path.Join(db.dir, walDir), 0, func(seq uint64, payload []byte) error {
-		r, err := parseLoggedRecord(payload)
-		if err != nil {
-			if clew.KindOf(err) == clew.Unsupported {
-				return err
-			}
-			db.damaged(clew.Corruptf(path.Join(db.dir, walDir), 0, "log record %d: %w", seq, err))
-			return nil
-		}
-		r.mark.seq = seq
-		if seq <= db.manifest.sealed[r.tenant] {
-			return nil
-		}
-		body, err = unpacker.Unpack(body[:0], otlp.Encoding(r.compression), r.body, maxUnpacked)
-		if err != nil {
-			db.damaged(clew.Corruptf(path.Join(db.dir, walDir), 0, "log record %d: %w", seq, err))
-			return nil
-		}
-		return db.replayRecord(&r, body)
-	})
+	r := replayer{db: db, file: path.Join(db.dir, walDir)}
+	report, err := wal.Replay(db.fs, r.file, 0, r.record)
 	db.stats.replayed.Add(int64(report.Records))
 	for _, d := range report.Damaged {
-		db.damaged(clew.Corruptf(d.File, d.Offset, "log damaged: %d bytes", d.Size))
+		db.damaged(d.Err())
 	}
 	return err
 }
 
-// replayRecord puts one record's rows into its tenant's head.
-func (db *DB) replayRecord(r *loggedRecord, body []byte) error {
+// replayer reads records of the log into heads.
+type replayer struct {
+	db       *DB
+	file     string // for errors
+	unpacker otlp.Unpacker
+	decoder  otlp.Decoder
+	body     []byte
+}
+
+// record takes one record; what is wrong with it is reported, and only what keeps
+// the store from opening is an error.
+func (p *replayer) record(seq uint64, payload []byte) error {
+	r, err := parseLoggedRecord(payload)
+	if clew.KindOf(err) == clew.Unsupported {
+		return err
+	}
+	if err == nil {
+		r.mark.seq = seq
+		if seq <= p.db.manifest.sealed[r.tenant] {
+			return nil
+		}
+		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.compression), r.body, maxBodyBytes)
+	}
+	if err != nil {
+		p.damaged(seq, err)
+		return nil
+	}
+	return p.rows(&r)
+}
+
+func (p *replayer) damaged(seq uint64, err error) {
+	p.db.damaged(clew.Corruptf(p.file, 0, "log record %d: %w", seq, err))
+}
+
+// rows puts a record's rows into its tenant's head.
+func (p *replayer) rows(r *loggedRecord) error {
+	db := p.db
 	t, err := db.addTenant(r.tenant)
 	if err != nil {
 		return err
@@ -192,22 +245,18 @@ func (db *DB) replayRecord(r *loggedRecord, body []byte) error {
 	if _, twice := t.resends.find(r.mark.hash); twice {
 		return nil
 	}
-	if t.active == nil {
-		t.active = db.pool.get(db.headRows())
-	}
-	h := t.active
-	_, err = t.dec.Decode(h.b, body, otlp.Options{Replay: true, Refuse: r.refused})
-	if err != nil {
-		db.damaged(clew.Corruptf(path.Join(db.dir, walDir), 0, "log record %d: %w", r.mark.seq, err))
+	h := db.headOf(t)
+	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.refused}); err != nil {
+		p.damaged(r.mark.seq, err)
 		return nil
 	}
 	h.note(r.mark)
 	h.published = h.b.Rows()
-	t.resends.add(r.mark)
-	if !db.full(h, len(body)) {
-		return nil
+	db.remember(t, r.mark)
+	if db.feed(h, len(p.body)) {
+		db.retire(t, true)
+	} else if db.headBytes.Load() > db.cfg.HeadBytes {
+		db.relieveMemory()
 	}
-	t.active = nil
-	t.sealing = append(t.sealing, h)
-	return db.seal(sealJob{t, h})
+	return db.sealQueued()
 }

@@ -8,37 +8,44 @@ import (
 // their bodies, so that a byte-identical resend is known. Its tenant's mu guards
 // it.
 type resendTable struct {
-	byHash map[xxh3.Uint128]requestMark
+	byHash map[xxh3.Uint128]sent
 	queue  []xxh3.Uint128 // by arrival, oldest at first
 	first  int
-	early  int64 // forgotten before their time, for want of room
+}
+
+// sent is a record that was logged.
+type sent struct {
+	seq     uint64
+	arrival uint64 // unix nanoseconds
 }
 
 // find returns the record with this hash if it is remembered.
-func (r *resendTable) find(h xxh3.Uint128) (requestMark, bool) {
+func (r *resendTable) find(h xxh3.Uint128) (sent, bool) {
 	m, ok := r.byHash[h]
 	return m, ok
 }
 
-// add remembers a record and forgets those older than the window at its arrival.
-func (r *resendTable) add(m requestMark) {
+// add remembers a record and forgets those older than the window at its arrival,
+// and the oldest while there are more than limit. grown is by how many records
+// more it remembers, early how many were forgotten before their time.
+func (r *resendTable) add(m *requestMark, limit int) (grown, early int) {
 	if r.byHash == nil {
-		r.byHash = make(map[xxh3.Uint128]requestMark)
+		r.byHash = make(map[xxh3.Uint128]sent)
 	}
 	if _, ok := r.byHash[m.hash]; ok {
-		return
+		return 0, 0
 	}
-	r.byHash[m.hash] = m
+	before := len(r.byHash)
+	r.byHash[m.hash] = sent{seq: m.seq, arrival: m.arrival}
 	r.queue = append(r.queue, m.hash)
-	for r.first < len(r.queue) {
+	for len(r.byHash) > 1 {
 		h := r.queue[r.first]
-		old := r.byHash[h]
-		over := len(r.byHash) > maxResends
-		if !over && old.arrival+uint64(resendWindow) >= m.arrival {
+		fresh := r.byHash[h].arrival+uint64(resendWindow) >= m.arrival
+		if fresh && len(r.byHash) <= limit {
 			break
 		}
-		if over && old.arrival+uint64(resendWindow) >= m.arrival {
-			r.early++
+		if fresh {
+			early++
 		}
 		delete(r.byHash, h)
 		r.first++
@@ -47,12 +54,18 @@ func (r *resendTable) add(m requestMark) {
 		r.queue = append(r.queue[:0], r.queue[r.first:]...)
 		r.first = 0
 	}
+	return len(r.byHash) - before, early
 }
 
-// remove forgets a record that was not kept after all; it is the newest.
-func (r *resendTable) remove(h xxh3.Uint128) {
-	delete(r.byHash, h)
-	if n := len(r.queue); n > r.first && r.queue[n-1] == h {
-		r.queue = r.queue[:n-1]
+// remember notes a record that was logged. All tenants together remember about
+// maxResends; once they do, each keeps its share. t.mu is held, or nobody else has
+// the tenant.
+func (db *DB) remember(t *tenant, m requestMark) {
+	limit := maxResends
+	if db.resends.Load() >= maxResends {
+		limit = max(1, maxResends/int(db.tenantCount.Load()))
 	}
+	grown, early := t.resends.add(&m, limit)
+	db.resends.Add(int64(grown))
+	db.stats.forgotten.Add(int64(early))
 }

@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -22,26 +23,24 @@ func (db *DB) retain() {
 			return all[:n]
 		})
 	}
-	if db.cfg.MaxBytes > 0 {
-		total := db.Stats().DiskBytes
-		db.drop("size", func(all []*segment) []*segment {
-			slices.SortFunc(all, func(a, b *segment) int {
-				switch {
-				case a.meta.maxArrival < b.meta.maxArrival:
-					return -1
-				case a.meta.maxArrival > b.meta.maxArrival:
-					return 1
-				}
-				return int(a.id) - int(b.id)
-			})
-			n := 0
-			for n < len(all) && total > db.cfg.MaxBytes {
-				total -= all[n].size
-				n++
-			}
-			return all[:n]
-		})
+	if db.cfg.MaxBytes == 0 {
+		return
 	}
+	total := db.Stats().DiskBytes
+	if total <= db.cfg.MaxBytes {
+		return
+	}
+	db.drop("size", func(all []*segment) []*segment {
+		slices.SortFunc(all, func(a, b *segment) int {
+			return cmp.Or(cmp.Compare(a.meta.maxArrival, b.meta.maxArrival), cmp.Compare(a.id, b.id))
+		})
+		n := 0
+		for n < len(all) && total > db.cfg.MaxBytes {
+			total -= all[n].size
+			n++
+		}
+		return all[:n]
+	})
 }
 
 // drop removes the segments that choose picks.
@@ -66,8 +65,7 @@ func (db *DB) drop(reason string, choose func(all []*segment) []*segment) {
 	if len(gone) == 0 {
 		return
 	}
-	if err := db.commit(e); err != nil {
-		db.fail(err)
+	if db.commit(e) != nil {
 		return
 	}
 	for _, t := range tenants {
@@ -83,6 +81,7 @@ func (db *DB) drop(reason string, choose func(all []*segment) []*segment) {
 		t.mu.Unlock()
 	}
 	for s := range gone {
+		s.dropped.Store(true)
 		s.release()
 	}
 	db.stats.droppedRows.Add(info.Rows)

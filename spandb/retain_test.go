@@ -25,18 +25,30 @@ func appendAt(t *testing.T, db *DB, bodies [][]byte, at time.Time) {
 	}
 }
 
-// settle seals all heads that are full, as the background worker would.
+func tenantFor(t *testing.T, db *DB) *tenant {
+	t.Helper()
+	ten, err := db.tenantOf(clew.DefaultTenant)
+	if ten == nil {
+		t.Fatalf("no default tenant: %v", err)
+	}
+	return ten
+}
+
+// settle waits until the background worker has sealed all heads that are full.
 func settle(t *testing.T, db *DB) {
 	t.Helper()
-	ten := db.tenantOf(clew.DefaultTenant)
+	enough := time.After(time.Minute)
 	for {
-		ten.mu.Lock()
-		sealed, n := ten.sealed, len(ten.sealing)
-		ten.mu.Unlock()
-		if n == 0 {
+		sealed := db.seals.progress()
+		if _, more := db.seals.first(); !more {
 			return
 		}
-		<-sealed
+		db.seals.nudge() // the next tick would do
+		select {
+		case <-sealed:
+		case <-enough:
+			t.Fatal("heads are not sealed")
+		}
 	}
 }
 
@@ -74,6 +86,7 @@ func TestRetentionByAge(t *testing.T) {
 	now.Store(start.Add(20 * time.Hour).UnixNano())
 	appendAt(t, db, bodies[3:], start.Add(20*time.Hour))
 	settle(t, db)
+	halt(db)
 	db.retain()
 	if got := countAll(t, db, span.Condition{}); got != 600 {
 		t.Fatalf("%d rows within retention, want 600", got)
@@ -111,6 +124,7 @@ func TestRetentionBySize(t *testing.T) {
 		appendAt(t, db, [][]byte{b}, at.Add(time.Duration(i)*time.Hour))
 	}
 	settle(t, db)
+	halt(db)
 	full := db.Stats()
 	db.cfg.MaxBytes = full.LogBytes + full.SegmentBytes/2
 	db.retain()
@@ -136,6 +150,7 @@ func TestReaderKeepsDroppedSegment(t *testing.T) {
 	defer db.Close()
 	appendAt(t, db, corpus.Requests("shop", 5, 400, 100), time.Now())
 	settle(t, db)
+	halt(db)
 	rows := 0
 	for b, err := range db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant}) {
 		if err != nil {
@@ -218,8 +233,8 @@ func TestDamagedBlock(t *testing.T) {
 	db := openDB(t, fs, "data", Config{SealRows: 1000, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 7, 3000, 500), time.Now())
 	settle(t, db)
-	path := db.tenantOf(clew.DefaultTenant).segs[1].path
-	seg := db.tenantOf(clew.DefaultTenant).segs[1]
+	path := tenantFor(t, db).segs[1].path
+	seg := tenantFor(t, db).segs[1]
 	col, _ := seg.r.Column(colStart)
 	off := seg.r.Offset(col, 0) + 20
 	if err := db.Close(); err != nil {
@@ -259,7 +274,7 @@ func TestVerify(t *testing.T) {
 	db := openDB(t, fs, "data", Config{SealRows: 200, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 8, 500, 100), time.Now())
 	settle(t, db)
-	path := db.tenantOf(clew.DefaultTenant).segs[0].path
+	path := tenantFor(t, db).segs[0].path
 	if _, err := Verify(fs, "data", nil); clew.KindOf(err) != clew.Busy {
 		t.Fatalf("Verify of an open store = %v, want busy", err)
 	}

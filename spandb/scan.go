@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -35,49 +36,86 @@ type scanner struct {
 	prune   pruner
 	reader  blockReader
 	need    need
-	window  column.Bitmap
 }
 
 // Scan implements storage.Scanner. Heads and blocks are read one by one, those
 // with the latest start first; blocks that cannot match are not read.
+//
+// What the scan sees is fixed when Scan returns, and kept until the loop over it
+// ends or, if there is none, the garbage collector finds that there will be none.
+// A second loop sees what there is when it begins.
 func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	pinned := db.pin(r.Tenant)
 	return func(yield func(*span.Batch, error) bool) {
-		if r.Mode != storage.Rows {
-			yield(nil, clew.Errorf(clew.Unsupported, "this store scans rows only"))
-			return
-		}
-		s := &scanner{db: db, req: r, stats: r.Stats, matcher: span.NewMatcher(r.Where)}
+		snap, err := pinned.take()
+		defer snap.release()
+		s := &scanner{db: db, req: r, stats: r.Stats}
 		if s.stats == nil {
 			s.stats = new(storage.Stats)
 		}
 		*s.stats = storage.Stats{Watermark: db.cfg.Now()}
-		if r.Where.OfTrace() {
-			yield(nil, clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where))
-			return
+		switch {
+		case err != nil:
+		case r.Mode != storage.Rows:
+			err = clew.Errorf(clew.Unsupported, "this store scans rows only")
+		case r.Where.OfTrace():
+			err = clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
+		default:
+			err = s.run(ctx, snap, yield)
 		}
-		t := db.tenantOf(r.Tenant)
-		if t == nil {
-			return
+		if err != nil {
+			yield(nil, err)
 		}
-		snap := db.snapshot(t)
-		defer snap.release()
-		s.want()
-		units := s.units(snap)
-		for i := range units {
+	}
+}
+
+// run yields all batches; the error is what the scan ends with.
+func (s *scanner) run(ctx context.Context, snap *snapshot, yield func(*span.Batch, error) bool) error {
+	s.want()
+	units := s.units(snap)
+	for i := range units {
+		if ctx.Err() != nil {
+			return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
+		}
+		if s.spent() {
+			s.stats.Exhausted = true
+			return nil
+		}
+		if i%matcherUnits == 0 {
+			s.matcher = span.NewMatcher(s.req.Where)
+		}
+		b := s.read(&units[i])
+		if b == nil {
+			continue
+		}
+		for part := range parts(b) {
 			if ctx.Err() != nil {
-				yield(nil, clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx)))
-				return
+				return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
 			}
-			if s.spent() {
-				s.stats.Exhausted = true
-				return
+			part.MaxStart = clew.UnixNanos(units[i].maxStart)
+			if !yield(part, nil) {
+				return nil
 			}
-			b := s.read(&units[i])
-			if b == nil {
-				continue
-			}
-			b.MaxStart = clew.UnixNanos(units[i].maxStart)
-			if !yield(b, nil) {
+		}
+	}
+	return nil
+}
+
+// parts yields a batch as it is or, if it is larger than a batch may be, copies of
+// its matching rows: one request or one trace can be that large.
+func parts(b *span.Batch) iter.Seq[*span.Batch] {
+	return func(yield func(*span.Batch) bool) {
+		if b.Rows <= storage.MaxBatchRows {
+			yield(b)
+			return
+		}
+		for rows := range slices.Chunk(b.Matched.AppendOnes(nil), storage.MaxBatchRows) {
+			copied := span.NewBuilder(len(rows))
+			copied.AppendRows(b, rows)
+			part := copied.View(copied.Rows())
+			part.Matched = column.NewBitmap(part.Rows)
+			part.Matched.Fill(part.Rows)
+			if !yield(part) {
 				return
 			}
 		}
@@ -112,7 +150,10 @@ func (s *scanner) units(snap *snapshot) []unit {
 			s.stats.PrunedRows += int64(seg.meta.rows)
 			continue
 		}
-		may, err := s.prune.segment(seg)
+		may, err := false, seg.broken
+		if err == nil {
+			may, err = s.prune.segment(seg)
+		}
 		if err != nil {
 			s.damaged(seg, seg.meta.rows, err)
 			continue
@@ -121,9 +162,12 @@ func (s *scanner) units(snap *snapshot) []unit {
 			s.stats.PrunedRows += int64(seg.meta.rows)
 			continue
 		}
-		col, _ := seg.r.Column(colStart)
 		for blk := range seg.meta.blockRows {
-			lo, hi, _ := seg.r.Bounds(col, blk)
+			lo, hi, err := seg.starts(blk)
+			if err != nil {
+				s.damaged(seg, int(seg.meta.blockRows[blk]), err)
+				continue
+			}
 			if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.block(seg, blk) {
 				s.stats.PrunedRows += int64(seg.meta.blockRows[blk])
 				continue
@@ -135,15 +179,7 @@ func (s *scanner) units(snap *snapshot) []unit {
 	for i := range units {
 		s.stats.Total += int64(units[i].rows())
 	}
-	slices.SortStableFunc(units, func(a, b unit) int {
-		switch {
-		case a.maxStart > b.maxStart:
-			return -1
-		case a.maxStart < b.maxStart:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(units, func(a, b unit) int { return cmp.Compare(b.maxStart, a.maxStart) })
 	return units
 }
 
@@ -169,7 +205,11 @@ func (s *scanner) read(u *unit) *span.Batch {
 		t, err := s.db.cache.tablesOf(u.seg)
 		if err == nil {
 			s.reader.cache = &s.db.cache
-			b, err = s.reader.read(u.seg, t, u.blk, &s.need)
+			wanted := &s.need
+			if u.rows() > storage.MaxBatchRows {
+				wanted = &need{all: true} // parts copies whole rows
+			}
+			b, err = s.reader.read(u.seg, t, u.blk, wanted)
 			s.stats.Bytes += s.reader.bytes
 			s.reader.bytes = 0
 		}

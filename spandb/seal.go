@@ -22,9 +22,6 @@ type sealer struct {
 
 	u64  []uint64
 	u32  []uint32
-	vals []uint64 // by new position: values of the column being written
-	mark []uint32 // remap tables
-	set  column.Bitmap
 	strs column.Strings
 	aset attrSealer
 }
@@ -59,6 +56,13 @@ func (s *sealer) seal(b *span.Batch, meta segmentMeta, requests []requestMark) [
 	out := s.w.Finish(meta.append(nil))
 	s.b = nil
 	return out
+}
+
+// trim lets go of memory that only an uncommonly large head needed.
+func (s *sealer) trim() {
+	if cap(s.order.perm) > 4*sealRows || s.w.Size() > 4*sealBytes {
+		*s = sealer{}
+	}
 }
 
 // chunk writes one chunk of unknown bounds.

@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -26,18 +27,21 @@ type segment struct {
 	file vfs.File
 
 	refs    atomic.Int64 // readers, and one for being listed
+	dropped atomic.Bool  // the manifest has forgotten it
 	discard func(*segment)
 
-	filterOnce sync.Once
-	filter     *traceFilter
-	filterErr  error
+	// broken is why the file could not be opened. Then there is no r and no file,
+	// meta has what the manifest says, and answers count the rows as damaged.
+	broken error
+
+	filter atomic.Pointer[traceFilter] // nil until first needed
 
 	tables atomic.Pointer[tables]
 	load   sync.Mutex // one goroutine reads the tables
 }
 
-// openSegment opens a segment file; discard is called when it has been dropped
-// and nobody reads it any more.
+// openSegment opens a segment file; discard is called when it was dropped and
+// nobody reads it any more.
 func openSegment(fs vfs.FS, id uint64, path string, discard func(*segment)) (*segment, error) {
 	f, err := fs.Open(path)
 	if err != nil {
@@ -52,6 +56,8 @@ func openSegment(fs vfs.FS, id uint64, path string, discard func(*segment)) (*se
 	if s.r, err = block.Open(f, size, path); err == nil {
 		if s.meta, err = parseSegmentMeta(s.r.Meta()); err != nil {
 			err = clew.Corruptf(path, size, "%w", err)
+		} else if int64(s.meta.rows) > size/8 {
+			err = clew.Corruptf(path, size, "%d rows have no room for their ids in %d bytes", s.meta.rows, size)
 		}
 	}
 	if err != nil {
@@ -62,12 +68,25 @@ func openSegment(fs vfs.FS, id uint64, path string, discard func(*segment)) (*se
 	return s, nil
 }
 
+// brokenSegment stands for a file that the manifest lists and nobody can open.
+func brokenSegment(r *segmentRecord, path string, err error, discard func(*segment)) *segment {
+	s := &segment{id: r.id, path: path, size: int64(r.size), broken: err, discard: discard}
+	s.meta = segmentMeta{tenant: r.tenant, rows: int(r.rows), maxStart: math.MaxUint64,
+		minArrival: r.minArrival, maxArrival: r.maxArrival, firstSeq: r.firstSeq, lastSeq: r.lastSeq}
+	s.refs.Store(1)
+	return s
+}
+
 func (s *segment) acquire() { s.refs.Add(1) }
 
 func (s *segment) release() {
 	if s.refs.Add(-1) == 0 {
-		s.file.Close()
-		s.discard(s)
+		if s.file != nil {
+			s.file.Close()
+		}
+		if s.dropped.Load() {
+			s.discard(s)
+		}
 	}
 }
 
@@ -76,9 +95,22 @@ func (s *segment) corrupt(col, blk int, err error) error {
 	return clew.Corruptf(s.path, s.r.Offset(col, blk), "%s: %w", s.r.Columns()[col], err)
 }
 
+// starts returns the least and greatest start of a block.
+func (s *segment) starts(blk int) (lo, hi uint64, err error) {
+	if col, ok := s.r.Column(colStart); ok {
+		if lo, hi, ok = s.r.Bounds(col, blk); ok {
+			return lo, hi, nil
+		}
+	}
+	return 0, 0, clew.Corruptf(s.path, 0, "block %d has no start times", blk)
+}
+
 // whole reads the chunk of a column that belongs to no block; nil if the segment
 // does not have it.
 func (s *segment) whole(name string) ([]byte, int, error) {
+	if s.broken != nil {
+		return nil, 0, s.broken
+	}
 	col, ok := s.r.Column(name)
 	if !ok {
 		return nil, 0, nil
@@ -87,21 +119,21 @@ func (s *segment) whole(name string) ([]byte, int, error) {
 	return b, col, err
 }
 
-// mayHave reports whether a trace with this low half may be in the segment.
+// mayHave reports whether a trace with this low half may be in the segment. With
+// an error, it may.
 func (s *segment) mayHave(low uint64) (bool, error) {
-	s.filterOnce.Do(func() {
+	f := s.filter.Load()
+	if f == nil {
 		b, col, err := s.whole(colFilter)
-		if err == nil {
-			if s.filter, err = parseTraceFilter(b); err != nil {
-				err = s.corrupt(col, block.WholeSegment, err)
-			}
+		if err != nil {
+			return true, err
 		}
-		s.filterErr = err
-	})
-	if s.filterErr != nil {
-		return true, s.filterErr
+		if f, err = parseTraceFilter(b); err != nil {
+			return true, s.corrupt(col, block.WholeSegment, err)
+		}
+		s.filter.Store(f)
 	}
-	return s.filter.mayHave(low), nil
+	return f.mayHave(low), nil
 }
 
 // marks reads which records the segment holds.
@@ -245,14 +277,14 @@ func (c *tableCache) forget(s *segment) {
 // read reads all tables of a segment.
 func (c *tableCache) read(s *segment) (*tables, error) {
 	t := &tables{dicts: make(map[int]dictionary), namesID: c.nextID.Add(1)}
-	if err := s.strings(colNames, &t.names); err != nil {
+	if err := s.strings(colNames, &t.names, s.meta.rows); err != nil {
 		return nil, err
 	}
-	if err := s.strings(colEventName+"s", &t.eventNames); err != nil {
+	if err := s.strings(colEventName+"s", &t.eventNames, maxDecodedChildren); err != nil {
 		return nil, err
 	}
 	var raw column.Strings
-	if err := s.strings(colServices, &raw); err != nil {
+	if err := s.strings(colServices, &raw, s.meta.rows); err != nil {
 		return nil, err
 	}
 	for i := range raw.Len() {
@@ -290,13 +322,13 @@ func (c *tableCache) read(s *segment) (*tables, error) {
 	return t, t.readTemplates(s)
 }
 
-// strings reads a whole-segment column of strings.
-func (s *segment) strings(name string, dst *column.Strings) error {
+// strings reads a whole-segment column of at most limit strings.
+func (s *segment) strings(name string, dst *column.Strings, limit int) error {
 	b, col, err := s.whole(name)
 	if err != nil || b == nil {
 		return err
 	}
-	if err := decodeStrings(dst, b); err != nil {
+	if err := decodeStrings(dst, b, limit); err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
 	return nil
@@ -304,7 +336,7 @@ func (s *segment) strings(name string, dst *column.Strings) error {
 
 func (t *tables) readScopes(s *segment) error {
 	var raw column.Strings
-	if err := s.strings(colScopes, &raw); err != nil {
+	if err := s.strings(colScopes, &raw, s.meta.rows); err != nil {
 		return err
 	}
 	for i := range raw.Len() {
@@ -322,12 +354,12 @@ func (t *tables) readResources(s *segment) error {
 	if err != nil {
 		return err
 	}
-	perService, rest, err := column.DecodeInts[uint32](nil, b, maxDecodedRows)
+	perService, rest, err := column.DecodeInts[uint32](nil, b, s.meta.rows)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
 	var raw column.Strings
-	if err := decodeStrings(&raw, rest); err != nil {
+	if err := decodeStrings(&raw, rest, s.meta.rows); err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
 	sum := uint32(0)
@@ -355,7 +387,7 @@ func (t *tables) readTemplates(s *segment) error {
 	}
 	var f [6][]uint32
 	for i := range f {
-		if f[i], b, err = column.DecodeInts[uint32](nil, b, maxDecodedRows); err != nil {
+		if f[i], b, err = column.DecodeInts[uint32](nil, b, s.meta.rows); err != nil {
 			return s.corrupt(col, block.WholeSegment, err)
 		}
 	}
@@ -367,7 +399,7 @@ func (t *tables) readTemplates(s *segment) error {
 			}
 		}
 		x := segmentTemplate{service: f[0][i], name: f[1][i], scope: f[2][i], kind: uint8(f[3][i]), status: uint8(f[4][i]), shape: f[5][i]}
-		if int(x.service) >= len(t.services) || int(x.name) >= t.names.Len() || int(x.scope) >= len(t.scopes) ||
+		if f[3][i] > math.MaxUint8 || f[4][i] > math.MaxUint8 || int(x.service) >= len(t.services) || int(x.name) >= t.names.Len() || int(x.scope) >= len(t.scopes) ||
 			!s.meta.explicit && int(x.shape) >= len(t.shapes.lists) {
 			return clew.Corruptf(s.path, s.r.Offset(col, block.WholeSegment), "template %d points outside its tables", i)
 		}
@@ -382,11 +414,11 @@ func (t *shapeTable) read(s *segment, name string, columns int) error {
 	if err != nil || b == nil {
 		return err
 	}
-	lens, b, err := column.DecodeInts[uint32](nil, b, maxDecodedRows)
+	lens, b, err := column.DecodeInts[uint32](nil, b, maxShapes)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	all, _, err := column.DecodeInts[uint32](nil, b, maxDecodedRows)
+	all, _, err := column.DecodeInts[uint32](nil, b, maxShapes*max(columns, 1))
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
@@ -426,7 +458,7 @@ func (c *tableCache) dict(s *segment, t *tables, col int) (dictionary, bool, err
 	var d dictionary
 	if b != nil {
 		d.id = c.nextID.Add(1)
-		if err := decodeStrings(&d.values, b); err != nil {
+		if err := decodeStrings(&d.values, b, dictValues); err != nil {
 			return dictionary{}, false, s.corrupt(col, block.WholeSegment, err)
 		}
 	}
@@ -434,9 +466,9 @@ func (c *tableCache) dict(s *segment, t *tables, col int) (dictionary, bool, err
 	return d, d.id != 0, nil
 }
 
-// decodeStrings decodes a whole chunk of strings.
-func decodeStrings(dst *column.Strings, b []byte) error {
-	c, _, err := column.ParseStrings(b, maxDecodedRows, maxDecodedText)
+// decodeStrings decodes a whole chunk of at most limit strings.
+func decodeStrings(dst *column.Strings, b []byte, limit int) error {
+	c, _, err := column.ParseStrings(b, limit, maxDecodedText)
 	if err != nil {
 		return err
 	}

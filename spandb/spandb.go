@@ -14,8 +14,10 @@
 // replayed into heads.
 //
 // Locks, in the order in which they may be taken: DB.mu, tenant.write,
-// pending.publishing, tenant.mu, pending.mu, manifest's. Nothing is read or written
-// while tenant.mu or pending.mu is held.
+// pending.publishing, tenant.mu, pending.mu, sealQueue.mu, manifest's. Nothing is
+// read or written while tenant.mu, pending.mu or sealQueue.mu is held. Whoever holds
+// tenant.mu does not wait for DB.mu or tenant.write; with DB.mu tenant.write is
+// only tried.
 package spandb
 
 import (
@@ -28,6 +30,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -46,6 +49,10 @@ type Config struct {
 	// SealRows overrides the number of rows at which a head is sealed; 0 is
 	// sealRows. Tests make it small.
 	SealRows int
+	// HeadBytes is how much memory the heads of all tenants may take; beyond it
+	// the largest are sealed early, beyond twice of it appends wait. 0 is
+	// maxHeadBytes.
+	HeadBytes int64
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
 	// Events reports what the store does.
@@ -61,6 +68,9 @@ type Events struct {
 	Dropped func(DropInfo)
 	// Damaged comes for damage found on disk.
 	Damaged func(error)
+	// Trouble comes for what failed and will be tried again: a segment could not be
+	// written, a file not be removed.
+	Trouble func(error)
 	// Failed comes once when the store stops accepting.
 	Failed func(error)
 	// Synced comes after each group of log records became durable.
@@ -92,19 +102,24 @@ type DB struct {
 	lock io.Closer
 	log  *wal.Log
 
-	mu      sync.RWMutex // guards tenants and closed
-	tenants map[clew.Tenant]*tenant
-	closed  bool
-	appends sync.WaitGroup // appends in flight
+	mu          sync.RWMutex // guards tenants and closed
+	tenants     map[clew.Tenant]*tenant
+	tenantCount atomic.Int64 // of tenants
+	closed      bool
+	appends     sync.WaitGroup // appends in flight
+	decoders    sync.Pool      // of *otlp.Decoder
 
-	pending pending
+	logLimit  int64 // the size at which the log is cut at the cost of small segments
+	pending   pending
+	resends   atomic.Int64 // records remembered by all tenants
+	headBytes atomic.Int64 // weight of all heads without a segment
 
 	manMu    sync.Mutex // serialises edits; held across their I/O
 	manifest *manifest
 
 	cache  tableCache
 	sealer sealer
-	seals  sealQueue
+	seals  *sealQueue
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 	pool   headPool
@@ -126,6 +141,9 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	if cfg.SealRows == 0 {
 		cfg.SealRows = sealRows
 	}
+	if cfg.HeadBytes == 0 {
+		cfg.HeadBytes = maxHeadBytes
+	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -142,9 +160,14 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 		}
 		return nil, err
 	}
-	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant)}
-	db.seals.wake = make(chan struct{}, 1)
+	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant), seals: newSealQueue()}
+	db.logLimit = maxLogBytes
+	if cfg.MaxBytes > 0 {
+		db.logLimit = min(maxLogBytes, max(cfg.MaxBytes/4, 4*logFileBytes))
+	}
+	db.decoders.New = func() any { return new(otlp.Decoder) }
 	if err := db.open(); err != nil {
+		db.closeSegments()
 		lock.Close()
 		return nil, err
 	}
@@ -159,10 +182,7 @@ func (db *DB) open() (err error) {
 		db.manifest.close()
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	db.cancel = cancel
 	if err := db.replay(); err != nil {
-		cancel()
 		db.manifest.close()
 		return err
 	}
@@ -172,14 +192,12 @@ func (db *DB) open() (err error) {
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
 	})
 	if err != nil {
-		cancel()
 		db.manifest.close()
 		return err
 	}
-	if err := db.log.TruncateBefore(db.oldestNeeded()); err != nil {
-		cancel()
-		return errors.Join(err, db.log.Close(), db.manifest.close())
-	}
+	db.truncateLog()
+	ctx, cancel := context.WithCancel(context.Background())
+	db.cancel = cancel
 	db.done.Add(1)
 	go db.background(ctx)
 	return nil
@@ -198,32 +216,65 @@ func report(f func(error), err error) {
 	}
 }
 
-// tenantOf returns a tenant's state; nil if there is none.
-func (db *DB) tenantOf(name clew.Tenant) *tenant {
+// tenantOf returns a tenant's state for reading; nil if there is none.
+func (db *DB) tenantOf(name clew.Tenant) (*tenant, error) {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
-	return db.tenants[name]
+	if db.closed {
+		return nil, errClosed()
+	}
+	return db.tenants[name], nil
 }
 
 // addTenant returns a tenant's state, made if missing.
 func (db *DB) addTenant(name clew.Tenant) (*tenant, error) {
-	if t := db.tenantOf(name); t != nil {
-		return t, nil
-	}
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if t := db.tenants[name]; t != nil {
-		return t, nil
-	}
-	if len(db.tenants) >= maxTenants {
-		return nil, clew.Errorf(clew.TooLarge, "tenant %q would be one more than the %d this store takes", name, maxTenants)
+	if t, err := db.tenantOf(name); t != nil || err != nil {
+		return t, err
 	}
 	if _, err := clew.ParseTenant(string(name)); err != nil || name == "" {
 		return nil, clew.Errorf(clew.Invalid, "tenant %q is no tenant's name", name)
 	}
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil, errClosed()
+	}
+	if t := db.tenants[name]; t != nil {
+		return t, nil
+	}
+	// What is on disk is opened, however many tenants' it is.
+	if len(db.tenants) >= maxTenants && db.log != nil && !db.forgetTenant() {
+		return nil, clew.Errorf(clew.TooLarge, "tenant %q would be one more than the %d this store takes", name, maxTenants)
+	}
 	t := newTenant(name)
 	db.tenants[name] = t
+	db.tenantCount.Add(1)
 	return t, nil
+}
+
+// forgetTenant drops a tenant that has nothing, if there is one: whoever asked for
+// what is not there, or whose rows are all gone. db.mu is held.
+func (db *DB) forgetTenant() bool {
+	for name, t := range db.tenants {
+		if !t.write.try() {
+			continue
+		}
+		t.mu.Lock()
+		if t.gone = t.empty(); t.gone {
+			db.resends.Add(-int64(len(t.resends.byHash)))
+			if t.active != nil {
+				db.headBytes.Add(-int64(t.active.weight))
+			}
+		}
+		t.mu.Unlock()
+		t.write.leave()
+		if t.gone {
+			delete(db.tenants, name)
+			db.tenantCount.Add(-1)
+			return true
+		}
+	}
+	return false
 }
 
 // Capabilities says what the store can do.
@@ -232,7 +283,8 @@ func (db *DB) Capabilities() storage.Capabilities {
 }
 
 // Close commits what was accepted, seals large heads so that the next start has
-// little to replay, and releases the folder.
+// little to replay, and releases the folder. Reads that run go on; those that come
+// later get an error of kind Busy.
 func (db *DB) Close() error {
 	db.mu.Lock()
 	if db.closed {
@@ -248,15 +300,21 @@ func (db *DB) Close() error {
 	if err == nil {
 		err = db.sealForClose()
 	}
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	for _, t := range db.tenants {
+	db.closeSegments()
+	return errors.Join(err, db.manifest.close(), db.lock.Close())
+}
+
+// closeSegments closes the files of all segments, each when its last reader lets
+// go, and ends the tails.
+func (db *DB) closeSegments() {
+	for _, t := range db.allTenants() {
 		t.mu.Lock()
-		for _, s := range t.segs {
-			s.file.Close()
-		}
+		segs := t.segs
+		t.segs = nil
 		t.tail.close()
 		t.mu.Unlock()
+		for _, s := range segs {
+			s.release()
+		}
 	}
-	return errors.Join(err, db.manifest.close(), db.lock.Close())
 }

@@ -1,7 +1,6 @@
 package spandb
 
 import (
-	"path"
 	"sync/atomic"
 	"time"
 
@@ -13,6 +12,8 @@ type counters struct {
 	accepted, refused, resent, busy atomic.Int64
 	damages, lostSegments, replayed atomic.Int64
 	droppedRows, droppedSegments    atomic.Int64
+	forgotten                       atomic.Int64
+	trouble                         atomic.Pointer[error]
 }
 
 // Stats is the state of a store at one moment.
@@ -30,6 +31,12 @@ type Stats struct {
 	Replayed                        int64 // log records
 	DroppedRows, DroppedSegments    int64
 	Damages, LostSegments           int64
+	// ForgottenResends counts records whose resend would not be known although
+	// they came less than resendWindow ago: there were too many.
+	ForgottenResends int64
+	// Trouble is what failed last and is being tried again; nil once a segment
+	// could be written.
+	Trouble error
 	// Failed is why the store accepts nothing more; nil while it does.
 	Failed error
 	// Retention and MaxBytes are the limits in force.
@@ -44,6 +51,10 @@ func (db *DB) Stats() Stats {
 		Busy: db.stats.busy.Load(), Replayed: db.stats.replayed.Load(), DroppedRows: db.stats.droppedRows.Load(),
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
 		LostSegments: db.stats.lostSegments.Load(), Retention: db.cfg.Retention, MaxBytes: db.cfg.MaxBytes,
+	}
+	s.ForgottenResends = db.stats.forgotten.Load()
+	if err := db.stats.trouble.Load(); err != nil {
+		s.Trouble = *err
 	}
 	if err := db.failed.Load(); err != nil {
 		s.Failed = *err
@@ -71,22 +82,7 @@ func (db *DB) Stats() Stats {
 	if oldest != ^uint64(0) {
 		s.OldestArrival = clew.UnixNanos(oldest).Time()
 	}
-	s.LogBytes = db.logBytes()
+	s.LogBytes = db.log.SizeBytes()
 	s.DiskBytes = s.SegmentBytes + s.LogBytes
 	return s
-}
-
-// logBytes adds up the files of the log.
-func (db *DB) logBytes() (n int64) {
-	dir := path.Join(db.dir, walDir)
-	names, err := db.fs.List(dir)
-	if err != nil {
-		return 0
-	}
-	for _, name := range names {
-		if info, err := db.fs.Stat(path.Join(dir, name)); err == nil {
-			n += info.SizeBytes
-		}
-	}
-	return n
 }

@@ -17,6 +17,7 @@ type tailers struct {
 
 type tailer struct {
 	queue []tailed
+	rows  int // in queue
 	lost  int64
 	wake  chan struct{} // of capacity 1; closed when the store closes
 }
@@ -28,21 +29,29 @@ type tailed struct {
 }
 
 // tell hands newly published rows to all readers; one that lags too far behind
-// loses its oldest.
+// loses its oldest. A head that it was the last to read is left to the collector.
 func (t *tailers) tell(h *head, first, end int) {
 	for _, r := range t.list {
-		if len(r.queue) >= tailQueue {
-			r.lost += int64(r.queue[0].end - r.queue[0].first)
-			r.queue[0].h.readers--
-			r.queue = slices.Delete(r.queue, 0, 1)
+		for len(r.queue) > 0 && (len(r.queue) >= tailQueue || r.rows+end-first > tailRows) {
+			old := r.pop()
+			old.h.readers--
+			r.lost += int64(old.end - old.first)
 		}
 		h.readers++
 		r.queue = append(r.queue, tailed{h, first, end})
+		r.rows += end - first
 		select {
 		case r.wake <- struct{}{}:
 		default:
 		}
 	}
+}
+
+func (r *tailer) pop() tailed {
+	q := r.queue[0]
+	r.queue = slices.Delete(r.queue, 0, 1)
+	r.rows -= q.end - q.first
+	return q
 }
 
 func (t *tailers) close() {
@@ -57,23 +66,17 @@ func (t *tailers) close() {
 }
 
 // Tail implements storage.Tailer. The reader is listed when Tail returns, and
-// until the loop over it ends or ctx does.
+// until the loop over it ends or ctx does. Of a store that is closed, or a tenant
+// with maxTailers readers, there is no tail: the loop ends at once.
 func (db *DB) Tail(ctx context.Context, name clew.Tenant) iter.Seq[storage.Tailed] {
-	none := func(func(storage.Tailed) bool) {}
-	t, err := db.addTenant(name)
-	if err != nil {
-		return none
-	}
 	r := &tailer{wake: make(chan struct{}, 1)}
-	t.mu.Lock()
-	if t.tail.closed || len(t.tail.list) >= maxTailers {
-		t.mu.Unlock()
-		return none
+	t := db.listTailer(name, r)
+	if t == nil {
+		return func(func(storage.Tailed) bool) {}
 	}
-	t.tail.list = append(t.tail.list, r)
-	t.mu.Unlock()
-	context.AfterFunc(ctx, func() { db.stopTail(t, r) })
+	unlist := context.AfterFunc(ctx, func() { db.stopTail(t, r) })
 	return func(yield func(storage.Tailed) bool) {
+		defer unlist()
 		defer db.stopTail(t, r)
 		for {
 			select {
@@ -97,6 +100,28 @@ func (db *DB) Tail(ctx context.Context, name clew.Tenant) iter.Seq[storage.Taile
 	}
 }
 
+// listTailer adds a reader to a tenant's tail; nil if that has no room.
+func (db *DB) listTailer(name clew.Tenant, r *tailer) *tenant {
+	for {
+		t, err := db.addTenant(name)
+		if err != nil {
+			return nil
+		}
+		t.mu.Lock()
+		gone, full := t.gone, t.tail.closed || len(t.tail.list) >= maxTailers
+		if !gone && !full {
+			t.tail.list = append(t.tail.list, r)
+		}
+		t.mu.Unlock()
+		if full {
+			return nil
+		}
+		if !gone {
+			return t
+		}
+	}
+}
+
 // tailNext yields the oldest queued rows, if there are any; more is false when
 // the reader has had enough.
 func (db *DB) tailNext(t *tenant, r *tailer, yield func(storage.Tailed) bool) (found, more bool) {
@@ -105,34 +130,22 @@ func (db *DB) tailNext(t *tenant, r *tailer, yield func(storage.Tailed) bool) (f
 		t.mu.Unlock()
 		return false, true
 	}
-	q := r.queue[0]
-	r.queue = slices.Delete(r.queue, 0, 1)
+	q := r.pop()
 	out := storage.Tailed{Batch: q.h.b.View(q.end), First: q.first, Lost: r.lost}
 	r.lost = 0
 	t.mu.Unlock()
-	more = yield(out)
-	db.unread(t, q.h)
-	return true, more
-}
-
-// unread lets go of a head.
-func (db *DB) unread(t *tenant, h *head) {
-	t.mu.Lock()
-	h.readers--
-	free := h.retired && h.readers == 0
-	t.mu.Unlock()
-	if free {
-		db.pool.put(h)
-	}
+	defer db.let(t, q.h)
+	return true, yield(out)
 }
 
 func (db *DB) stopTail(t *tenant, r *tailer) {
 	t.mu.Lock()
 	t.tail.list = slices.DeleteFunc(t.tail.list, func(x *tailer) bool { return x == r })
-	queue := r.queue
-	r.queue = nil
-	t.mu.Unlock()
-	for _, q := range queue {
-		db.unread(t, q.h)
+	heads := make([]*head, 0, len(r.queue))
+	for _, q := range r.queue {
+		heads = append(heads, q.h)
 	}
+	r.queue, r.rows = nil, 0
+	t.mu.Unlock()
+	db.let(t, heads...)
 }

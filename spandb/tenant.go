@@ -1,10 +1,11 @@
 package spandb
 
 import (
+	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -15,65 +16,112 @@ type tenant struct {
 
 	// write orders appends: rows enter the head in the order of the log. It is
 	// held across the log's Append, which may wait for the disk.
-	write sync.Mutex
-	dec   *otlp.Decoder // guarded by write
+	write gate
 
-	mu      sync.Mutex    // guards all below, and the builders of heads
-	active  *head         // nil until the first append
-	sealing []*head       // full, oldest first
-	sealed  chan struct{} // closed, and made anew, when a head leaves sealing
-	segs    []*segment    // by id
+	mu      sync.Mutex // guards all below, and the builders of heads
+	active  *head      // nil until the first append
+	sealing []*head    // retired, oldest first; the queue has them in this order
+	segs    []*segment // by id
 	resends resendTable
 	tail    tailers
 	// logging is not 0 while a record is being logged whose rows are in no head's
 	// range yet: its number will be at least this.
 	logging uint64
+	// filled is set when the last head was retired because it was full: the next
+	// will be large too.
+	filled bool
+	// gone is set when the store has forgotten the tenant, which had nothing: who
+	// holds this looks it up anew.
+	gone bool
 }
 
-func newTenant(name clew.Tenant) *tenant {
-	return &tenant{name: name, dec: new(otlp.Decoder), sealed: make(chan struct{})}
-}
+func newTenant(name clew.Tenant) *tenant { return &tenant{name: name, write: newGate()} }
 
 // head is rows in memory.
 type head struct {
 	b         *span.Builder
 	published int // rows that readers see
+	weight    int // bytes of memory, roughly: counted in DB.headBytes
 	fed       int // bytes decoded since its size was looked at
 	marks     []requestMark
 	firstSeq  uint64
 	lastSeq   uint64
 	// minArrival and maxArrival are unix nanoseconds.
 	minArrival, maxArrival uint64
-	readers                int  // snapshots in use
+	readers                int  // snapshots and tails that use it
 	retired                bool // its segment is visible; recycle when unread
 }
 
+// note records that a record's rows are in h.
+func (h *head) note(m requestMark) {
+	if h.firstSeq == 0 {
+		h.firstSeq = m.seq
+	}
+	h.lastSeq = m.seq
+	h.minArrival, h.maxArrival = min(h.minArrival, m.arrival), max(h.maxArrival, m.arrival)
+	h.marks = append(h.marks, m)
+}
+
+// headOf returns the tenant's active head, made if missing. t.mu is held.
+func (db *DB) headOf(t *tenant) *head {
+	if t.active == nil {
+		t.active = &head{b: db.pool.get(t.filled), weight: headOverhead, minArrival: ^uint64(0)}
+		db.headBytes.Add(headOverhead)
+	}
+	return t.active
+}
+
+// feed counts bytes decoded into h and says whether it is to be sealed. Its size
+// takes a pass over the columns, so it is looked at every sizeEvery bytes; in
+// between it is taken to grow by what it is fed.
+func (db *DB) feed(h *head, bytes int) (full bool) {
+	h.fed += bytes
+	grown := bytes
+	if h.fed >= sizeEvery {
+		h.fed = 0
+		grown = headOverhead + h.b.SizeBytes() - h.weight
+		full = h.weight+grown >= sealBytes
+	}
+	h.weight += grown
+	db.headBytes.Add(int64(grown))
+	return full || h.b.Rows() >= db.cfg.SealRows
+}
+
+// retire takes the active head out of the way of appends and queues it for
+// sealing. t.write and t.mu are held, or nobody else has the tenant.
+func (db *DB) retire(t *tenant, filled bool) {
+	h := t.active
+	t.active, t.filled = nil, filled
+	t.sealing = append(t.sealing, h)
+	db.seals.push(t, h)
+}
+
 // headPool keeps the memory of sealed heads: filling a cold one costs half as
-// much again.
+// much again. Only tenants that fill heads are given one, so that a thousand
+// tenants of few spans do not hold a thousand large ones.
 type headPool struct {
 	mu   sync.Mutex
 	free []*span.Builder
 }
 
-// pooledHeads is the number of builders kept: one that fills, one being sealed.
-const pooledHeads = 2
-
-func (p *headPool) get(rows int) *head {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	h := &head{minArrival: ^uint64(0)}
-	if n := len(p.free); n > 0 {
-		h.b, p.free = p.free[n-1], p.free[:n-1]
-		return h
+func (p *headPool) get(large bool) *span.Builder {
+	if large {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if n := len(p.free); n > 0 {
+			b := p.free[n-1]
+			p.free = p.free[:n-1]
+			return b
+		}
 	}
-	h.b = span.NewBuilder(rows)
-	return h
+	return span.NewBuilder(headRows)
 }
 
+// put takes the builder of a head that nobody uses any more.
 func (p *headPool) put(h *head) {
 	b := h.b
 	h.b = nil
-	if b.Rows() < 1024 { // small: not worth keeping
+	if b.Rows() < pooledRows || h.weight > 2*sealBytes { // too small to be worth it, too large to keep
 		return
 	}
 	p.mu.Lock()
@@ -88,6 +136,30 @@ func (p *headPool) put(h *head) {
 		p.free = append(p.free, b)
 	}
 	p.mu.Unlock()
+}
+
+// let counts one reader less of each head and recycles those that were the
+// last's.
+func (db *DB) let(t *tenant, heads ...*head) {
+	var free []*head
+	t.mu.Lock()
+	for _, h := range heads {
+		if h.readers--; h.retired && h.readers == 0 {
+			free = append(free, h)
+		}
+	}
+	t.mu.Unlock()
+	for _, h := range free {
+		db.pool.put(h)
+	}
+}
+
+// empty reports whether a tenant has nothing that anybody could ask for, so that
+// it can be forgotten. Its resends may be: they are of rows long gone. t.write
+// and t.mu are held.
+func (t *tenant) empty() bool {
+	return (t.active == nil || t.active.b.Rows() == 0 && t.active.readers == 0) &&
+		len(t.sealing) == 0 && len(t.segs) == 0 && len(t.tail.list) == 0
 }
 
 // snapshot is what a reader sees of a tenant: fixed when it was taken.
@@ -110,7 +182,7 @@ func (db *DB) snapshot(t *tenant) *snapshot {
 	if t.active != nil {
 		s.addHead(t.active)
 	}
-	s.segs = append(s.segs, t.segs...)
+	s.segs = slices.Clone(t.segs)
 	for _, seg := range s.segs {
 		seg.acquire()
 	}
@@ -127,21 +199,50 @@ func (s *snapshot) addHead(h *head) {
 }
 
 // release lets go of heads and segments; views and what was read from them are
-// not valid afterwards.
+// not valid afterwards. Of no snapshot, or a second time, it does nothing.
 func (s *snapshot) release() {
-	s.t.mu.Lock()
-	var free []*head
-	for _, h := range s.heads {
-		if h.readers--; h.retired && h.readers == 0 {
-			free = append(free, h)
-		}
+	if s == nil || s.t == nil {
+		return
 	}
-	s.t.mu.Unlock()
-	for _, h := range free {
-		s.db.pool.put(h)
-	}
+	s.db.let(s.t, s.heads...)
 	for _, seg := range s.segs {
 		seg.release()
 	}
-	s.heads, s.views, s.segs = nil, nil, nil
+	s.t, s.heads, s.views, s.segs = nil, nil, nil, nil
+}
+
+// pin is a snapshot that waits to be used. When it is forgotten instead, the
+// garbage collector lets go of it.
+type pin struct {
+	db      *DB
+	name    clew.Tenant
+	snap    *snapshot // nil once taken
+	cleanup runtime.Cleanup
+}
+
+// pin takes a snapshot of a tenant, an empty one if there is no such tenant.
+func (db *DB) pin(name clew.Tenant) *pin {
+	p := &pin{db: db, name: name}
+	if t, _ := db.tenantOf(name); t != nil {
+		p.snap = db.snapshot(t)
+		p.cleanup = runtime.AddCleanup(p, (*snapshot).release, p.snap)
+	}
+	return p
+}
+
+// take returns the snapshot, the first time; after that a new one. Its release is
+// the caller's business. A closed store is an error.
+func (p *pin) take() (*snapshot, error) {
+	t, err := p.db.tenantOf(p.name)
+	s := p.snap
+	if s != nil {
+		p.cleanup.Stop()
+		p.snap = nil
+	} else if t != nil {
+		s = p.db.snapshot(t)
+	} else {
+		s = &snapshot{}
+	}
+	runtime.KeepAlive(p)
+	return s, err
 }

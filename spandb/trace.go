@@ -18,7 +18,10 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 		return storage.Trace{}, clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))
 	}
 	missing := clew.Errorf(clew.NotFound, "trace %s is not here", id)
-	t := db.tenantOf(name)
+	t, err := db.tenantOf(name)
+	if err != nil {
+		return storage.Trace{}, err
+	}
 	if t == nil {
 		return storage.Trace{}, missing
 	}

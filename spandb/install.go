@@ -1,0 +1,199 @@
+package spandb
+
+import (
+	"errors"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// seal writes a retired, durable head as a segment and puts it in the head's
+// place. It is called by one goroutine at a time, for the first of its tenant's
+// retired heads. After an error the head is where it was, and seal may be called
+// for it again.
+func (db *DB) seal(j sealJob) error {
+	began := time.Now()
+	db.publish(j.h.lastSeq)
+	j.t.mu.Lock()
+	view := j.h.b.View(j.h.b.Rows())
+	j.t.mu.Unlock()
+	db.manMu.Lock()
+	id := db.manifest.nextID
+	db.manMu.Unlock()
+	meta := segmentMeta{
+		tenant: j.t.name, minArrival: j.h.minArrival, maxArrival: j.h.maxArrival,
+		firstSeq: j.h.firstSeq, lastSeq: j.h.lastSeq,
+	}
+	data := db.sealer.seal(view, meta, j.h.marks)
+	dir := segmentDir(db.dir, j.t.name, meta.minArrival)
+	file := path.Join(dir, segmentName(id))
+	if err := db.writeSegment(dir, file, data); err != nil {
+		return err
+	}
+	seg, err := openSegment(db.fs, id, file, db.discard)
+	if err != nil {
+		return err
+	}
+	rec := segmentRecord{
+		id: id, tenant: j.t.name, hour: meta.minArrival, size: uint64(len(data)), rows: uint64(view.Rows),
+		minArrival: meta.minArrival, maxArrival: meta.maxArrival, firstSeq: meta.firstSeq, lastSeq: meta.lastSeq,
+	}
+	e := edit{add: []segmentRecord{rec}, sealed: map[clew.Tenant]uint64{j.t.name: meta.lastSeq}, nextID: id + 1, nextSeq: meta.lastSeq + 1}
+	if err := db.commit(e); err != nil {
+		seg.release()
+		return err
+	}
+	db.swap(j, seg)
+	db.sealer.trim()
+	db.truncateLog()
+	if db.cfg.Events.Sealed != nil {
+		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(len(data)), Took: time.Since(began)})
+	}
+	return nil
+}
+
+// commit makes an edit of the manifest. An error means that the store can seal
+// nothing more.
+func (db *DB) commit(e edit) error {
+	db.manMu.Lock()
+	defer db.manMu.Unlock()
+	err := db.manifest.commit(e)
+	if err != nil {
+		db.fail(err)
+	}
+	return err
+}
+
+// truncateLog removes log files that nobody needs. What cannot be removed is
+// tried again after the next seal.
+func (db *DB) truncateLog() {
+	if db.log == nil {
+		return
+	}
+	if err := db.log.TruncateBefore(db.oldestNeeded()); err != nil {
+		db.trouble(err)
+	}
+}
+
+// writeSegment makes the file durable under its name.
+func (db *DB) writeSegment(dir, file string, data []byte) error {
+	tmp := file[:len(file)-len(segSuffix)] + tmpSuffix
+	if err := db.fs.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := db.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	f, err := db.fs.Create(tmp)
+	if errors.Is(err, fs.ErrNotExist) { // the last segment of the hour was dropped just now, and the folder with it
+		if err = db.fs.MkdirAll(dir); err == nil {
+			f, err = db.fs.Create(tmp)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if _, err = f.Write(data); err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return errors.Join(err, db.fs.Remove(tmp)) // gives back what space it took
+	}
+	if err := db.fs.Rename(tmp, file); err != nil {
+		return err
+	}
+	return db.fs.SyncDir(dir)
+}
+
+// swap puts a segment in the place of its head, in one step for readers.
+func (db *DB) swap(j sealJob, seg *segment) {
+	j.t.mu.Lock()
+	if j.t.sealing[0] != j.h {
+		// Sealed out of order: the manifest would say that rows are in segments that are not.
+		panic("spandb: a head was sealed before one in front of it")
+	}
+	j.t.sealing = slices.Clone(j.t.sealing[1:])
+	j.t.segs = append(j.t.segs, seg)
+	j.h.retired = true
+	idle := j.h.readers == 0
+	j.t.mu.Unlock()
+	db.headBytes.Add(-int64(j.h.weight))
+	db.stats.trouble.Store(nil)
+	if idle {
+		db.pool.put(j.h)
+	}
+}
+
+// oldestNeeded returns the least log record whose rows are in no segment.
+func (db *DB) oldestNeeded() uint64 {
+	// The manifest's number comes first: records below it that a tenant has in no
+	// segment were in its head, or being logged, before that number rose.
+	db.manMu.Lock()
+	oldest := db.manifest.nextSeq
+	db.manMu.Unlock()
+	for _, t := range db.allTenants() {
+		t.mu.Lock()
+		if t.logging != 0 {
+			oldest = min(oldest, t.logging)
+		}
+		for _, h := range t.sealing {
+			oldest = min(oldest, h.firstSeq)
+		}
+		if h := t.active; h != nil && h.firstSeq != 0 {
+			oldest = min(oldest, h.firstSeq)
+		}
+		t.mu.Unlock()
+	}
+	return oldest
+}
+
+// sealForClose seals what is worth it when nothing else runs any more but
+// readers.
+func (db *DB) sealForClose() error {
+	if db.failed.Load() != nil {
+		return nil
+	}
+	for _, t := range db.allTenants() {
+		t.mu.Lock()
+		if t.active != nil && t.active.b.Rows() >= min(closeRows, db.cfg.SealRows) {
+			db.retire(t, false)
+		}
+		t.mu.Unlock()
+	}
+	return db.sealQueued()
+}
+
+// sealQueued seals all retired heads while there is no worker.
+func (db *DB) sealQueued() error {
+	for {
+		j, ok := db.seals.first()
+		if !ok {
+			return nil
+		}
+		if err := db.seal(j); err != nil {
+			return err
+		}
+		db.seals.done()
+	}
+}
+
+// discard removes the file of a dropped segment that nobody reads any more, and
+// the folders that it leaves empty.
+func (db *DB) discard(s *segment) {
+	db.cache.forget(s)
+	if err := db.fs.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		db.trouble(err) // the next start removes it
+		return
+	}
+	// A folder that is not empty stays: that is no error worth telling.
+	hour := path.Dir(s.path)
+	if db.fs.Remove(hour) == nil {
+		_ = db.fs.Remove(path.Dir(hour))
+	}
+}
