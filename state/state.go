@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	magic      = "clewdoc"
-	version    = 1
-	headBytes  = 12
+	magic       = "clewdoc"
+	version     = 1
+	headBytes   = 12
 	maxDocument = 16 << 20 // a document is read whole into memory
 )
 
