@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -96,6 +97,46 @@ func TestCompileWhole(t *testing.T) {
 	f(`{ .a = 1 } && { .b = 1 } | { .c = 1 }`, `(({ .a = 1 } && { .b = 1 }) | { .c = 1 })`, `((.a = 1 || .b = 1) && .c = 1)`)
 	f(`{ .a = 1 } && { .b = 1 } || { .c = 1 }`, `(({ .a = 1 } && { .b = 1 }) || { .c = 1 })`, `((.a = 1 || .b = 1) || .c = 1)`)
 	f(`{ .a = 1 } || { childCount = 1 }`, `{ (.a = 1 || span:childCount = 1) }`, `true`)
+}
+
+// What a trace must have if anything of it is selected.
+func TestWitnesses(t *testing.T) {
+	f := func(query string, want ...string) {
+		t.Helper()
+		p, err := Prepare(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range p.selection.witnesses(nil, clew.Window{Start: 1}) {
+			text := w.row.String()
+			if w.window.Start != 0 {
+				text += " in the window"
+			}
+			got = append(got, text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("witnesses of %s: %q, want %q", query, got, want)
+		}
+	}
+	const root = `!span:parentID != nil`
+	f(`{ .a = 1 }`)
+	f(`{ rootName = "x" && .a = 1 }`, `(`+root+` && name = "x")`)
+	f(`{ rootName = "x" && rootServiceName = "s" }`, `(`+root+` && (name = "x" && resource.service.name = "s"))`)
+	f(`{ rootName = "x" || rootName =~ "y" }`, `(`+root+` && (name = "x" || name =~ "^(?:y)$"))`)
+	f(`{ rootName = "x" || .a = 1 }`)
+	f(`{ !(rootName = "x") }`)
+	f(`{ !(!(rootName = "x") || .a = 1) }`, `(`+root+` && name = "x")`)
+	f(`{ rootName != nil }`, `(`+root+` && name != nil)`)
+	f(`{ rootName = nil }`)
+	f(`{ rootServiceName != "s" }`)
+	f(`{ rootServiceName != nil }`)
+	f(`{ rootName = name && traceDuration > 1s && childCount > 0 }`)
+	f(`{ .a = 1 } && { .b = 1 }`, `.a = 1 in the window`, `.b = 1 in the window`)
+	f(`{ .a = 1 } && { traceDuration > 1s }`, `.a = 1 in the window`)
+	f(`({ .a = 1 } && { rootName = "x" }) | { .b = 1 }`, `.a = 1 in the window`, `(`+root+` && name = "x")`)
+	f(`({ .a = 1 } && { .b = 1 }) || { .c = 1 }`)
+	f(`{}`+strings.Repeat(` && { .a = 1 }`, 20), slices.Repeat([]string{`.a = 1 in the window`}, maxWitnesses)...)
 }
 
 // Arithmetic between values, done before the search, is the same on rows.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -65,8 +64,10 @@ type counting struct {
 	matcher *span.Matcher
 	judge   *judge // nil where rows can be counted by themselves
 	ids     *idSet
-	seen    column.Bitmap // traces of a batch; scratch
 	out     Counted
+
+	filtered bool // filter is known
+	filter   idFilter
 }
 
 // pass counts the traces of one part of the ids, and in the first pass all rows.
@@ -99,6 +100,12 @@ func (c *counting) pass(ctx context.Context) error {
 // read judges the traces that have been found.
 func (c *counting) read(ctx context.Context) error {
 	traces := c.ids.traces()
+	if len(traces) > witnessAfter {
+		if err := c.leaveOut(ctx); err != nil {
+			return err
+		}
+		traces = slices.DeleteFunc(traces, func(id clew.TraceID) bool { return !c.filter.has(id) })
+	}
 	slices.SortFunc(traces, clew.TraceID.Compare)
 	for i, id := range traces {
 		if c.outOf(1) {
@@ -176,4 +183,16 @@ func (s *idSet) traces() []clew.TraceID {
 		}
 	}
 	return out
+}
+
+// leaveOut finds out, once, which traces have their witnesses.
+func (c *counting) leaveOut(ctx context.Context) (err error) {
+	if c.filtered {
+		return nil
+	}
+	c.filtered = true
+	part := c.part
+	c.filter, err = c.witnessed(ctx, c.plan.selection.witnesses(nil, c.over.Window), c.ids.room)
+	c.part = part
+	return err
 }

@@ -97,8 +97,11 @@ type run struct {
 	began time.Time
 	cost  Cost           // without what the scan under way has cost
 	scans *storage.Stats // of the scan under way; nil: none
-	part  float64        // of the last scan's rows that were looked at
+	part  float64        // of the last scan's rows that had to be, those that were looked at
 	ended bool           // a budget did
+	// enough says of a scan that was left that the rest need not be looked at.
+	enough bool
+	seen   column.Bitmap // traces of a batch; scratch
 }
 
 func begin(store Store, over Over) *run {
@@ -142,7 +145,7 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 			return err
 		}
 		if !more {
-			if !r.ended { // what is left need not be looked at
+			if r.enough {
 				stats.Total = stats.Rows + stats.Damaged
 			}
 			return nil

@@ -40,6 +40,14 @@ const candidateSlack = 48
 // far longer than to go through the batches.
 const wholeTraceSlack = 1024
 
+// witnessAfter is how many traces are read, or are to be read, before it is worth
+// a scan or two to leave out those that lack a witness. 256 reads take as long as
+// looking at some million rows.
+const witnessAfter = 256
+
+// maxWitnesses bounds the witnesses looked for, and so the scans that takes.
+const maxWitnesses = 8
+
 // maxVerdicts bounds the traces that one search reads, by the memory for their
 // ids, about 50 bytes each. At 0.3 ms a trace, DefaultBudgetTime ends at a tenth.
 const maxVerdicts = 1 << 20

@@ -46,7 +46,8 @@ type Result struct {
 // that fail (the plan asks for more than a row shows, their newest match is on an
 // earlier page, or it was a duplicate that another row overrules) make room for
 // the next ones. Only if there was too little room are the batches gone through
-// again, with more of it and without the traces that failed.
+// again, with more of it and without the traces that failed; and once if many
+// failed that had no witness.
 func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	if err := r.normalise(); err != nil {
 		return Result{}, err
@@ -55,6 +56,9 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
 		matcher: span.NewMatcher(r.Plan.rows), judge: newJudge(&r.Plan.selection),
 		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
+	}
+	if r.Plan.whole != nil {
+		s.witnesses = r.Plan.selection.witnesses(nil, r.Window)
 	}
 	if r.Cursor != "" {
 		after, err := parseCursor(&r)
@@ -66,26 +70,40 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 			s.window.End = end // no newer match can put a trace on this page
 		}
 	}
-	slack := candidateSlack
-	if r.Plan.whole != nil {
-		slack = wholeTraceSlack
+	if err := s.passes(); err != nil {
+		return Result{}, err
 	}
-	for room := s.want + slack; ; room *= 4 {
-		room = min(room, maxCandidates)
+	return s.result(), nil
+}
+
+// passes goes through the batches until the page is settled or a budget ends.
+func (s *search) passes() error {
+	room := s.want + candidateSlack
+	if s.r.Plan.whole != nil {
+		room = s.want + wholeTraceSlack
+	}
+	for {
 		s.best = newRanking(room)
 		failed := s.failed
 		if err := s.pass(); err != nil {
-			return Result{}, err
+			return err
 		}
-		if !s.crowded || s.ended {
-			break
-		}
-		if room == maxCandidates && s.failed == failed {
+		switch {
+		case s.ended:
+			return nil
+		case s.unwitnessed: // again, with the same room
+			if err := s.leaveOut(); err != nil || s.ended {
+				return err
+			}
+		case !s.crowded:
+			return nil
+		case room == maxCandidates && s.failed == failed:
 			s.partial("more than %d traces have matches on both sides of this page's edge", maxCandidates)
-			break
+			return nil
+		default:
+			room = min(4*room, maxCandidates)
 		}
 	}
-	return s.result(), nil
 }
 
 func (r *Request) normalise() error {
@@ -126,6 +144,10 @@ type search struct {
 	page     []*verdict                // what settle found, in order
 	crowded  bool                      // the ranking had too little room
 	unread   int                       // candidates for which there was no time
+
+	witnesses   []witness // those not yet looked for
+	unwitnessed bool      // now it is worth it
+	filter      idFilter
 }
 
 // verdict is what reading a candidate's whole trace said.
@@ -136,7 +158,7 @@ type verdict struct {
 
 // pass goes through the batches once.
 func (s *search) pass() error {
-	s.page, s.crowded = nil, false
+	s.page, s.crowded, s.unwitnessed, s.enough = nil, false, false, false
 	settled := false
 	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.rows}, func(b *span.Batch) (bool, error) {
 		var err error
@@ -173,7 +195,7 @@ func (s *search) offer(b *span.Batch) {
 	}
 	for _, ord := range s.touched {
 		id := b.TraceIDs[ord]
-		if v, judged := s.verdicts[id]; v != nil || !judged {
+		if v, judged := s.verdicts[id]; (v != nil || !judged) && s.filter.has(id) {
 			s.best.offer(key{s.newest[ord] - 1, id})
 		}
 		s.newest[ord] = 0
@@ -199,6 +221,9 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 				s.unread = len(candidates) - i
 				return true, nil
 			}
+			if s.unwitnessed = s.failed >= witnessAfter && len(s.witnesses) > 0; s.unwitnessed {
+				return true, nil
+			}
 			var err error
 			if v, err = s.verify(c.id); err != nil {
 				return false, err
@@ -209,6 +234,7 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		}
 	}
 	full := len(s.page) >= s.want
+	s.enough = full
 	s.crowded = s.best.anyDropped && (!full || s.best.dropped.before(s.page[s.want-1].key))
 	if s.failed > failed {
 		s.best.remove(func(k key) bool {
@@ -217,6 +243,14 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		})
 	}
 	return full || final, nil
+}
+
+// leaveOut finds out, once, which traces have their witnesses.
+func (s *search) leaveOut() (err error) {
+	part := s.part
+	s.filter, err = s.witnessed(s.ctx, s.witnesses, countedTraces)
+	s.part, s.witnesses = part, nil
+	return err
 }
 
 // tooMany reports whether no further verdict can be remembered.

@@ -28,35 +28,73 @@ func (c Condition) RowBound() Condition {
 	if !c.OfTrace() {
 		return c
 	}
-	return c.bound(true)
+	return c.bound(above, func(c *Condition, s side) Condition {
+		switch {
+		case !c.OfTrace():
+			return *c
+		case s == below:
+			return AnyOf()
+		case c.Op == Relate:
+			return c.Relation.Needs()
+		}
+		return Condition{}
+	})
 }
 
-// bound returns what c implies of a row (above) or what implies c (not above).
-// The two change places under Not. A test of the whole trace tells nothing: it is
-// implied by nothing and implies nothing.
-func (c *Condition) bound(above bool) Condition {
+// RootBound returns a condition that the root of a trace meets if any row of the
+// trace meets c; false if nothing follows from c's form, not even that there is a
+// root.
+func (c Condition) RootBound() (root Condition, ok bool) {
+	root = c.bound(above, func(c *Condition, s side) Condition {
+		onRoot := *c
+		switch {
+		case s == below:
+			return AnyOf()
+		case c.Op == Relate:
+			return Condition{}
+		case c.Field.Intrinsic == RootName:
+			onRoot.Field = Field{Intrinsic: Name}
+			return onRoot
+		case c.Field.Intrinsic == RootService && c.Op != Exists && !c.Test(clew.StringValue("")):
+			onRoot.Field = Field{Scope: ScopeResource, Key: "service.name"}
+			return onRoot
+		}
+		return Condition{}
+	})
+	if root.Always() {
+		return root, false
+	}
+	return Every(Negate(Has(Field{Intrinsic: ParentID})), root), true
+}
+
+// side says whether a bound is what a condition implies or what implies it.
+type side uint8
+
+const (
+	above side = iota
+	below
+)
+
+// bound replaces the tests in c by what they imply, or by what implies them. The
+// two change places under Not. Of a test that tells nothing that is always, and
+// never.
+func (c *Condition) bound(s side, leaf func(*Condition, side) Condition) Condition {
 	switch c.Op {
+	case True:
+		return *c
 	case And, Or:
 		args := make([]Condition, len(c.Args))
 		for i := range c.Args {
-			args[i] = c.Args[i].bound(above)
+			args[i] = c.Args[i].bound(s, leaf)
 		}
 		if c.Op == And {
 			return Every(args...)
 		}
 		return Some(args...)
 	case Not:
-		return Negation(c.Args[0].bound(!above))
+		return Negation(c.Args[0].bound(above+below-s, leaf))
 	}
-	switch {
-	case !c.OfTrace():
-		return *c
-	case !above:
-		return AnyOf()
-	case c.Op == Relate:
-		return c.Relation.Needs()
-	}
-	return Condition{}
+	return leaf(c, s)
 }
 
 // Needs is what follows from the relation for a row: that it has what is read of

@@ -13,7 +13,7 @@ import (
 func TestWholeTrace(t *testing.T) {
 	g := storagetest.NewGenerator(7)
 	g.OfTrace = true
-	matched, total, bounded := 0, 0, 0
+	matched, total, bounded, rootless := 0, 0, 0, 0
 	for range 300 {
 		spans := g.Trace(8)
 		var trace []*clew.Span
@@ -48,10 +48,20 @@ func TestWholeTrace(t *testing.T) {
 					bounded++
 				}
 			}
+			if root, ok := c.RootBound(); ok {
+				row, found := batch.Root()
+				holds := found && span.NewMatcher(root).Match(batch).Get(row)
+				if got.Any() && !holds {
+					t.Fatalf("a row meets %v, but the root does not meet %v", c, root)
+				}
+				if !holds {
+					rootless++
+				}
+			}
 		}
 	}
-	if matched < total/10 || matched > total*9/10 || bounded < total/20 {
-		t.Errorf("of %d rows %d matched and %d were out of bounds: the conditions tell nothing", total, matched, bounded)
+	if matched < total/10 || matched > total*9/10 || bounded < total/20 || rootless < 100 {
+		t.Errorf("of %d rows %d matched and %d were out of bounds, and %d roots: the conditions tell nothing", total, matched, bounded, rootless)
 	}
 }
 
