@@ -16,6 +16,10 @@ const (
 	maxFunctionLines = 70
 	maxFileLines     = 600
 	maxPackageLines  = 4000
+
+	// The list has to follow once something is a tenth shorter than it says.
+	// Every line would make each commit touch the list.
+	slack = 10
 )
 
 // Oversize maps what is too long ("func span/span.go:Get", "file span/span.go",
@@ -74,7 +78,7 @@ func functionName(fn *ast.FuncDecl) string {
 }
 
 // Sizes compares what is too long with the ratchet list: what is not in it is a
-// breach, and so is what has shrunk while the list has not.
+// breach, and so is what has shrunk by more than the slack while the list has not.
 func Sizes(t *Tree, ratchet map[string]int) []Finding {
 	var out []Finding
 	over := Oversize(t)
@@ -88,7 +92,7 @@ func Sizes(t *Tree, ratchet map[string]int) []Finding {
 		}
 	}
 	for what, allowed := range ratchet {
-		if n := over[what]; n < allowed {
+		if n := over[what]; n < allowed-allowed/slack {
 			out = append(out, Finding{File: "internal/tidy/testdata/ratchet.txt", Text: fmt.Sprintf("%s has shrunk below %d lines: lower the list with go test ./internal/tidy -count=1 -update", what, allowed)})
 		}
 	}
