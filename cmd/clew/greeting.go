@@ -37,7 +37,11 @@ func greet(w io.Writer, r *config.Resolved, doors []*door, maxDisk int64) {
 	if r.Demo {
 		fmt.Fprintf(w, "The demo shop sends %d spans a second: open %s\n", r.DemoRate.N, page)
 	} else {
-		fmt.Fprintf(w, "Next: open %s, and point any OpenTelemetry SDK here; these are its\nstandard ports. No spans at hand? In another terminal: clew demo\n", page)
+		demo := "clew demo"
+		if page != "http://localhost:4300" {
+			demo += " --server " + page
+		}
+		fmt.Fprintf(w, "Next: open %s, and point any OpenTelemetry SDK at these doors; most SDKs\nexpect them at ports 4317 and 4318. No spans at hand? In another terminal: %s\n", page, demo)
 	}
 	fmt.Fprint(w, "Ctrl-C stops the server.\n\n")
 }

@@ -276,7 +276,7 @@ func (s *importSource) protoMessages(offset int64) func() (importMessage, error)
 		case err != nil:
 			return importMessage{}, err
 		case n > maxImportMessage:
-			return importMessage{}, fmt.Errorf("byte %d: a message of %d bytes; more than %s is no OTLP, or give the framing with --format", at, n, formatBytes(maxImportMessage))
+			return importMessage{}, fmt.Errorf("byte %d: a message of %d bytes is more than %s: the file is no OTLP, or its messages are framed in another way; name that with --format", at, n, formatBytes(maxImportMessage))
 		}
 		// Grown as bytes come: the size is the file's claim.
 		var body bytes.Buffer
