@@ -287,7 +287,8 @@ function Late() {
 
 function Nothing({ t, q, go }: { t: string; q: string; go: (s: Search) => void }) {
   const next = wider(t);
-  const range = presets.find((p) => p.t === t)?.label.toLowerCase() ?? "this range";
+  const preset = presets.find((p) => p.t === t);
+  const where = t === "all" ? "" : preset ? ` in the ${preset.label.toLowerCase()}` : " in this range";
   return (
     <Notice
       title={q === "" || q === "{}" ? "No traces here" : "No span matches"}
@@ -310,7 +311,8 @@ function Nothing({ t, q, go }: { t: string; q: string; go: (s: Search) => void }
       }
     >
       <p>
-        {q === "" || q === "{}" ? "Nothing was received in" : "Everything was searched in"} {range}.
+        {q === "" || q === "{}" ? "Nothing was received" : "Everything was searched"}
+        {where}.
       </p>
     </Notice>
   );
