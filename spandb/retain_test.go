@@ -329,3 +329,19 @@ func TestLostEdit(t *testing.T) {
 		t.Fatalf("%d rows, want the 200 of both segments", got)
 	}
 }
+
+// TestVerifyNoStore names a folder that is no store, and leaves it as it is.
+func TestVerifyNoStore(t *testing.T) {
+	fs := vfs.NewMem()
+	if err := fs.MkdirAll("other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"other", "missing"} {
+		if _, err := Verify(fs, dir, nil); clew.KindOf(err) != clew.NotFound || !strings.Contains(err.Error(), "--data") {
+			t.Fatalf("Verify(%s) = %v, want not found, naming --data", dir, err)
+		}
+	}
+	if names, err := fs.List("other"); err != nil || len(names) != 0 {
+		t.Fatalf("Verify left %v, %v", names, err)
+	}
+}

@@ -35,8 +35,8 @@ func (v *Verification) add(err error) {
 // must not be open; nothing is changed. progress, if not nil, is called after
 // each segment. The error is one of reading, not of what was read.
 func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Verification, err error) {
-	if _, err := filesystem.Stat(dir); err != nil {
-		return v, clew.Errorf(clew.NotFound, "no store in %s: %w", dir, err)
+	if _, err := filesystem.Stat(path.Join(dir, currentName)); err != nil {
+		return v, clew.Errorf(clew.NotFound, "no store in %s: name its folder with --data (%w)", dir, err)
 	}
 	lock, err := filesystem.Lock(path.Join(dir, lockName))
 	if err != nil {

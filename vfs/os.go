@@ -56,6 +56,21 @@ func (osFS) Remove(name string) error             { return os.Remove(name) }
 func (osFS) RemoveAll(name string) error          { return os.RemoveAll(name) }
 
 func (fsys osFS) MkdirAll(dir string) error {
+	err := fsys.mkdir(dir)
+	parent := filepath.Dir(dir)
+	if !errors.Is(err, fs.ErrNotExist) || parent == dir {
+		return err
+	}
+	if err := fsys.MkdirAll(parent); err != nil {
+		return err
+	}
+	// Once more, not again from the start: a folder that was removed while it is
+	// the working directory, or one of /proc, exists and takes no children.
+	return fsys.mkdir(dir)
+}
+
+// mkdir makes one directory and its name durable; one that is there is no error.
+func (fsys osFS) mkdir(dir string) error {
 	err := os.Mkdir(dir, dirMode)
 	switch {
 	case err == nil:
@@ -66,17 +81,8 @@ func (fsys osFS) MkdirAll(dir string) error {
 			return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
 		}
 		return statErr
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
 	}
-	parent := filepath.Dir(dir)
-	if parent == dir {
-		return err
-	}
-	if err := fsys.MkdirAll(parent); err != nil {
-		return err
-	}
-	return fsys.MkdirAll(dir)
+	return err
 }
 
 func (osFS) SyncDir(dir string) error {
