@@ -56,7 +56,7 @@ ui-modules: need-node
 
 .PHONY: test
 test: need-go need-cc ui ## run every test that needs no outside server
-	@$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -v /internal/corpus)
+	@$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -vE '/internal/(corpus|tidy)$$')
 	@$(GO) test ./internal/corpus # one goroutine, much data: nothing to race
 	@$(GO) test -count=1 ./internal/tidy
 	@$(MAKE) --no-print-directory ui-modules
