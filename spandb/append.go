@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -152,12 +153,12 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 		db.stats.refused.Add(int64(dec.Refused))
 		return res, 0, nil
 	}
-	mark := requestMark{hash: hash, arrival: uint64(clew.FromTime(r.ReceivedAt)), accepted: uint32(dec.Accepted), refused: uint32(dec.Refused)}
+	mark := segment.Request{Hash: hash, Arrival: uint64(clew.FromTime(r.ReceivedAt)), Accepted: uint32(dec.Accepted), Refused: uint32(dec.Refused)}
 	body, packing := r.Body, storage.Identity
 	if r.Received != nil {
 		body, packing = r.Received, r.Compression
 	}
-	mark.seq, err = db.log.Append(ctx, appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
+	mark.Seq, err = db.log.Append(ctx, appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
@@ -165,9 +166,9 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 		db.shed(t, h, len(r.Body))
 		return storage.Result{}, 0, db.notLogged(ctx, err)
 	}
-	h.note(mark)
-	db.remember(t, mark)
-	db.pending.add(pendingRows{mark.seq, t, h, h.b.Rows()})
+	h.note(&mark)
+	db.remember(t, &mark)
+	db.pending.add(pendingRows{mark.Seq, t, h, h.b.Rows()})
 	if db.feed(h, len(r.Body)) {
 		db.retire(t, true)
 	} else if db.headBytes.Load() > db.cfg.HeadBytes {
@@ -175,7 +176,7 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 	}
 	db.stats.accepted.Add(int64(dec.Accepted))
 	db.stats.refused.Add(int64(dec.Refused))
-	return res, mark.seq, nil
+	return res, mark.Seq, nil
 }
 
 // notLogged makes the sender's error of one that the log gave for a record.
@@ -297,14 +298,14 @@ func result(d otlp.Result) storage.Result {
 //	16 B     hash of the unpacked body
 //	uvarint  arrival, accepted, refused
 //	uvarint  ordinals of refused spans, each less the one before
-func appendRecordHeader(dst []byte, t clew.Tenant, c storage.Compression, m *requestMark, refused []uint32) []byte {
+func appendRecordHeader(dst []byte, t clew.Tenant, c storage.Compression, m *segment.Request, refused []uint32) []byte {
 	dst = append(dst, recordVersion)
 	dst = appendString(dst, string(t))
 	dst = append(dst, byte(c))
-	dst = binary.LittleEndian.AppendUint64(dst, m.hash.Hi)
-	dst = binary.LittleEndian.AppendUint64(dst, m.hash.Lo)
-	dst = binary.AppendUvarint(dst, m.arrival)
-	dst = binary.AppendUvarint(dst, uint64(m.accepted))
+	dst = binary.LittleEndian.AppendUint64(dst, m.Hash.Hi)
+	dst = binary.LittleEndian.AppendUint64(dst, m.Hash.Lo)
+	dst = binary.AppendUvarint(dst, m.Arrival)
+	dst = binary.AppendUvarint(dst, uint64(m.Accepted))
 	dst = binary.AppendUvarint(dst, uint64(len(refused)))
 	last := uint32(0)
 	for _, r := range refused {
@@ -318,7 +319,7 @@ func appendRecordHeader(dst []byte, t clew.Tenant, c storage.Compression, m *req
 type loggedRecord struct {
 	tenant      clew.Tenant
 	compression storage.Compression
-	mark        requestMark
+	mark        segment.Request
 	refused     []uint32
 	body        []byte
 }
@@ -332,16 +333,18 @@ func parseLoggedRecord(b []byte) (r loggedRecord, err error) {
 		return r, clew.Errorf(clew.Unsupported, "log record version %d is not known to this clew, which reads version %d", b[0], recordVersion)
 	}
 	f := fields{b: b[1:], ok: true}
-	r.tenant = clew.Tenant(f.bytes())
+	r.tenant = f.tenant()
 	if len(f.b) < 17 {
 		return r, bad
 	}
-	r.compression = storage.Compression(f.b[0])
-	r.mark.hash = xxh3.Uint128{Hi: binary.LittleEndian.Uint64(f.b[1:]), Lo: binary.LittleEndian.Uint64(f.b[9:])}
+	if r.compression = storage.Compression(f.b[0]); r.compression > storage.Zstd {
+		return r, clew.Errorf(clew.Unsupported, "log record of packing %d is not known to this clew", r.compression)
+	}
+	r.mark.Hash = xxh3.Uint128{Hi: binary.LittleEndian.Uint64(f.b[1:]), Lo: binary.LittleEndian.Uint64(f.b[9:])}
 	f.b = f.b[17:]
-	r.mark.arrival, r.mark.accepted = f.uint(), uint32(f.uint())
+	r.mark.Arrival, r.mark.Accepted = f.uint(), uint32(f.uint())
 	n := f.uint()
-	r.mark.refused = uint32(n)
+	r.mark.Refused = uint32(n)
 	if n > uint64(len(f.b)) {
 		return r, bad
 	}

@@ -80,36 +80,45 @@ func (db *DB) background(ctx context.Context) {
 	defer db.done.Done()
 	tick := time.NewTicker(backgroundTick)
 	defer tick.Stop()
+	again := time.NewTimer(backgroundTick)
+	defer again.Stop()
+	delay := sealRetry
 	for {
-		changed := false
+		ticked := false
 		select {
 		case <-ctx.Done():
 			return
 		case <-db.seals.wake:
+		case <-again.C:
 		case <-tick.C:
+			ticked = true
 			db.retireOld()
-			changed = true
 		}
 		db.relieveMemory()
-		changed = db.sealAll(ctx) || changed
-		if db.relieveLog() {
-			changed = db.sealAll(ctx) || changed
+		db.relieveLog()
+		sealed, ok := db.sealAll(ctx)
+		if sealed || ok {
+			delay = sealRetry
 		}
-		if changed && db.failed.Load() == nil {
+		if !ok {
+			again.Reset(delay)
+			delay = min(2*delay, backgroundTick)
+		}
+		if (sealed || ticked) && db.failed.Load() == nil {
 			db.retain()
 		}
 	}
 }
 
-// sealAll seals the queue's heads, oldest first. A head that cannot be written
-// stays at the front and is tried again with the next tick or retired head: the
-// disk may be full for a while only. Meanwhile appends go on until their tenant
-// has maxPendingHeads. A log or manifest that fails is for good.
-func (db *DB) sealAll(ctx context.Context) (sealed bool) {
+// sealAll seals the queue's heads, oldest first, and returns whether it sealed any
+// and whether it sealed all. A head that cannot be written stays at the front and is
+// tried again soon: the disk may be full for a while only. Meanwhile appends go on
+// until their tenant has maxPendingHeads. A log or manifest that fails is for good.
+func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 	for ctx.Err() == nil && db.failed.Load() == nil {
 		j, ok := db.seals.first()
 		if !ok {
-			return sealed
+			return sealed, true
 		}
 		err := db.log.Wait(ctx, j.h.lastSeq)
 		if err == nil {
@@ -119,12 +128,12 @@ func (db *DB) sealAll(ctx context.Context) (sealed bool) {
 			if ctx.Err() == nil {
 				db.trouble(err)
 			}
-			return sealed
+			return sealed, false
 		}
 		db.seals.done()
 		sealed = true
 	}
-	return sealed
+	return sealed, true
 }
 
 // retireOld queues heads whose oldest row is older than sealAge. It does not wait

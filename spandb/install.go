@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/segment"
 )
 
 // seal writes a retired, durable head as a segment and puts it in the head's
@@ -23,12 +24,10 @@ func (db *DB) seal(j sealJob) error {
 	db.manMu.Lock()
 	id := db.manifest.nextID
 	db.manMu.Unlock()
-	meta := segmentMeta{
-		tenant: j.t.name, minArrival: j.h.minArrival, maxArrival: j.h.maxArrival,
-		firstSeq: j.h.firstSeq, lastSeq: j.h.lastSeq,
-	}
-	data := db.sealer.seal(view, meta, j.h.marks)
-	dir := segmentDir(db.dir, j.t.name, meta.minArrival)
+	data := db.sealer.Seal(view, segment.Meta{
+		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
+	}, j.h.marks)
+	dir := segmentDir(db.dir, j.t.name, j.h.minArrival)
 	file := path.Join(dir, segmentName(id))
 	if err := db.writeSegment(dir, file, data); err != nil {
 		return err
@@ -37,22 +36,30 @@ func (db *DB) seal(j sealJob) error {
 	if err != nil {
 		return err
 	}
-	rec := segmentRecord{
-		id: id, tenant: j.t.name, hour: meta.minArrival, size: uint64(len(data)), rows: uint64(view.Rows),
-		minArrival: meta.minArrival, maxArrival: meta.maxArrival, firstSeq: meta.firstSeq, lastSeq: meta.lastSeq,
-	}
-	e := edit{add: []segmentRecord{rec}, sealed: map[clew.Tenant]uint64{j.t.name: meta.lastSeq}, nextID: id + 1, nextSeq: meta.lastSeq + 1}
+	e := addition(seg)
 	if err := db.commit(e); err != nil {
 		seg.release()
 		return err
 	}
 	db.swap(j, seg)
-	db.sealer.trim()
+	db.sealer.Trim()
 	db.truncateLog()
 	if db.cfg.Events.Sealed != nil {
-		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(len(data)), Took: time.Since(began)})
+		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: seg.size, Took: time.Since(began)})
 	}
 	return nil
+}
+
+// addition is the edit that makes a segment visible: it is the next of its tenant.
+func addition(s *storedSegment) edit {
+	m := s.meta
+	return edit{
+		add: []segmentRecord{{
+			id: s.id, tenant: m.Tenant, hour: m.MinArrival, size: uint64(s.size), rows: uint64(m.Rows),
+			minArrival: m.MinArrival, maxArrival: m.MaxArrival, firstSeq: m.FirstSeq, lastSeq: m.LastSeq,
+		}},
+		sealed: map[clew.Tenant]uint64{m.Tenant: m.LastSeq}, nextID: s.id + 1, nextSeq: m.LastSeq + 1,
+	}
 }
 
 // commit makes an edit of the manifest. An error means that the store can seal
@@ -112,7 +119,7 @@ func (db *DB) writeSegment(dir, file string, data []byte) error {
 }
 
 // swap puts a segment in the place of its head, in one step for readers.
-func (db *DB) swap(j sealJob, seg *segment) {
+func (db *DB) swap(j sealJob, seg *storedSegment) {
 	j.t.mu.Lock()
 	if j.t.sealing[0] != j.h {
 		// Sealed out of order: the manifest would say that rows are in segments that are not.
@@ -185,8 +192,10 @@ func (db *DB) sealQueued() error {
 
 // discard removes the file of a dropped segment that nobody reads any more, and
 // the folders that it leaves empty.
-func (db *DB) discard(s *segment) {
-	db.cache.forget(s)
+func (db *DB) discard(s *storedSegment) {
+	if s.r != nil {
+		db.cache.Forget(s.r)
+	}
 	if err := db.fs.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		db.trouble(err) // the next start removes it
 		return

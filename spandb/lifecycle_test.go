@@ -127,7 +127,7 @@ func TestForgottenScan(t *testing.T) {
 	settle(t, db)
 	halt(db)
 	func() { db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant}) }()
-	db.drop("age", func(all []*segment) []*segment { return all })
+	db.drop("age", func(all []*storedSegment) []*storedSegment { return all })
 	for limit := time.Now().Add(time.Minute); segmentFiles(t, fs) > 0; runtime.GC() {
 		if time.Now().After(limit) {
 			t.Fatal("a scan that nobody ranges over keeps a dropped segment")

@@ -14,31 +14,6 @@ const sealBytes = 32 << 20
 // rows safe; a longer time would make start-up replay more.
 const sealAge = 10 * time.Minute
 
-// blockRows is the number of rows at which a block of whole traces ends. A trace
-// lookup decodes one block, so smaller is faster there; runs are longer and
-// dictionaries rarer in larger ones.
-const blockRows = 8192
-
-// maxShapes is the number of distinct attribute orders up to which a segment
-// lists the keys of each. Beyond it, presence is stored per block and column.
-const maxShapes = 1024
-
-// dictValues is the most distinct values with which a column gets a dictionary
-// for the whole segment, and dictShare the least average number of rows a value
-// must serve; otherwise strings are stored block by block.
-const (
-	dictValues = 1 << 16
-	dictShare  = 2
-	// smallDict values are worth a dictionary however few rows they serve.
-	smallDict = 512
-)
-
-// dictChunk is the number of dictionary values in one frame.
-const dictChunk = 4096
-
-// rawMini is the number of strings a point read has to decode.
-const rawMini = 256
-
 // resendWindow is how long the hash of a record is remembered.
 const resendWindow = 10 * time.Minute
 
@@ -92,18 +67,6 @@ const matcherUnits = 512
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64
 
-// segmentTables bounds the segments whose dictionaries are kept in memory.
-const segmentTables = 128
-
-// maxDecodedRows bounds the rows that a damaged segment may claim: the largest
-// request has 6.7 million, of 30 bytes at least, and a head one of them beyond
-// sealRows. Other lists of a segment are not longer than its rows, but for events
-// and links, of which a request has one for every two bytes.
-const (
-	maxDecodedRows     = 1 << 23
-	maxDecodedChildren = 1 << 27
-)
-
 // manifestEdits is the number of edits after which the manifest is written anew.
 const manifestEdits = 1000
 
@@ -123,9 +86,9 @@ const closeRows = 4096
 // backgroundTick is how often age and size are looked at.
 const backgroundTick = 5 * time.Second
 
-// maxDecodedText bounds the bytes that one chunk of strings may claim to unpack
-// to: a head holds at most sealBytes and sizeEvery and one request more.
-const maxDecodedText = 256 << 20
+// sealRetry is how soon a seal that failed is tried again; it doubles up to
+// backgroundTick. It is well below maxStall, so that one failure sends nobody away.
+const sealRetry = 100 * time.Millisecond
 
 // logFileBytes is the size of a log file. Whole files are removed when all their
 // rows are in segments, so smaller ones keep less on disk beyond need.
@@ -145,3 +108,10 @@ const maxStall = 2 * time.Second
 // sizeEvery is how many bytes of requests a head takes between two looks at its
 // size; it is over sealBytes by that much at most.
 const sizeEvery = 4 << 20
+
+// maxCountedValues and maxCountedBytes bound the distinct values counted in one
+// answer, and the text of them.
+const (
+	maxCountedValues = 100_000
+	maxCountedBytes  = 64 << 20
+)

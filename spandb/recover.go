@@ -49,14 +49,14 @@ func (db *DB) openSegments() error {
 		if r.maxArrival < recent {
 			continue
 		}
-		marks, err := s.marks()
+		requests, err := s.r.Requests()
 		if err != nil {
 			db.damaged(err)
 			continue
 		}
-		for _, m := range marks {
-			if m.arrival >= recent {
-				db.remember(t, m)
+		for i := range requests {
+			if requests[i].Arrival >= recent {
+				db.remember(t, &requests[i])
 			}
 		}
 	}
@@ -163,10 +163,10 @@ func (db *DB) firstLogged() (uint64, error) {
 // first record is given, has not all of its rows. One that is not whole is put
 // aside: it may be the only copy of what can still be read of it.
 func (db *DB) adopt(id uint64, file string, logged uint64) error {
-	s, err := openSegment(db.fs, id, file, func(*segment) {})
+	s, err := openSegment(db.fs, id, file, func(*storedSegment) {})
 	if err == nil {
 		defer s.release()
-		if damage := s.r.Verify(); len(damage) > 0 {
+		if damage := s.r.Damage(); len(damage) > 0 {
 			err = damage[0]
 		}
 	}
@@ -178,15 +178,11 @@ func (db *DB) adopt(id uint64, file string, logged uint64) error {
 		return db.fs.Rename(file, file+asideSuffix)
 	}
 	m := s.meta
-	inLog := logged != 0 && logged <= m.firstSeq
-	if inLog || m.firstSeq <= db.manifest.sealed[m.tenant] || path.Dir(file) != segmentDir(db.dir, m.tenant, m.minArrival) {
+	inLog := logged != 0 && logged <= m.FirstSeq
+	if inLog || m.FirstSeq <= db.manifest.sealed[m.Tenant] || path.Dir(file) != segmentDir(db.dir, m.Tenant, m.MinArrival) {
 		return db.remove(file)
 	}
-	return db.manifest.commit(edit{
-		add: []segmentRecord{{id: id, tenant: m.tenant, hour: m.minArrival, size: uint64(s.size), rows: uint64(m.rows),
-			minArrival: m.minArrival, maxArrival: m.maxArrival, firstSeq: m.firstSeq, lastSeq: m.lastSeq}},
-		sealed: map[clew.Tenant]uint64{m.tenant: m.lastSeq}, nextID: id + 1, nextSeq: m.lastSeq + 1,
-	})
+	return db.manifest.commit(addition(s))
 }
 
 // replay reads the log into heads: every record whose rows are in no segment.
@@ -218,7 +214,7 @@ func (p *replayer) record(seq uint64, payload []byte) error {
 		return err
 	}
 	if err == nil {
-		r.mark.seq = seq
+		r.mark.Seq = seq
 		if seq <= p.db.manifest.sealed[r.tenant] {
 			return nil
 		}
@@ -242,17 +238,17 @@ func (p *replayer) rows(r *loggedRecord) error {
 	if err != nil {
 		return err
 	}
-	if _, twice := t.resends.find(r.mark.hash); twice {
+	if _, twice := t.resends.find(r.mark.Hash); twice {
 		return nil
 	}
 	h := db.headOf(t)
 	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.refused}); err != nil {
-		p.damaged(r.mark.seq, err)
+		p.damaged(r.mark.Seq, err)
 		return nil
 	}
-	h.note(r.mark)
+	h.note(&r.mark)
 	h.published = h.b.Rows()
-	db.remember(t, r.mark)
+	db.remember(t, &r.mark)
 	if db.feed(h, len(p.body)) {
 		db.retire(t, true)
 	} else if db.headBytes.Load() > db.cfg.HeadBytes {

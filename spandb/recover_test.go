@@ -161,7 +161,7 @@ func TestFoldersGo(t *testing.T) {
 	storeOf(t, fs, 3)
 	db := openDB(t, fs, "data", Config{})
 	halt(db)
-	db.drop("age", func(all []*segment) []*segment { return all })
+	db.drop("age", func(all []*storedSegment) []*storedSegment { return all })
 	names, err := fs.List("data/" + segDir)
 	if err != nil || len(names) != 0 {
 		t.Errorf("left in the folder of segments: %v, %v", names, err)
@@ -233,25 +233,5 @@ func TestTroubleIsNoFailure(t *testing.T) {
 	settle(t, db)
 	if s := db.Stats(); s.Trouble != nil || s.Segments != 1 {
 		t.Fatalf("Stats = %+v, want one segment and no trouble", s)
-	}
-}
-
-// TestMetaOverflow reads metas whose numbers would overflow when added or
-// converted.
-func TestMetaOverflow(t *testing.T) {
-	for _, m := range []segmentMeta{
-		{tenant: "x", rows: 5, blockRows: []uint64{1 << 63, 1<<63 + 5}},
-		{tenant: "x", rows: -1},
-		{tenant: "x", rows: 1, traces: -1, blockRows: []uint64{1}},
-		{tenant: "x", rows: maxDecodedRows + 1, blockRows: []uint64{maxDecodedRows + 1}},
-		{tenant: "../x", rows: 1, blockRows: []uint64{1}},
-	} {
-		if got, err := parseSegmentMeta(m.append(nil)); err == nil {
-			t.Errorf("%+v is taken as %+v", m, got)
-		}
-	}
-	good := segmentMeta{tenant: "x", rows: 5, traces: 2, minStart: 1, maxStart: 1<<64 - 1, blockRows: []uint64{2, 3}}
-	if got, err := parseSegmentMeta(good.append(nil)); err != nil || got.rows != 5 || len(got.blockRows) != 2 {
-		t.Errorf("%+v read as %+v, %v", good, got, err)
 	}
 }

@@ -2,6 +2,8 @@ package spandb
 
 import (
 	"github.com/zeebo/xxh3"
+
+	"github.com/clew-tracing/clew/spandb/segment"
 )
 
 // resendTable remembers the records of the last resendWindow by the hash of
@@ -28,19 +30,19 @@ func (r *resendTable) find(h xxh3.Uint128) (sent, bool) {
 // add remembers a record and forgets those older than the window at its arrival,
 // and the oldest while there are more than limit. grown is by how many records
 // more it remembers, early how many were forgotten before their time.
-func (r *resendTable) add(m *requestMark, limit int) (grown, early int) {
+func (r *resendTable) add(m *segment.Request, limit int) (grown, early int) {
 	if r.byHash == nil {
 		r.byHash = make(map[xxh3.Uint128]sent)
 	}
-	if _, ok := r.byHash[m.hash]; ok {
+	if _, ok := r.byHash[m.Hash]; ok {
 		return 0, 0
 	}
 	before := len(r.byHash)
-	r.byHash[m.hash] = sent{seq: m.seq, arrival: m.arrival}
-	r.queue = append(r.queue, m.hash)
+	r.byHash[m.Hash] = sent{seq: m.Seq, arrival: m.Arrival}
+	r.queue = append(r.queue, m.Hash)
 	for len(r.byHash) > 1 {
 		h := r.queue[r.first]
-		fresh := r.byHash[h].arrival+uint64(resendWindow) >= m.arrival
+		fresh := r.byHash[h].arrival+uint64(resendWindow) >= m.Arrival
 		if fresh && len(r.byHash) <= limit {
 			break
 		}
@@ -60,12 +62,12 @@ func (r *resendTable) add(m *requestMark, limit int) (grown, early int) {
 // remember notes a record that was logged. All tenants together remember about
 // maxResends; once they do, each keeps its share. t.mu is held, or nobody else has
 // the tenant.
-func (db *DB) remember(t *tenant, m requestMark) {
+func (db *DB) remember(t *tenant, m *segment.Request) {
 	limit := maxResends
 	if db.resends.Load() >= maxResends {
 		limit = max(1, maxResends/int(db.tenantCount.Load()))
 	}
-	grown, early := t.resends.add(&m, limit)
+	grown, early := t.resends.add(m, limit)
 	db.resends.Add(int64(grown))
 	db.stats.forgotten.Add(int64(early))
 }

@@ -12,10 +12,10 @@ import (
 func (db *DB) retain() {
 	if db.cfg.Retention > 0 {
 		limit := uint64(clew.FromTime(db.cfg.Now().Add(-db.cfg.Retention)))
-		db.drop("age", func(all []*segment) []*segment {
+		db.drop("age", func(all []*storedSegment) []*storedSegment {
 			n := 0
 			for _, s := range all {
-				if s.meta.maxArrival < limit {
+				if s.meta.MaxArrival < limit {
 					all[n] = s
 					n++
 				}
@@ -30,9 +30,9 @@ func (db *DB) retain() {
 	if total <= db.cfg.MaxBytes {
 		return
 	}
-	db.drop("size", func(all []*segment) []*segment {
-		slices.SortFunc(all, func(a, b *segment) int {
-			return cmp.Or(cmp.Compare(a.meta.maxArrival, b.meta.maxArrival), cmp.Compare(a.id, b.id))
+	db.drop("size", func(all []*storedSegment) []*storedSegment {
+		slices.SortFunc(all, func(a, b *storedSegment) int {
+			return cmp.Or(cmp.Compare(a.meta.MaxArrival, b.meta.MaxArrival), cmp.Compare(a.id, b.id))
 		})
 		n := 0
 		for n < len(all) && total > db.cfg.MaxBytes {
@@ -44,22 +44,22 @@ func (db *DB) retain() {
 }
 
 // drop removes the segments that choose picks.
-func (db *DB) drop(reason string, choose func(all []*segment) []*segment) {
-	var all []*segment
+func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSegment) {
+	var all []*storedSegment
 	tenants := db.allTenants()
 	for _, t := range tenants {
 		t.mu.Lock()
 		all = append(all, t.segs...)
 		t.mu.Unlock()
 	}
-	gone := make(map[*segment]bool)
+	gone := make(map[*storedSegment]bool)
 	info := DropInfo{Reason: reason}
 	var e edit
 	for _, s := range choose(all) {
 		gone[s] = true
 		e.remove = append(e.remove, s.id)
 		info.Segments++
-		info.Rows += int64(s.meta.rows)
+		info.Rows += int64(s.meta.Rows)
 		info.SizeBytes += s.size
 	}
 	if len(gone) == 0 {
@@ -71,7 +71,7 @@ func (db *DB) drop(reason string, choose func(all []*segment) []*segment) {
 	for _, t := range tenants {
 		t.mu.Lock()
 		// A new slice: snapshots hold the old one.
-		kept := make([]*segment, 0, len(t.segs))
+		kept := make([]*storedSegment, 0, len(t.segs))
 		for _, s := range t.segs {
 			if !gone[s] {
 				kept = append(kept, s)

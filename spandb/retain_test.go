@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -157,7 +158,7 @@ func TestReaderKeepsDroppedSegment(t *testing.T) {
 			t.Fatal(err)
 		}
 		if rows += b.Matched.Count(); rows <= 100 {
-			db.drop("age", func(all []*segment) []*segment { return all })
+			db.drop("age", func(all []*storedSegment) []*storedSegment { return all })
 			if n := segmentFiles(t, fs); n != 4 {
 				t.Fatalf("%d files while they are read, want 4", n)
 			}
@@ -235,8 +236,12 @@ func TestDamagedBlock(t *testing.T) {
 	settle(t, db)
 	path := tenantFor(t, db).segs[1].path
 	seg := tenantFor(t, db).segs[1]
-	col, _ := seg.r.Column(colStart)
-	off := seg.r.Offset(col, 0) + 20
+	blocks, err := block.Open(seg.file, seg.size, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	col, _ := blocks.Column(".start")
+	off := blocks.Offset(col, 0) + 20
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

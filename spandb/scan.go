@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -16,7 +17,7 @@ import (
 type unit struct {
 	maxStart uint64
 	view     *span.Batch // of a head; nil for a block
-	seg      *segment
+	seg      *storedSegment
 	blk      int
 }
 
@@ -24,7 +25,7 @@ func (u *unit) rows() int {
 	if u.view != nil {
 		return u.view.Rows
 	}
-	return int(u.seg.meta.blockRows[u.blk])
+	return u.seg.meta.BlockRows[u.blk]
 }
 
 // scanner carries one scan.
@@ -33,9 +34,9 @@ type scanner struct {
 	req     storage.Request
 	stats   *storage.Stats
 	matcher *span.Matcher
-	prune   pruner
-	reader  blockReader
-	need    need
+	prune   *segment.Pruner
+	reader  segment.BlockReader
+	need    segment.Need
 }
 
 // Scan implements storage.Scanner. Heads and blocks are read one by one, those
@@ -125,14 +126,17 @@ func parts(b *span.Batch) iter.Seq[*span.Batch] {
 // want notes which columns the scan needs.
 func (s *scanner) want() {
 	c := s.req.Columns
-	s.need.all = c.All
-	s.need.resource = c.Resources
-	for _, i := range c.Intrinsics {
-		s.need.intrinsics[i] = true
-		s.need.resource = true
+	s.need.All = c.All
+	if c.Resources {
+		s.need.Resources()
 	}
-	s.req.Where.Fields(s.need.addField)
-	s.prune.window, s.prune.cond, s.prune.cache = s.req.Window, &s.req.Where, &s.db.cache
+	for _, i := range c.Intrinsics {
+		s.need.Intrinsic(i)
+		s.need.Resources()
+	}
+	s.req.Where.Fields(s.need.Field)
+	s.prune = segment.NewPruner(&s.db.cache, s.req.Where)
+	s.reader.Cache = &s.db.cache
 }
 
 // units lists what may hold matching rows, by descending bound of start. Units of
@@ -146,30 +150,30 @@ func (s *scanner) units(snap *snapshot) []unit {
 	}
 	for i := len(snap.segs) - 1; i >= 0; i-- {
 		seg := snap.segs[i]
-		if !s.req.Window.Overlaps(clew.UnixNanos(seg.meta.minStart), clew.UnixNanos(seg.meta.maxStart)) {
-			s.stats.PrunedRows += int64(seg.meta.rows)
+		if !s.req.Window.Overlaps(clew.UnixNanos(seg.meta.MinStart), clew.UnixNanos(seg.meta.MaxStart)) {
+			s.stats.PrunedRows += int64(seg.meta.Rows)
 			continue
 		}
 		may, err := false, seg.broken
 		if err == nil {
-			may, err = s.prune.segment(seg)
+			may, err = s.prune.Segment(seg.r)
 		}
 		if err != nil {
-			s.damaged(seg, seg.meta.rows, err)
+			s.damaged(seg.meta.Rows, err)
 			continue
 		}
 		if !may {
-			s.stats.PrunedRows += int64(seg.meta.rows)
+			s.stats.PrunedRows += int64(seg.meta.Rows)
 			continue
 		}
-		for blk := range seg.meta.blockRows {
-			lo, hi, err := seg.starts(blk)
+		for blk := range seg.meta.BlockRows {
+			lo, hi, err := seg.r.Starts(blk)
 			if err != nil {
-				s.damaged(seg, int(seg.meta.blockRows[blk]), err)
+				s.damaged(seg.meta.BlockRows[blk], err)
 				continue
 			}
-			if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.block(seg, blk) {
-				s.stats.PrunedRows += int64(seg.meta.blockRows[blk])
+			if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.Block(seg.r, blk) {
+				s.stats.PrunedRows += int64(seg.meta.BlockRows[blk])
 				continue
 			}
 			units = append(units, unit{maxStart: hi, seg: seg, blk: blk})
@@ -190,7 +194,7 @@ func (s *scanner) spent() bool {
 }
 
 // damaged counts rows that cannot be read; the scan goes on without them.
-func (s *scanner) damaged(seg *segment, rows int, err error) {
+func (s *scanner) damaged(rows int, err error) {
 	s.stats.Damaged += int64(rows)
 	if s.stats.Damage == nil {
 		s.stats.Damage = err
@@ -202,19 +206,16 @@ func (s *scanner) damaged(seg *segment, rows int, err error) {
 func (s *scanner) read(u *unit) *span.Batch {
 	b := u.view
 	if b == nil {
-		t, err := s.db.cache.tablesOf(u.seg)
-		if err == nil {
-			s.reader.cache = &s.db.cache
-			wanted := &s.need
-			if u.rows() > storage.MaxBatchRows {
-				wanted = &need{all: true} // parts copies whole rows
-			}
-			b, err = s.reader.read(u.seg, t, u.blk, wanted)
-			s.stats.Bytes += s.reader.bytes
-			s.reader.bytes = 0
+		wanted := &s.need
+		if u.rows() > storage.MaxBatchRows {
+			wanted = &segment.Need{All: true} // parts copies whole rows
 		}
+		var err error
+		b, err = s.reader.Read(u.seg.r, u.blk, wanted)
+		s.stats.Bytes += s.reader.Bytes
+		s.reader.Bytes = 0
 		if err != nil {
-			s.damaged(u.seg, u.rows(), err)
+			s.damaged(u.rows(), err)
 			return nil
 		}
 	}

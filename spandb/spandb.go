@@ -31,6 +31,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -117,8 +118,8 @@ type DB struct {
 	manMu    sync.Mutex // serialises edits; held across their I/O
 	manifest *manifest
 
-	cache  tableCache
-	sealer sealer
+	cache  segment.Cache
+	sealer segment.Sealer
 	seals  *sealQueue
 	cancel context.CancelFunc
 	done   sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
 )
 
 // tenant is one tenant's rows: the head that takes appends, full heads that wait
@@ -18,10 +19,10 @@ type tenant struct {
 	// held across the log's Append, which may wait for the disk.
 	write gate
 
-	mu      sync.Mutex // guards all below, and the builders of heads
-	active  *head      // nil until the first append
-	sealing []*head    // retired, oldest first; the queue has them in this order
-	segs    []*segment // by id
+	mu      sync.Mutex       // guards all below, and the builders of heads
+	active  *head            // nil until the first append
+	sealing []*head          // retired, oldest first; the queue has them in this order
+	segs    []*storedSegment // by id
 	resends resendTable
 	tail    tailers
 	// logging is not 0 while a record is being logged whose rows are in no head's
@@ -43,7 +44,7 @@ type head struct {
 	published int // rows that readers see
 	weight    int // bytes of memory, roughly: counted in DB.headBytes
 	fed       int // bytes decoded since its size was looked at
-	marks     []requestMark
+	marks     []segment.Request
 	firstSeq  uint64
 	lastSeq   uint64
 	// minArrival and maxArrival are unix nanoseconds.
@@ -53,13 +54,13 @@ type head struct {
 }
 
 // note records that a record's rows are in h.
-func (h *head) note(m requestMark) {
+func (h *head) note(m *segment.Request) {
 	if h.firstSeq == 0 {
-		h.firstSeq = m.seq
+		h.firstSeq = m.Seq
 	}
-	h.lastSeq = m.seq
-	h.minArrival, h.maxArrival = min(h.minArrival, m.arrival), max(h.maxArrival, m.arrival)
-	h.marks = append(h.marks, m)
+	h.lastSeq = m.Seq
+	h.minArrival, h.maxArrival = min(h.minArrival, m.Arrival), max(h.maxArrival, m.Arrival)
+	h.marks = append(h.marks, *m)
 }
 
 // headOf returns the tenant's active head, made if missing. t.mu is held.
@@ -168,7 +169,7 @@ type snapshot struct {
 	t     *tenant
 	heads []*head
 	views []*span.Batch // of heads
-	segs  []*segment
+	segs  []*storedSegment
 }
 
 // snapshot returns the published rows of t. Release it.

@@ -1,6 +1,8 @@
 package spandb
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"reflect"
@@ -8,6 +10,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -15,7 +18,7 @@ import (
 // first, then heads, and then resolved.
 func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (storage.Trace, error) {
 	if ctx.Err() != nil {
-		return storage.Trace{}, clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))
+		return storage.Trace{}, lookupStopped(ctx)
 	}
 	missing := clew.Errorf(clew.NotFound, "trace %s is not here", id)
 	t, err := db.tenantOf(name)
@@ -27,22 +30,19 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	}
 	snap := db.snapshot(t)
 	defer snap.release()
-	g := gatherer{db: db, id: id, b: span.NewBuilder(64), reader: blockReader{cache: &db.cache}, need: need{all: true}}
+	g := gatherer{db: db, id: id, b: span.NewBuilder(64), reader: segment.BlockReader{Cache: &db.cache}}
 	for _, seg := range snap.segs {
-		if ctx.Err() != nil {
-			return storage.Trace{}, clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))
-		}
-		if err := g.segment(seg); err != nil {
-			db.damaged(err)
-			g.damage = errors.Join(g.damage, err)
+		if err := g.segment(ctx, seg); err != nil {
+			return storage.Trace{}, err
 		}
 	}
 	for i, h := range snap.heads {
+		g.sources++
 		t.mu.Lock()
 		rows := h.b.TraceRows(nil, id, snap.views[i].Rows)
 		t.mu.Unlock()
 		slices.Sort(rows)
-		g.b.AppendRows(snap.views[i], rows)
+		g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) })
 	}
 	if g.b.Rows() == 0 {
 		if g.damage != nil {
@@ -50,84 +50,89 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 		}
 		return storage.Trace{}, missing
 	}
-	out := resolve(g.b)
+	out := g.resolve()
 	out.Damaged = g.damage
 	return out, nil
 }
 
-// gatherer collects the rows of one trace.
-type gatherer struct {
-	db     *DB
-	id     clew.TraceID
-	b      *span.Builder
-	reader blockReader
-	need   need
-	damage error
-	buf    []byte
+func lookupStopped(ctx context.Context) error {
+	return clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))
 }
 
-func (g *gatherer) segment(s *segment) error {
-	may, err := s.mayHave(g.id.Low())
-	if err != nil || !may {
-		return err
+// gatherer collects the rows of one trace.
+type gatherer struct {
+	db      *DB
+	id      clew.TraceID
+	b       *span.Builder
+	arrived []arrival // by row of b
+	sources uint32    // heads and segments so far, oldest first
+	reader  segment.BlockReader
+	damage  error
+	buf     []byte
+}
+
+// arrival orders rows of equal identity by when they came: by the head or segment
+// they were in, then within it.
+type arrival struct {
+	source uint32
+	place  uint64
+}
+
+func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) uint64) {
+	g.b.AppendRows(src, rows)
+	for _, row := range rows {
+		g.arrived = append(g.arrived, arrival{g.sources, place(row)})
 	}
-	for blk := range s.meta.blockRows {
-		ordinals, err := g.ordinals(s, blk)
-		if err != nil {
-			return err
+}
+
+// segment adds the trace's rows of a segment. What cannot be read is noted and left
+// out, block by block; the error is that ctx has ended.
+func (g *gatherer) segment(ctx context.Context, s *storedSegment) error {
+	g.sources++
+	if s.broken != nil {
+		g.damaged(s.broken)
+		return nil
+	}
+	may, err := g.db.cache.MayHave(s.r, g.id)
+	if err != nil {
+		g.damaged(err) // and look at every block
+	}
+	if !may {
+		return nil
+	}
+	for blk := range s.meta.BlockRows {
+		if ctx.Err() != nil {
+			return lookupStopped(ctx)
 		}
-		if len(ordinals) == 0 {
-			continue
+		if err := g.block(s.r, blk); err != nil {
+			g.damaged(err)
 		}
-		t, err := g.db.cache.tablesOf(s)
-		if err != nil {
-			return err
-		}
-		batch, err := g.reader.read(s, t, blk, &g.need)
-		if err != nil {
-			return err
-		}
-		var rows []uint32
-		for row, ord := range batch.Trace {
-			if slices.Contains(ordinals, ord) {
-				rows = append(rows, uint32(row))
-			}
-		}
-		g.b.AppendRows(batch, rows)
 	}
 	return nil
 }
 
-// ordinals finds the trace among the ids of a block, which ascend by their low
-// halves; there may be several that differ in the high half.
-func (g *gatherer) ordinals(s *segment, blk int) ([]uint32, error) {
-	col, ok := s.r.Column(colTraceIDs)
-	if !ok {
-		return nil, clew.Corruptf(s.path, 0, "segment has no trace ids")
+func (g *gatherer) damaged(err error) {
+	g.db.damaged(err)
+	g.damage = errors.Join(g.damage, err)
+}
+
+func (g *gatherer) block(r *segment.Reader, blk int) (err error) {
+	var ordinals []uint32
+	if ordinals, g.buf, err = r.FindTrace(nil, g.buf, blk, g.id); err != nil || len(ordinals) == 0 {
+		return err
 	}
-	b, err := s.r.Chunk(g.buf[:0], col, blk)
+	batch, err := g.reader.Read(r, blk, &segment.Need{All: true})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g.buf = b
-	n := len(b) / 16
-	at := func(i int) clew.TraceID { return clew.TraceID(b[16*i : 16*i+16]) }
-	lo, hi := 0, n
-	for lo < hi {
-		m := (lo + hi) / 2
-		if at(m).Low() < g.id.Low() {
-			lo = m + 1
-		} else {
-			hi = m
+	var rows []uint32
+	for row, ord := range batch.Trace {
+		if slices.Contains(ordinals, ord) {
+			rows = append(rows, uint32(row))
 		}
 	}
-	var found []uint32
-	for ; lo < n && at(lo).Low() == g.id.Low(); lo++ {
-		if h := at(lo).High(); h == g.id.High() || h == 0 || g.id.High() == 0 {
-			found = append(found, uint32(lo))
-		}
-	}
-	return found, nil
+	g.add(batch, rows, g.reader.Received)
+	return nil
 }
 
 // rowIdentity is a row's identity within its trace.
@@ -138,30 +143,28 @@ type rowIdentity struct {
 
 // resolve leaves out rows that repeat another's identity: the first received
 // stays. Rows of equal content count as duplicates, others as conflicts.
-func resolve(b *span.Builder) storage.Trace {
-	view := b.View(b.Rows())
+func (g *gatherer) resolve() storage.Trace {
+	view := g.b.View(g.b.Rows())
 	first := make(map[rowIdentity]uint32, view.Rows)
-	keep := make([]uint32, 0, view.Rows)
-	var repeated []uint32
-	for i := range view.Rows {
-		k := rowIdentity{view.SpanID[i], clew.Kind(view.Kind[i]).Side()}
-		if _, ok := first[k]; ok {
-			repeated = append(repeated, uint32(i))
-			continue
+	for i := range uint32(view.Rows) {
+		k := identityOf(view, i)
+		if at, ok := first[k]; !ok || g.before(i, at) {
+			first[k] = i
 		}
-		first[k] = uint32(i)
-		keep = append(keep, uint32(i))
 	}
 	out := storage.Trace{Batch: view}
-	if len(repeated) == 0 {
+	if len(first) == view.Rows {
 		return out
 	}
 	rows := span.NewRows(view)
-	for _, i := range repeated {
-		k := rowIdentity{view.SpanID[i], clew.Kind(view.Kind[i]).Side()}
-		if equalRows(rows, int(first[k]), int(i)) {
+	keep := make([]uint32, 0, len(first))
+	for i := range uint32(view.Rows) {
+		switch at := first[identityOf(view, i)]; {
+		case at == i:
+			keep = append(keep, i)
+		case equalRows(rows, int(at), int(i)):
 			out.Duplicates++
-		} else {
+		default:
 			out.Conflicts++
 		}
 	}
@@ -171,7 +174,61 @@ func resolve(b *span.Builder) storage.Trace {
 	return out
 }
 
-// equalRows compares everything that was received of two rows.
+func identityOf(b *span.Batch, row uint32) rowIdentity {
+	return rowIdentity{b.SpanID[row], clew.Kind(b.Kind[row]).Side()}
+}
+
+// before reports whether row i came before row k.
+func (g *gatherer) before(i, k uint32) bool {
+	a, b := g.arrived[i], g.arrived[k]
+	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
+}
+
+// equalRows compares everything that was received of two rows, but the order of
+// attributes, which a store may not have kept, and the high half of their trace
+// ids, which one of them may lack.
 func equalRows(r *span.Rows, i, k int) bool {
-	return reflect.DeepEqual(r.Span(i), r.Span(k)) && string(r.Extra(i)) == string(r.Extra(k))
+	a, b := r.Span(i), r.Span(k)
+	a.TraceID, b.TraceID = clew.TraceID{}, clew.TraceID{}
+	for _, s := range []*clew.Span{&a, &b} {
+		sortAttributes(s.Attrs)
+		for e := range s.Events {
+			sortAttributes(s.Events[e].Attrs)
+		}
+		for l := range s.Links {
+			sortAttributes(s.Links[l].Attrs)
+		}
+	}
+	return reflect.DeepEqual(a, b) && equalRaw(r, i, k)
+}
+
+func sortAttributes(attrs []clew.Attr) {
+	slices.SortFunc(attrs, func(a, b clew.Attr) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value.Type, b.Value.Type))
+	})
+}
+
+// equalRaw compares what two rows of equal numbers of events and links have besides
+// the fields of a clew.Span: repeated keys, and unknown fields of resource and scope.
+func equalRaw(r *span.Rows, i, k int) bool {
+	b := r.Batch()
+	if !bytes.Equal(r.Extra(i), r.Extra(k)) || !bytes.Equal(b.Resources[b.Resource[i]].Raw, b.Resources[b.Resource[k]].Raw) ||
+		!bytes.Equal(b.Scopes[b.Scope[i]].Raw, b.Scopes[b.Scope[k]].Raw) {
+		return false
+	}
+	ei, end := r.Events(i)
+	ek, _ := r.Events(k)
+	for ; ei < end; ei, ek = ei+1, ek+1 {
+		if !bytes.Equal(r.EventExtra(ei), r.EventExtra(ek)) {
+			return false
+		}
+	}
+	li, end := r.Links(i)
+	lk, _ := r.Links(k)
+	for ; li < end; li, lk = li+1, lk+1 {
+		if !bytes.Equal(r.LinkExtra(li), r.LinkExtra(lk)) {
+			return false
+		}
+	}
+	return true
 }

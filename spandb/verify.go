@@ -76,7 +76,7 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 // verifySegment checks every checksum and decodes every block whole.
 func verifySegment(filesystem vfs.FS, dir string, r segmentRecord, v *Verification) {
 	file := path.Join(segmentDir(dir, r.tenant, r.hour), segmentName(r.id))
-	s, err := openSegment(filesystem, r.id, file, func(*segment) {})
+	s, err := openSegment(filesystem, r.id, file, func(*storedSegment) {})
 	if err != nil {
 		v.add(clew.Corruptf(file, 0, "cannot be opened: %w", err))
 		return
@@ -84,32 +84,11 @@ func verifySegment(filesystem vfs.FS, dir string, r segmentRecord, v *Verificati
 	defer s.release()
 	v.Segments++
 	v.Bytes += s.size
-	v.Rows += int64(s.meta.rows)
-	if uint64(s.size) != r.size || uint64(s.meta.rows) != r.rows || s.meta.tenant != r.tenant {
-		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.rows, r.size, r.rows))
+	v.Rows += int64(s.meta.Rows)
+	if uint64(s.size) != r.size || uint64(s.meta.Rows) != r.rows || s.meta.Tenant != r.tenant {
+		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.Rows, r.size, r.rows))
 	}
-	if damage := s.r.Verify(); len(damage) > 0 {
-		for _, d := range damage {
-			v.add(d)
-		}
-		return
-	}
-	var cache tableCache
-	t, err := cache.tablesOf(s)
-	if err == nil {
-		_, err = s.marks()
-	}
-	if err == nil {
-		_, err = s.mayHave(0)
-	}
-	if err != nil {
-		v.add(err)
-		return
-	}
-	reader, all := blockReader{cache: &cache}, need{all: true}
-	for blk := range s.meta.blockRows {
-		if _, err := reader.read(s, t, blk, &all); err != nil {
-			v.add(err)
-		}
+	for _, d := range s.r.Damage() {
+		v.add(d)
 	}
 }

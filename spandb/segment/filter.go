@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 import (
 	"encoding/binary"
@@ -14,9 +14,6 @@ type traceFilter struct {
 }
 
 type filterLine [8]uint64
-
-// filterBits per trace give about 0.5 % false answers: 1.5 bytes a trace.
-const filterBits = 12
 
 func newTraceFilter(traces int) *traceFilter {
 	return &traceFilter{lines: make([]filterLine, traces*filterBits/512+1)}
@@ -41,11 +38,17 @@ func filterBit(key uint32, word int) uint64 {
 	return 1 << (key * salts[word] >> 26)
 }
 
-func (f *traceFilter) add(low uint64) {
+// add adds a trace; known reports that one of this low half may have been added
+// before.
+func (f *traceFilter) add(low uint64) (known bool) {
 	line, key := f.place(low)
+	known = true
 	for i := range line {
-		line[i] |= filterBit(key, i)
+		bit := filterBit(key, i)
+		known = known && line[i]&bit != 0
+		line[i] |= bit
 	}
+	return known
 }
 
 // mayHave reports whether a trace with this low half may be there.
@@ -80,3 +83,5 @@ func parseTraceFilter(b []byte) (*traceFilter, error) {
 	}
 	return f, nil
 }
+
+func (f *traceFilter) sizeBytes() int64 { return 64 * int64(len(f.lines)) }

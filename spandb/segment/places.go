@@ -1,8 +1,9 @@
-package spandb
+package segment
 
 import (
 	"hash/maphash"
 	"math/bits"
+	"slices"
 )
 
 // traceLists lists the rows of a block by trace, each list ascending.
@@ -37,6 +38,7 @@ func listByTrace(local, perm []uint32, traces int) traceLists {
 // times a random odd number, so that nobody can choose ids that meet.
 type places struct {
 	ids   []uint64
+	twice []uint32 // places of ids that occur more than once, in no order
 	slots []uint32 // place + 1; open addressing, at most half full
 	times uint64
 	shift int // 64 − log2(len(slots))
@@ -50,11 +52,16 @@ func newPlaces() *places {
 }
 
 func (p *places) load(rows []uint32, id func(k uint32) uint64) {
-	p.ids = p.ids[:0]
+	p.ids, p.twice = p.ids[:0], p.twice[:0]
 	for _, k := range rows {
 		p.ids = append(p.ids, id(k))
 	}
 	if len(p.ids) <= fewSpans {
+		for i, v := range p.ids {
+			if first := slices.Index(p.ids[:i], v); first >= 0 {
+				p.twice = append(p.twice, uint32(first), uint32(i))
+			}
+		}
 		return
 	}
 	size := 64
@@ -70,9 +77,11 @@ func (p *places) load(rows []uint32, id func(k uint32) uint64) {
 		for p.slots[at] != 0 && p.ids[p.slots[at]-1] != id {
 			at = (at + 1) & mask
 		}
-		if p.slots[at] == 0 {
-			p.slots[at] = uint32(i) + 1
+		if first := p.slots[at]; first != 0 {
+			p.twice = append(p.twice, first-1, uint32(i))
+			continue
 		}
+		p.slots[at] = uint32(i) + 1
 	}
 }
 

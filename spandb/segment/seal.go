@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 import (
 	"encoding/binary"
@@ -10,12 +10,12 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// A sealer turns a head into the bytes of a segment. It keeps its memory from
-// head to head; one goroutine uses it.
+// A Sealer turns a head into the bytes of a segment. It keeps its memory from
+// head to head; one goroutine uses it. The zero value is ready.
 //
 // docs/format/segment.md describes what it writes: each method below writes the
 // columns of one section of that page.
-type sealer struct {
+type Sealer struct {
 	w     *block.Writer
 	b     *span.Batch
 	order order
@@ -23,12 +23,17 @@ type sealer struct {
 	u64  []uint64
 	u32  []uint32
 	strs column.Strings
-	aset attrSealer
+	// twins are low halves of trace ids that may occur under two high halves, and
+	// repeats the positions of rows whose span id occurs again in their trace.
+	twins   []uint64
+	repeats []uint32
+	aset    attrSealer
 }
 
-// seal writes all rows of b; meta is completed with what the rows say. The bytes
-// are s's until the next call.
-func (s *sealer) seal(b *span.Batch, meta segmentMeta, requests []requestMark) []byte {
+// Seal writes all rows of b, at least one. Of meta, the caller gives tenant,
+// arrivals and log records; the rest follows from the rows. The bytes are s's until
+// the next call.
+func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	if s.w == nil {
 		s.w = block.NewWriter(b.Rows * 48)
 	}
@@ -37,18 +42,20 @@ func (s *sealer) seal(b *span.Batch, meta segmentMeta, requests []requestMark) [
 	s.order.build(b)
 	s.aset.s = s
 
-	meta.rows = b.Rows
-	meta.traces = len(s.order.traces)
-	meta.explicit = s.order.explicit
-	meta.minStart, meta.maxStart = slices.Min(b.Start), slices.Max(b.Start)
+	meta.Rows = b.Rows
+	meta.Traces = len(s.order.traces)
+	meta.Explicit = s.order.explicit
+	meta.MinStart, meta.MaxStart = slices.Min(b.Start), slices.Max(b.Start)
+	meta.BlockRows = nil
 	for _, blk := range s.order.blocks {
-		meta.blockRows = append(meta.blockRows, uint64(blk.end-blk.start))
+		meta.BlockRows = append(meta.BlockRows, blk.end-blk.start)
 	}
 
 	s.tables()
 	s.traces()
 	s.spans()
 	s.intrinsics()
+	s.received()
 	s.aset.spans()
 	s.events()
 	s.links()
@@ -58,20 +65,20 @@ func (s *sealer) seal(b *span.Batch, meta segmentMeta, requests []requestMark) [
 	return out
 }
 
-// trim lets go of memory that only an uncommonly large head needed.
-func (s *sealer) trim() {
-	if cap(s.order.perm) > 4*sealRows || s.w.Size() > 4*sealBytes {
-		*s = sealer{}
+// Trim lets go of memory that only an uncommonly large head needed.
+func (s *Sealer) Trim() {
+	if cap(s.order.perm) > keepRows || s.w.Size() > keepBytes {
+		*s = Sealer{}
 	}
 }
 
 // chunk writes one chunk of unknown bounds.
-func (s *sealer) chunk(col, blk int, payload []byte) {
+func (s *Sealer) chunk(col, blk int, payload []byte) {
 	s.w.Chunk(col, blk, payload, 0, ^uint64(0))
 }
 
 // ints writes vals as a chunk of their own column with bounds.
-func (s *sealer) ints(col, blk int, vals []uint64, o column.IntOptions) {
+func (s *Sealer) ints(col, blk int, vals []uint64, o column.IntOptions) {
 	lo, hi := bounds(vals, o.Signed)
 	s.w.Chunk(col, blk, column.AppendInts(s.w.Buf(), vals, o), lo, hi)
 }
@@ -101,7 +108,7 @@ var (
 
 // used lists the codes that occur, ascending, and returns the table from old
 // code to position in that list.
-func (s *sealer) used(codes []uint32, n int) (list, remap []uint32) {
+func (s *Sealer) used(codes []uint32, n int) (list, remap []uint32) {
 	remap = make([]uint32, n)
 	for _, c := range codes {
 		remap[c] = 1
@@ -118,7 +125,7 @@ func (s *sealer) used(codes []uint32, n int) (list, remap []uint32) {
 }
 
 // dictionary writes the given values of d as the dictionary of a column.
-func (s *sealer) dictionary(col int, d column.Strings, list []uint32) {
+func (s *Sealer) dictionary(col int, d column.Strings, list []uint32) {
 	s.strs.Reset()
 	for _, c := range list {
 		s.strs.Append(d.At(int(c)))
@@ -127,7 +134,7 @@ func (s *sealer) dictionary(col int, d column.Strings, list []uint32) {
 }
 
 // tables writes names, resources, scopes and templates.
-func (s *sealer) tables() {
+func (s *Sealer) tables() {
 	b, o := s.b, &s.order
 	names, nameRemap := s.used(b.Name, b.Names.Len())
 	s.dictionary(s.w.Column(colNames), b.Names, names)
@@ -140,15 +147,19 @@ func (s *sealer) tables() {
 	s.chunk(s.w.Column(colScopes), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
 	s.resources()
 
-	fields := make([][]uint64, 6)
+	var fields [templateFields][]uint64
 	shapes, shapeLists := s.shapes()
+	rows := make([]uint64, len(o.templates))
+	for _, t := range o.tmpl {
+		rows[t]++
+	}
 	for i := range o.templates {
 		t := &o.templates[i]
 		shape := uint64(0)
 		if !o.explicit {
 			shape = uint64(shapes[t.shape])
 		}
-		for f, v := range [...]uint64{uint64(t.service), uint64(nameRemap[t.name]), uint64(scopeRemap[t.scope]), uint64(t.kind), uint64(t.status), shape} {
+		for f, v := range [...]uint64{uint64(t.service), uint64(nameRemap[t.name]), uint64(scopeRemap[t.scope]), uint64(t.kind), uint64(t.status), shape, rows[i]} {
 			fields[f] = append(fields[f], v)
 		}
 	}
@@ -179,7 +190,7 @@ func appendLists(dst []byte, lists [][]uint32) []byte {
 
 // shapes returns, for the shapes that templates use, the number of each and the
 // list of columns it stands for. Equal lists have one number.
-func (s *sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
+func (s *Sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
 	number = make(map[uint32]uint32)
 	if s.order.explicit {
 		return number, nil
@@ -210,7 +221,7 @@ func (s *sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
 
 // resources writes the resource table, ordered by service, and each row's place
 // among the resources of its service.
-func (s *sealer) resources() {
+func (s *Sealer) resources() {
 	b, o := s.b, &s.order
 	list, _ := s.used(b.Resource, len(b.Resources))
 	slices.SortStableFunc(list, func(x, y uint32) int { return int(o.serviceOf[x]) - int(o.serviceOf[y]) })
@@ -236,15 +247,18 @@ func (s *sealer) resources() {
 
 // traces writes the ids of each block's traces, ascending by their low half, the
 // filter over all of them, and each row's ordinal among them.
-func (s *sealer) traces() {
+func (s *Sealer) traces() {
 	b, o := s.b, &s.order
 	filter := newTraceFilter(len(o.traces))
+	s.twins = s.twins[:0]
 	col := s.w.Column(colTraceIDs)
 	for i, blk := range o.blocks {
 		buf := s.w.Buf()
 		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
 			id := b.TraceIDs[t]
-			filter.add(id.Low())
+			if filter.add(id.Low()) {
+				s.twins = append(s.twins, id.Low())
+			}
 			buf = append(buf, id[:]...)
 		}
 		s.chunk(col, i, buf)
@@ -261,7 +275,7 @@ func (s *sealer) traces() {
 }
 
 // spans writes the dense columns: runs, ids, parents, times, flags.
-func (s *sealer) spans() {
+func (s *Sealer) spans() {
 	o, b := &s.order, s.b
 	col := s.w.Column(colRuns)
 	for i, blk := range o.blocks {
@@ -294,7 +308,7 @@ func (s *sealer) spans() {
 	}
 }
 
-func (s *sealer) dense(name string, vals []uint64, opt column.IntOptions) {
+func (s *Sealer) dense(name string, vals []uint64, opt column.IntOptions) {
 	col := s.w.Column(name)
 	for i, blk := range s.order.blocks {
 		s.u64 = resize(s.u64, blk.end-blk.start)
@@ -315,16 +329,20 @@ const (
 
 // parents writes each row's parent as a place in its trace, and the ids of those
 // that are not there.
-func (s *sealer) parents() {
+func (s *Sealer) parents() {
 	o, b := &s.order, s.b
 	col := s.w.Column(colParent)
 	places := newPlaces()
+	s.repeats = s.repeats[:0]
 	for i, blk := range o.blocks {
 		byTrace := listByTrace(o.local, o.perm[blk.start:blk.end], blk.traceEnd-blk.traceStart)
 		codes := resize(s.u32, blk.end-blk.start)
 		for t := range blk.traceEnd - blk.traceStart {
 			rows := byTrace.rows(t)
 			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.perm[blk.start+int(k)]] })
+			for _, p := range places.twice {
+				s.repeats = append(s.repeats, uint32(blk.start)+rows[p])
+			}
 			for _, k := range rows {
 				codes[k] = places.code(b.ParentID[o.perm[blk.start+int(k)]])
 			}
@@ -340,14 +358,18 @@ func (s *sealer) parents() {
 	}
 }
 
-// intrinsics writes the sparse intrinsic columns.
-func (s *sealer) intrinsics() {
-	b := s.b
-	place := func(row uint32) uint32 { return s.order.inv[row] }
-	limits := make([]int, len(s.order.blocks))
-	for i, blk := range s.order.blocks {
-		limits[i] = blk.end
+// limits returns where blocks end, and where a row of the head goes.
+func (o *order) limits() (limits []int, place func(row uint32) uint32) {
+	for _, blk := range o.blocks {
+		limits = append(limits, blk.end)
 	}
+	return limits, func(row uint32) uint32 { return o.inv[row] }
+}
+
+// intrinsics writes the sparse intrinsic columns.
+func (s *Sealer) intrinsics() {
+	b := s.b
+	limits, place := s.order.limits()
 	for _, c := range []struct {
 		name string
 		col  *span.Column
@@ -359,11 +381,60 @@ func (s *sealer) intrinsics() {
 	}
 }
 
+// received writes the order in which rows came that share their identity with
+// others: span id, and the low half of the trace id. Rows are clustered here, and
+// of such rows the first received is the one that counts.
+func (s *Sealer) received() {
+	o := &s.order
+	if len(s.twins) > 0 {
+		s.repeatTwins()
+	}
+	if len(s.repeats) == 0 {
+		return
+	}
+	rows := make([]uint32, 0, len(s.repeats))
+	for _, p := range s.repeats {
+		rows = append(rows, o.perm[p])
+	}
+	slices.Sort(rows)
+	rows = slices.Compact(rows)
+	c := span.Column{Type: clew.TypeInt, Rows: rows, Vals: make([]uint64, len(rows))}
+	for i, r := range rows {
+		c.Vals[i] = uint64(r)
+	}
+	limits, place := o.limits()
+	s.aset.sparse(colReceived, &c, place, limits)
+}
+
+// repeatTwins notes all rows of the traces whose ids differ in the high half only,
+// as repeated: they are one trace to whoever asks for the low half.
+func (s *Sealer) repeatTwins() {
+	o, b := &s.order, s.b
+	slices.Sort(s.twins)
+	seen := make(map[uint64][]uint32, len(s.twins))
+	for _, t := range o.traces {
+		low := b.TraceIDs[t].Low()
+		if _, ok := slices.BinarySearch(s.twins, low); ok {
+			seen[low] = append(seen[low], t)
+		}
+	}
+	for _, traces := range seen {
+		if len(traces) < 2 {
+			continue
+		}
+		for _, t := range traces {
+			for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
+				s.repeats = append(s.repeats, o.inv[r])
+			}
+		}
+	}
+}
+
 // requests writes which records the rows came in.
-func (s *sealer) requests(marks []requestMark) {
+func (s *Sealer) requests(requests []Request) {
 	buf := s.w.Buf()
-	for _, m := range marks {
-		buf = m.append(buf)
+	for _, r := range requests {
+		buf = r.append(buf)
 	}
 	s.chunk(s.w.Column(colRequests), block.WholeSegment, buf)
 }

@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 import (
 	"math"
@@ -8,39 +8,41 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// pruner tells segments and blocks that surely have no matching row, from their
+// Pruner tells segments and blocks that surely have no matching row, from their
 // tables and bounds alone. Where it does not know it says that they may have.
-type pruner struct {
-	window clew.Window
-	cond   *span.Condition
-	cache  *tableCache
-	t      *tables // of the segment asked about last
-	seg    *segment
+type Pruner struct {
+	cache *Cache
+	cond  span.Condition
+	t     *tables // of the segment asked about last
+	seg   *Reader
 }
 
-// segment reports whether a segment may have a matching row.
-func (p *pruner) segment(s *segment) (bool, error) {
+// NewPruner returns a pruner for a condition on single rows. One goroutine uses it.
+func NewPruner(c *Cache, cond span.Condition) *Pruner { return &Pruner{cache: c, cond: cond} }
+
+// Segment reports whether a segment may have a matching row.
+func (p *Pruner) Segment(s *Reader) (bool, error) {
 	if p.cond.Op == span.True {
 		return true, nil
 	}
-	t, err := p.cache.tablesOf(s)
+	t, err := p.cache.tables(s)
 	if err != nil {
 		return false, err
 	}
 	p.t, p.seg = t, s
-	return p.may(p.cond, block.WholeSegment), nil
+	return p.may(&p.cond, block.WholeSegment), nil
 }
 
-// block reports whether a block of the segment asked about last may.
-func (p *pruner) block(s *segment, blk int) bool {
+// Block reports whether a block of the segment asked about last may.
+func (p *Pruner) Block(s *Reader, blk int) bool {
 	if p.cond.Op == span.True || p.seg != s {
 		return true
 	}
-	return p.may(p.cond, blk)
+	return p.may(&p.cond, blk)
 }
 
 // may evaluates a condition to "perhaps" or "no".
-func (p *pruner) may(c *span.Condition, blk int) bool {
+func (p *Pruner) may(c *span.Condition, blk int) bool {
 	switch c.Op {
 	case span.True, span.Not:
 		return true
@@ -80,7 +82,7 @@ func (p *pruner) may(c *span.Condition, blk int) bool {
 	return true
 }
 
-func (p *pruner) resource(c *span.Condition) bool {
+func (p *Pruner) resource(c *span.Condition) bool {
 	for _, r := range p.t.resources {
 		for _, a := range r.Attrs {
 			if a.Key == c.Field.Key && c.Test(a.Value) {
@@ -91,7 +93,7 @@ func (p *pruner) resource(c *span.Condition) bool {
 	return false
 }
 
-func (p *pruner) intrinsic(c *span.Condition, blk int) bool {
+func (p *Pruner) intrinsic(c *span.Condition, blk int) bool {
 	switch c.Field.Intrinsic {
 	case span.Duration:
 		return blk == block.WholeSegment || p.bounds(c, colDuration, blk, true)
@@ -109,7 +111,7 @@ func (p *pruner) intrinsic(c *span.Condition, blk int) bool {
 	return true
 }
 
-func (p *pruner) templateValue(i span.Intrinsic, t *segmentTemplate) clew.Value {
+func (p *Pruner) templateValue(i span.Intrinsic, t *segmentTemplate) clew.Value {
 	switch i {
 	case span.SpanKind:
 		return clew.IntValue(int64(t.kind))
@@ -120,12 +122,12 @@ func (p *pruner) templateValue(i span.Intrinsic, t *segmentTemplate) clew.Value 
 }
 
 // bounds compares an int condition with a chunk's least and greatest value.
-func (p *pruner) bounds(c *span.Condition, name string, blk int, signed bool) bool {
-	col, ok := p.seg.r.Column(name)
+func (p *Pruner) bounds(c *span.Condition, name string, blk int, signed bool) bool {
+	col, ok := p.seg.blocks.Column(name)
 	if !ok {
 		return false
 	}
-	lo, hi, ok := p.seg.r.Bounds(col, blk)
+	lo, hi, ok := p.seg.blocks.Bounds(col, blk)
 	return ok && intBounds(c, lo, hi, signed)
 }
 
@@ -155,7 +157,7 @@ func intBounds(c *span.Condition, lo, hi uint64, signed bool) bool {
 }
 
 // attr looks for a column that may have a matching value.
-func (p *pruner) attr(c *span.Condition, columns []attrColumnInfo, blk int) bool {
+func (p *Pruner) attr(c *span.Condition, columns []attrColumnInfo, blk int) bool {
 	for i := range columns {
 		info := &columns[i]
 		if info.key == c.Field.Key && p.attrColumn(c, info, blk) {
@@ -165,16 +167,16 @@ func (p *pruner) attr(c *span.Condition, columns []attrColumnInfo, blk int) bool
 	return false
 }
 
-func (p *pruner) attrColumn(c *span.Condition, info *attrColumnInfo, blk int) bool {
+func (p *Pruner) attrColumn(c *span.Condition, info *attrColumnInfo, blk int) bool {
 	if c.Op == span.Exists {
-		_, _, ok := p.seg.r.Bounds(info.col, blk)
+		_, _, ok := p.seg.blocks.Bounds(info.col, blk)
 		return ok || blk == block.WholeSegment
 	}
 	if !typesMeet(c, info.typ) {
 		return false
 	}
 	if blk != block.WholeSegment {
-		lo, hi, ok := p.seg.r.Bounds(info.col, blk)
+		lo, hi, ok := p.seg.blocks.Bounds(info.col, blk)
 		if !ok {
 			return false
 		}

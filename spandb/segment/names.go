@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 // Columns of a segment. A name of two or more bytes that begins with 'a', 'e' or
 // 'l' and a digit is an attribute of spans, events or links: the digit is the
@@ -29,6 +29,7 @@ const (
 	colDroppedEvents = ".droppedevents"
 	colDroppedLinks  = ".droppedlinks"
 	colExtra         = ".extra"
+	colReceived      = ".received"
 
 	colEventRow     = ".event.row"
 	colEventTime    = ".event.time"

@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 import (
 	"bytes"
@@ -37,6 +37,8 @@ type order struct {
 	traces []uint32 // traces of all blocks, block by block, by id: ordinals in the head
 	counts []uint32 // scratch
 	rows   []uint32 // scratch: rows in trace order
+	next   []uint32 // scratch: by template, 0 between blocks
+	used   []uint32 // scratch: templates of a block
 	table  templateTable
 }
 
@@ -57,6 +59,8 @@ func (o *order) build(b *span.Batch) {
 	o.rankTemplates(b)
 	o.traceOrder(b)
 	o.cut(b)
+	o.next = resize(o.next, len(o.templates))
+	clear(o.next)
 	for i := range o.blocks {
 		o.cluster(b, &o.blocks[i])
 	}
@@ -234,29 +238,37 @@ func compareIDs(b *span.Batch, x, y uint32) int {
 // sort on template rank that keeps the order of traces.
 func (o *order) cluster(b *span.Batch, blk *blockRange) {
 	o.perm, o.inv = resize(o.perm, b.Rows), resize(o.inv, b.Rows)
-	count := make([]uint32, len(o.templates)+1)
+	o.used = o.used[:0]
 	for i, t := range o.traces[blk.traceStart:blk.traceEnd] {
 		for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
 			o.local[r] = uint32(i)
-			count[o.tmpl[r]+1]++
+			k := o.tmpl[r]
+			if o.next[k] == 0 {
+				o.used = append(o.used, k)
+			}
+			o.next[k]++
 		}
 	}
-	blk.runs = nil
-	for i := 1; i < len(count); i++ {
-		n := count[i]
-		count[i] += count[i-1]
-		if n > 0 {
-			blk.runs = append(blk.runs, run{template: uint32(i - 1), start: count[i-1], end: count[i]})
-		}
+	slices.Sort(o.used)
+	blk.runs = make([]run, 0, len(o.used))
+	at := uint32(0)
+	for _, k := range o.used {
+		n := o.next[k]
+		blk.runs = append(blk.runs, run{template: k, start: at, end: at + n})
+		o.next[k] = at
+		at += n
 	}
 	for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
 		for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
 			k := o.tmpl[r]
-			p := uint32(blk.start) + count[k]
-			count[k]++
+			p := uint32(blk.start) + o.next[k]
+			o.next[k]++
 			o.perm[p] = r
 			o.inv[r] = p
 		}
+	}
+	for _, k := range o.used {
+		o.next[k] = 0
 	}
 }
 

@@ -1,4 +1,4 @@
-package spandb
+package segment
 
 import (
 	"encoding/binary"
@@ -13,7 +13,7 @@ import (
 // order through a table of values by new position and a bitmap of positions
 // taken; each block then reads its part of both in order.
 type attrSealer struct {
-	s     *sealer
+	s     *Sealer
 	vals  []uint64
 	taken column.Bitmap
 	pos   []uint32
@@ -27,11 +27,7 @@ type attrSealer struct {
 // spans writes the attribute columns of spans.
 func (a *attrSealer) spans() {
 	o := &a.s.order
-	limits := make([]int, len(o.blocks))
-	for i, blk := range o.blocks {
-		limits[i] = blk.end
-	}
-	place := func(row uint32) uint32 { return o.inv[row] }
+	limits, place := o.limits()
 	for i := range a.s.b.Attrs.Columns {
 		if c := &a.s.b.Attrs.Columns[i]; len(c.Rows) > 0 {
 			a.column(attrColumn(familySpan, c), c, place, limits, o.explicit)
@@ -143,7 +139,7 @@ type childOrder struct {
 	limits []int    // by block: end of its children
 }
 
-func (s *sealer) childOrder(owner []uint32) childOrder {
+func (s *Sealer) childOrder(owner []uint32) childOrder {
 	o := &s.order
 	count := make([]uint32, len(o.perm)+1)
 	for _, r := range owner {
@@ -177,7 +173,7 @@ func (c *childOrder) each(f func(blk int, children []uint32)) {
 }
 
 // field writes one dense column of children.
-func (s *sealer) field(name string, c *childOrder, opt column.IntOptions, at func(child uint32, blk int) uint64) {
+func (s *Sealer) field(name string, c *childOrder, opt column.IntOptions, at func(child uint32, blk int) uint64) {
 	col := s.w.Column(name)
 	c.each(func(blk int, children []uint32) {
 		s.u64 = resize(s.u64, len(children))
@@ -189,7 +185,7 @@ func (s *sealer) field(name string, c *childOrder, opt column.IntOptions, at fun
 }
 
 // owners writes each child's row in its block.
-func (s *sealer) owners(name string, c *childOrder, owner []uint32) {
+func (s *Sealer) owners(name string, c *childOrder, owner []uint32) {
 	s.field(name, c, small, func(k uint32, blk int) uint64 {
 		return uint64(s.order.inv[owner[k]]) - uint64(s.order.blocks[blk].start)
 	})
@@ -197,7 +193,7 @@ func (s *sealer) owners(name string, c *childOrder, owner []uint32) {
 
 // childAttrs writes the attribute columns of children: their presence always,
 // and the shapes that give the order where there are few.
-func (s *sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol, shapesCol, extraCol string) {
+func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol, shapesCol, extraCol string) {
 	place := func(child uint32) uint32 { return c.place[child] }
 	number := make(map[uint32]uint32)
 	var lists [][]uint32
@@ -242,7 +238,7 @@ func shapeColumns(a *span.Attrs, node uint32, numbers []uint32) []uint32 {
 }
 
 // events writes the event table.
-func (s *sealer) events() {
+func (s *Sealer) events() {
 	e := &s.b.Events
 	if len(e.Row) == 0 {
 		return
@@ -258,7 +254,7 @@ func (s *sealer) events() {
 }
 
 // links writes the link table.
-func (s *sealer) links() {
+func (s *Sealer) links() {
 	l := &s.b.Links
 	if len(l.Row) == 0 {
 		return

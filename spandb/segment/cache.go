@@ -1,0 +1,158 @@
+package segment
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/column"
+)
+
+// A Cache keeps the tables, dictionaries and filters of the segments used last.
+// The zero value is ready for use, by many goroutines. Its limits are cachedSegments,
+// cachedBytes and cachedFilterBytes; readers in flight keep what they have.
+type Cache struct {
+	clock   atomic.Int64
+	nextID  atomic.Uint64 // of dictionaries
+	filters atomic.Int64  // bytes of them
+
+	mu      sync.Mutex // guards all below, and cached.bytes
+	holders []*Reader  // those with tables
+	bytes   int64      // of their tables
+}
+
+// cached is what a Reader has while a Cache keeps it.
+type cached struct {
+	used  atomic.Int64 // clock of last use
+	bytes int64
+
+	mu    sync.Mutex // guards dicts; held while one is read
+	dicts map[int]dictionary
+}
+
+// dictionary is the values of one column; id 0: it has none.
+type dictionary struct {
+	values column.Strings
+	id     uint64
+}
+
+// tables returns the segment's tables, reading them if need be.
+func (c *Cache) tables(r *Reader) (*tables, error) {
+	if t := r.tables.Load(); t != nil {
+		t.used.Store(c.clock.Add(1))
+		return t, nil
+	}
+	r.load.Lock()
+	defer r.load.Unlock()
+	if t := r.tables.Load(); t != nil {
+		return t, nil
+	}
+	t, err := c.read(r)
+	if err != nil {
+		return nil, err
+	}
+	t.used.Store(c.clock.Add(1))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r.tables.Store(t)
+	c.holders = append(c.holders, r)
+	c.grow(r, t, t.sizeBytes())
+	return t, nil
+}
+
+// grow counts bytes more of t and lets the tables used longest ago go while there
+// are too many. c.mu is held.
+func (c *Cache) grow(keep *Reader, t *tables, bytes int64) {
+	if keep.tables.Load() != t {
+		return // they have gone already
+	}
+	t.bytes += bytes
+	c.bytes += bytes
+	for len(c.holders) > 1 && (len(c.holders) > cachedSegments || c.bytes > cachedBytes) {
+		oldest := -1
+		for i, h := range c.holders {
+			if h != keep && (oldest < 0 || h.tables.Load().used.Load() < c.holders[oldest].tables.Load().used.Load()) {
+				oldest = i
+			}
+		}
+		c.drop(oldest)
+	}
+}
+
+// drop lets the tables of holder i go. c.mu is held.
+func (c *Cache) drop(i int) {
+	h := c.holders[i]
+	c.bytes -= h.tables.Load().bytes
+	h.tables.Store(nil)
+	last := len(c.holders) - 1
+	c.holders[i] = c.holders[last]
+	c.holders[last] = nil
+	c.holders = c.holders[:last]
+}
+
+// Forget drops what is kept of a segment that nobody will read again.
+func (c *Cache) Forget(r *Reader) {
+	if f := r.filter.Swap(nil); f != nil {
+		c.filters.Add(-f.sizeBytes())
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, h := range c.holders {
+		if h == r {
+			c.drop(i)
+			return
+		}
+	}
+}
+
+// dict returns the dictionary of a column, if it has one.
+func (c *Cache) dict(r *Reader, t *tables, col int) (dictionary, bool, error) {
+	t.mu.Lock()
+	d, ok := t.dicts[col]
+	var err error
+	if !ok {
+		if d, err = c.readDict(r, col); err == nil {
+			t.dicts[col] = d
+		}
+	}
+	t.mu.Unlock()
+	if !ok && err == nil {
+		c.mu.Lock()
+		c.grow(r, t, textBytes(&d.values)+64)
+		c.mu.Unlock()
+	}
+	return d, d.id != 0, err
+}
+
+func (c *Cache) readDict(r *Reader, col int) (d dictionary, err error) {
+	b, err := r.blocks.Chunk(nil, col, block.WholeSegment)
+	if err != nil || b == nil {
+		return d, err
+	}
+	if err := decodeStrings(&d.values, b, dictValues); err != nil {
+		return dictionary{}, r.corrupt(col, block.WholeSegment, err)
+	}
+	d.id = c.nextID.Add(1)
+	return d, nil
+}
+
+// filter returns the segment's filter, and keeps it if there is room.
+func (c *Cache) filter(r *Reader) (*traceFilter, error) {
+	if f := r.filter.Load(); f != nil {
+		return f, nil
+	}
+	b, col, err := r.must(colFilter)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseTraceFilter(b)
+	if err != nil {
+		return nil, r.corrupt(col, block.WholeSegment, err)
+	}
+	if n := f.sizeBytes(); c.filters.Add(n) > cachedFilterBytes || !r.filter.CompareAndSwap(nil, f) {
+		c.filters.Add(-n)
+	}
+	return f, nil
+}
+
+func textBytes(s *column.Strings) int64 { return int64(cap(s.Buf)) + 4*int64(cap(s.Ends)) }

@@ -1,0 +1,61 @@
+package segment
+
+// blockRows is the number of rows at which a block of whole traces ends. A trace
+// lookup decodes one block, so smaller is faster there; runs are longer and
+// dictionaries rarer in larger ones.
+const blockRows = 8192
+
+// maxShapes is the number of distinct attribute orders up to which a segment
+// lists the keys of each. Beyond it, presence is stored per block and column.
+const maxShapes = 1024
+
+// dictValues is the most distinct values with which a column gets a dictionary
+// for the whole segment, and dictShare the least average number of rows a value
+// must serve; otherwise strings are stored block by block.
+const (
+	dictValues = 1 << 16
+	dictShare  = 2
+	// smallDict values are worth a dictionary however few rows they serve.
+	smallDict = 512
+)
+
+// dictChunk is the number of dictionary values in one frame.
+const dictChunk = 4096
+
+// rawMini is the number of strings a point read has to decode.
+const rawMini = 256
+
+// filterBits per trace give about 0.5 % false answers: 1.5 bytes a trace.
+const filterBits = 12
+
+// keepRows and keepBytes bound the memory that a sealer keeps for the next head:
+// four usual ones.
+const (
+	keepRows  = 4 << 16
+	keepBytes = 64 << 20
+)
+
+// A Cache keeps the tables of up to cachedSegments segments and cachedBytes, and
+// up to cachedFilterBytes of filters: those of 60,000 segments of 24 spans a trace.
+const (
+	cachedSegments    = 128
+	cachedBytes       = 128 << 20
+	cachedFilterBytes = 256 << 20
+)
+
+// entryBytes is about what the parsed form of a resource, a scope or a shape
+// takes besides its text.
+const entryBytes = 1 << 10
+
+// maxRows bounds the rows that a damaged segment may claim: the largest request
+// has 6.7 million, of 30 bytes at least, and a head is one of them beyond its
+// usual size. Other lists of a segment are not longer than its rows, but for
+// events and links, of which a request has one for every two bytes.
+const (
+	maxRows     = 1 << 23
+	maxChildren = 1 << 27
+)
+
+// maxText bounds the bytes that one chunk of strings may claim to unpack to: a
+// head holds one request of at most 192 MiB beyond its usual size.
+const maxText = 256 << 20

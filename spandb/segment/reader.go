@@ -1,0 +1,179 @@
+package segment
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
+)
+
+// A Reader reads one segment. Its directory is in memory; filter and tables are
+// read when first needed and kept by a Cache. It is safe for concurrent use.
+type Reader struct {
+	file   string // for errors
+	meta   Meta
+	blocks *block.Reader
+
+	filter atomic.Pointer[traceFilter]
+	tables atomic.Pointer[tables] // set under Cache.mu
+	load   sync.Mutex             // one goroutine reads the tables
+}
+
+// Open reads the directory of a segment of size bytes; file names it in errors. An
+// unknown version is an error of kind Unsupported.
+func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
+	blocks, err := block.Open(src, size, file)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := parseMeta(blocks.Meta())
+	if err == nil && int64(meta.Rows) > size/8 {
+		err = fmt.Errorf("%d rows have no room for their ids in %d bytes", meta.Rows, size)
+	}
+	if err != nil {
+		return nil, clew.Corruptf(file, size, "%w", err)
+	}
+	return &Reader{file: file, meta: meta, blocks: blocks}, nil
+}
+
+// Meta returns what the segment says of itself. It is r's.
+func (r *Reader) Meta() *Meta { return &r.meta }
+
+// corrupt makes an error about the content of a chunk.
+func (r *Reader) corrupt(col, blk int, err error) error {
+	return clew.Corruptf(r.file, r.blocks.Offset(col, blk), "%s: %w", r.blocks.Columns()[col], err)
+}
+
+// bad makes an error about a chunk of the whole segment.
+func (r *Reader) bad(col int, format string, args ...any) error {
+	return r.corrupt(col, block.WholeSegment, fmt.Errorf(format, args...))
+}
+
+// whole reads the chunk of a column that belongs to no block; nil if the segment
+// does not have it.
+func (r *Reader) whole(name string) ([]byte, int, error) {
+	col, ok := r.blocks.Column(name)
+	if !ok {
+		return nil, 0, nil
+	}
+	b, err := r.blocks.Chunk(nil, col, block.WholeSegment)
+	return b, col, err
+}
+
+// must is whole for a column that every segment has.
+func (r *Reader) must(name string) ([]byte, int, error) {
+	b, col, err := r.whole(name)
+	if err == nil && b == nil {
+		err = clew.Corruptf(r.file, 0, "segment lacks %s", name)
+	}
+	return b, col, err
+}
+
+// Starts returns the least and greatest start of a block's rows.
+func (r *Reader) Starts(blk int) (lo, hi uint64, err error) {
+	if col, ok := r.blocks.Column(colStart); ok {
+		if lo, hi, ok = r.blocks.Bounds(col, blk); ok {
+			return lo, hi, nil
+		}
+	}
+	return 0, 0, clew.Corruptf(r.file, 0, "block %d has no start times", blk)
+}
+
+// Requests reads which records the segment holds.
+func (r *Reader) Requests() ([]Request, error) {
+	b, col, err := r.must(colRequests)
+	if err != nil {
+		return nil, err
+	}
+	list, err := parseRequests(b)
+	if err != nil {
+		return nil, r.corrupt(col, block.WholeSegment, err)
+	}
+	return list, nil
+}
+
+// MayHave reports whether a trace may be in the segment. With an error, it may.
+func (c *Cache) MayHave(r *Reader, id clew.TraceID) (bool, error) {
+	f, err := c.filter(r)
+	if err != nil {
+		return true, err
+	}
+	return f.mayHave(id.Low()), nil
+}
+
+// FindTrace appends the ordinals, in a block, of the traces that an id means:
+// those of equal low half whose high halves are equal or one of them zero. buf is
+// scratch memory and returned for the next call.
+func (r *Reader) FindTrace(dst []uint32, buf []byte, blk int, id clew.TraceID) (ordinals []uint32, scratch []byte, err error) {
+	col, ok := r.blocks.Column(colTraceIDs)
+	if !ok {
+		return dst, buf, clew.Corruptf(r.file, 0, "segment lacks %s", colTraceIDs)
+	}
+	b, err := r.blocks.Chunk(buf[:0], col, blk)
+	if err == nil && b == nil {
+		err = clew.Corruptf(r.file, 0, "block %d lacks %s", blk, colTraceIDs)
+	}
+	if err != nil {
+		return dst, buf, err
+	}
+	at := func(i int) clew.TraceID { return clew.TraceID(b[16*i : 16*i+16]) }
+	n := len(b) / 16
+	lo, hi := 0, n // ids ascend by their low halves
+	for lo < hi {
+		m := (lo + hi) / 2
+		if at(m).Low() < id.Low() {
+			lo = m + 1
+		} else {
+			hi = m
+		}
+	}
+	for ; lo < n && at(lo).Low() == id.Low(); lo++ {
+		if h := at(lo).High(); h == id.High() || h == 0 || id.High() == 0 {
+			dst = append(dst, uint32(lo))
+		}
+	}
+	return dst, b, nil
+}
+
+// Damage reads every byte and decodes every row, and returns all damage found.
+func (r *Reader) Damage() (damage []error) {
+	if damage = r.blocks.Verify(); len(damage) > 0 {
+		return damage
+	}
+	var c Cache
+	_, err := r.Requests()
+	if err == nil {
+		_, err = c.filter(r)
+	}
+	if err != nil {
+		return []error{err}
+	}
+	t, err := c.tables(r)
+	if err != nil {
+		return []error{err}
+	}
+	left := make([]uint32, len(t.templates))
+	for i := range left {
+		left[i] = t.templates[i].rows
+	}
+	b := BlockReader{Cache: &c}
+	all := Need{All: true}
+	for blk := range r.meta.BlockRows {
+		if _, err := b.Read(r, blk, &all); err != nil {
+			damage = append(damage, err)
+			continue
+		}
+		for _, run := range b.runs {
+			left[run.template] -= run.end - run.start
+		}
+	}
+	for i, n := range left {
+		if n != 0 && len(damage) == 0 {
+			damage = append(damage, clew.Corruptf(r.file, 0, "%s counts other rows of template %d than there are", colTemplates, i))
+		}
+	}
+	return damage
+}

@@ -1,0 +1,163 @@
+// Package segment turns the rows of a head into the bytes of an immutable file,
+// and reads them back: as columns of one block, as answers about what a block or
+// the whole surely has not, and as counts that need no rows.
+//
+// The frame of the file, its chunks and their checksums, are package block's;
+// which columns there are, and what is in each, is this package's and stands in
+// docs/format/segment.md. In short:
+//
+//	.names .scopes .resources .services    dictionaries of the whole segment
+//	.templates .shapes                     what the rows of a run have in common
+//	.filter                                which traces are surely not here
+//	.requests                              which records the rows came in
+//	.traceids .trace .runs .resource       per block of whole traces, some 8,192
+//	.spanid .parent .start .duration …     rows, clustered by template
+//	a1http.status_code …                   an attribute of spans: family, type, key
+//
+// Sealer writes, Reader and BlockReader read. Bytes of a segment are not trusted:
+// besides the checksums of the frame every number is checked against the table it
+// points into, and damage is an error of kind Corrupt with file and offset.
+//
+// The package writes no files and knows neither manifest nor log.
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/clew-tracing/clew"
+)
+
+// Meta is what a segment says of itself as a whole.
+type Meta struct {
+	Tenant clew.Tenant
+	Rows   int
+	Traces int
+	// MinStart and MaxStart bound the start times of its spans; MinArrival and
+	// MaxArrival when their records came, unix nanoseconds.
+	MinStart, MaxStart     uint64
+	MinArrival, MaxArrival uint64
+	// FirstSeq and LastSeq are the log records it holds the rows of.
+	FirstSeq, LastSeq uint64
+	// Explicit: which spans have an attribute is stored per block, not in shapes.
+	Explicit  bool
+	BlockRows []int
+}
+
+func (m *Meta) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(m.Tenant)))
+	dst = append(dst, m.Tenant...)
+	explicit := uint64(0)
+	if m.Explicit {
+		explicit = 1
+	}
+	for _, v := range []uint64{uint64(m.Rows), uint64(m.Traces), m.MinStart, m.MaxStart, m.MinArrival, m.MaxArrival,
+		m.FirstSeq, m.LastSeq, explicit, uint64(len(m.BlockRows))} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	for _, v := range m.BlockRows {
+		dst = binary.AppendUvarint(dst, uint64(v))
+	}
+	return dst
+}
+
+func parseMeta(b []byte) (m Meta, err error) {
+	f := fields{b: b}
+	name := f.bytes()
+	if m.Tenant, err = clew.ParseTenant(string(name)); err != nil || len(name) == 0 {
+		f.fail()
+	}
+	m.Rows, m.Traces = f.count(), f.count()
+	m.MinStart, m.MaxStart = f.uint(), f.uint()
+	m.MinArrival, m.MaxArrival = f.uint(), f.uint()
+	m.FirstSeq, m.LastSeq = f.uint(), f.uint()
+	m.Explicit = f.uint() != 0
+	sum := 0
+	for n := f.uint(); n > 0 && !f.bad && sum <= m.Rows; n-- {
+		v := f.count()
+		m.BlockRows = append(m.BlockRows, v)
+		sum += v
+	}
+	if f.bad || len(f.b) != 0 || sum != m.Rows {
+		return m, errors.New("segment meta does not add up")
+	}
+	return m, nil
+}
+
+// Request is one record whose rows are in a segment: enough to know it again.
+type Request struct {
+	Hash     xxh3.Uint128 // of its body
+	Seq      uint64       // in the log
+	Arrival  uint64       // unix nanoseconds
+	Accepted uint32       // spans
+	Refused  uint32
+}
+
+func (r *Request) append(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, r.Hash.Hi)
+	dst = binary.LittleEndian.AppendUint64(dst, r.Hash.Lo)
+	for _, v := range [...]uint64{r.Seq, r.Arrival, uint64(r.Accepted), uint64(r.Refused)} {
+		dst = binary.AppendUvarint(dst, v)
+	}
+	return dst
+}
+
+func parseRequests(b []byte) ([]Request, error) {
+	var list []Request
+	for len(b) > 0 {
+		if len(b) < 16 {
+			return nil, errors.New("request is cut off")
+		}
+		r := Request{Hash: xxh3.Uint128{Hi: binary.LittleEndian.Uint64(b), Lo: binary.LittleEndian.Uint64(b[8:])}}
+		f := fields{b: b[16:]}
+		r.Seq, r.Arrival, r.Accepted, r.Refused = f.uint(), f.uint(), uint32(f.uint()), uint32(f.uint())
+		if f.bad {
+			return nil, errors.New("request is cut off")
+		}
+		list = append(list, r)
+		b = f.b
+	}
+	return list, nil
+}
+
+// fields reads uvarints from the front of b; bad turns true when one is cut off
+// or too large.
+type fields struct {
+	b   []byte
+	bad bool
+}
+
+func (f *fields) fail() { f.b, f.bad = nil, true }
+
+func (f *fields) uint() uint64 {
+	v, n := binary.Uvarint(f.b)
+	if n <= 0 {
+		f.fail()
+		return 0
+	}
+	f.b = f.b[n:]
+	return v
+}
+
+// count reads a number of rows, or of what there cannot be more of.
+func (f *fields) count() int {
+	v := f.uint()
+	if v > maxRows {
+		f.fail()
+		return 0
+	}
+	return int(v)
+}
+
+func (f *fields) bytes() []byte {
+	n := f.uint()
+	if n > uint64(len(f.b)) {
+		f.fail()
+		return nil
+	}
+	v := f.b[:n]
+	f.b = f.b[n:]
+	return v
+}
