@@ -47,6 +47,7 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // the second Ctrl-C ends it at once
 	tty := systemTerminal()
 	err := execute(ctx, tty, args)
 	switch {
