@@ -136,11 +136,16 @@ func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 	return sealed, true
 }
 
-// retireOld queues heads whose oldest row is older than sealAge. It does not wait
-// for appends: one of them may be waiting for a head to be sealed.
+// retireOld queues heads whose oldest row is older than sealAge, and those worth a
+// segment that nothing came to for sealIdle: a quiet store keeps segments and no
+// log. It does not wait for appends: one of them may be waiting for a head to be
+// sealed.
 func (db *DB) retireOld() {
-	limit := uint64(clew.FromTime(db.cfg.Now().Add(-sealAge)))
-	db.retireWhere(func(h *head) bool { return h.minArrival < limit })
+	old := uint64(clew.FromTime(db.cfg.Now().Add(-sealAge)))
+	idle := uint64(clew.FromTime(db.cfg.Now().Add(-sealIdle)))
+	db.retireWhere(func(h *head) bool {
+		return h.minArrival < old || h.maxArrival < idle && h.b.Rows() >= closeRows
+	})
 }
 
 // retireWhere retires the active heads that want says, of tenants that nobody

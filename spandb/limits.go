@@ -115,3 +115,7 @@ const (
 	maxCountedValues = 100_000
 	maxCountedBytes  = 64 << 20
 )
+
+// sealIdle is how long a head waits for more once nothing comes. Its log takes
+// twice as much disk as its segment will.
+const sealIdle = time.Minute

@@ -350,3 +350,30 @@ func TestVerifyNoStore(t *testing.T) {
 		t.Fatalf("Verify left %v, %v", names, err)
 	}
 }
+
+// TestQuietHead seals a head of some size a minute after its last row, and keeps
+// a small one in the log.
+func TestQuietHead(t *testing.T) {
+	for _, c := range []struct{ rows, left int }{{5000, 0}, {500, 500}} {
+		start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		var now atomic.Int64
+		now.Store(start.UnixNano())
+		db := openDB(t, vfs.NewMem(), "data", Config{Window: -1, Now: func() time.Time { return time.Unix(0, now.Load()) }})
+		appendAt(t, db, corpus.Requests("shop", 11, c.rows, 500), start)
+		now.Store(start.Add(sealIdle - time.Second).UnixNano())
+		db.retireOld()
+		settle(t, db)
+		if s := db.Stats(); s.HeadRows != int64(c.rows) {
+			t.Fatalf("%d rows in memory before a minute has passed, want %d", s.HeadRows, c.rows)
+		}
+		now.Store(start.Add(sealIdle + time.Second).UnixNano())
+		db.retireOld()
+		settle(t, db)
+		if s := db.Stats(); s.HeadRows != int64(c.left) {
+			t.Fatalf("%d of %d rows in memory after a quiet minute, want %d", s.HeadRows, c.rows, c.left)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
