@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -61,28 +62,38 @@ type valueKey struct {
 	text string
 }
 
-// valueCounter counts the values of a field over batches.
+// keyOf returns what equal values have in common.
+func keyOf(v clew.Value) valueKey {
+	k := valueKey{typ: v.Type}
+	switch d := v.Double(); {
+	case text(v.Type):
+		k.text = string(v.Bytes)
+	case v.Type == clew.TypeDouble && d == 0: // -0 and 0 are one value
+	case v.Type == clew.TypeDouble && d != d: // and so are all NaN
+		k.bits = math.Float64bits(math.NaN())
+	default:
+		k.bits = v.Bits
+	}
+	return k
+}
+
+// valueCounter counts the values of a field over batches: how many rows have each.
 type valueCounter struct {
 	count map[valueKey]int64
 	bytes int  // of the texts among them
 	more  bool // there were more distinct values than are counted
+	own   []valueKey
 }
 
 func newValueCounter() *valueCounter { return &valueCounter{count: make(map[valueKey]int64)} }
 
 func (c *valueCounter) add(v clew.Value, n int64) {
-	if v.Type == clew.TypeOther { // arrays, maps, bytes: nothing to choose from
-		return
+	if n > 0 && v.Type != clew.TypeOther { // arrays, maps, bytes: nothing to choose from
+		c.addKey(keyOf(v), n)
 	}
-	if v.Type == clew.TypeDouble && v.Double() == 0 {
-		v.Bits = 0 // -0 and 0 are one value
-	}
-	k := valueKey{typ: v.Type}
-	if text(v.Type) {
-		k.text = string(v.Bytes)
-	} else {
-		k.bits = v.Bits
-	}
+}
+
+func (c *valueCounter) addKey(k valueKey, n int64) {
 	if _, ok := c.count[k]; !ok {
 		if len(c.count) >= maxCountedValues || c.bytes+len(k.text) > maxCountedBytes {
 			c.more = true
@@ -91,6 +102,10 @@ func (c *valueCounter) add(v clew.Value, n int64) {
 		c.bytes += len(k.text)
 	}
 	c.count[k] += n
+}
+
+func (c *valueCounter) addText(b []byte, n int64) {
+	c.add(clew.Value{Type: clew.TypeString, Bytes: b}, n)
 }
 
 // batch counts the values of matching rows: each once per row, however many of
@@ -102,19 +117,21 @@ func (c *valueCounter) batch(b *span.Batch, f span.Field) {
 	}
 	switch f.Scope {
 	case span.ScopeSpan:
-		c.attrs(&b.Attrs, f.Key, nil, b.Matched)
+		c.attrs(&b.Attrs, f.Key, b.Matched)
 	case span.ScopeEvent:
-		c.attrs(&b.Events.Attrs, f.Key, b.Events.Row, b.Matched)
+		c.children(&b.Events.Attrs, f.Key, b.Events.Row, b.Matched)
 	case span.ScopeLink:
-		c.attrs(&b.Links.Attrs, f.Key, b.Links.Row, b.Matched)
+		c.children(&b.Links.Attrs, f.Key, b.Links.Row, b.Matched)
 	case span.ScopeResource:
 		c.resources(b, f.Key, b.Matched)
 	case span.ScopeInstrumentation:
-		for i := range b.Matched.Ones() {
-			c.list(b.Scopes[b.Scope[i]].Attrs, f.Key, 1)
+		for i, n := range countCodes(b.Scope, len(b.Scopes), b.Matched) {
+			if n > 0 {
+				c.list(b.Scopes[i].Attrs, f.Key, n)
+			}
 		}
 	default:
-		c.attrs(&b.Attrs, f.Key, nil, b.Matched)
+		c.attrs(&b.Attrs, f.Key, b.Matched)
 		rest := append(column.Bitmap(nil), b.Matched...)
 		for t := range clew.Type(clew.TypeCount) {
 			if col := b.Attrs.Lookup(f.Key, t); col != nil {
@@ -127,12 +144,17 @@ func (c *valueCounter) batch(b *span.Batch, f span.Field) {
 	}
 }
 
-func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) {
-	counts := make([]int64, len(b.Resources))
+// countCodes counts how many of the given rows have each of n codes.
+func countCodes[T uint8 | uint32](codes []T, n int, rows column.Bitmap) []int64 {
+	counts := make([]int64, n)
 	for i := range rows.Ones() {
-		counts[b.Resource[i]]++
+		counts[codes[i]]++
 	}
-	for i, n := range counts {
+	return counts
+}
+
+func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) {
+	for i, n := range countCodes(b.Resource, len(b.Resources), rows) {
 		if n > 0 {
 			c.list(b.Resources[i].Attrs, key, n)
 		}
@@ -141,67 +163,149 @@ func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) 
 
 // list counts the values of key, each once.
 func (c *valueCounter) list(attrs []clew.Attr, key string, n int64) {
-	for i, a := range attrs {
-		repeated := func(o clew.Attr) bool { return o.Key == key && compareValues(o.Value, a.Value) == 0 }
-		if a.Key == key && !slices.ContainsFunc(attrs[:i], repeated) {
-			c.add(a.Value, n)
+	c.own = c.own[:0]
+	for _, a := range attrs {
+		if a.Key == key {
+			c.once(a.Value, n)
 		}
 	}
 }
 
-// attrs counts values by row; owner, where not nil, leads from a child to its row.
-func (c *valueCounter) attrs(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
+// once counts a value unless it is among those of the row already.
+func (c *valueCounter) once(v clew.Value, n int64) {
+	if v.Type == clew.TypeOther {
+		return
+	}
+	if k := keyOf(v); !slices.Contains(c.own, k) {
+		c.own = append(c.own, k)
+		c.addKey(k, n)
+	}
+}
+
+// attrs counts the values of spans' attributes, by code first.
+func (c *valueCounter) attrs(a *span.Attrs, key string, matched column.Bitmap) {
+	for t := range clew.Type(clew.TypeOther) {
+		if col := a.Lookup(key, t); col != nil {
+			c.column(col, matched)
+		}
+	}
+}
+
+func (c *valueCounter) column(col *span.Column, matched column.Bitmap) {
+	counts := make(map[uint64]int64)
+	for i, r := range col.Rows {
+		if matched.Get(int(r)) {
+			counts[col.Vals[i]]++
+		}
+	}
+	for bits, n := range counts {
+		v := clew.Value{Type: col.Type, Bits: bits}
+		if text(col.Type) {
+			v.Bytes = col.Strings.At(int(bits))
+		}
+		c.add(v, n)
+	}
+}
+
+// children counts the values of attributes of events or links, each once for the
+// row that owns them.
+func (c *valueCounter) children(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
 	for t := range clew.Type(clew.TypeOther) {
 		col := a.Lookup(key, t)
 		if col == nil {
 			continue
 		}
-		type cell struct {
-			count   int64
-			lastRow uint32
+		c.each(len(col.Rows), func(i int) uint32 { return owner[col.Rows[i]] }, col.ValueAt, matched)
+	}
+}
+
+// each counts n values, the i-th of row owner(i), which ascends.
+func (c *valueCounter) each(n int, owner func(i int) uint32, value func(i int) clew.Value, matched column.Bitmap) {
+	last := span.NoCode
+	for i := range n {
+		row := owner(i)
+		if row != last {
+			c.own, last = c.own[:0], row
 		}
-		counts := make(map[uint64]cell)
-		for i, r := range col.Rows {
-			if owner != nil {
-				r = owner[r]
-			}
-			x := counts[col.Vals[i]]
-			if matched.Get(int(r)) && (x.count == 0 || x.lastRow != r) {
-				counts[col.Vals[i]] = cell{x.count + 1, r}
-			}
-		}
-		for bits, x := range counts {
-			v := clew.Value{Type: t, Bits: bits}
-			if text(t) {
-				v.Bytes = col.Strings.At(int(bits))
-			}
-			c.add(v, x.count)
+		if matched.Get(int(row)) {
+			c.once(value(i), 1)
 		}
 	}
 }
 
+// intrinsic counts the values of an intrinsic field, of the types that
+// span.Intrinsic names.
 func (c *valueCounter) intrinsic(b *span.Batch, i span.Intrinsic) {
-	for row := range b.Matched.Ones() {
-		switch i {
-		case span.Name:
-			c.add(clew.Value{Type: clew.TypeString, Bytes: b.Names.At(int(b.Name[row]))}, 1)
-		case span.SpanKind:
-			c.add(clew.StringValue(clew.Kind(b.Kind[row]).String()), 1)
-		case span.StatusCode:
-			c.add(clew.StringValue(clew.Status(b.Status[row]).String()), 1)
-		case span.ScopeName:
-			c.add(clew.StringValue(b.Scopes[b.Scope[row]].Name), 1)
-		case span.ScopeVersion:
-			c.add(clew.StringValue(b.Scopes[b.Scope[row]].Version), 1)
+	switch i {
+	case span.Name:
+		for code, n := range countCodes(b.Name, b.Names.Len(), b.Matched) {
+			c.addText(b.Names.At(code), n)
 		}
-	}
-	if i == span.EventName {
-		for e, row := range b.Events.Row {
-			if b.Matched.Get(int(row)) {
-				c.add(clew.Value{Type: clew.TypeString, Bytes: b.Events.Names.At(int(b.Events.Name[e]))}, 1)
+	case span.SpanKind, span.StatusCode:
+		codes := b.Kind
+		if i == span.StatusCode {
+			codes = b.Status
+		}
+		for code, n := range countCodes(codes, 256, b.Matched) {
+			c.add(clew.IntValue(int64(code)), n)
+		}
+	case span.ScopeName, span.ScopeVersion:
+		for code, n := range countCodes(b.Scope, len(b.Scopes), b.Matched) {
+			if n > 0 && i == span.ScopeName {
+				c.add(clew.StringValue(b.Scopes[code].Name), n)
+			} else if n > 0 {
+				c.add(clew.StringValue(b.Scopes[code].Version), n)
 			}
 		}
+	case span.TraceID:
+		for code, n := range countCodes(b.Trace, len(b.TraceIDs), b.Matched) {
+			c.add(clew.StringValue(b.TraceIDs[code].String()), n)
+		}
+	case span.StatusMessage:
+		c.column(&b.StatusMessage, b.Matched)
+	case span.TraceState:
+		c.column(&b.TraceState, b.Matched)
+	case span.EventName, span.EventTimeSinceStart, span.LinkTraceID, span.LinkSpanID:
+		c.childIntrinsic(b, i)
+	default:
+		for row := range b.Matched.Ones() {
+			c.rowIntrinsic(b, i, row)
+		}
 	}
+}
+
+// rowIntrinsic counts a field that has another value in nearly every row.
+func (c *valueCounter) rowIntrinsic(b *span.Batch, i span.Intrinsic, row int) {
+	switch i {
+	case span.Duration:
+		c.add(clew.IntValue(int64(b.Duration[row])), 1)
+	case span.Start:
+		c.add(clew.IntValue(int64(min(b.Start[row], math.MaxInt64))), 1)
+	case span.SpanID:
+		c.add(clew.StringValue(clew.SpanID(b.SpanID[row]).String()), 1)
+	case span.ParentID:
+		if id := clew.SpanID(b.ParentID[row]); id != 0 {
+			c.add(clew.StringValue(id.String()), 1)
+		}
+	}
+}
+
+func (c *valueCounter) childIntrinsic(b *span.Batch, i span.Intrinsic) {
+	owner := b.Events.Row
+	if i == span.LinkTraceID || i == span.LinkSpanID {
+		owner = b.Links.Row
+	}
+	c.each(len(owner), func(k int) uint32 { return owner[k] }, func(k int) clew.Value {
+		switch i {
+		case span.EventName:
+			return clew.Value{Type: clew.TypeString, Bytes: b.Events.Names.At(int(b.Events.Name[k]))}
+		case span.EventTimeSinceStart:
+			return clew.IntValue(int64(b.Events.Time[k] - b.Start[owner[k]]))
+		case span.LinkTraceID:
+			return clew.StringValue(clew.MakeTraceID(b.Links.TraceHigh[k], b.Links.TraceLow[k]).String())
+		}
+		return clew.StringValue(clew.SpanID(b.Links.SpanID[k]).String())
+	}, b.Matched)
 }
 
 // text reports whether a value's bytes say what it is.

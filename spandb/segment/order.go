@@ -34,6 +34,8 @@ type order struct {
 	blocks    []blockRange
 	explicit  bool // presence of attributes is stored per block, not per shape
 
+	blockRows, maxShapes int // the limits in force
+
 	traces []uint32 // traces of all blocks, block by block, by id: ordinals in the head
 	counts []uint32 // scratch
 	rows   []uint32 // scratch: rows in trace order
@@ -96,7 +98,7 @@ func (o *order) rankServices(b *span.Batch) {
 // rankTemplates gives every row a template and every template its rank by
 // (service, name, kind, scope, shape, status).
 func (o *order) rankTemplates(b *span.Batch) {
-	o.explicit = tooManyShapes(b)
+	o.explicit = o.tooManyShapes(b)
 	o.tmpl = resize(o.tmpl, b.Rows)
 	o.table.reset()
 	for i := range b.Rows {
@@ -130,7 +132,7 @@ func (o *order) rankTemplates(b *span.Batch) {
 
 // tooManyShapes reports whether rows differ so much in their attribute keys that
 // a list of keys per shape would be larger than presence bitmaps.
-func tooManyShapes(b *span.Batch) bool {
+func (o *order) tooManyShapes(b *span.Batch) bool {
 	seen := make(map[uint32]struct{})
 	for _, s := range b.Attrs.Shape {
 		if s == span.NoCode {
@@ -138,7 +140,7 @@ func tooManyShapes(b *span.Batch) bool {
 		}
 		if _, ok := seen[s]; !ok {
 			seen[s] = struct{}{}
-			if len(seen) > maxShapes {
+			if len(seen) > o.maxShapes {
 				return true
 			}
 		}
@@ -219,7 +221,7 @@ func (o *order) cut(b *span.Batch) {
 		if n == 0 {
 			continue
 		}
-		if cur.end-cur.start+n > blockRows {
+		if cur.end-cur.start+n > o.blockRows {
 			flush()
 		}
 		o.traces = append(o.traces, uint32(t))

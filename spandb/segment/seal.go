@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"encoding/binary"
 	"slices"
 
@@ -16,6 +17,10 @@ import (
 // docs/format/segment.md describes what it writes: each method below writes the
 // columns of one section of that page.
 type Sealer struct {
+	// BlockRows and Shapes override blockRows and maxShapes where they are not 0.
+	// Tests make them small.
+	BlockRows, Shapes int
+
 	w     *block.Writer
 	b     *span.Batch
 	order order
@@ -39,6 +44,7 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	}
 	s.b = b
 	s.w.Reset()
+	s.order.blockRows, s.order.maxShapes = cmp.Or(s.BlockRows, blockRows), cmp.Or(s.Shapes, maxShapes)
 	s.order.build(b)
 	s.aset.s = s
 
@@ -68,7 +74,7 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
 	if cap(s.order.perm) > keepRows || s.w.Size() > keepBytes {
-		*s = Sealer{}
+		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes}
 	}
 }
 

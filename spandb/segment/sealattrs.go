@@ -199,7 +199,7 @@ func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol,
 	var lists [][]uint32
 	columns := columnNumbers(a)
 	for _, node := range a.Shape {
-		if _, ok := number[node]; !ok && node != span.NoCode && len(lists) < maxShapes {
+		if _, ok := number[node]; !ok && node != span.NoCode && len(lists) < s.order.maxShapes {
 			number[node] = uint32(len(lists)) + 1
 			lists = append(lists, shapeColumns(a, node, columns))
 		}

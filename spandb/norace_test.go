@@ -1,0 +1,8 @@
+//go:build !race
+
+package spandb
+
+const (
+	powerCuts         = 1000
+	metamorphicRounds = 12
+)

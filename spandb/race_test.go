@@ -1,0 +1,9 @@
+//go:build race
+
+package spandb
+
+// The race detector makes everything ten times slower.
+const (
+	powerCuts         = 100
+	metamorphicRounds = 2
+)
