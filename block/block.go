@@ -6,14 +6,21 @@
 //
 //	offset         size  field
 //	0                 8  magic "CLEWSEG" and version, one byte
-//	8                    chunks, back to back, column by column
-//	dirOffset            directory (see directory.go)
+//	8                    chunks, back to back, column by column, within it by block
+//	dirOffset            directory
 //	size-32           8  dirOffset
 //	size-24           4  dirSize, bytes
 //	size-20           4  crc32c of the directory
 //	size-16           4  crc32c of bytes 0..8 and of the tail up to here
 //	size-12           4  version again, as u32
 //	size-8            8  magic "clewSEG\n"
+//
+// The directory is the caller's meta, the names of the columns, and six vectors of
+// integers (package column) with an entry for each chunk:
+//
+//	bytes     meta: uvarint length, then so many bytes
+//	uvarint   number of columns; then the name of each, as bytes
+//	ints × 6  column · block + 1 · size · crc32c · least value · greatest − least
 //
 // All integers are little-endian. A chunk is the payload of one column in one
 // block, opaque to this package; its size, crc32c and the least and greatest of
@@ -25,7 +32,10 @@
 // know what a span is.
 package block
 
-import "hash/crc32"
+import (
+	"encoding/binary"
+	"hash/crc32"
+)
 
 // Version is the version of the format this package writes, and the only one it
 // reads. docs/format/segment.md has the history.
@@ -41,19 +51,26 @@ const (
 // WholeSegment is the block number of chunks that belong to no block.
 const WholeSegment = -1
 
-// Limits of what a reader believes.
-const (
-	// maxColumns bounds the columns of a segment: 5,000 attribute keys of
-	// several types and scopes, with room.
-	maxColumns = 1 << 18
-	// maxChunks bounds its chunks: every column in each of 64 blocks.
-	maxChunks = 1 << 24
-	// maxNameBytes bounds a column's name: an attribute key may be long.
-	maxNameBytes = 1 << 20
-	// maxDirectoryBytes bounds the directory, which is read whole.
-	maxDirectoryBytes = 1 << 30
-)
-
 func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
 
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
+
+// appendTail appends the tail of a file whose directory stands at an offset: the last
+// tailSize bytes.
+func appendTail(dst, head []byte, dirOffset uint64, dir []byte) []byte {
+	at := len(dst)
+	dst = binary.LittleEndian.AppendUint64(dst, dirOffset)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(dir)))
+	dst = binary.LittleEndian.AppendUint32(dst, checksum(dir))
+	dst = binary.LittleEndian.AppendUint32(dst, tailChecksum(head, dst[at:]))
+	dst = binary.LittleEndian.AppendUint32(dst, Version)
+	return append(dst, tailMagic...)
+}
+
+// tailChecksum covers the file's head and the first 16 bytes of its tail.
+func tailChecksum(head, tail []byte) uint32 {
+	var both [headSize + 16]byte
+	copy(both[:headSize], head)
+	copy(both[headSize:], tail[:16])
+	return checksum(both[:])
+}

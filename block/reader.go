@@ -3,6 +3,7 @@ package block
 import (
 	"encoding/binary"
 	"io"
+	"math"
 	"sort"
 
 	"github.com/clew-tracing/clew"
@@ -58,7 +59,7 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 		return nil, clew.Corruptf(file, at, "segment frame fails its checksum")
 	}
 	off, n := binary.LittleEndian.Uint64(tail[:]), int64(binary.LittleEndian.Uint32(tail[8:]))
-	if off < headSize || n > maxDirectoryBytes || off != uint64(at-n) {
+	if n > min(at-headSize, maxDirectoryBytes) || off != uint64(at-n) {
 		return nil, clew.Corruptf(file, at, "directory at %d, %d bytes, does not fit a file of %d", off, n, size)
 	}
 	dir := make([]byte, n)
@@ -90,7 +91,7 @@ func (r *Reader) parse(dir []byte, off uint64) error {
 	bad := func(what string) error {
 		return clew.Corruptf(r.file, int64(off), "directory: %s", what)
 	}
-	meta, rest, ok := cutBytes(dir, maxDirectoryBytes)
+	meta, rest, ok := cutBytes(dir)
 	if !ok {
 		return bad("meta is cut off")
 	}
@@ -99,10 +100,10 @@ func (r *Reader) parse(dir []byte, off uint64) error {
 	if !ok || n > maxColumns {
 		return bad("column count is cut off or too large")
 	}
-	r.index = make(map[string]int, min(int(n), len(rest)))
+	r.index = make(map[string]int, min(n, uint64(len(rest))))
 	for range n {
 		var name []byte
-		if name, rest, ok = cutBytes(rest, maxNameBytes); !ok {
+		if name, rest, ok = cutBytes(rest); !ok {
 			return bad("column name is cut off")
 		}
 		if _, twice := r.index[string(name)]; twice {
@@ -112,9 +113,10 @@ func (r *Reader) parse(dir []byte, off uint64) error {
 		r.names = append(r.names, string(name))
 	}
 	var fields [6][]uint64
+	limit := int(min(r.size+emptyChunks, maxChunks))
 	for i := range fields {
 		var err error
-		if fields[i], rest, err = column.DecodeInts[uint64](nil, rest, maxChunks); err != nil {
+		if fields[i], rest, err = column.DecodeInts[uint64](nil, rest, limit); err != nil {
 			return bad(err.Error())
 		}
 		if len(fields[i]) != len(fields[0]) {
@@ -135,8 +137,8 @@ func (r *Reader) layout(f [6][]uint64, end uint64) error {
 	col := uint64(0)
 	for i := range r.chunk {
 		c, size := f[0][i], f[2][i]
-		if c >= uint64(len(r.names)) || c < col || size > end-off || f[3][i] > 1<<32-1 || f[1][i] > 1<<30 ||
-			i > 0 && c == f[0][i-1] && f[1][i] <= f[1][i-1] {
+		if c >= uint64(len(r.names)) || c < col || size > min(end-off, math.MaxUint32) || f[3][i] > math.MaxUint32 ||
+			f[1][i] > math.MaxInt32 || f[5][i] > math.MaxUint64-f[4][i] || i > 0 && c == f[0][i-1] && f[1][i] <= f[1][i-1] {
 			return clew.Corruptf(r.file, int64(end), "directory: chunk %d is out of place", i)
 		}
 		for ; col < c; col++ {
@@ -210,7 +212,7 @@ func (r *Reader) Offset(col, block int) int64 {
 }
 
 func (r *Reader) read(dst []byte, e *entry) ([]byte, error) {
-	if cap(dst) < int(e.size) {
+	if dst == nil || cap(dst) < int(e.size) { // an empty chunk is not nil
 		dst = make([]byte, e.size)
 	}
 	dst = dst[:e.size]
@@ -246,9 +248,9 @@ func cutUvarint(b []byte) (uint64, []byte, bool) {
 	return v, b[n:], true
 }
 
-func cutBytes(b []byte, limit uint64) (field, rest []byte, ok bool) {
+func cutBytes(b []byte) (field, rest []byte, ok bool) {
 	n, b, ok := cutUvarint(b)
-	if !ok || n > limit || n > uint64(len(b)) {
+	if !ok || n > uint64(len(b)) {
 		return nil, nil, false
 	}
 	return b[:n], b[n:], true

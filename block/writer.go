@@ -41,8 +41,9 @@ func (w *Writer) Column(name string) int {
 func (w *Writer) Buf() []byte { return w.buf }
 
 // Chunk ends the chunk whose payload was appended to Buf. min and max bound its
-// values; they are 0 and the largest number where nothing is known. Chunks of a
-// column come in ascending order of block.
+// values; they are 0 and the largest number where nothing is known. Chunks come by
+// ascending column, and those of a column by ascending block. A chunk is smaller
+// than 4 GiB.
 func (w *Writer) Chunk(col, block int, grown []byte, min, max uint64) {
 	at := len(w.buf)
 	w.buf = grown
@@ -67,25 +68,8 @@ func (w *Writer) Finish(meta []byte) []byte {
 		b = append(b, n...)
 	}
 	b = w.chunks.append(b)
-	size := len(b) - at
-	crc := checksum(b[at:])
-	tail := len(b)
-	b = binary.LittleEndian.AppendUint64(b, uint64(at))
-	b = binary.LittleEndian.AppendUint32(b, uint32(size))
-	b = binary.LittleEndian.AppendUint32(b, crc)
-	b = binary.LittleEndian.AppendUint32(b, tailChecksum(b[:headSize], b[tail:]))
-	b = binary.LittleEndian.AppendUint32(b, Version)
-	b = append(b, tailMagic...)
-	w.buf = b
-	return b
-}
-
-// tailChecksum covers the file's head and the first 16 bytes of its tail.
-func tailChecksum(head, tail []byte) uint32 {
-	var both [headSize + 16]byte
-	copy(both[:], head)
-	copy(both[headSize:], tail[:16])
-	return checksum(both[:])
+	w.buf = appendTail(b, b[:headSize], uint64(at), b[at:])
+	return w.buf
 }
 
 // directory is the table of chunks, one slice per field, as it is stored.

@@ -5,6 +5,15 @@ package segment
 // dictionaries rarer in larger ones.
 const blockRows = 8192
 
+// maxChunks is about the number of chunks up to which blocks stay that small: with
+// intrinsicColumns and fifty attributes, 40,000 blocks. Two blocks that follow one
+// another have more than blockRows together, so that there are up to twice as many,
+// half of what package block reads.
+const (
+	maxChunks        = 1 << 22
+	intrinsicColumns = 40
+)
+
 // maxShapes is the number of distinct attribute orders up to which a segment
 // lists the keys of each. Beyond it, presence is stored per block and column.
 const maxShapes = 1024

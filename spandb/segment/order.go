@@ -204,10 +204,13 @@ func sortByStart(rows []uint32, start []uint64) {
 }
 
 // cut makes blocks of whole traces: a block ends before the trace that would
-// take it past blockRows. A trace larger than that has a block of its own.
+// take it past blockRows. A trace larger than that has a block of its own. Blocks
+// are larger where there are so many rows and columns that a directory of all their
+// chunks would be.
 func (o *order) cut(b *span.Batch) {
 	o.blocks, o.traces = o.blocks[:0], o.traces[:0]
 	cur := blockRange{}
+	limit := max(o.blockRows, b.Rows/max(1, maxChunks/columnsOf(b)))
 	flush := func() {
 		if cur.end > cur.start {
 			cur.traceEnd = len(o.traces)
@@ -221,13 +224,18 @@ func (o *order) cut(b *span.Batch) {
 		if n == 0 {
 			continue
 		}
-		if cur.end-cur.start+n > o.blockRows {
+		if cur.end-cur.start+n > limit {
 			flush()
 		}
 		o.traces = append(o.traces, uint32(t))
 		cur.end += n
 	}
 	flush()
+}
+
+// columnsOf returns how many columns a segment of b has, or some more.
+func columnsOf(b *span.Batch) int {
+	return intrinsicColumns + len(b.Attrs.Columns) + len(b.Events.Attrs.Columns) + len(b.Links.Attrs.Columns)
 }
 
 // compareIDs orders traces by the low half of the id, then the high half.
