@@ -5,7 +5,9 @@ import (
 	"errors"
 	"hash/crc32"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/clew-tracing/clew"
@@ -96,8 +98,8 @@ func (e *edit) append(dst []byte) []byte {
 	for _, id := range e.remove {
 		dst = binary.AppendUvarint(append(dst, tagRemove), id)
 	}
-	for t, seq := range e.sealed {
-		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), seq)
+	for _, t := range slices.Sorted(maps.Keys(e.sealed)) {
+		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), e.sealed[t])
 	}
 	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.nextID), e.nextSeq)
 }
@@ -239,8 +241,8 @@ func recordChecksum(payload []byte, off int) uint32 {
 // After an error it is unknown which one that is, and every later commit fails.
 func (m *manifest) rewrite() error {
 	e := edit{sealed: m.sealed, nextID: m.nextID, nextSeq: m.nextSeq}
-	for _, r := range m.segments {
-		e.add = append(e.add, r)
+	for _, id := range slices.Sorted(maps.Keys(m.segments)) {
+		e.add = append(e.add, m.segments[id])
 	}
 	if err := m.startFile(e.append(nil)); err != nil {
 		m.failed = err
