@@ -46,3 +46,66 @@ func BenchmarkAppend(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/spans, "ns/span")
 }
+
+// sealedStore is a store of a million spans, all in segments.
+func sealedStore(b *testing.B) *DB {
+	b.Helper()
+	db := openDB(b, vfs.NewMem(), "data", Config{Window: -1, HeadBytes: 1 << 30})
+	for _, body := range corpus.Requests("shop", 1, 16*sealRows, 8192) {
+		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for { // what is queued, then nothing more
+		sealed := db.seals.progress()
+		if _, more := db.seals.first(); !more {
+			return db
+		}
+		<-sealed
+	}
+}
+
+// BenchmarkServices counts the operations of a million spans, with a window that
+// covers all segments, and with one that cuts through most of them.
+func BenchmarkServices(b *testing.B) {
+	db := sealedStore(b)
+	defer db.Close()
+	lo, hi := ^uint64(0), uint64(0)
+	t, _ := db.tenantOf(clew.DefaultTenant)
+	for _, s := range t.segs {
+		lo, hi = min(lo, s.meta.MinStart), max(hi, s.meta.MaxStart)
+	}
+	cut := clew.Window{Start: clew.UnixNanos(lo + (hi-lo)/40), End: clew.UnixNanos(hi - (hi-lo)/40)}
+	for name, w := range map[string]clew.Window{"all": {}, "cut": cut} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				list, err := db.Services(context.Background(), clew.DefaultTenant, w)
+				if err != nil || len(list) == 0 {
+					b.Fatal(list, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTrace looks a trace up among sixteen segments.
+func BenchmarkTrace(b *testing.B) {
+	db := sealedStore(b)
+	defer db.Close()
+	var ids []clew.TraceID
+	for batch, err := range db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		ids = append(ids, batch.TraceIDs[len(batch.TraceIDs)/2])
+	}
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		if _, err := db.Trace(context.Background(), clew.DefaultTenant, ids[i%len(ids)]); err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}

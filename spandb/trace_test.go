@@ -1,0 +1,204 @@
+package spandb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// named returns a span of a trace with a name that tells it from others of its id.
+func named(high, low uint64, id clew.SpanID, name string, kind clew.Kind) clew.Span {
+	return clew.Span{TraceID: clew.MakeTraceID(high, low), SpanID: id, Name: name, Kind: kind, Start: storagetest.Epoch, End: storagetest.Epoch + 9}
+}
+
+// namesOf lists a trace's rows as "id:name", sorted.
+func namesOf(t *testing.T, db *DB, id clew.TraceID) (names []string, tr storage.Trace) {
+	t.Helper()
+	tr, err := db.Trace(context.Background(), clew.DefaultTenant, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := span.NewRows(tr.Batch)
+	for i := range tr.Rows {
+		s := rows.Span(i)
+		names = append(names, fmt.Sprintf("%d:%s", uint64(s.SpanID), s.Name))
+	}
+	slices.Sort(names)
+	return names, tr
+}
+
+// sealNow seals the active head of a store whose worker is halted.
+func sealNow(t *testing.T, db *DB) {
+	t.Helper()
+	db.retireWhere(func(*head) bool { return true })
+	if err := db.sealQueued(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFirstReceived sends rows of equal identity in an order that is neither that
+// of their names nor of their starts, nor that of their services: whatever is sealed
+// in between, the first received is shown and the others are counted.
+func TestFirstReceived(t *testing.T) {
+	const client, server = clew.KindClient, clew.KindServer
+	late := named(1, 1, 1, "m", client)
+	late.Start -= 100 // earlier by its own clock
+	requests := [][]clew.Span{
+		{named(1, 1, 1, "k", client), named(1, 1, 2, "child", client)},
+		{late, named(1, 1, 2, "child", client)},              // a conflict, a duplicate
+		{named(1, 1, 1, "a", server)},                        // Zipkin's shared span: a row of its own
+		{named(0, 1, 1, "b", client)},                        // the same by its 64-bit id
+		{named(1, 1, 1, "z", server), named(2, 1, 9, "", 0)}, // a conflict; another trace of the same low half
+		{named(0, 1, 3, "only", client)},
+	}
+	for _, seals := range []string{"", "0", "1", "2", "4", "5", "0123", "012345", "135"} {
+		for _, blockRows := range []int{0, 1} {
+			db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+			halt(db)
+			db.sealer.BlockRows = blockRows
+			for i, spans := range requests {
+				sendTo(t, db, clew.DefaultTenant, spans...)
+				if slices.Contains([]byte(seals), byte('0'+i)) {
+					sealNow(t, db)
+				}
+			}
+			names, tr := namesOf(t, db, clew.MakeTraceID(1, 1))
+			if want := []string{"1:a", "1:k", "2:child", "3:only"}; !slices.Equal(names, want) || tr.Duplicates != 1 || tr.Conflicts != 3 {
+				t.Errorf("sealed after %q: %v, %d duplicates, %d conflicts, want %v, 1 and 3", seals, names, tr.Duplicates, tr.Conflicts, want)
+			}
+			if names, _ = namesOf(t, db, clew.MakeTraceID(0, 1)); len(names) != 5 {
+				t.Errorf("sealed after %q: by its 64-bit id %v, want 5 rows", seals, names)
+			}
+			if names, _ = namesOf(t, db, clew.MakeTraceID(2, 1)); !slices.Equal(names, []string{"1:b", "3:only", "9:"}) {
+				t.Errorf("sealed after %q: the other trace of the low half %v", seals, names)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestEqualButForOrder resends a span with its attributes in another order, through
+// a segment that keeps no order: they are equal.
+func TestEqualButForOrder(t *testing.T) {
+	for _, shapes := range []int{0, 1} {
+		db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+		halt(db)
+		db.sealer.Shapes = shapes
+		a, b := clew.Attr{Key: "a", Value: clew.IntValue(1)}, clew.Attr{Key: "b", Value: clew.StringValue("x")}
+		one, other := named(1, 1, 1, "n", 0), named(1, 1, 1, "n", 0)
+		one.Attrs, other.Attrs = []clew.Attr{b, a}, []clew.Attr{a, b}
+		differs := one
+		differs.Attrs = []clew.Attr{b, {Key: "a", Value: clew.IntValue(2)}}
+		more := named(1, 2, 1, "n", 0)
+		more.Attrs = []clew.Attr{a}
+		sendTo(t, db, clew.DefaultTenant, one, more)
+		sealNow(t, db)
+		sendTo(t, db, clew.DefaultTenant, other)
+		sendTo(t, db, clew.DefaultTenant, differs)
+		if _, tr := namesOf(t, db, clew.MakeTraceID(1, 1)); tr.Duplicates != 1 || tr.Conflicts != 1 || tr.Rows != 1 {
+			t.Errorf("%d rows, %d duplicates, %d conflicts, want one each", tr.Rows, tr.Duplicates, tr.Conflicts)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTracePartlyDamaged damages the block of one segment that has a part of a
+// trace, then a segment's filter: what else there is comes, and the damage is told.
+func TestTracePartlyDamaged(t *testing.T) {
+	for column, want := range map[string]int{".traceids": 2, ".start": 2, ".filter": 3} {
+		fs := vfs.NewMem()
+		db := openDB(t, fs, "data", Config{Window: -1})
+		halt(db)
+		db.sealer.BlockRows = 1
+		for i := range 2 {
+			sendTo(t, db, clew.DefaultTenant, named(1, 1, clew.SpanID(i+1), "n", 0), named(1, uint64(i+5), 1, "other", 0))
+			sealNow(t, db)
+		}
+		sendTo(t, db, clew.DefaultTenant, named(1, 1, 3, "n", 0))
+		seg := tenantFor(t, db).segs[0]
+		blocks, err := block.Open(seg.file, seg.size, seg.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		col, _ := blocks.Column(column)
+		blk := 0
+		if column == ".filter" {
+			blk = block.WholeSegment
+		}
+		off := int(blocks.Offset(col, blk))
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		flip(t, fs, seg.path, off)
+		if db, err = Open(fs, "data", Config{}); err != nil {
+			t.Fatal(err)
+		}
+		names, tr := namesOf(t, db, clew.MakeTraceID(1, 1))
+		if len(names) != want || clew.KindOf(tr.Damaged) != clew.Corrupt {
+			t.Errorf("%s damaged: %v, %v; want %d rows and the damage", column, names, tr.Damaged, want)
+		}
+		if names, _ = namesOf(t, db, clew.MakeTraceID(1, 5)); len(names) != 1 {
+			t.Errorf("%s damaged: %v in the block beside it, want its row", column, names)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestLargeTrace sends one trace of more rows than a batch may have, in one request:
+// a scan yields it in batches of the right size, from the head and from a segment.
+func TestLargeTrace(t *testing.T) {
+	const rows = storage.MaxBatchRows + 10_000
+	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+	defer db.Close()
+	halt(db)
+	spans := someSpans(1, rows)
+	for i := range spans {
+		spans[i].Attrs = []clew.Attr{{Key: "i", Value: clew.IntValue(int64(i))}}
+	}
+	sendTo(t, db, clew.DefaultTenant, spans...)
+	key := span.Field{Scope: span.ScopeSpan, Key: "i"}
+	for _, where := range []string{"head", "segment"} {
+		if where == "segment" {
+			sealNow(t, db)
+		}
+		seen := make(map[uint64]bool)
+		req := storage.Request{Tenant: clew.DefaultTenant, Where: span.Compare(key, span.Ge, clew.IntValue(100))}
+		for b, err := range db.Scan(context.Background(), req) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.Rows > storage.MaxBatchRows {
+				t.Errorf("%s: a batch of %d rows", where, b.Rows)
+			}
+			col := b.Attrs.Lookup("i", clew.TypeInt)
+			for i := range b.Matched.Ones() {
+				at, ok := col.Find(uint32(i))
+				if !ok || seen[col.Vals[at]] {
+					t.Fatalf("%s: row %d of a batch has no value or one seen before", where, i)
+				}
+				seen[col.Vals[at]] = true
+			}
+		}
+		if len(seen) != rows-100 {
+			t.Errorf("%s: %d rows, want %d", where, len(seen), rows-100)
+		}
+	}
+	tr, err := db.Trace(context.Background(), clew.DefaultTenant, clew.MakeTraceID(7, 1))
+	if err != nil || tr.Rows != rows {
+		t.Errorf("Trace = %d rows, %v", tr.Rows, err)
+	}
+}
