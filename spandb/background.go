@@ -137,15 +137,29 @@ func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 }
 
 // retireOld queues heads whose oldest row is older than sealAge, and those worth a
-// segment that nothing came to for sealIdle: a quiet store keeps segments and no
-// log. It does not wait for appends: one of them may be waiting for a head to be
-// sealed.
+// segment that nothing came to for sealIdle. When nothing came to the whole store
+// for that long, it queues all of them if their log is large: a quiet store keeps
+// segments and no log. It does not wait for appends: one of them may be waiting for
+// a head to be sealed.
 func (db *DB) retireOld() {
 	old := uint64(clew.FromTime(db.cfg.Now().Add(-sealAge)))
 	idle := uint64(clew.FromTime(db.cfg.Now().Add(-sealIdle)))
+	quiet := db.latestArrival() < idle && db.log.SizeBytes() > quietLogBytes
 	db.retireWhere(func(h *head) bool {
-		return h.minArrival < old || h.maxArrival < idle && h.b.Rows() >= closeRows
+		return h.minArrival < old || h.maxArrival < idle && (quiet || h.b.Rows() >= closeRows)
 	})
+}
+
+// latestArrival returns when the youngest row of all active heads came.
+func (db *DB) latestArrival() (latest uint64) {
+	for _, t := range db.allTenants() {
+		t.mu.Lock()
+		if t.active != nil {
+			latest = max(latest, t.active.maxArrival)
+		}
+		t.mu.Unlock()
+	}
+	return latest
 }
 
 // retireWhere retires the active heads that want says, of tenants that nobody

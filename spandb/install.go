@@ -74,13 +74,20 @@ func (db *DB) commit(e edit) error {
 	return err
 }
 
-// truncateLog removes log files that nobody needs. What cannot be removed is
-// tried again after the next seal.
+// truncateLog removes log files that nobody needs. When that is all of them, the
+// file being written to is ended first, unless it is small. What cannot be removed
+// is tried again after the next seal.
 func (db *DB) truncateLog() {
 	if db.log == nil {
 		return
 	}
-	if err := db.log.TruncateBefore(db.oldestNeeded()); err != nil {
+	oldest := db.oldestNeeded()
+	if oldest > db.log.Durable() && db.log.SizeBytes() > quietLogBytes {
+		if err := db.log.Rotate(); err != nil {
+			return // the log has said so: it takes nothing more
+		}
+	}
+	if err := db.log.TruncateBefore(oldest); err != nil {
 		db.trouble(err)
 	}
 }

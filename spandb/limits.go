@@ -119,3 +119,7 @@ const (
 // sealIdle is how long a head waits for more once nothing comes. Its log takes
 // twice as much disk as its segment will.
 const sealIdle = time.Minute
+
+// quietLogBytes is the log that a quiet store may keep: less is not worth a segment
+// of a few rows, nor a file.
+const quietLogBytes = 256 << 10

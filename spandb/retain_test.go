@@ -377,3 +377,34 @@ func TestQuietHead(t *testing.T) {
 		}
 	}
 }
+
+// TestQuietStore lets nothing come for a minute: a store whose log is worth it
+// seals all heads, however small, and keeps no log. What comes then is logged and
+// survives as ever.
+func TestQuietStore(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var now atomic.Int64
+	now.Store(start.UnixNano())
+	fs := vfs.NewMem()
+	cfg := Config{Window: -1, Now: func() time.Time { return time.Unix(0, now.Load()) }}
+	db := openDB(t, fs, "data", cfg)
+	appendAt(t, db, corpus.Requests("shop", 11, 2000, 500), start)
+	if size := db.log.SizeBytes(); size <= quietLogBytes {
+		t.Fatalf("the log has %d bytes, want more than %d for this test", size, quietLogBytes)
+	}
+	now.Store(start.Add(sealIdle + time.Second).UnixNano())
+	db.retireOld()
+	settle(t, db)
+	if s := db.Stats(); s.HeadRows != 0 || s.LogBytes > 16<<10 {
+		t.Fatalf("a quiet store has %d rows in memory and %d bytes of log, want none and a header", s.HeadRows, s.LogBytes)
+	}
+	appendAt(t, db, corpus.Requests("shop", 12, 500, 500), time.Unix(0, now.Load()))
+	fs = fs.CrashClone(nil, vfs.CrashOptions{})
+	db = openDB(t, fs, "data", cfg)
+	if s := db.Stats(); s.HeadRows != 500 || s.SegmentRows != 2000 {
+		t.Fatalf("%d rows in memory and %d in segments after a crash, want 500 and 2000", s.HeadRows, s.SegmentRows)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
