@@ -356,7 +356,11 @@ func (m *metamorph) checkTrace(id clew.TraceID) {
 	texts := func(t storage.Trace) (out []string) {
 		rows := span.NewRows(t.Batch)
 		for i := range t.Rows {
-			out = append(out, textOf(rows.Span(i)))
+			text := textOf(rows.Span(i))
+			if slices.Contains(t.Conflicting, uint32(i)) {
+				text = "conflicting " + text
+			}
+			out = append(out, text)
 		}
 		slices.Sort(out)
 		return out

@@ -158,6 +158,7 @@ func (g *gatherer) resolve() storage.Trace {
 	}
 	rows := span.NewRows(view)
 	keep := make([]uint32, 0, len(first))
+	conflicting := make(map[uint32]bool) // by row of view
 	for i := range uint32(view.Rows) {
 		switch at := first[identityOf(view, i)]; {
 		case at == i:
@@ -166,6 +167,12 @@ func (g *gatherer) resolve() storage.Trace {
 			out.Duplicates++
 		default:
 			out.Conflicts++
+			conflicting[at] = true
+		}
+	}
+	for i, row := range keep {
+		if conflicting[row] {
+			out.Conflicting = append(out.Conflicting, uint32(i))
 		}
 	}
 	kept := span.NewBuilder(len(keep))

@@ -74,6 +74,13 @@ func TestFirstReceived(t *testing.T) {
 			if want := []string{"1:a", "1:k", "2:child", "3:only"}; !slices.Equal(names, want) || tr.Duplicates != 1 || tr.Conflicts != 3 {
 				t.Errorf("sealed after %q: %v, %d duplicates, %d conflicts, want %v, 1 and 3", seals, names, tr.Duplicates, tr.Conflicts, want)
 			}
+			var conflicting []string
+			for _, row := range tr.Conflicting {
+				conflicting = append(conflicting, string(tr.Names.At(int(tr.Name[row]))))
+			}
+			if slices.Sort(conflicting); !slices.Equal(conflicting, []string{"a", "k"}) {
+				t.Errorf("sealed after %q: conflicting are %v, want a and k", seals, conflicting)
+			}
 			if names, _ = namesOf(t, db, clew.MakeTraceID(0, 1)); len(names) != 5 {
 				t.Errorf("sealed after %q: by its 64-bit id %v, want 5 rows", seals, names)
 			}

@@ -87,7 +87,7 @@ type Appender interface {
 type Reader interface {
 	// Trace returns every row of a trace, resolved: rows of equal identity and
 	// content once, of equal identity and different content the first received
-	// (Conflicts counts the others). Ids meet their 64-bit form: a zero high half
+	// (Conflicts counts the others, Conflicting says of which rows). Ids meet their 64-bit form: a zero high half
 	// matches any. The batch has all columns and is the caller's. A trace that is
 	// not there is an error of kind NotFound; a trace partly unreadable comes
 	// with Damaged set.
@@ -100,6 +100,9 @@ type Trace struct {
 	// Conflicts counts rows left out because another row of the same identity
 	// came first; Duplicates those left out because they were equal.
 	Conflicts, Duplicates int
+	// Conflicting are the rows of the batch, ascending, of whose identity a row of
+	// different content was left out. It is empty where Conflicts is 0.
+	Conflicting []uint32
 	// Damaged is set when some rows could not be read; it says which file.
 	Damaged error
 }

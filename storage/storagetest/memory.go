@@ -130,12 +130,13 @@ func (m *Memory) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (sto
 	}
 	var out storage.Trace
 	var kept []*row
+	conflicting := make(map[int]bool) // by place in kept
 next:
 	for _, r := range m.of(t) {
 		if !sameTrace(r.span.TraceID, id) {
 			continue
 		}
-		for _, k := range kept {
+		for i, k := range kept {
 			if k.span.SpanID != r.span.SpanID || k.span.Kind.Side() != r.span.Kind.Side() {
 				continue
 			}
@@ -143,6 +144,7 @@ next:
 				out.Duplicates++
 			} else {
 				out.Conflicts++
+				conflicting[i] = true
 			}
 			continue next
 		}
@@ -152,6 +154,11 @@ next:
 		return storage.Trace{}, clew.Errorf(clew.NotFound, "storagetest: no trace %s", id)
 	}
 	out.Batch = batch(kept)
+	for i := range kept {
+		if conflicting[i] {
+			out.Conflicting = append(out.Conflicting, uint32(i))
+		}
+	}
 	return out, nil
 }
 

@@ -27,6 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"visible after acknowledgement", testVisible},
 		{"resend is not doubled", testResend},
 		{"duplicates are resolved in trace reads", testDuplicates},
+		{"conflicting rows are named", testConflicts},
 		{"64-bit ids meet 128-bit ids", testShortIDs},
 		{"tenants are isolated", testTenants},
 		{"refused spans", testRefused},
@@ -141,10 +142,19 @@ func (s *suite) trace(t clew.Tenant, id clew.TraceID) []string {
 	return batchTexts(tr.Batch)
 }
 
-func batchTexts(b *span.Batch) (out []string) {
+func batchTexts(b *span.Batch) []string {
+	all := make([]uint32, b.Rows)
+	for i := range all {
+		all[i] = uint32(i)
+	}
+	return rowTexts(b, all)
+}
+
+// rowTexts returns the given rows of a batch as text, sorted.
+func rowTexts(b *span.Batch, of []uint32) (out []string) {
 	rows := span.NewRows(b)
-	for i := range b.Rows {
-		out = append(out, spanText(rows.Span(i)))
+	for _, i := range of {
+		out = append(out, spanText(rows.Span(int(i))))
 	}
 	slices.Sort(out)
 	return out

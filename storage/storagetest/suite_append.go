@@ -100,6 +100,40 @@ func testDuplicates(_ *testing.T, s *suite) {
 	if tr.Duplicates != 3 || tr.Conflicts != 1 {
 		s.Errorf("Duplicates = %d, Conflicts = %d, want 3 and 1", tr.Duplicates, tr.Conflicts)
 	}
+	s.equal("conflicting rows", rowTexts(tr.Batch, tr.Conflicting), want(trace[1:], nil))
+}
+
+// testConflicts holds that a trace says which of its rows conflict: those of which
+// another version was left out, however many there were, and no others.
+func testConflicts(_ *testing.T, s *suite) {
+	id := clew.MakeTraceID(1, 2)
+	var sent []clew.Span
+	for i := range 12 {
+		sent = append(sent, clew.Span{TraceID: id, SpanID: clew.SpanID(i + 1), Name: "first", Kind: clew.KindClient,
+			Start: Epoch + clew.UnixNanos(i), End: Epoch + 20})
+	}
+	s.append(sent...)
+	var conflicting []clew.Span
+	for _, i := range []int{9, 2, 5} {
+		conflicting = append(conflicting, sent[i])
+		for version := range 2 {
+			x := sent[i]
+			x.Attrs = []clew.Attr{{Key: "version", Value: clew.IntValue(int64(version))}}
+			s.append(sent[(i+1)%12], x) // beside a duplicate of another row
+		}
+	}
+	server := sent[7] // the other side of one id is another row
+	server.Kind = clew.KindServer
+	s.append(server)
+	tr, err := s.Trace(s.Context(), tenant, id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.equal("trace", batchTexts(tr.Batch), want(append(sent, server), nil))
+	if tr.Conflicts != 6 || tr.Duplicates != 6 || !slices.IsSorted(tr.Conflicting) {
+		s.Errorf("Conflicts = %d, Duplicates = %d, Conflicting = %v, want 6, 6 and rows ascending", tr.Conflicts, tr.Duplicates, tr.Conflicting)
+	}
+	s.equal("conflicting rows", rowTexts(tr.Batch, tr.Conflicting), want(conflicting, nil))
 }
 
 func testShortIDs(_ *testing.T, s *suite) {
