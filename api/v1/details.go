@@ -17,8 +17,9 @@ type spansRequest struct {
 }
 
 type spansAnswer struct {
-	ETag  string       `json:"etag"`
-	Spans []spanDetail `json:"spans"`
+	ETag    string       `json:"etag"`
+	Damaged string       `json:"damaged,omitempty"`
+	Spans   []spanDetail `json:"spans"`
 }
 
 type spanDetail struct {
@@ -104,7 +105,7 @@ func (a *API) spans(c *call) error {
 	}
 	l := a.layout(c.tenant, t)
 	d := detailer{rows: span.NewRows(t.Batch), limit: limit}
-	out := spansAnswer{ETag: t.print.etag(), Spans: []spanDetail{}}
+	out := spansAnswer{ETag: t.print.etag(), Damaged: damageText(&t.Trace), Spans: []spanDetail{}}
 	for _, row := range req.Rows {
 		if row < len(l.rows) && l.rows[row] != span.NoCode {
 			out.Spans = append(out.Spans, d.span(row, int(l.rows[row])))

@@ -14,8 +14,9 @@ import (
 )
 
 type rowsAnswer struct {
-	ETag string   `json:"etag"`
-	Rows []uint32 `json:"rows"`
+	ETag    string   `json:"etag"`
+	Damaged string   `json:"damaged,omitempty"`
+	Rows    []uint32 `json:"rows"`
 }
 
 // searchTrace answers which rows of a trace hold a text.
@@ -35,7 +36,7 @@ func (a *API) searchTrace(c *call) error {
 	l := a.layout(c.tenant, t)
 	f := newFinder(q)
 	found := f.rows(t.Batch)
-	out := rowsAnswer{ETag: t.print.etag(), Rows: []uint32{}}
+	out := rowsAnswer{ETag: t.print.etag(), Damaged: damageText(&t.Trace), Rows: []uint32{}}
 	ghosts := l.ghosts
 	for i, row := range l.rows {
 		hit := false

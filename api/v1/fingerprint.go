@@ -11,8 +11,8 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// fingerprint tells the states of a trace apart. content depends on the spans
-// alone, not on the order of rows, dictionaries and tables, which change when a
+// fingerprint tells the states of a trace apart. content depends on the spans, on
+// which of them conflict, and on whether some could not be read, not on the order of rows, dictionaries and tables, which change when a
 // store moves rows about; sequence depends on the order of rows too.
 type fingerprint struct{ content, sequence uint64 }
 
@@ -52,7 +52,13 @@ func fingerprintOf(t *storage.Trace) fingerprint {
 	addAttrs(rows, &b.Attrs)
 	addEvents(rows, &b.Events)
 	addLinks(rows, &b.Links)
+	for _, row := range t.Conflicting {
+		rows[row] += saltConflict
+	}
 	f := fingerprint{content: join(uint64(b.Rows), uint64(t.Conflicts))}
+	if t.Damaged != nil {
+		f.content = join(f.content, saltDamaged)
+	}
 	for _, h := range rows {
 		f.content += join(h, uint64(b.Rows))
 		f.sequence = join(f.sequence, h)
@@ -115,6 +121,8 @@ const (
 	saltState
 	saltEvent
 	saltLink
+	saltConflict
+	saltDamaged
 )
 
 func addEvents(rows []uint64, e *span.Events) {

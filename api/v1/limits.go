@@ -26,6 +26,9 @@ const (
 	maxPrefixed = 10_000
 	// maxFindRunes bounds the text looked for in a trace.
 	maxFindRunes = 1000
+	// maxDamageBytes bounds what is said about damage: each of a trace's blocks may
+	// be damaged, and a header of some KB is refused by proxies.
+	maxDamageBytes = 1000
 	// tailEvery is the least time between two events of a stream.
 	tailEvery = 250 * time.Millisecond
 	// tailBeat is the time between heartbeats.

@@ -17,6 +17,7 @@ type skeleton struct {
 	extent              float64
 	spans               int
 	complete, conflicts bool
+	damaged             bool
 	services, names     []word
 	parts               []int // rows in each
 	rows                []skeletonRow
@@ -169,10 +170,11 @@ func readSkeleton(b []byte) (s *skeleton, notes string, err error) {
 	s.extent = r.f64("extent")
 	rows, spans, events := int(r.u32("rows")), int(r.u32("spans")), int(r.u32("events"))
 	services, names, flags := int(r.u32("services")), int(r.u32("names")), r.u32("flags")
-	if flags&^3 != 0 || !(s.extent >= 0) || spans > rows {
+	if flags&^7 != 0 || !(s.extent >= 0) || spans > rows {
 		r.fail("flags %x, extent %g, %d spans of %d rows", flags, s.extent, spans, rows)
 	}
 	s.spans, s.complete, s.conflicts = spans, flags&1 != 0, flags&2 != 0
+	s.damaged = flags&4 != 0
 	r.words(s, services, names)
 	for len(s.rows) < rows {
 		events -= r.part(s)
@@ -314,7 +316,7 @@ func (r *skeletonReader) whole(s *skeleton) {
 		conflict = conflict || row.flags&rowConflict != 0
 		lacking = lacking || row.flags&(rowGhost|rowOrphan|rowUnfinished) != 0
 	}
-	if spans != s.spans || s.complete != (root && !lacking) || conflict && !s.conflicts {
+	if spans != s.spans || s.complete != (root && !lacking && !s.damaged) || conflict != s.conflicts {
 		r.fail("%d spans, header says %d; complete %t with root %t and lacking %t; conflicts %t", spans, s.spans, s.complete, root, lacking, s.conflicts)
 	}
 }

@@ -16,6 +16,7 @@ const (
 	// Flags of the whole skeleton.
 	skeletonComplete  = 1 << 0
 	skeletonConflicts = 1 << 1
+	skeletonDamaged   = 1 << 2
 )
 
 // skeleton answers a trace as columns: docs/format/skeleton.md.
@@ -134,6 +135,9 @@ func (e *encoder) collect() {
 	for _, row := range b.Links.Row {
 		e.flags[rowOf[row]] |= flagLinks
 	}
+	for _, row := range e.t.Conflicting {
+		e.flags[rowOf[row]] |= flagConflict
+	}
 	e.events = make([]event, len(b.Events.Row))
 	for i, row := range b.Events.Row {
 		e.events[i] = event{rowOf[row], uint32(i)}
@@ -186,11 +190,14 @@ func (e *encoder) header() {
 	e.u32(uint32(len(e.services.raw)))
 	e.u32(uint32(len(e.names.raw)))
 	var flags uint32
-	if e.root && !e.lacking {
+	if e.root && !e.lacking && e.t.Damaged == nil {
 		flags |= skeletonComplete
 	}
 	if e.t.Conflicts > 0 {
 		flags |= skeletonConflicts
+	}
+	if e.t.Damaged != nil {
+		flags |= skeletonDamaged
 	}
 	e.u32(flags)
 }

@@ -2,14 +2,19 @@ package v1_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/clew-tracing/clew"
 	v1 "github.com/clew-tracing/clew/api/v1"
+	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -181,26 +186,91 @@ func TestSkeletonLarge(t *testing.T) {
 	}
 }
 
-// TestSkeletonConflict counts spans of one identity and different content.
+// TestSkeletonConflict flags the spans of whose identity others of different content
+// came later, and no others; which ones is part of the trace's state.
 func TestSkeletonConflict(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *server) {
-		spans := goldenTrace()[:2]
+		spans := goldenTrace()
+		id := spans[0].TraceID
 		s.put(2, spans...)
-		k, before := s.skeleton(spans[0].TraceID)
+		k, a := s.skeleton(id)
 		if k.conflicts {
 			t.Error("conflicts without any")
 		}
-		other := spans[1]
-		other.Name = "another"
-		s.put(1, other)
-		k, after := s.skeleton(spans[0].TraceID)
-		if !k.conflicts || len(k.rows) != 2 || k.rows[1].name != "call" {
-			t.Errorf("conflicts %t, rows %+v", k.conflicts, k.rows)
-		}
-		if before.header.Get("ETag") == after.header.Get("ETag") {
-			t.Error("the conflict did not change the ETag")
+		etags := []string{a.header.Get("ETag")}
+		want := map[string]bool{}
+		for i, at := range []int{2, 7} {
+			other := spans[at]
+			other.Name = "another"
+			s.put(1, other)
+			k, a = s.skeleton(id)
+			want[fmt.Sprintf("%x %d", uint64(spans[at].SpanID), spans[at].Kind)] = true
+			if !k.conflicts || k.spans != len(spans) {
+				t.Errorf("%d conflicts: %d spans, conflicts %t", i+1, k.spans, k.conflicts)
+			}
+			for _, row := range k.rows {
+				if got := row.flags&rowConflict != 0; got != want[fmt.Sprintf("%x %d", row.spanID, row.kind)] || row.name == "another" {
+					t.Errorf("%d conflicts: row %+v has conflict %t", i+1, row, got)
+				}
+			}
+			if etag := a.header.Get("ETag"); slices.Contains(etags, etag) {
+				t.Errorf("%d conflicts: the ETag is one from before", i+1)
+			} else {
+				etags = append(etags, etag)
+			}
 		}
 	})
+}
+
+// damagedStore is a store whose traces are never whole.
+type damagedStore struct {
+	storage.Store
+	why error
+}
+
+func (s *damagedStore) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	tr, err := s.Store.Trace(ctx, t, id)
+	tr.Damaged = s.why
+	return tr, err
+}
+
+// TestDamaged says with every answer about a trace that some of it could not be read.
+func TestDamaged(t *testing.T) {
+	spans := goldenTrace()[:2]
+	path := "/api/v1/traces/" + spans[0].TraceID.String()
+	var etags []string
+	for _, c := range []struct {
+		why  error
+		want string
+	}{
+		{nil, ""},
+		{errors.Join(clew.Corruptf("a.seg", 7, "bad checksum"), errors.New("b \xff")), `a.seg: offset 7: bad checksum; b \xff`},
+		{errors.New(strings.Repeat("é", 600)), strings.Repeat("é", 500) + "…"},
+	} {
+		s := serve(t, &damagedStore{memory(), c.why}, v1.Config{})
+		s.put(2, spans...)
+		k, a := s.skeleton(spans[0].TraceID)
+		if k.damaged != (c.why != nil) || k.complete != (c.why == nil) {
+			t.Errorf("%v: damaged %t, complete %t", c.why, k.damaged, k.complete)
+		}
+		if got := a.header.Get("Clew-Damaged"); got != c.want {
+			t.Errorf("skeleton: Clew-Damaged %q, want %q", got, c.want)
+		}
+		etags = append(etags, a.header.Get("ETag"))
+		if got := s.get(path).header.Get("Clew-Damaged"); got != c.want {
+			t.Errorf("trace: Clew-Damaged %q, want %q", got, c.want)
+		}
+		for _, a := range []*answer{s.post(path+"/spans", `{"rows":[0]}`), s.get(path + "/search?q=a")} {
+			var got struct{ Damaged string }
+			a.ok(&got)
+			if got.Damaged != c.want {
+				t.Errorf("damaged %q, want %q", got.Damaged, c.want)
+			}
+		}
+	}
+	if etags[0] == etags[1] {
+		t.Error("damage does not change the ETag")
+	}
 }
 
 // TestSkeletonID gives the id in its long form, whichever is asked for.

@@ -3,6 +3,7 @@ package v1
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/clew-tracing/clew"
@@ -29,9 +30,27 @@ func (a *API) read(c *call) (*read, error) {
 		return nil, err
 	}
 	if t.Damaged != nil {
+		c.w.Header().Set(damagedHeader, damageText(&t))
 		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.tenant, "trace", id, "error", t.Damaged)
 	}
 	return &read{t, id, fingerprintOf(&t)}, nil
+}
+
+// damagedHeader says of every answer about a trace that some of its spans could not
+// be read, and why: bytes of protobuf and a skeleton have no place for the text.
+const damagedHeader = "Clew-Damaged"
+
+// damageText says in one line, not too long, what of a trace could not be read; ""
+// is that all could.
+func damageText(t *storage.Trace) string {
+	if t.Damaged == nil {
+		return ""
+	}
+	text, _ := escape(strings.ReplaceAll(t.Damaged.Error(), "\n", "; "))
+	if len(text) > maxDamageBytes {
+		text = text[:wholeRunes([]byte(text), maxDamageBytes)] + "…"
+	}
+	return text
 }
 
 // layout returns the trace's layout, from the last ones made if it is the same.

@@ -350,6 +350,7 @@ export interface components {
         SpansAnswer: {
             /** @description ETag of the skeleton the rows belong to. */
             etag: string;
+            damaged?: components["schemas"]["Damaged"];
             spans: components["schemas"]["SpanDetail"][];
         };
         SpanDetail: {
@@ -427,8 +428,11 @@ export interface components {
             attributes: components["schemas"]["Attribute"][];
             droppedAttributes?: number;
         };
+        /** @description Present where spans of the trace could not be read: which file, and why. They are missing from this answer. */
+        Damaged: string;
         RowsAnswer: {
             etag: string;
+            damaged?: components["schemas"]["Damaged"];
             rows: number[];
         };
         ServicesAnswer: {
@@ -618,7 +622,9 @@ export interface components {
         TraceId: string;
     };
     requestBodies: never;
-    headers: never;
+    headers: {
+        Damaged: components["schemas"]["Damaged"];
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -701,6 +707,7 @@ export interface operations {
             200: {
                 headers: {
                     ETag?: string;
+                    "Clew-Damaged": components["headers"]["Damaged"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -742,6 +749,7 @@ export interface operations {
                 headers: {
                     /** @description Names this state of the trace. */
                     ETag?: string;
+                    "Clew-Damaged": components["headers"]["Damaged"];
                     [name: string]: unknown;
                 };
                 content: {
