@@ -2,9 +2,7 @@ package spandb
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -13,12 +11,10 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
-
-// recordVersion is the version of the header that precedes a body in the log.
-const recordVersion = 1
 
 // pending lists records whose rows wait for the log.
 type pending struct {
@@ -158,7 +154,8 @@ func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, ha
 	if r.Received != nil {
 		body, packing = r.Received, r.Compression
 	}
-	mark.Seq, err = db.log.Append(ctx, appendRecordHeader(nil, t.name, packing, &mark, dec.RefusedSpans), body)
+	logged := folder.Record{Tenant: t.name, Compression: packing, Hash: hash, Arrival: mark.Arrival, Accepted: mark.Accepted, Refused: dec.RefusedSpans}
+	mark.Seq, err = db.log.Append(ctx, logged.AppendHeader(nil), body)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
@@ -288,75 +285,4 @@ func result(d otlp.Result) storage.Result {
 		r.Refusals = append(r.Refusals, storage.Refusal(x))
 	}
 	return r
-}
-
-// appendRecordHeader writes what precedes a body in the log:
-//
-//	u8       recordVersion
-//	bytes    tenant
-//	u8       storage.Compression of the body
-//	16 B     hash of the unpacked body
-//	uvarint  arrival, accepted, refused
-//	uvarint  ordinals of refused spans, each less the one before
-func appendRecordHeader(dst []byte, t clew.Tenant, c storage.Compression, m *segment.Request, refused []uint32) []byte {
-	dst = append(dst, recordVersion)
-	dst = appendString(dst, string(t))
-	dst = append(dst, byte(c))
-	dst = binary.LittleEndian.AppendUint64(dst, m.Hash.Hi)
-	dst = binary.LittleEndian.AppendUint64(dst, m.Hash.Lo)
-	dst = binary.AppendUvarint(dst, m.Arrival)
-	dst = binary.AppendUvarint(dst, uint64(m.Accepted))
-	dst = binary.AppendUvarint(dst, uint64(len(refused)))
-	last := uint32(0)
-	for _, r := range refused {
-		dst = binary.AppendUvarint(dst, uint64(r-last))
-		last = r
-	}
-	return dst
-}
-
-// loggedRecord is a record read back from the log.
-type loggedRecord struct {
-	tenant      clew.Tenant
-	compression storage.Compression
-	mark        segment.Request
-	refused     []uint32
-	body        []byte
-}
-
-func parseLoggedRecord(b []byte) (r loggedRecord, err error) {
-	bad := clew.Errorf(clew.Corrupt, "record header is cut off")
-	if len(b) == 0 {
-		return r, bad
-	}
-	if b[0] != recordVersion {
-		return r, clew.Errorf(clew.Unsupported, "log record version %d is not known to this clew, which reads version %d", b[0], recordVersion)
-	}
-	f := fields{b: b[1:], ok: true}
-	r.tenant = f.tenant()
-	if len(f.b) < 17 {
-		return r, bad
-	}
-	if r.compression = storage.Compression(f.b[0]); r.compression > storage.Zstd {
-		return r, clew.Errorf(clew.Unsupported, "log record of packing %d is not known to this clew", r.compression)
-	}
-	r.mark.Hash = xxh3.Uint128{Hi: binary.LittleEndian.Uint64(f.b[1:]), Lo: binary.LittleEndian.Uint64(f.b[9:])}
-	f.b = f.b[17:]
-	r.mark.Arrival, r.mark.Accepted = f.uint(), uint32(f.uint())
-	n := f.uint()
-	r.mark.Refused = uint32(n)
-	if n > uint64(len(f.b)) {
-		return r, bad
-	}
-	r.refused = slices.Grow(r.refused, int(n))
-	last := uint32(0)
-	for range n {
-		last += uint32(f.uint())
-		r.refused = append(r.refused, last)
-	}
-	r.body = f.b
-	if !f.ok {
-		return r, bad
-	}
-	return r, nil
 }

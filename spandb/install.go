@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 )
 
@@ -22,13 +23,13 @@ func (db *DB) seal(j sealJob) error {
 	view := j.h.b.View(j.h.b.Rows())
 	j.t.mu.Unlock()
 	db.manMu.Lock()
-	id := db.manifest.nextID
+	id := db.manifest.NextID
 	db.manMu.Unlock()
 	data := db.sealer.Seal(view, segment.Meta{
 		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
 	}, j.h.marks)
-	dir := segmentDir(db.dir, j.t.name, j.h.minArrival)
-	file := path.Join(dir, segmentName(id))
+	dir := folder.SegmentDir(db.dir, j.t.name, j.h.minArrival)
+	file := path.Join(dir, folder.SegmentName(id))
 	if err := db.writeSegment(dir, file, data); err != nil {
 		return err
 	}
@@ -51,23 +52,23 @@ func (db *DB) seal(j sealJob) error {
 }
 
 // addition is the edit that makes a segment visible: it is the next of its tenant.
-func addition(s *storedSegment) edit {
+func addition(s *storedSegment) folder.Edit {
 	m := s.meta
-	return edit{
-		add: []segmentRecord{{
-			id: s.id, tenant: m.Tenant, hour: m.MinArrival, size: uint64(s.size), rows: uint64(m.Rows),
-			minArrival: m.MinArrival, maxArrival: m.MaxArrival, firstSeq: m.FirstSeq, lastSeq: m.LastSeq,
+	return folder.Edit{
+		Add: []folder.Segment{{
+			ID: s.id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(s.size), Rows: uint64(m.Rows),
+			MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq,
 		}},
-		sealed: map[clew.Tenant]uint64{m.Tenant: m.LastSeq}, nextID: s.id + 1, nextSeq: m.LastSeq + 1,
+		Sealed: map[clew.Tenant]uint64{m.Tenant: m.LastSeq}, NextID: s.id + 1, NextSeq: m.LastSeq + 1,
 	}
 }
 
 // commit makes an edit of the manifest. An error means that the store can seal
 // nothing more.
-func (db *DB) commit(e edit) error {
+func (db *DB) commit(e folder.Edit) error {
 	db.manMu.Lock()
 	defer db.manMu.Unlock()
-	err := db.manifest.commit(e)
+	err := db.manifest.Commit(e)
 	if err != nil {
 		db.fail(err)
 	}
@@ -94,7 +95,7 @@ func (db *DB) truncateLog() {
 
 // writeSegment makes the file durable under its name.
 func (db *DB) writeSegment(dir, file string, data []byte) error {
-	tmp := file[:len(file)-len(segSuffix)] + tmpSuffix
+	tmp := folder.Partial(file)
 	if err := db.fs.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -149,7 +150,7 @@ func (db *DB) oldestNeeded() uint64 {
 	// The manifest's number comes first: records below it that a tenant has in no
 	// segment were in its head, or being logged, before that number rose.
 	db.manMu.Lock()
-	oldest := db.manifest.nextSeq
+	oldest := db.manifest.NextSeq
 	db.manMu.Unlock()
 	for _, t := range db.allTenants() {
 		t.mu.Lock()

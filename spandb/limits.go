@@ -67,9 +67,6 @@ const matcherUnits = 512
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64
 
-// manifestEdits is the number of edits after which the manifest is written anew.
-const manifestEdits = 1000
-
 // maxBodyBytes bounds a request: three times what the doors take by default. With
 // it the rows, texts and children of a head are bounded, and what a reader has to
 // believe of a segment.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/wal"
 )
 
@@ -22,19 +24,19 @@ func (db *DB) openSegments() error {
 	if err := db.sweep(); err != nil {
 		return err
 	}
-	recs := make([]segmentRecord, 0, len(db.manifest.segments))
-	for _, r := range db.manifest.segments {
+	recs := make([]folder.Segment, 0, len(db.manifest.Segments))
+	for _, r := range db.manifest.Segments {
 		recs = append(recs, r)
 	}
-	slices.SortFunc(recs, func(a, b segmentRecord) int { return cmp.Compare(a.id, b.id) })
+	slices.SortFunc(recs, func(a, b folder.Segment) int { return cmp.Compare(a.ID, b.ID) })
 	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resendWindow)))
 	for _, r := range recs {
-		t, err := db.addTenant(r.tenant)
+		t, err := db.addTenant(r.Tenant)
 		if err != nil {
 			return err
 		}
-		file := path.Join(segmentDir(db.dir, r.tenant, r.hour), segmentName(r.id))
-		s, err := openSegment(db.fs, r.id, file, db.discard)
+		file := r.Path(db.dir)
+		s, err := openSegment(db.fs, r.ID, file, db.discard)
 		if err != nil {
 			if clew.KindOf(err) == clew.Unsupported {
 				return err
@@ -46,7 +48,7 @@ func (db *DB) openSegments() error {
 			continue
 		}
 		t.segs = append(t.segs, s)
-		if r.maxArrival < recent {
+		if r.MaxArrival < recent {
 			continue
 		}
 		requests, err := s.r.Requests()
@@ -74,7 +76,7 @@ func (db *DB) damaged(err error) {
 // let them go already, such a segment has the only copy and is adopted. Anything
 // else in the folders is not ours and stays.
 func (db *DB) sweep() error {
-	root := path.Join(db.dir, segDir)
+	root := path.Join(db.dir, folder.SegmentsDir)
 	tenants, err := db.fs.List(root)
 	if err != nil {
 		return err
@@ -95,13 +97,13 @@ func (db *DB) sweep() error {
 	}
 	slices.SortFunc(orphans, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
 	// What is older than the manifest's counter was listed once and forgotten.
-	known := db.manifest.nextID
+	known := db.manifest.NextID
 	logged, err := db.firstLogged()
 	if err != nil {
 		return err
 	}
 	for _, file := range orphans {
-		if id, _ := parseSegmentName(path.Base(file)); id < known {
+		if id, _ := folder.ParseSegmentName(path.Base(file)); id < known {
 			if err := db.remove(file); err != nil {
 				return err
 			}
@@ -127,16 +129,14 @@ func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 		return nil, nil // a file, not an hour
 	}
 	for _, n := range names {
-		if stem, partial := strings.CutSuffix(n, tmpSuffix); partial {
-			if _, ok := parseSegmentName(stem + segSuffix); ok {
-				if err := db.remove(path.Join(dir, n)); err != nil {
-					return nil, err
-				}
+		if folder.IsPartial(n) {
+			if err := db.remove(path.Join(dir, n)); err != nil {
+				return nil, err
 			}
 			continue
 		}
-		id, ok := parseSegmentName(n)
-		if _, listed := db.manifest.segments[id]; ok && !listed {
+		id, ok := folder.ParseSegmentName(n)
+		if _, listed := db.manifest.Segments[id]; ok && !listed {
 			orphans = append(orphans, path.Join(dir, n))
 		}
 	}
@@ -146,7 +146,7 @@ func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 // firstLogged returns the least number that a record of the log can have: its
 // files are named for their first record (package wal). 0: the log is empty.
 func (db *DB) firstLogged() (uint64, error) {
-	names, err := db.fs.List(path.Join(db.dir, walDir))
+	names, err := db.fs.List(path.Join(db.dir, folder.LogDir))
 	if err != nil {
 		return 0, err
 	}
@@ -174,21 +174,21 @@ func (db *DB) adopt(id uint64, file string, logged uint64) error {
 	case clew.KindOf(err) == clew.Unsupported:
 		return err
 	case err != nil:
-		db.damaged(clew.Corruptf(file, 0, "segment that the manifest does not list is put aside as %s: %w", path.Base(file)+asideSuffix, err))
-		return db.fs.Rename(file, file+asideSuffix)
+		db.damaged(clew.Corruptf(file, 0, "segment that the manifest does not list is put aside as %s: %w", folder.Aside(path.Base(file)), err))
+		return db.fs.Rename(file, folder.Aside(file))
 	}
 	m := s.meta
 	inLog := logged != 0 && logged <= m.FirstSeq
-	if inLog || m.FirstSeq <= db.manifest.sealed[m.Tenant] || path.Dir(file) != segmentDir(db.dir, m.Tenant, m.MinArrival) {
+	if inLog || m.FirstSeq <= db.manifest.Sealed[m.Tenant] || path.Dir(file) != folder.SegmentDir(db.dir, m.Tenant, m.MinArrival) {
 		return db.remove(file)
 	}
-	return db.manifest.commit(addition(s))
+	return db.manifest.Commit(addition(s))
 }
 
 // replay reads the log into heads: every record whose rows are in no segment.
 // Heads that get full are sealed on the way, so that memory stays bounded.
 func (db *DB) replay() error {
-	r := replayer{db: db, file: path.Join(db.dir, walDir)}
+	r := replayer{db: db, file: path.Join(db.dir, folder.LogDir)}
 	report, err := wal.Replay(db.fs, r.file, 0, r.record)
 	db.stats.replayed.Add(int64(report.Records))
 	for _, d := range report.Damaged {
@@ -209,22 +209,21 @@ type replayer struct {
 // record takes one record; what is wrong with it is reported, and only what keeps
 // the store from opening is an error.
 func (p *replayer) record(seq uint64, payload []byte) error {
-	r, err := parseLoggedRecord(payload)
+	r, err := folder.ParseRecord(payload)
 	if clew.KindOf(err) == clew.Unsupported {
 		return err
 	}
 	if err == nil {
-		r.mark.Seq = seq
-		if seq <= p.db.manifest.sealed[r.tenant] {
+		if seq <= p.db.manifest.Sealed[r.Tenant] {
 			return nil
 		}
-		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.compression), r.body, maxBodyBytes)
+		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.Compression), r.Body, maxBodyBytes)
 	}
 	if err != nil {
 		p.damaged(seq, err)
 		return nil
 	}
-	return p.rows(&r)
+	return p.rows(seq, &r)
 }
 
 func (p *replayer) damaged(seq uint64, err error) {
@@ -232,23 +231,24 @@ func (p *replayer) damaged(seq uint64, err error) {
 }
 
 // rows puts a record's rows into its tenant's head.
-func (p *replayer) rows(r *loggedRecord) error {
+func (p *replayer) rows(seq uint64, r *folder.Record) error {
 	db := p.db
-	t, err := db.addTenant(r.tenant)
+	t, err := db.addTenant(r.Tenant)
 	if err != nil {
 		return err
 	}
-	if _, twice := t.resends.find(r.mark.Hash); twice {
+	if _, twice := t.resends.find(r.Hash); twice {
 		return nil
 	}
 	h := db.headOf(t)
-	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.refused}); err != nil {
-		p.damaged(r.mark.Seq, err)
+	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.Refused}); err != nil {
+		p.damaged(seq, err)
 		return nil
 	}
-	h.note(&r.mark)
+	mark := segment.Request{Hash: r.Hash, Seq: seq, Arrival: r.Arrival, Accepted: r.Accepted, Refused: uint32(len(r.Refused))}
+	h.note(&mark)
 	h.published = h.b.Rows()
-	db.remember(t, &r.mark)
+	db.remember(t, &mark)
 	if db.feed(h, len(p.body)) {
 		db.retire(t, true)
 	} else if db.headBytes.Load() > db.cfg.HeadBytes {

@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"syscall"
@@ -11,9 +12,13 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
+
+// manifestHead is where the first record of a manifest stands.
+const manifestHead = 8
 
 // storeOf makes a store of some segments and returns the names of their files and
 // of the manifest.
@@ -25,7 +30,7 @@ func storeOf(t *testing.T, fs vfs.FS, segments int) (files []string, manifest st
 	for _, s := range tenantFor(t, db).segs {
 		files = append(files, s.path)
 	}
-	manifest = "data/" + manifestName(db.manifest.number)
+	manifest = db.manifest.File()
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +59,7 @@ func TestStateDamaged(t *testing.T) {
 	fs := vfs.NewMem()
 	storeOf(t, fs, 2)
 	db := openDB(t, fs, "data", Config{}) // all in the first record
-	name := "data/" + manifestName(db.manifest.number)
+	name := db.manifest.File()
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +97,7 @@ func TestOrphansPutAside(t *testing.T) {
 	if len(damages) != 1 || !strings.Contains(damages[0].Error(), files[0]) {
 		t.Errorf("damage %v, want that of %s", damages, files[0])
 	}
-	if _, err := fs.Stat(files[0] + asideSuffix); err != nil {
+	if _, err := fs.Stat(folder.Aside(files[0])); err != nil {
 		t.Errorf("the damaged segment is gone: %v", err)
 	}
 }
@@ -104,8 +109,8 @@ func cutEdits(t *testing.T, fs vfs.FS, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := wholeRecord(b, manifestHead)
-	if err := vfs.Replace(fs, file, b[:manifestHead+8+len(first)]); err != nil {
+	first := int(binary.LittleEndian.Uint32(b[manifestHead:]))
+	if err := vfs.Replace(fs, file, b[:manifestHead+8+first]); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -162,39 +167,12 @@ func TestFoldersGo(t *testing.T) {
 	db := openDB(t, fs, "data", Config{})
 	halt(db)
 	db.drop("age", func(all []*storedSegment) []*storedSegment { return all })
-	names, err := fs.List("data/" + segDir)
+	names, err := fs.List("data/" + folder.SegmentsDir)
 	if err != nil || len(names) != 0 {
 		t.Errorf("left in the folder of segments: %v, %v", names, err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestManifestRewriteFails fails the writing of a new manifest after an edit that
-// is durable: that edit counts, the next fails.
-func TestManifestRewriteFails(t *testing.T) {
-	disk := vfs.NewMem()
-	if err := disk.MkdirAll("d"); err != nil {
-		t.Fatal(err)
-	}
-	fail := false
-	fs := vfs.NewFault(disk, vfs.Plan{FailAt: 1, Sticky: true, Err: syscall.EIO, Only: func(op, _ string) bool { return fail && op == "create" }})
-	m, err := openManifest(fs, "d")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fail = true
-	m.edits = manifestEdits - 1
-	if err := m.commit(edit{add: []segmentRecord{{id: 5, tenant: "default", rows: 7}}}); err != nil {
-		t.Fatalf("an edit that is durable: %v", err)
-	}
-	if err := m.commit(edit{}); !errors.Is(err, syscall.EIO) {
-		t.Fatalf("the edit after it: %v, want the failure", err)
-	}
-	again, err := openManifest(disk, "d")
-	if err != nil || again.segments[5].rows != 7 {
-		t.Fatalf("reopened: %+v, %v", again, err)
 	}
 }
 
@@ -219,7 +197,7 @@ func TestOldManifestStays(t *testing.T) {
 // tried again, and accepts meanwhile.
 func TestTroubleIsNoFailure(t *testing.T) {
 	troubles := make(chan error, 10)
-	db := openDB(t, failFirst(vfs.NewMem(), "sync", tmpSuffix, syscall.ENOSPC), "data",
+	db := openDB(t, failFirst(vfs.NewMem(), "sync", ".tmp", syscall.ENOSPC), "data",
 		Config{SealRows: 10, Window: -1, Events: Events{Trouble: func(err error) { troubles <- err }}})
 	defer db.Close()
 	sendTo(t, db, clew.DefaultTenant, someSpans(1, 10)...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/folder"
 )
 
 // retain removes segments that are too old, then the oldest while the store is
@@ -54,10 +55,10 @@ func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSeg
 	}
 	gone := make(map[*storedSegment]bool)
 	info := DropInfo{Reason: reason}
-	var e edit
+	var e folder.Edit
 	for _, s := range choose(all) {
 		gone[s] = true
-		e.remove = append(e.remove, s.id)
+		e.Remove = append(e.Remove, s.id)
 		info.Segments++
 		info.Rows += int64(s.meta.Rows)
 		info.SizeBytes += s.size

@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -55,16 +56,16 @@ func settle(t *testing.T, db *DB) {
 
 func segmentFiles(t *testing.T, fs vfs.FS) (n int) {
 	t.Helper()
-	tenants, err := fs.List("data/" + segDir)
+	tenants, err := fs.List("data/" + folder.SegmentsDir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, ten := range tenants {
-		hours, _ := fs.List("data/" + segDir + "/" + ten)
+		hours, _ := fs.List("data/" + folder.SegmentsDir + "/" + ten)
 		for _, h := range hours {
-			names, _ := fs.List("data/" + segDir + "/" + ten + "/" + h)
+			names, _ := fs.List("data/" + folder.SegmentsDir + "/" + ten + "/" + h)
 			for _, name := range names {
-				if strings.HasSuffix(name, segSuffix) {
+				if strings.HasSuffix(name, ".seg") {
 					n++
 				}
 			}
@@ -204,7 +205,7 @@ func TestUnknownVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range manifests {
-		if !strings.HasPrefix(name, manifestPrefix) {
+		if !strings.HasPrefix(name, "MANIFEST-") {
 			continue
 		}
 		file := "data/" + name
@@ -313,7 +314,7 @@ func TestLostEdit(t *testing.T) {
 	db := openDB(t, fs, "data", Config{SealRows: 100, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 9, 200, 100), time.Now())
 	settle(t, db)
-	name := "data/" + manifestName(db.manifest.number)
+	name := db.manifest.File()
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +326,7 @@ func TestLostEdit(t *testing.T) {
 	if err := vfs.Replace(fs, name, b); err != nil {
 		t.Fatal(err)
 	}
-	if err := fs.RemoveAll("data/" + walDir); err != nil {
+	if err := fs.RemoveAll("data/" + folder.LogDir); err != nil {
 		t.Fatal(err)
 	}
 	db = openDB(t, fs, "data", Config{})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -15,7 +16,7 @@ import (
 // fails.
 func failFirst(disk vfs.FS, op, suffix string, err error) *vfs.Fault {
 	return vfs.NewFault(disk, vfs.Plan{FailAt: 1, Err: err, Only: func(o, name string) bool {
-		return o == op && strings.Contains(name, "/"+segDir+"/") && strings.HasSuffix(name, suffix)
+		return o == op && strings.Contains(name, "/"+folder.SegmentsDir+"/") && strings.HasSuffix(name, suffix)
 	}})
 }
 
@@ -24,9 +25,9 @@ func failFirst(disk vfs.FS, op, suffix string, err error) *vfs.Fault {
 // rows are in segments too. When the disk is well again everything is sealed.
 func TestSealFails(t *testing.T) {
 	for _, op := range []string{"create", "write", "sync", "close", "rename"} {
-		suffix := tmpSuffix
+		suffix := ".tmp"
 		if op == "rename" {
-			suffix = segSuffix
+			suffix = ".seg"
 		}
 		for _, closeEarly := range []bool{false, true} {
 			disk := vfs.NewMem()

@@ -4,6 +4,7 @@ import (
 	"math"
 	"sync/atomic"
 
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -50,10 +51,10 @@ func openSegment(fs vfs.FS, id uint64, path string, discard func(*storedSegment)
 }
 
 // brokenSegment stands for a file that the manifest lists and nobody can open.
-func brokenSegment(r *segmentRecord, path string, err error, discard func(*storedSegment)) *storedSegment {
-	s := &storedSegment{id: r.id, path: path, size: int64(r.size), broken: err, discard: discard}
-	s.meta = &segment.Meta{Tenant: r.tenant, Rows: int(r.rows), MaxStart: math.MaxUint64,
-		MinArrival: r.minArrival, MaxArrival: r.maxArrival, FirstSeq: r.firstSeq, LastSeq: r.lastSeq}
+func brokenSegment(r *folder.Segment, path string, err error, discard func(*storedSegment)) *storedSegment {
+	s := &storedSegment{id: r.ID, path: path, size: int64(r.Size), broken: err, discard: discard}
+	s.meta = &segment.Meta{Tenant: r.Tenant, Rows: int(r.Rows), MaxStart: math.MaxUint64,
+		MinArrival: r.MinArrival, MaxArrival: r.MaxArrival, FirstSeq: r.FirstSeq, LastSeq: r.LastSeq}
 	s.refs.Store(1)
 	return s
 }

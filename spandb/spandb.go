@@ -31,6 +31,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
@@ -116,7 +117,7 @@ type DB struct {
 	headBytes atomic.Int64 // weight of all heads without a segment
 
 	manMu    sync.Mutex // serialises edits; held across their I/O
-	manifest *manifest
+	manifest *folder.Manifest
 
 	cache  segment.Cache
 	sealer segment.Sealer
@@ -148,13 +149,13 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if err := fs.MkdirAll(path.Join(dir, segDir)); err != nil {
+	if err := fs.MkdirAll(path.Join(dir, folder.SegmentsDir)); err != nil {
 		return nil, err
 	}
-	if err := fs.MkdirAll(path.Join(dir, walDir)); err != nil {
+	if err := fs.MkdirAll(path.Join(dir, folder.LogDir)); err != nil {
 		return nil, err
 	}
-	lock, err := fs.Lock(path.Join(dir, lockName))
+	lock, err := fs.Lock(path.Join(dir, folder.LockName))
 	if err != nil {
 		if errors.Is(err, vfs.ErrLocked) {
 			return nil, clew.Errorf(clew.Busy, "the store in %s is in use by another process: stop it, or choose another folder with --data (%w)", dir, err)
@@ -176,24 +177,24 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 }
 
 func (db *DB) open() (err error) {
-	if db.manifest, err = openManifest(db.fs, db.dir); err != nil {
+	if db.manifest, err = folder.OpenManifest(db.fs, db.dir); err != nil {
 		return err
 	}
 	if err := db.openSegments(); err != nil {
-		db.manifest.close()
+		db.manifest.Close()
 		return err
 	}
 	if err := db.replay(); err != nil {
-		db.manifest.close()
+		db.manifest.Close()
 		return err
 	}
-	db.log, err = wal.Open(db.fs, path.Join(db.dir, walDir), wal.Config{
-		Window: db.cfg.Window, MinNextSeq: db.manifest.nextSeq, OnDurable: db.publish,
+	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
+		Window: db.cfg.Window, MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
 		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes,
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
 	})
 	if err != nil {
-		db.manifest.close()
+		db.manifest.Close()
 		return err
 	}
 	db.truncateLog()
@@ -302,7 +303,7 @@ func (db *DB) Close() error {
 		err = db.sealForClose()
 	}
 	db.closeSegments()
-	return errors.Join(err, db.manifest.close(), db.lock.Close())
+	return errors.Join(err, db.manifest.Close(), db.lock.Close())
 }
 
 // closeSegments closes the files of all segments, each when its last reader lets

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
 )
@@ -35,10 +36,10 @@ func (v *Verification) add(err error) {
 // must not be open; nothing is changed. progress, if not nil, is called after
 // each segment. The error is one of reading, not of what was read.
 func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Verification, err error) {
-	if _, err := filesystem.Stat(path.Join(dir, currentName)); err != nil {
+	if _, err := filesystem.Stat(path.Join(dir, folder.CurrentName)); err != nil {
 		return v, clew.Errorf(clew.NotFound, "no store in %s: name its folder with --data (%w)", dir, err)
 	}
-	lock, err := filesystem.Lock(path.Join(dir, lockName))
+	lock, err := filesystem.Lock(path.Join(dir, folder.LockName))
 	if err != nil {
 		if errors.Is(err, vfs.ErrLocked) {
 			return v, clew.Errorf(clew.Busy, "the store in %s is in use: stop the server first (%w)", dir, err)
@@ -46,22 +47,22 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 		return v, err
 	}
 	defer lock.Close()
-	m := &manifest{fs: filesystem, dir: dir, segments: make(map[uint64]segmentRecord), sealed: make(map[clew.Tenant]uint64)}
-	if err := m.read(); err != nil {
+	m, err := folder.ReadManifest(filesystem, dir)
+	if err != nil {
 		v.add(err)
 		return v, nil
 	}
-	if info, err := filesystem.Stat(path.Join(dir, manifestName(m.number))); err == nil {
+	if info, err := filesystem.Stat(m.File()); err == nil {
 		v.Bytes += info.SizeBytes
 	}
 	done := 0
-	for _, r := range m.segments {
-		verifySegment(filesystem, dir, r, &v)
+	for _, r := range m.Segments {
+		verifySegment(filesystem, r.Path(dir), r, &v)
 		if done++; progress != nil {
-			progress(done, len(m.segments))
+			progress(done, len(m.Segments))
 		}
 	}
-	report, err := wal.Verify(filesystem, path.Join(dir, walDir))
+	report, err := wal.Verify(filesystem, path.Join(dir, folder.LogDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return v, err
 	}
@@ -74,9 +75,8 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 }
 
 // verifySegment checks every checksum and decodes every block whole.
-func verifySegment(filesystem vfs.FS, dir string, r segmentRecord, v *Verification) {
-	file := path.Join(segmentDir(dir, r.tenant, r.hour), segmentName(r.id))
-	s, err := openSegment(filesystem, r.id, file, func(*storedSegment) {})
+func verifySegment(filesystem vfs.FS, file string, r folder.Segment, v *Verification) {
+	s, err := openSegment(filesystem, r.ID, file, func(*storedSegment) {})
 	if err != nil {
 		v.add(clew.Corruptf(file, 0, "cannot be opened: %w", err))
 		return
@@ -85,8 +85,8 @@ func verifySegment(filesystem vfs.FS, dir string, r segmentRecord, v *Verificati
 	v.Segments++
 	v.Bytes += s.size
 	v.Rows += int64(s.meta.Rows)
-	if uint64(s.size) != r.size || uint64(s.meta.Rows) != r.rows || s.meta.Tenant != r.tenant {
-		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.Rows, r.size, r.rows))
+	if uint64(s.size) != r.Size || uint64(s.meta.Rows) != r.Rows || s.meta.Tenant != r.Tenant {
+		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.Rows, r.Size, r.Rows))
 	}
 	for _, d := range s.r.Damage() {
 		v.add(d)

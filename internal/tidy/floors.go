@@ -51,12 +51,14 @@ var plan = []place{
 	{"exec", 3, asking},
 	{"ingest", 3, arriving},
 	{"sampling", 3, arriving},
-	{"spandb", 3, keeping},
+	{"spandb/segment", 3, keeping},
+	{"spandb/folder", 3, keeping},
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
 	{"internal/corpus", 3, everywhere},
 
 	{"analyze", 4, asking},
+	{"spandb", 4, keeping},
 	{"internal/load", 4, everywhere},
 
 	{"api", 5, everywhere},

@@ -1,4 +1,4 @@
-package spandb
+package folder
 
 import (
 	"encoding/binary"
@@ -28,15 +28,14 @@ import (
 //	tag 3  tenant sealed      tenant, log record up to which its rows are in segments
 //	tag 4  counters           next segment id, next log record
 //
-// CURRENT names the manifest in force. At every start, and after manifestEdits
+// CURRENT names the manifest in force. At every start, and after maxEdits
 // edits, the state is written to a new file, whose first record it is, and CURRENT
 // is replaced by rename. A later record that the file's end cuts off was never
 // acknowledged and is dropped; any other damage is an error of kind Corrupt.
 const (
-	manifestMagic      = "CLEWMAN"
-	manifestVersion    = 1
-	manifestHead       = 8
-	maxManifestPayload = 1 << 28
+	manifestMagic   = "CLEWMAN"
+	manifestVersion = 1
+	manifestHead    = 8
 )
 
 const (
@@ -46,84 +45,93 @@ const (
 	tagCounters
 )
 
-// segmentRecord is what the manifest knows of a segment.
-type segmentRecord struct {
-	id                     uint64
-	tenant                 clew.Tenant
-	hour                   uint64 // unix nanoseconds; names the folder
-	size, rows             uint64
-	minArrival, maxArrival uint64
-	firstSeq, lastSeq      uint64
+// Segment is what the manifest knows of a segment.
+type Segment struct {
+	ID                     uint64
+	Tenant                 clew.Tenant
+	Hour                   uint64 // unix nanoseconds; names the folder
+	Size, Rows             uint64
+	MinArrival, MaxArrival uint64 // unix nanoseconds
+	FirstSeq, LastSeq      uint64 // log records
 }
 
-// edit is one change of the manifest.
-type edit struct {
-	add     []segmentRecord
-	remove  []uint64
-	sealed  map[clew.Tenant]uint64
-	nextID  uint64
-	nextSeq uint64
+// Path returns the name of the segment's file in the store in dir.
+func (s *Segment) Path(dir string) string {
+	return path.Join(SegmentDir(dir, s.Tenant, s.Hour), SegmentName(s.ID))
 }
 
-// manifest is the state and the open file. Its caller serialises.
-type manifest struct {
+// Edit is one change of the manifest.
+type Edit struct {
+	Add    []Segment
+	Remove []uint64 // ids
+	// Sealed is, for a tenant, the log record up to which all its rows are in
+	// segments.
+	Sealed map[clew.Tenant]uint64
+	// NextID is the id of the next segment, NextSeq the least number that the next
+	// log record may have. 0, or less than what holds, changes nothing.
+	NextID, NextSeq uint64
+}
+
+// State is the sum of all edits.
+type State struct {
+	Segments        map[uint64]Segment // by id
+	Sealed          map[clew.Tenant]uint64
+	NextID, NextSeq uint64
+}
+
+// Manifest is the state and the open file. Its caller serialises, and changes the
+// state by Commit alone.
+type Manifest struct {
+	State
+
 	fs     vfs.FS
 	dir    string
-	file   vfs.File
+	file   vfs.File // nil if it is only read
 	number uint64
 	edits  int
 	size   int   // of the file
 	failed error // after a failed write nothing more is written
-
-	segments map[uint64]segmentRecord
-	sealed   map[clew.Tenant]uint64
-	nextID   uint64
-	nextSeq  uint64
 }
 
-func appendString(dst []byte, s string) []byte {
-	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
-}
-
-func (e *edit) append(dst []byte) []byte {
-	for i := range e.add {
-		r := &e.add[i]
+func (e *Edit) append(dst []byte) []byte {
+	for i := range e.Add {
+		r := &e.Add[i]
 		dst = append(dst, tagAdd)
-		dst = binary.AppendUvarint(dst, r.id)
-		dst = appendString(dst, string(r.tenant))
-		for _, v := range [...]uint64{r.hour, r.size, r.rows, r.minArrival, r.maxArrival, r.firstSeq, r.lastSeq} {
+		dst = binary.AppendUvarint(dst, r.ID)
+		dst = appendString(dst, string(r.Tenant))
+		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq} {
 			dst = binary.AppendUvarint(dst, v)
 		}
 	}
-	for _, id := range e.remove {
+	for _, id := range e.Remove {
 		dst = binary.AppendUvarint(append(dst, tagRemove), id)
 	}
-	for _, t := range slices.Sorted(maps.Keys(e.sealed)) {
-		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), e.sealed[t])
+	for _, t := range slices.Sorted(maps.Keys(e.Sealed)) {
+		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), e.Sealed[t])
 	}
-	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.nextID), e.nextSeq)
+	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.NextID), e.NextSeq)
 }
 
 // apply changes the state by one payload.
-func (m *manifest) apply(payload []byte) error {
+func (m *Manifest) apply(payload []byte) error {
 	f := fields{b: payload, ok: true}
 	for len(f.b) > 0 && f.ok {
 		tag := f.b[0]
 		f.b = f.b[1:]
 		switch tag {
 		case tagAdd:
-			r := segmentRecord{id: f.uint(), tenant: f.tenant()}
-			for _, p := range [...]*uint64{&r.hour, &r.size, &r.rows, &r.minArrival, &r.maxArrival, &r.firstSeq, &r.lastSeq} {
+			r := Segment{ID: f.uint(), Tenant: f.tenant()}
+			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq} {
 				*p = f.uint()
 			}
-			m.segments[r.id] = r
+			m.Segments[r.ID] = r
 		case tagRemove:
-			delete(m.segments, f.uint())
+			delete(m.Segments, f.uint())
 		case tagSealed:
 			t := f.tenant()
-			m.sealed[t] = f.uint()
+			m.Sealed[t] = f.uint()
 		case tagCounters:
-			m.nextID, m.nextSeq = f.uint(), f.uint()
+			m.NextID, m.NextSeq = f.uint(), f.uint()
 		default:
 			return clew.Errorf(clew.Corrupt, "entry with unknown tag %d", tag)
 		}
@@ -134,22 +142,34 @@ func (m *manifest) apply(payload []byte) error {
 	return nil
 }
 
-// openManifest reads the state of the store in dir, which may be new, and starts
+// OpenManifest reads the state of the store in dir, which may be new, and starts
 // a fresh manifest file with it.
-func openManifest(filesystem vfs.FS, dir string) (*manifest, error) {
-	m := &manifest{
-		fs: filesystem, dir: dir, segments: make(map[uint64]segmentRecord),
-		sealed: make(map[clew.Tenant]uint64), nextID: 1, nextSeq: 1,
-	}
-	if err := m.read(); err != nil {
+func OpenManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
+	m, err := ReadManifest(filesystem, dir)
+	if err != nil {
 		return nil, err
 	}
 	return m, m.rewrite()
 }
 
+// ReadManifest reads the state of the store in dir and changes nothing. Nothing
+// can be committed to it.
+func ReadManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
+	m := &Manifest{fs: filesystem, dir: dir, State: State{
+		Segments: make(map[uint64]Segment), Sealed: make(map[clew.Tenant]uint64), NextID: 1, NextSeq: 1,
+	}}
+	if err := m.read(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// File returns the name of the manifest file in force.
+func (m *Manifest) File() string { return path.Join(m.dir, manifestName(m.number)) }
+
 // read loads what CURRENT names; a store without CURRENT is new.
-func (m *manifest) read() error {
-	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, currentName), 256)
+func (m *Manifest) read() error {
+	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), 256)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -159,36 +179,22 @@ func (m *manifest) read() error {
 	name := strings.TrimSuffix(string(current), "\n")
 	number, ok := parseManifestName(name)
 	if !ok {
-		return clew.Corruptf(path.Join(m.dir, currentName), 0, "names no manifest: %q", name)
+		return clew.Corruptf(path.Join(m.dir, CurrentName), 0, "names no manifest: %q", name)
 	}
 	m.number = number
 	file := path.Join(m.dir, name)
-	b, err := vfs.ReadFile(m.fs, file, 1<<30)
+	b, err := vfs.ReadFile(m.fs, file, maxManifestBytes)
 	if err != nil {
 		return err
 	}
 	return m.replay(file, b)
 }
 
-func parseManifestName(name string) (n uint64, ok bool) {
-	digits, ok := strings.CutPrefix(name, manifestPrefix)
-	if !ok || len(digits) < 8 || len(digits) > 18 {
-		return 0, false
-	}
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	return n, true
-}
-
 // replay applies the records of a manifest file. The first, the whole state, was
 // durable before CURRENT named the file. Of the others only the last can have been
 // cut off by a crash, so bad bytes are its remains if no whole record follows them,
 // and damage if one does.
-func (m *manifest) replay(file string, b []byte) error {
+func (m *Manifest) replay(file string, b []byte) error {
 	if len(b) < manifestHead || string(b[:7]) != manifestMagic {
 		return clew.Corruptf(file, 0, "not a manifest: wrong magic")
 	}
@@ -239,10 +245,10 @@ func recordChecksum(payload []byte, off int) uint32 {
 
 // rewrite writes the whole state to a new file and makes it the one in force.
 // After an error it is unknown which one that is, and every later commit fails.
-func (m *manifest) rewrite() error {
-	e := edit{sealed: m.sealed, nextID: m.nextID, nextSeq: m.nextSeq}
-	for _, id := range slices.Sorted(maps.Keys(m.segments)) {
-		e.add = append(e.add, m.segments[id])
+func (m *Manifest) rewrite() error {
+	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq}
+	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
+		e.Add = append(e.Add, m.Segments[id])
 	}
 	if err := m.startFile(e.append(nil)); err != nil {
 		m.failed = err
@@ -252,7 +258,7 @@ func (m *manifest) rewrite() error {
 	return nil
 }
 
-func (m *manifest) startFile(payload []byte) error {
+func (m *Manifest) startFile(payload []byte) error {
 	number := m.number + 1
 	name := path.Join(m.dir, manifestName(number))
 	if err := m.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -282,17 +288,17 @@ func (m *manifest) startFile(payload []byte) error {
 	return nil
 }
 
-func (m *manifest) replaceCurrent(name string) error {
+func (m *Manifest) replaceCurrent(name string) error {
 	// The manifest's own name must last before CURRENT can name it.
 	if err := m.fs.SyncDir(m.dir); err != nil {
 		return err
 	}
-	return vfs.Replace(m.fs, path.Join(m.dir, currentName), []byte(name+"\n"))
+	return vfs.Replace(m.fs, path.Join(m.dir, CurrentName), []byte(name+"\n"))
 }
 
 // removeOthers removes the manifests that are not in force. What stays behind is
 // removed the next time.
-func (m *manifest) removeOthers() {
+func (m *Manifest) removeOthers() {
 	names, _ := m.fs.List(m.dir)
 	for _, n := range names {
 		if number, ok := parseManifestName(n); ok && number != m.number {
@@ -308,14 +314,13 @@ func appendRecord(dst, payload []byte, off int) []byte {
 	return append(dst, payload...)
 }
 
-// commit makes an edit durable and applies it. Counters of the edit that are 0
-// stay what they are. After an error nothing has changed that a reader sees, and
+// Commit makes an edit durable and applies it. After an error nothing has changed that a reader sees, and
 // every later commit fails: what is on disk is unknown.
-func (m *manifest) commit(e edit) error {
+func (m *Manifest) Commit(e Edit) error {
 	if m.failed != nil {
 		return m.failed
 	}
-	e.nextID, e.nextSeq = max(e.nextID, m.nextID), max(e.nextSeq, m.nextSeq)
+	e.NextID, e.NextSeq = max(e.NextID, m.NextID), max(e.NextSeq, m.NextSeq)
 	payload := e.append(nil)
 	if len(payload) > maxManifestPayload {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
@@ -332,55 +337,16 @@ func (m *manifest) commit(e edit) error {
 	if err := m.apply(payload); err != nil {
 		return err
 	}
-	if m.edits++; m.edits >= manifestEdits {
+	if m.edits++; m.edits >= maxEdits {
 		_ = m.rewrite() // this edit is durable; the next will fail
 	}
 	return nil
 }
 
-func (m *manifest) close() error {
+// Close closes the file.
+func (m *Manifest) Close() error {
 	if m.file == nil {
 		return nil
 	}
 	return m.file.Close()
-}
-
-// fields reads uvarints from the front of b; ok turns false when b ends.
-type fields struct {
-	b  []byte
-	ok bool
-}
-
-func (f *fields) fail() { f.b, f.ok = nil, false }
-
-func (f *fields) uint() uint64 {
-	v, n := binary.Uvarint(f.b)
-	if n <= 0 {
-		f.fail()
-		return 0
-	}
-	f.b = f.b[n:]
-	return v
-}
-
-func (f *fields) bytes() []byte {
-	n := f.uint()
-	if n > uint64(len(f.b)) {
-		f.fail()
-		return nil
-	}
-	v := f.b[:n]
-	f.b = f.b[n:]
-	return v
-}
-
-// tenant reads the name of a tenant, which names a folder too.
-func (f *fields) tenant() clew.Tenant {
-	b := f.bytes()
-	t, err := clew.ParseTenant(string(b))
-	if err != nil || len(b) == 0 {
-		f.fail()
-		return ""
-	}
-	return t
 }

@@ -1,4 +1,4 @@
-package spandb
+package folder
 
 import (
 	"encoding/binary"
@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -45,21 +44,21 @@ func goldenManifest(t *testing.T) string {
 	if err := fs.MkdirAll("d"); err != nil {
 		t.Fatal(err)
 	}
-	m, err := openManifest(fs, "d")
-	for _, e := range []edit{
-		{add: []segmentRecord{{id: 1, tenant: "default", hour: 1000, size: 300, rows: 7, minArrival: 1000, maxArrival: 2000, firstSeq: 1, lastSeq: 4}},
-			sealed: map[clew.Tenant]uint64{"default": 4}, nextID: 2, nextSeq: 5},
-		{add: []segmentRecord{{id: 2, tenant: "b", hour: 9, size: 8, rows: 7, minArrival: 6, maxArrival: 5, firstSeq: 5, lastSeq: 6}},
-			remove: []uint64{1}, sealed: map[clew.Tenant]uint64{"b": 6, "a": 5}, nextID: 3, nextSeq: 7},
+	m, err := OpenManifest(fs, "d")
+	for _, e := range []Edit{
+		{Add: []Segment{{ID: 1, Tenant: "default", Hour: 1000, Size: 300, Rows: 7, MinArrival: 1000, MaxArrival: 2000, FirstSeq: 1, LastSeq: 4}},
+			Sealed: map[clew.Tenant]uint64{"default": 4}, NextID: 2, NextSeq: 5},
+		{Add: []Segment{{ID: 2, Tenant: "b", Hour: 9, Size: 8, Rows: 7, MinArrival: 6, MaxArrival: 5, FirstSeq: 5, LastSeq: 6}},
+			Remove: []uint64{1}, Sealed: map[clew.Tenant]uint64{"b": 6, "a": 5}, NextID: 3, NextSeq: 7},
 	} {
 		if err == nil {
-			err = m.commit(e)
+			err = m.Commit(e)
 		}
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	current, err := vfs.ReadFile(fs, "d/"+currentName, 100)
+	current, err := vfs.ReadFile(fs, "d/"+CurrentName, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +67,7 @@ func goldenManifest(t *testing.T) string {
 		t.Fatal(err)
 	}
 	d := &dumper{b: b}
-	fmt.Fprintf(&d.out, "%s: %q\n\n%s\n", currentName, current, manifestName(m.number))
+	fmt.Fprintf(&d.out, "%s: %q\n\n%s\n", CurrentName, current, manifestName(m.number))
 	d.field(7, "magic %q", b[:7])
 	d.field(1, "version %d", b[7])
 	for d.at < len(b) {
@@ -82,9 +81,9 @@ func goldenManifest(t *testing.T) string {
 
 // goldenRecord is what precedes a body in the log.
 func goldenRecord() string {
-	mark := segment.Request{Arrival: 1000, Accepted: 5, Refused: 3}
-	mark.Hash.Hi, mark.Hash.Lo = 0x0102030405060708, 0x090a0b0c0d0e0f10
-	d := &dumper{b: append(appendRecordHeader(nil, "default", storage.Zstd, &mark, []uint32{2, 3, 300}), "body"...)}
+	r := Record{Tenant: "default", Compression: storage.Zstd, Arrival: 1000, Accepted: 5, Refused: []uint32{2, 3, 300}}
+	r.Hash.Hi, r.Hash.Lo = 0x0102030405060708, 0x090a0b0c0d0e0f10
+	d := &dumper{b: append(r.AppendHeader(nil), "body"...)}
 	d.out.WriteString("\nrecord of the log\n")
 	d.field(1, "version %d", d.b[d.at])
 	d.text("tenant")

@@ -1,0 +1,83 @@
+package folder
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// The files of a store, under its folder:
+//
+//	LOCK                       held by flock while the store is open
+//	CURRENT                    name of the manifest in force
+//	MANIFEST-00000012          which segments there are
+//	wal/                       the log (package wal)
+//	seg/TENANT/2026112314/     segments, by hour of arrival
+//	    0000000000000017.seg
+//	    0000000000000018.tmp   a segment being written
+//	    0000000000000019.seg.damaged  put aside at a start
+const (
+	LockName    = "LOCK"
+	CurrentName = "CURRENT"
+	LogDir      = "wal"
+	SegmentsDir = "seg"
+
+	manifestPrefix = "MANIFEST-"
+	segSuffix      = ".seg"
+	partialSuffix  = ".tmp"
+	asideSuffix    = ".damaged"
+)
+
+func manifestName(n uint64) string { return fmt.Sprintf("%s%08d", manifestPrefix, n) }
+
+func parseManifestName(name string) (n uint64, ok bool) {
+	digits, ok := strings.CutPrefix(name, manifestPrefix)
+	if !ok || len(digits) < 8 || len(digits) > 18 {
+		return 0, false
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
+}
+
+// SegmentDir is the folder of the segments of a tenant that arrived in an hour.
+func SegmentDir(dir string, t clew.Tenant, arrival uint64) string {
+	hour := clew.UnixNanos(arrival).Time().Truncate(time.Hour).Format("2006010215")
+	return path.Join(dir, SegmentsDir, string(t), hour)
+}
+
+// SegmentName is the name of a segment's file within its folder.
+func SegmentName(id uint64) string { return fmt.Sprintf("%016x%s", id, segSuffix) }
+
+// ParseSegmentName is the inverse of SegmentName.
+func ParseSegmentName(name string) (id uint64, ok bool) {
+	hex, ok := strings.CutSuffix(name, segSuffix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	id, err := strconv.ParseUint(hex, 16, 64)
+	return id, err == nil
+}
+
+// Partial is the name under which the segment of a name is written.
+func Partial(segment string) string { return strings.TrimSuffix(segment, segSuffix) + partialSuffix }
+
+// IsPartial reports whether a name is one that Partial gives.
+func IsPartial(name string) bool {
+	stem, ok := strings.CutSuffix(name, partialSuffix)
+	if ok {
+		_, ok = ParseSegmentName(stem + segSuffix)
+	}
+	return ok
+}
+
+// Aside is the name under which a damaged segment of a name is kept.
+func Aside(segment string) string { return segment + asideSuffix }
