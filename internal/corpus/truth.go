@@ -66,7 +66,7 @@ const (
 func (t *Truth) Probes() []Probe {
 	queries := [probeCount]struct{ name, query string }{
 		probeSlow:         {"service+duration", fmt.Sprintf(`{ resource.service.name = %q && duration > %dms }`, probeService, probeSlowMillis)},
-		probeUser:         {"rare attribute", fmt.Sprintf(`{ span.user.id = "u%07d" }`, t.rareUser)},
+		probeUser:         {"rare attribute", fmt.Sprintf(`{ span.user.id = %q }`, t.RareUser())},
 		probeUnavailable:  {"http status", `{ span.http.response.status_code = 503 }`},
 		probeError:        {"errors", `{ status = error }`},
 		probeServiceError: {"service+error", fmt.Sprintf(`{ resource.service.name = %q && status = error }`, probeService)},
@@ -88,6 +88,9 @@ func newTruth(services []service) *Truth {
 	}
 	return t
 }
+
+// RareUser is the user.id that the probe of few spans asks for.
+func (t *Truth) RareUser() string { return fmt.Sprintf("u%07d", t.rareUser) }
 
 func (t *Truth) isRareUser(user uint64) bool { return user == t.rareUser && user != 0 }
 

@@ -1,0 +1,98 @@
+package spandb
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// scanRows is the size of the store that scans are measured on: sixteen segments.
+const scanRows = 1 << 20
+
+// scanStore is a store of scanRows spans on disk, all of them in segments, and
+// what the corpus knows of them.
+func scanStore(b *testing.B) (*DB, *corpus.Truth) {
+	b.Helper()
+	dir := b.TempDir()
+	db := openDB(b, vfs.OS(), dir, Config{Window: -1, HeadBytes: 1 << 30})
+	b.Cleanup(func() { db.Close() })
+	c, err := corpus.New(corpus.Shop, 1, scanRows)
+	if err != nil {
+		b.Fatal(err)
+	}
+	c.PerRequest = 8192
+	for {
+		body, n := c.Next(nil)
+		if n == 0 {
+			break
+		}
+		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for { // what is queued, then nothing more
+		sealed := db.seals.progress()
+		if _, more := db.seals.first(); !more {
+			return db, c.Truth()
+		}
+		<-sealed
+	}
+}
+
+// cpuTime is what this process has used of all processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(os.NewSyscallError("getrusage", err))
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// perRow repeats f and reports the CPU time it takes for each of rows.
+func perRow(b *testing.B, rows int64, f func()) {
+	b.ReportAllocs()
+	f() // what is kept from now on
+	began := cpuTime()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(float64((cpuTime()-began).Nanoseconds())/float64(b.N)/float64(rows), "cpu-ns/row")
+}
+
+func intrinsic(i span.Intrinsic) span.Field { return span.Field{Intrinsic: i} }
+
+func spanAttr(key string) span.Field { return span.Field{Scope: span.ScopeSpan, Key: key} }
+
+// BenchmarkScan counts the rows that meet a condition, in a million of them.
+func BenchmarkScan(b *testing.B) {
+	db, truth := scanStore(b)
+	service := span.Compare(span.Field{Scope: span.ScopeResource, Key: "service.name"}, span.Eq, clew.StringValue("checkout"))
+	slow := span.Compare(intrinsic(span.Duration), span.Gt, clew.IntValue(20e6))
+	for _, c := range []struct {
+		name  string
+		where span.Condition
+		want  int // of truth.Probes
+	}{
+		{"all", span.Condition{}, 0},
+		{"service+duration", span.AllOf(service, slow), 1},
+		{"rare id", span.Compare(spanAttr("user.id"), span.Eq, clew.StringValue(truth.RareUser())), 2},
+		{"status code", span.Compare(spanAttr("http.response.status_code"), span.Eq, clew.IntValue(503)), 3},
+		{"errors", span.Compare(intrinsic(span.StatusCode), span.Eq, clew.IntValue(int64(clew.StatusError))), 4},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			perRow(b, scanRows, func() {
+				if n, want := countAll(b, db, c.where), truth.Probes()[c.want].Want.Spans; n != want {
+					b.Fatalf("%d rows, want %d", n, want)
+				}
+			})
+		})
+	}
+}
