@@ -40,6 +40,7 @@ type Builder struct {
 	DroppedAttrs  ColumnBuilder
 	DroppedEvents ColumnBuilder
 	DroppedLinks  ColumnBuilder
+	Weight        ColumnBuilder // see Batch.Weight
 
 	Attrs  AttrsBuilder
 	Events EventsBuilder
@@ -72,6 +73,7 @@ func NewBuilder(rows int) *Builder {
 	b.DroppedAttrs.typ = clew.TypeInt
 	b.DroppedEvents.typ = clew.TypeInt
 	b.DroppedLinks.typ = clew.TypeInt
+	b.Weight.typ = clew.TypeInt
 	b.Attrs.shape = make([]uint32, 0, rows)
 	b.Attrs.init()
 	b.Events.dropped.typ = clew.TypeInt
@@ -172,7 +174,7 @@ func (b *Builder) SetScopeRange(from int, code uint32) {
 // costs no more than adding it did; Truncate looks at every column.
 func (b *Builder) DropRow(shape uint32) {
 	row := uint32(b.rows)
-	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks} {
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight} {
 		c.truncate(row)
 	}
 	b.Attrs.drop(row, shape)
@@ -193,7 +195,7 @@ func (b *Builder) Truncate(row int) {
 	b.start, b.duration = b.start[:row], b.duration[:row]
 	b.name, b.kind, b.status, b.flags = b.name[:row], b.kind[:row], b.status[:row], b.flags[:row]
 	b.resource, b.scope = b.resource[:row], b.scope[:row]
-	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks} {
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight} {
 		c.truncate(r)
 	}
 	b.Attrs.shape = b.Attrs.shape[:row]
@@ -247,6 +249,7 @@ func (b *Builder) View(rows int) *Batch {
 		DroppedAttrs:  b.DroppedAttrs.view().until(r),
 		DroppedEvents: b.DroppedEvents.view().until(r),
 		DroppedLinks:  b.DroppedLinks.view().until(r),
+		Weight:        b.Weight.view().until(r),
 		Attrs:         b.Attrs.view(r, rows),
 		Events:        b.Events.view(r),
 		Links:         b.Links.view(r),

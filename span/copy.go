@@ -35,6 +35,7 @@ func (b *Builder) AppendRows(src *Batch, rows []uint32) {
 	}{
 		{&b.StatusMessage, &src.StatusMessage}, {&b.TraceState, &src.TraceState}, {&b.DroppedAttrs, &src.DroppedAttrs},
 		{&b.DroppedEvents, &src.DroppedEvents}, {&b.DroppedLinks, &src.DroppedLinks},
+		{&b.Weight, &src.Weight},
 	} {
 		c.dst.copyRows(c.src, spans)
 	}

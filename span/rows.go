@@ -13,6 +13,8 @@ type Rows struct {
 	links  childIndex
 	eattrs attrIndex
 	lattrs attrIndex
+
+	weights Column
 }
 
 // NewRows indexes b, which must have all columns.
@@ -24,6 +26,8 @@ func NewRows(b *Batch) *Rows {
 		links:  newChildIndex(b.Links.Row, b.Rows),
 		eattrs: newAttrIndex(&b.Events.Attrs, len(b.Events.Row)),
 		lattrs: newAttrIndex(&b.Links.Attrs, len(b.Links.Row)),
+
+		weights: b.Weights(),
 	}
 }
 
@@ -145,6 +149,14 @@ func sparseBits(c *Column, row int) uint64 {
 		return c.Vals[i]
 	}
 	return 0
+}
+
+// Weight returns how many spans a span stands for.
+func (r *Rows) Weight(row int) clew.Weight {
+	if i, ok := r.weights.Find(uint32(row)); ok {
+		return clew.Weight(r.weights.Vals[i])
+	}
+	return clew.WeightOne
 }
 
 // Span builds the object of one row. Attributes of repeated keys are not in it;

@@ -62,6 +62,9 @@ type Batch struct {
 	DroppedAttrs  Column
 	DroppedEvents Column
 	DroppedLinks  Column
+	// Weight has weights (clew.Weight) that were set when rows were sampled here, or
+	// read from a segment. Weights returns those of all rows.
+	Weight Column
 
 	Attrs  Attrs
 	Events Events

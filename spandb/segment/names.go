@@ -30,6 +30,7 @@ const (
 	colDroppedLinks  = ".droppedlinks"
 	colExtra         = ".extra"
 	colReceived      = ".received"
+	colWeight        = ".weight"
 
 	colEventRow     = ".event.row"
 	colEventTime    = ".event.time"

@@ -376,12 +376,14 @@ func (o *order) limits() (limits []int, place func(row uint32) uint32) {
 func (s *Sealer) intrinsics() {
 	b := s.b
 	limits, place := s.order.limits()
+	weights := b.Weights()
 	for _, c := range []struct {
 		name string
 		col  *span.Column
 	}{
 		{colStatusMessage, &b.StatusMessage}, {colTraceState, &b.TraceState}, {colDroppedAttrs, &b.DroppedAttrs},
 		{colDroppedEvents, &b.DroppedEvents}, {colDroppedLinks, &b.DroppedLinks}, {colExtra, &b.Attrs.Extra},
+		{colWeight, &weights},
 	} {
 		s.aset.sparse(c.name, c.col, place, limits)
 	}

@@ -23,6 +23,7 @@ func (r *BlockReader) readSparse() error {
 		{colDroppedLinks, clew.TypeInt, r.need.All, &b.DroppedLinks},
 		{colExtra, clew.TypeOther, r.need.All, &b.Attrs.Extra},
 		{colReceived, clew.TypeInt, r.need.All, &r.received},
+		{colWeight, clew.TypeInt, r.need.All, &b.Weight},
 	} {
 		c.dst.Type = c.typ
 		col, ok := r.seg.blocks.Column(c.name)

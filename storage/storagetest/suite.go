@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"unknown trace", testNotFound},
 		{"batches descend", testOrder},
 		{"windows", testWindows},
+		{"weights", testWeights},
 		{"conditions of every field and operator", testLeaves},
 		{"relations of fields", testRelations},
 		{"conditions nested", testConditions},
