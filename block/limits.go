@@ -15,3 +15,7 @@ const (
 	// large: an attribute key may have as many bytes as a request.
 	maxDirectoryBytes = 1 << 30
 )
+
+// nameBytes is about what the name of a column takes in a directory in memory,
+// besides its text: two string headers, its place in a map and its first chunk.
+const nameBytes = 64

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"sort"
+	"unsafe"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -209,6 +210,24 @@ func (r *Reader) Offset(col, block int) int64 {
 		return int64(e.off)
 	}
 	return 0
+}
+
+// Place returns where a chunk lies, how large it is and its checksum: what it takes
+// to read it without the directory. All are 0 if there is no such chunk.
+func (r *Reader) Place(col, block int) (offset int64, size int, crc uint32) {
+	if e := r.find(col, block); e != nil {
+		return int64(e.off), int(e.size), e.crc
+	}
+	return 0, 0, 0
+}
+
+// SizeBytes is about the memory that the directory takes.
+func (r *Reader) SizeBytes() int64 {
+	n := int64(len(r.meta)) + int64(len(r.chunk))*int64(unsafe.Sizeof(entry{}))
+	for _, name := range r.names {
+		n += nameBytes + int64(len(name))
+	}
+	return n
 }
 
 func (r *Reader) read(dst []byte, e *entry) ([]byte, error) {

@@ -73,7 +73,7 @@ func BenchmarkServices(b *testing.B) {
 	lo, hi := ^uint64(0), uint64(0)
 	t, _ := db.tenantOf(clew.DefaultTenant)
 	for _, s := range t.segs {
-		lo, hi = min(lo, s.meta.MinStart), max(hi, s.meta.MaxStart)
+		lo, hi = min(lo, s.MinStart), max(hi, s.MaxStart)
 	}
 	cut := clew.Window{Start: clew.UnixNanos(lo + (hi-lo)/40), End: clew.UnixNanos(hi - (hi-lo)/40)}
 	for name, w := range map[string]clew.Window{"all": {}, "cut": cut} {

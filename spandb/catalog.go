@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -21,13 +22,13 @@ func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 		noteColumns(found, span.ScopeEvent, v.Events.Attrs.Columns)
 		noteColumns(found, span.ScopeLink, v.Links.Attrs.Columns)
 		noteEntries(found, resources, scopes)
-	}, func(s *storedSegment) error {
-		resources, scopes, err := db.cache.Entries(s.r)
+	}, func(r *segment.Reader) error {
+		resources, scopes, err := db.cache.Entries(r)
 		if err != nil {
 			return err
 		}
 		noteEntries(found, resources, scopes)
-		return db.cache.Attrs(s.r, func(scope span.Scope, key string, t clew.Type) { found[tagKey{scope, key}] |= 1 << t })
+		return db.cache.Attrs(r, func(scope span.Scope, key string, t clew.Type) { found[tagKey{scope, key}] |= 1 << t })
 	})
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func occurring(codes []uint32, n int) column.Bitmap {
 // eachPart calls one function for the view of every head and the other for every
 // segment that has rows which start within the window, or may have. A segment that
 // cannot be read is reported and left out.
-func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, head func(*span.Batch), seg func(*storedSegment) error) error {
+func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, head func(*span.Batch), seg func(*segment.Reader) error) error {
 	t, err := db.tenantOf(name)
 	if t == nil {
 		return err
@@ -114,12 +115,13 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "stopped: %w", context.Cause(ctx))
 		}
-		if !w.Overlaps(clew.UnixNanos(s.meta.MinStart), clew.UnixNanos(s.meta.MaxStart)) {
+		if !w.Overlaps(clew.UnixNanos(s.MinStart), clew.UnixNanos(s.MaxStart)) {
 			continue
 		}
-		err := s.broken
+		r, err := db.take(s)
 		if err == nil {
-			err = seg(s)
+			err = seg(r)
+			db.give(s)
 		}
 		if err != nil {
 			db.damaged(err)

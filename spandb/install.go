@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -28,39 +29,38 @@ func (db *DB) seal(j sealJob) error {
 	data := db.sealer.Seal(view, segment.Meta{
 		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
 	}, j.h.marks)
-	dir := folder.SegmentDir(db.dir, j.t.name, j.h.minArrival)
-	file := path.Join(dir, folder.SegmentName(id))
-	if err := db.writeSegment(dir, file, data); err != nil {
-		return err
-	}
-	seg, err := openSegment(db.fs, id, file, db.discard)
+	r, err := sealedRecord(id, data)
 	if err != nil {
 		return err
 	}
-	e := addition(seg)
-	if err := db.commit(e); err != nil {
-		seg.release()
+	seg := db.newSegment(r)
+	if err := db.writeSegment(path.Dir(seg.path), seg.path, data); err != nil {
+		return err
+	}
+	if err := db.commit(addition(r)); err != nil {
 		return err
 	}
 	db.swap(j, seg)
 	db.sealer.Trim()
 	db.truncateLog()
 	if db.cfg.Events.Sealed != nil {
-		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: seg.size, Took: time.Since(began)})
+		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(r.Size), Took: time.Since(began)})
 	}
 	return nil
 }
 
-// addition is the edit that makes a segment visible: it is the next of its tenant.
-func addition(s *storedSegment) folder.Edit {
-	m := s.meta
-	return folder.Edit{
-		Add: []folder.Segment{{
-			ID: s.id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(s.size), Rows: uint64(m.Rows),
-			MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq,
-		}},
-		Sealed: map[clew.Tenant]uint64{m.Tenant: m.LastSeq}, NextID: s.id + 1, NextSeq: m.LastSeq + 1,
+// sealedRecord is what the manifest will say of a segment of these bytes.
+func sealedRecord(id uint64, data []byte) (folder.Segment, error) {
+	r, err := segment.Open(bytes.NewReader(data), int64(len(data)), folder.SegmentName(id))
+	if err != nil {
+		return folder.Segment{}, err
 	}
+	return recordOf(id, int64(len(data)), r), nil
+}
+
+// addition is the edit that makes a segment visible: it is the next of its tenant.
+func addition(r folder.Segment) folder.Edit {
+	return folder.Edit{Add: []folder.Segment{r}, Sealed: map[clew.Tenant]uint64{r.Tenant: r.LastSeq}, NextID: r.ID + 1, NextSeq: r.LastSeq + 1}
 }
 
 // commit makes an edit of the manifest. An error means that the store can seal
@@ -201,9 +201,7 @@ func (db *DB) sealQueued() error {
 // discard removes the file of a dropped segment that nobody reads any more, and
 // the folders that it leaves empty.
 func (db *DB) discard(s *storedSegment) {
-	if s.r != nil {
-		db.cache.Forget(s.r)
-	}
+	db.forgetIndex(s)
 	if err := db.fs.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		db.trouble(err) // the next start removes it
 		return

@@ -120,3 +120,16 @@ const sealIdle = time.Minute
 // quietLogBytes is the log that a quiet store may keep: less is not worth a segment
 // of a few rows, nor a file.
 const quietLogBytes = 256 << 10
+
+// Segments are opened when they are read. The files of up to maxOpenFiles stay open,
+// and their directories in memory up to maxDirectoryBytes: some 30 KiB for a segment
+// of 65,536 spans, 130 KiB for one of 300 attribute keys.
+const (
+	maxOpenFiles      = 512
+	maxDirectoryBytes = 32 << 20
+)
+
+// maxIndexBytes bounds the indexes of traces in memory: those of five billion spans
+// in traces of 24, or of 240 million traces of one. What has no room is read for each
+// lookup.
+const maxIndexBytes = 512 << 20

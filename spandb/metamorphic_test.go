@@ -69,7 +69,8 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 // open opens what is on the disk with settings of its own.
 func (m *metamorph) open() {
 	m.Helper()
-	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Window: -1, HeadBytes: pick[int64](m.rng, 0, 0, 100_000), Now: func() time.Time { return m.now }}
+	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Window: -1, HeadBytes: pick[int64](m.rng, 0, 0, 100_000),
+		OpenFiles: pick(m.rng, 0, 0, 1, 3), IndexBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
@@ -218,10 +219,15 @@ func (m *metamorph) retain() {
 	m.db.drop("size", func(all []*storedSegment) []*storedSegment {
 		all = all[:m.rng.IntN(len(all)/2+1)]
 		for _, s := range all {
-			requests, err := s.r.Requests()
+			r, err := m.db.take(s)
 			if err != nil {
 				m.Fatal(err)
 			}
+			requests, err := r.Requests()
+			if err != nil {
+				m.Fatal(err)
+			}
+			m.db.give(s)
 			for _, r := range requests {
 				gone[r.Hash] = true
 			}

@@ -16,12 +16,14 @@ import (
 	"github.com/clew-tracing/clew/wal"
 )
 
-// openSegments opens the segments of the manifest and remembers the records they
-// hold that may still be sent again. A segment that cannot be opened is
-// reported, and so is every answer that lacks it; its file stays for repair until
-// retention takes it.
+// openSegments lists the segments of the manifest and remembers the records they
+// hold that may still be sent again. Only the files of those are opened. A segment
+// whose file is missing is reported, and so is every answer that lacks it; what is
+// wrong with the others shows when they are read. Their files stay for repair until
+// retention takes them.
 func (db *DB) openSegments() error {
-	if err := db.sweep(); err != nil {
+	found, err := db.sweep()
+	if err != nil {
 		return err
 	}
 	recs := make([]folder.Segment, 0, len(db.manifest.Segments))
@@ -35,34 +37,35 @@ func (db *DB) openSegments() error {
 		if err != nil {
 			return err
 		}
-		file := r.Path(db.dir)
-		s, err := openSegment(db.fs, r.ID, file, db.discard)
-		if err != nil {
-			if clew.KindOf(err) == clew.Unsupported {
-				return err
-			}
-			err = clew.Corruptf(file, 0, "segment cannot be opened: %w", err)
-			db.damaged(err)
-			db.stats.lostSegments.Add(1)
-			t.segs = append(t.segs, brokenSegment(&r, file, err, db.discard))
-			continue
-		}
+		s := db.newSegment(r)
 		t.segs = append(t.segs, s)
-		if r.MaxArrival < recent {
-			continue
-		}
-		requests, err := s.r.Requests()
-		if err != nil {
-			db.damaged(err)
-			continue
-		}
-		for i := range requests {
-			if requests[i].Arrival >= recent {
-				db.remember(t, &requests[i])
-			}
+		if !found[r.ID] {
+			db.damaged(db.lost(s, fs.ErrNotExist))
+		} else if r.MaxArrival >= recent {
+			db.recall(t, s, recent)
 		}
 	}
 	return nil
+}
+
+// recall remembers the records of a segment that came since a moment.
+func (db *DB) recall(t *tenant, s *storedSegment, since uint64) {
+	r, err := db.take(s)
+	if err != nil {
+		db.damaged(err)
+		return
+	}
+	defer db.give(s)
+	requests, err := r.Requests()
+	if err != nil {
+		db.damaged(err)
+		return
+	}
+	for i := range requests {
+		if requests[i].Arrival >= since {
+			db.remember(t, &requests[i])
+		}
+	}
 }
 
 func (db *DB) damaged(err error) {
@@ -74,25 +77,27 @@ func (db *DB) damaged(err error) {
 // written are removed, and so are segment files that the manifest has forgotten,
 // and those whose edit did not last while the log has their rows. If the log has
 // let them go already, such a segment has the only copy and is adopted. Anything
-// else in the folders is not ours and stays.
-func (db *DB) sweep() error {
+// else in the folders is not ours and stays. found are the listed segments that have
+// a file.
+func (db *DB) sweep() (found map[uint64]bool, err error) {
 	root := path.Join(db.dir, folder.SegmentsDir)
 	tenants, err := db.fs.List(root)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var orphans []string
+	found = make(map[uint64]bool, len(db.manifest.Segments))
 	for _, t := range tenants {
 		hours, err := db.fs.List(path.Join(root, t))
 		if err != nil {
 			continue // a file, not a tenant
 		}
 		for _, hour := range hours {
-			found, err := db.sweepDir(path.Join(root, t, hour))
+			others, err := db.sweepDir(path.Join(root, t, hour), found)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			orphans = append(orphans, found...)
+			orphans = append(orphans, others...)
 		}
 	}
 	slices.SortFunc(orphans, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
@@ -100,18 +105,20 @@ func (db *DB) sweep() error {
 	known := db.manifest.NextID
 	logged, err := db.firstLogged()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, file := range orphans {
-		if id, _ := folder.ParseSegmentName(path.Base(file)); id < known {
-			if err := db.remove(file); err != nil {
-				return err
-			}
-		} else if err := db.adopt(id, file, logged); err != nil {
-			return err
+		id, _ := folder.ParseSegmentName(path.Base(file))
+		if id < known {
+			err = db.remove(file)
+		} else {
+			found[id], err = db.adopt(id, file, logged)
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return found, nil
 }
 
 func (db *DB) remove(file string) error {
@@ -122,8 +129,8 @@ func (db *DB) remove(file string) error {
 }
 
 // sweepDir removes partial files and returns segment files that the manifest does
-// not list.
-func (db *DB) sweepDir(dir string) (orphans []string, err error) {
+// not list there; those that it does are added to found.
+func (db *DB) sweepDir(dir string, found map[uint64]bool) (orphans []string, err error) {
 	names, err := db.fs.List(dir)
 	if err != nil {
 		return nil, nil // a file, not an hour
@@ -136,8 +143,14 @@ func (db *DB) sweepDir(dir string) (orphans []string, err error) {
 			continue
 		}
 		id, ok := folder.ParseSegmentName(n)
-		if _, listed := db.manifest.Segments[id]; ok && !listed {
-			orphans = append(orphans, path.Join(dir, n))
+		if !ok {
+			continue
+		}
+		file := path.Join(dir, n)
+		if r, listed := db.manifest.Segments[id]; !listed {
+			orphans = append(orphans, file)
+		} else if r.Path(db.dir) == file {
+			found[id] = true
 		}
 	}
 	return orphans, nil
@@ -159,30 +172,30 @@ func (db *DB) firstLogged() (uint64, error) {
 	return 0, nil
 }
 
-// adopt registers a segment that the manifest does not know, if the log, whose
-// first record is given, has not all of its rows. One that is not whole is put
-// aside: it may be the only copy of what can still be read of it.
-func (db *DB) adopt(id uint64, file string, logged uint64) error {
-	s, err := openSegment(db.fs, id, file, func(*storedSegment) {})
+// adopt lists a segment that the manifest does not know, if the log, whose first
+// record is given, has not all of its rows. One that is not whole is put aside: it
+// may be the only copy of what can still be read of it.
+func (db *DB) adopt(id uint64, file string, logged uint64) (adopted bool, err error) {
+	f, err := openSegmentFile(db.fs, file)
 	if err == nil {
-		defer s.release()
-		if damage := s.r.Damage(); len(damage) > 0 {
+		defer f.file.Close()
+		if damage := f.r.Damage(); len(damage) > 0 {
 			err = damage[0]
 		}
 	}
 	switch {
 	case clew.KindOf(err) == clew.Unsupported:
-		return err
+		return false, err
 	case err != nil:
 		db.damaged(clew.Corruptf(file, 0, "segment that the manifest does not list is put aside as %s: %w", folder.Aside(path.Base(file)), err))
-		return db.fs.Rename(file, folder.Aside(file))
+		return false, db.fs.Rename(file, folder.Aside(file))
 	}
-	m := s.meta
-	inLog := logged != 0 && logged <= m.FirstSeq
-	if inLog || m.FirstSeq <= db.manifest.Sealed[m.Tenant] || path.Dir(file) != folder.SegmentDir(db.dir, m.Tenant, m.MinArrival) {
-		return db.remove(file)
+	r := recordOf(id, f.size, f.r)
+	inLog := logged != 0 && logged <= r.FirstSeq
+	if inLog || r.FirstSeq <= db.manifest.Sealed[r.Tenant] || file != r.Path(db.dir) {
+		return false, db.remove(file)
 	}
-	return db.manifest.Commit(addition(s))
+	return true, db.manifest.Commit(addition(r))
 }
 
 // replay reads the log into heads: every record whose rows are in no segment.

@@ -16,7 +16,7 @@ func (db *DB) retain() {
 		db.drop("age", func(all []*storedSegment) []*storedSegment {
 			n := 0
 			for _, s := range all {
-				if s.meta.MaxArrival < limit {
+				if s.MaxArrival < limit {
 					all[n] = s
 					n++
 				}
@@ -33,11 +33,11 @@ func (db *DB) retain() {
 	}
 	db.drop("size", func(all []*storedSegment) []*storedSegment {
 		slices.SortFunc(all, func(a, b *storedSegment) int {
-			return cmp.Or(cmp.Compare(a.meta.MaxArrival, b.meta.MaxArrival), cmp.Compare(a.id, b.id))
+			return cmp.Or(cmp.Compare(a.MaxArrival, b.MaxArrival), cmp.Compare(a.ID, b.ID))
 		})
 		n := 0
 		for n < len(all) && total > db.cfg.MaxBytes {
-			total -= all[n].size
+			total -= int64(all[n].Size)
 			n++
 		}
 		return all[:n]
@@ -58,10 +58,10 @@ func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSeg
 	var e folder.Edit
 	for _, s := range choose(all) {
 		gone[s] = true
-		e.Remove = append(e.Remove, s.id)
+		e.Remove = append(e.Remove, s.ID)
 		info.Segments++
-		info.Rows += int64(s.meta.Rows)
-		info.SizeBytes += s.size
+		info.Rows += int64(s.Rows)
+		info.SizeBytes += int64(s.Size)
 	}
 	if len(gone) == 0 {
 		return
@@ -83,7 +83,7 @@ func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSeg
 	}
 	for s := range gone {
 		s.dropped.Store(true)
-		s.release()
+		db.release(s)
 	}
 	db.stats.droppedRows.Add(info.Rows)
 	db.stats.droppedSegments.Add(int64(info.Segments))

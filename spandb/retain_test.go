@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -228,6 +229,24 @@ func TestUnknownVersions(t *testing.T) {
 	}
 }
 
+// chunkAt returns where a chunk of a segment file begins.
+func chunkAt(t *testing.T, fs vfs.FS, path, column string, blk int) int {
+	t.Helper()
+	b, err := vfs.ReadFile(fs, path, 1<<24)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := block.Open(bytes.NewReader(b), int64(len(b)), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	col, ok := r.Column(column)
+	if !ok {
+		t.Fatalf("%s has no %s", path, column)
+	}
+	return int(r.Offset(col, blk))
+}
+
 // TestDamagedBlock flips a byte of a segment: the answer leaves the block out and
 // says where; the rest is read.
 func TestDamagedBlock(t *testing.T) {
@@ -236,13 +255,7 @@ func TestDamagedBlock(t *testing.T) {
 	appendAt(t, db, corpus.Requests("shop", 7, 3000, 500), time.Now())
 	settle(t, db)
 	path := tenantFor(t, db).segs[1].path
-	seg := tenantFor(t, db).segs[1]
-	blocks, err := block.Open(seg.file, seg.size, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	col, _ := blocks.Column(".start")
-	off := blocks.Offset(col, 0) + 20
+	off := chunkAt(t, fs, path, ".start", 0) + 20
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

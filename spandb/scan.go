@@ -19,13 +19,7 @@ type unit struct {
 	view     *span.Batch // of a head; nil for a block
 	seg      *storedSegment
 	blk      int
-}
-
-func (u *unit) rows() int {
-	if u.view != nil {
-		return u.view.Rows
-	}
-	return u.seg.meta.BlockRows[u.blk]
+	rows     int
 }
 
 // scanner carries one scan.
@@ -146,44 +140,52 @@ func (s *scanner) units(snap *snapshot) []unit {
 	var units []unit
 	for i := len(snap.views) - 1; i >= 0; i-- {
 		v := snap.views[i]
-		units = append(units, unit{maxStart: slices.Max(v.Start), view: v})
+		units = append(units, unit{maxStart: slices.Max(v.Start), view: v, rows: v.Rows})
 	}
 	for i := len(snap.segs) - 1; i >= 0; i-- {
-		seg := snap.segs[i]
-		if !s.req.Window.Overlaps(clew.UnixNanos(seg.meta.MinStart), clew.UnixNanos(seg.meta.MaxStart)) {
-			s.stats.PrunedRows += int64(seg.meta.Rows)
-			continue
-		}
-		may, err := false, seg.broken
-		if err == nil {
-			may, err = s.prune.Segment(seg.r)
-		}
-		if err != nil {
-			s.damaged(seg.meta.Rows, err)
-			continue
-		}
-		if !may {
-			s.stats.PrunedRows += int64(seg.meta.Rows)
-			continue
-		}
-		for blk := range seg.meta.BlockRows {
-			lo, hi, err := seg.r.Starts(blk)
-			if err != nil {
-				s.damaged(seg.meta.BlockRows[blk], err)
-				continue
-			}
-			if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.Block(seg.r, blk) {
-				s.stats.PrunedRows += int64(seg.meta.BlockRows[blk])
-				continue
-			}
-			units = append(units, unit{maxStart: hi, seg: seg, blk: blk})
-		}
+		units = s.blocks(units, snap.segs[i])
 	}
 	s.stats.Total = s.stats.Damaged
 	for i := range units {
-		s.stats.Total += int64(units[i].rows())
+		s.stats.Total += int64(units[i].rows)
 	}
 	slices.SortStableFunc(units, func(a, b unit) int { return cmp.Compare(b.maxStart, a.maxStart) })
+	return units
+}
+
+// blocks appends the blocks of a segment that may hold matching rows.
+func (s *scanner) blocks(units []unit, seg *storedSegment) []unit {
+	if !s.req.Window.Overlaps(clew.UnixNanos(seg.MinStart), clew.UnixNanos(seg.MaxStart)) {
+		s.stats.PrunedRows += int64(seg.Rows)
+		return units
+	}
+	r, err := s.db.take(seg)
+	if err != nil {
+		s.damaged(int(seg.Rows), err)
+		return units
+	}
+	defer s.db.give(seg)
+	may, err := s.prune.Segment(r)
+	if err != nil {
+		s.damaged(int(seg.Rows), err)
+		return units
+	}
+	if !may {
+		s.stats.PrunedRows += int64(seg.Rows)
+		return units
+	}
+	for blk, rows := range r.Meta().BlockRows {
+		lo, hi, err := r.Starts(blk)
+		if err != nil {
+			s.damaged(rows, err)
+			continue
+		}
+		if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.Block(r, blk) {
+			s.stats.PrunedRows += int64(rows)
+			continue
+		}
+		units = append(units, unit{maxStart: hi, seg: seg, blk: blk, rows: rows})
+	}
 	return units
 }
 
@@ -206,16 +208,9 @@ func (s *scanner) damaged(rows int, err error) {
 func (s *scanner) read(u *unit) *span.Batch {
 	b := u.view
 	if b == nil {
-		wanted := &s.need
-		if u.rows() > storage.MaxBatchRows {
-			wanted = &segment.Need{All: true} // parts copies whole rows
-		}
 		var err error
-		b, err = s.reader.Read(u.seg.r, u.blk, wanted)
-		s.stats.Bytes += s.reader.Bytes
-		s.reader.Bytes = 0
-		if err != nil {
-			s.damaged(u.rows(), err)
+		if b, err = s.block(u); err != nil {
+			s.damaged(u.rows, err)
 			return nil
 		}
 	}
@@ -226,6 +221,23 @@ func (s *scanner) read(u *unit) *span.Batch {
 		return nil
 	}
 	return b
+}
+
+// block reads a block. The batch does not need the segment to stay open.
+func (s *scanner) block(u *unit) (*span.Batch, error) {
+	wanted := &s.need
+	if u.rows > storage.MaxBatchRows {
+		wanted = &segment.Need{All: true} // parts copies whole rows
+	}
+	r, err := s.db.take(u.seg)
+	if err != nil {
+		return nil, err
+	}
+	defer s.db.give(u.seg)
+	b, err := s.reader.Read(r, u.blk, wanted)
+	s.stats.Bytes += s.reader.Bytes
+	s.reader.Bytes = 0
+	return b, err
 }
 
 // clip takes rows outside the window out of the match.

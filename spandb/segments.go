@@ -1,43 +1,68 @@
 package spandb
 
 import (
-	"math"
+	"errors"
+	"hash/crc32"
 	"sync/atomic"
+	"syscall"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// storedSegment is one segment file of the store.
+// storedSegment is one segment of the store. What the manifest says of it is in
+// memory; its file is opened when somebody reads it, and closed when others need
+// the room.
 //
 // It is removed in two steps: the manifest forgets it, then, when the last reader
 // lets go, the file is closed and removed.
 type storedSegment struct {
-	id   uint64
-	path string
-	size int64
-	meta *segment.Meta
-	r    *segment.Reader // nil if broken
-	file vfs.File
+	folder.Segment
+	path  string
+	file  shelf.Slot[*segmentFile]
+	index atomic.Pointer[segment.TraceIndex] // nil until somebody asks for a trace
 
 	refs    atomic.Int64 // readers, and one for being listed
 	dropped atomic.Bool  // the manifest has forgotten it
-	discard func(*storedSegment)
-
-	// broken is why the file could not be opened. Then there is no r and no file,
-	// meta has what the manifest says, and answers count the rows as damaged.
-	broken error
+	lost    atomic.Bool  // its file could not be opened when it was last tried
 }
 
-// openSegment opens a segment file; discard is called when it was dropped and
-// nobody reads it any more.
-func openSegment(fs vfs.FS, id uint64, path string, discard func(*storedSegment)) (*storedSegment, error) {
+// newSegment returns a segment of the manifest.
+func (db *DB) newSegment(r folder.Segment) *storedSegment {
+	s := &storedSegment{Segment: r, path: r.Path(db.dir)}
+	s.refs.Store(1)
+	return s
+}
+
+func (s *storedSegment) acquire() { s.refs.Add(1) }
+
+// release ends one use of a segment.
+func (db *DB) release(s *storedSegment) {
+	if s.refs.Add(-1) > 0 {
+		return
+	}
+	db.shelf.Drop(&s.file)
+	if s.dropped.Load() {
+		db.discard(s)
+	}
+}
+
+// segmentFile is a segment's file, open.
+type segmentFile struct {
+	file vfs.File
+	size int64
+	r    *segment.Reader
+}
+
+func openSegmentFile(fs vfs.FS, path string) (*segmentFile, error) {
 	f, err := fs.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &storedSegment{id: id, path: path, file: f, discard: discard}
+	s := &segmentFile{file: f}
 	if s.size, err = f.Size(); err == nil {
 		s.r, err = segment.Open(f, s.size, path)
 	}
@@ -45,30 +70,132 @@ func openSegment(fs vfs.FS, id uint64, path string, discard func(*storedSegment)
 		f.Close()
 		return nil, err
 	}
-	s.meta = s.r.Meta()
-	s.refs.Store(1)
 	return s, nil
 }
 
-// brokenSegment stands for a file that the manifest lists and nobody can open.
-func brokenSegment(r *folder.Segment, path string, err error, discard func(*storedSegment)) *storedSegment {
-	s := &storedSegment{id: r.ID, path: path, size: int64(r.Size), broken: err, discard: discard}
-	s.meta = &segment.Meta{Tenant: r.Tenant, Rows: int(r.Rows), MaxStart: math.MaxUint64,
-		MinArrival: r.MinArrival, MaxArrival: r.MaxArrival, FirstSeq: r.FirstSeq, LastSeq: r.LastSeq}
-	s.refs.Store(1)
-	return s
+// newShelf returns the shelf of a store's segment files.
+func (db *DB) newShelf() *shelf.Shelf[*segmentFile] {
+	return shelf.New(db.cfg.OpenFiles, maxDirectoryBytes, func(f *segmentFile) {
+		db.cache.Forget(f.r)
+		f.file.Close()
+	})
 }
 
-func (s *storedSegment) acquire() { s.refs.Add(1) }
+// take opens a segment, if it is not open, and keeps it so until give. The error
+// says why it cannot be read.
+func (db *DB) take(s *storedSegment) (*segment.Reader, error) {
+	f, err := db.shelf.Take(&s.file, func() (*segmentFile, int64, error) {
+		f, err := openSegmentFile(db.fs, s.path)
+		if tooManyFiles(err) && db.shelf.Empty() {
+			f, err = openSegmentFile(db.fs, s.path)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		if err := s.isListed(f); err != nil {
+			f.file.Close()
+			return nil, 0, err
+		}
+		return f, f.r.SizeBytes(), nil
+	})
+	if err != nil {
+		return nil, db.lost(s, err)
+	}
+	s.lost.Store(false)
+	return f.r, nil
+}
 
-func (s *storedSegment) release() {
-	if s.refs.Add(-1) > 0 {
-		return
+func (db *DB) give(s *storedSegment) { db.shelf.Give(&s.file) }
+
+func tooManyFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// lost makes the error for a segment that cannot be opened. It stays listed: its
+// file may be mended, and until then answers say what they lack.
+func (db *DB) lost(s *storedSegment, err error) error {
+	if !s.lost.Swap(true) {
+		db.stats.lostSegments.Add(1)
 	}
-	if s.file != nil {
-		s.file.Close()
+	if tooManyFiles(err) {
+		return clew.Errorf(clew.Busy, "segment %s cannot be opened: %w; raise the limit of open files (ulimit -n)", s.path, err)
 	}
-	if s.dropped.Load() {
-		s.discard(s)
+	if k := clew.KindOf(err); k == clew.Corrupt || k == clew.Unsupported {
+		return err
+	}
+	return clew.Corruptf(s.path, 0, "segment cannot be opened: %w", err)
+}
+
+// isListed checks that a file is the one that the manifest lists.
+func (s *storedSegment) isListed(f *segmentFile) error {
+	if have := recordOf(s.ID, f.size, f.r); have != s.Segment {
+		return clew.Corruptf(s.path, f.size, "is not the segment the manifest lists: it is %+v, listed is %+v", have, s.Segment)
+	}
+	return nil
+}
+
+// recordOf is what the manifest says of a segment.
+func recordOf(id uint64, size int64, r *segment.Reader) folder.Segment {
+	m := r.Meta()
+	off, n, sum := r.IndexChunk()
+	return folder.Segment{
+		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(size), Rows: uint64(m.Rows),
+		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq,
+		MinStart: m.MinStart, MaxStart: m.MaxStart, Index: folder.Chunk{Offset: uint64(off), Size: uint64(n), Sum: sum},
+	}
+}
+
+// blocksOf returns the blocks of a segment that may have a trace. The index that
+// tells is read from the file alone, which is not opened as a whole, and kept while
+// there is room.
+func (db *DB) blocksOf(dst []int, s *storedSegment, id clew.TraceID) ([]int, error) {
+	x := s.index.Load()
+	if x == nil {
+		var err error
+		if x, err = db.readIndex(s); err != nil {
+			return dst, err
+		}
+		db.keepIndex(s, x)
+	}
+	return x.Blocks(dst, id), nil
+}
+
+func (db *DB) readIndex(s *storedSegment) (*segment.TraceIndex, error) {
+	f, err := db.fs.Open(s.path)
+	if tooManyFiles(err) && db.shelf.Empty() {
+		f, err = db.fs.Open(s.path)
+	}
+	if err != nil {
+		return nil, db.lost(s, err)
+	}
+	defer f.Close()
+	if s.Index.Size > s.Size {
+		return nil, clew.Corruptf(s.path, 0, "index of traces of %d bytes in a file of %d", s.Index.Size, s.Size)
+	}
+	b := make([]byte, s.Index.Size)
+	if n, err := f.ReadAt(b, int64(s.Index.Offset)); n < len(b) {
+		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "index of traces cannot be read: %w", err)
+	}
+	if crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) != s.Index.Sum {
+		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "index of traces fails its checksum")
+	}
+	x, err := segment.ParseTraceIndex(b)
+	if err != nil {
+		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "%w", err)
+	}
+	return &x, nil
+}
+
+// keepIndex keeps the index of a segment while all together are not too large.
+func (db *DB) keepIndex(s *storedSegment, x *segment.TraceIndex) {
+	size := int64(s.Index.Size)
+	if db.indexBytes.Add(size) > db.cfg.IndexBytes || !s.index.CompareAndSwap(nil, x) {
+		db.indexBytes.Add(-size)
+	}
+}
+
+func (db *DB) forgetIndex(s *storedSegment) {
+	if s.index.Swap(nil) != nil {
+		db.indexBytes.Add(-int64(s.Index.Size))
 	}
 }

@@ -17,7 +17,7 @@ import (
 func (db *DB) Services(ctx context.Context, name clew.Tenant, w clew.Window) ([]storage.Service, error) {
 	c := make(operationCounter)
 	err := db.eachPart(ctx, name, w, func(v *span.Batch) { c.head(v, w) },
-		func(s *storedSegment) error { return db.cache.Count(s.r, w, c.add) })
+		func(r *segment.Reader) error { return db.cache.Count(r, w, c.add) })
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@
 package spandb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -33,6 +34,7 @@ import (
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -55,6 +57,11 @@ type Config struct {
 	// the largest are sealed early, beyond twice of it appends wait. 0 is
 	// maxHeadBytes.
 	HeadBytes int64
+	// OpenFiles is how many segments stay open besides those being read; 0 is
+	// maxOpenFiles. IndexBytes is how much memory the indexes of traces may take; 0
+	// is maxIndexBytes.
+	OpenFiles  int
+	IndexBytes int64
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
 	// Events reports what the store does.
@@ -119,7 +126,10 @@ type DB struct {
 	manMu    sync.Mutex // serialises edits; held across their I/O
 	manifest *folder.Manifest
 
-	cache  segment.Cache
+	cache      segment.Cache
+	shelf      *shelf.Shelf[*segmentFile]
+	indexBytes atomic.Int64 // of the indexes of traces in memory
+
 	sealer segment.Sealer
 	seals  *sealQueue
 	cancel context.CancelFunc
@@ -140,12 +150,10 @@ var (
 // The folder is locked against a second process. Damage that Open can do without
 // is reported through Events and Stats; damage it cannot is an error.
 func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
-	if cfg.SealRows == 0 {
-		cfg.SealRows = sealRows
-	}
-	if cfg.HeadBytes == 0 {
-		cfg.HeadBytes = maxHeadBytes
-	}
+	cfg.SealRows = cmp.Or(cfg.SealRows, sealRows)
+	cfg.HeadBytes = cmp.Or(cfg.HeadBytes, maxHeadBytes)
+	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
+	cfg.IndexBytes = cmp.Or(cfg.IndexBytes, maxIndexBytes)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -167,6 +175,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	if cfg.MaxBytes > 0 {
 		db.logLimit = min(maxLogBytes, max(cfg.MaxBytes/4, 4*logFileBytes))
 	}
+	db.shelf = db.newShelf()
 	db.decoders.New = func() any { return new(otlp.Decoder) }
 	if err := db.open(); err != nil {
 		db.closeSegments()
@@ -316,7 +325,7 @@ func (db *DB) closeSegments() {
 		t.tail.close()
 		t.mu.Unlock()
 		for _, s := range segs {
-			s.release()
+			db.release(s)
 		}
 	}
 }

@@ -65,9 +65,9 @@ func (db *DB) Stats() Stats {
 		s.Tenants++
 		for _, seg := range t.segs {
 			s.Segments++
-			s.SegmentRows += int64(seg.meta.Rows)
-			s.SegmentBytes += seg.size
-			oldest = min(oldest, seg.meta.MinArrival)
+			s.SegmentRows += int64(seg.Rows)
+			s.SegmentBytes += int64(seg.Size)
+			oldest = min(oldest, seg.MinArrival)
 		}
 		for _, h := range t.sealing {
 			s.HeadRows += int64(h.published)

@@ -207,7 +207,7 @@ func (s *snapshot) release() {
 	}
 	s.db.let(s.t, s.heads...)
 	for _, seg := range s.segs {
-		seg.release()
+		s.db.release(seg)
 	}
 	s.t, s.heads, s.views, s.segs = nil, nil, nil, nil
 }

@@ -68,6 +68,7 @@ type gatherer struct {
 	sources uint32    // heads and segments so far, oldest first
 	reader  segment.BlockReader
 	damage  error
+	blocks  []int
 	buf     []byte
 }
 
@@ -89,22 +90,27 @@ func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) ui
 // out, block by block; the error is that ctx has ended.
 func (g *gatherer) segment(ctx context.Context, s *storedSegment) error {
 	g.sources++
-	if s.broken != nil {
-		g.damaged(s.broken)
+	blocks, indexed := g.db.blocksOf(g.blocks[:0], s, g.id)
+	if g.blocks = blocks; indexed == nil && len(blocks) == 0 {
 		return nil
 	}
-	may, err := g.db.cache.MayHave(s.r, g.id)
+	r, err := g.db.take(s)
 	if err != nil {
-		g.damaged(err) // and look at every block
-	}
-	if !may {
+		g.damaged(err)
 		return nil
 	}
-	for blk := range s.meta.BlockRows {
+	defer g.db.give(s)
+	if indexed != nil {
+		g.damaged(indexed)
+		for blk := range r.Meta().BlockRows { // look at every block
+			blocks = append(blocks, blk)
+		}
+	}
+	for _, blk := range blocks {
 		if ctx.Err() != nil {
 			return lookupStopped(ctx)
 		}
-		if err := g.block(s.r, blk); err != nil {
+		if err := g.block(r, blk); err != nil {
 			g.damaged(err)
 		}
 	}

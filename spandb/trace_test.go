@@ -122,9 +122,9 @@ func TestEqualButForOrder(t *testing.T) {
 }
 
 // TestTracePartlyDamaged damages the block of one segment that has a part of a
-// trace, then a segment's filter: what else there is comes, and the damage is told.
+// trace, then a segment's index of traces: what else there is comes, and the damage is told.
 func TestTracePartlyDamaged(t *testing.T) {
-	for column, want := range map[string]int{".traceids": 2, ".start": 2, ".filter": 3} {
+	for column, want := range map[string]int{".traceids": 2, ".start": 2, ".traceindex": 3} {
 		fs := vfs.NewMem()
 		db := openDB(t, fs, "data", Config{Window: -1})
 		halt(db)
@@ -135,17 +135,13 @@ func TestTracePartlyDamaged(t *testing.T) {
 		}
 		sendTo(t, db, clew.DefaultTenant, named(1, 1, 3, "n", 0))
 		seg := tenantFor(t, db).segs[0]
-		blocks, err := block.Open(seg.file, seg.size, seg.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		col, _ := blocks.Column(column)
 		blk := 0
-		if column == ".filter" {
+		if column == ".traceindex" {
 			blk = block.WholeSegment
 		}
-		off := int(blocks.Offset(col, blk))
-		if err := db.Close(); err != nil {
+		off := chunkAt(t, fs, seg.path, column, blk)
+		err := db.Close()
+		if err != nil {
 			t.Fatal(err)
 		}
 		flip(t, fs, seg.path, off)

@@ -76,19 +76,20 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 
 // verifySegment checks every checksum and decodes every block whole.
 func verifySegment(filesystem vfs.FS, file string, r folder.Segment, v *Verification) {
-	s, err := openSegment(filesystem, r.ID, file, func(*storedSegment) {})
+	f, err := openSegmentFile(filesystem, file)
 	if err != nil {
 		v.add(clew.Corruptf(file, 0, "cannot be opened: %w", err))
 		return
 	}
-	defer s.release()
+	defer f.file.Close()
 	v.Segments++
-	v.Bytes += s.size
-	v.Rows += int64(s.meta.Rows)
-	if uint64(s.size) != r.Size || uint64(s.meta.Rows) != r.Rows || s.meta.Tenant != r.Tenant {
-		v.add(clew.Corruptf(file, 0, "is not the segment the manifest names: %d bytes and %d rows, want %d and %d", s.size, s.meta.Rows, r.Size, r.Rows))
+	v.Bytes += f.size
+	v.Rows += int64(f.r.Meta().Rows)
+	s := storedSegment{Segment: r, path: file}
+	if err := s.isListed(f); err != nil {
+		v.add(err)
 	}
-	for _, d := range s.r.Damage() {
+	for _, d := range f.r.Damage() {
 		v.add(d)
 	}
 }

@@ -23,7 +23,9 @@ import (
 //	payload entries: tag byte, then uvarints and byte strings
 //
 //	tag 1  segment added      id, tenant, arrival hour, size, rows,
-//	                          least and greatest arrival, first and last log record
+//	                          least and greatest arrival, first and last log record,
+//	                          least and greatest start,
+//	                          offset, size and crc32c of its index of traces
 //	tag 2  segment removed    id
 //	tag 3  tenant sealed      tenant, log record up to which its rows are in segments
 //	tag 4  counters           next segment id, next log record
@@ -45,14 +47,23 @@ const (
 	tagCounters
 )
 
-// Segment is what the manifest knows of a segment.
+// Segment is what the manifest knows of a segment: all that must be known to
+// leave its file closed. Times are unix nanoseconds.
 type Segment struct {
 	ID                     uint64
 	Tenant                 clew.Tenant
-	Hour                   uint64 // unix nanoseconds; names the folder
+	Hour                   uint64 // names the folder
 	Size, Rows             uint64
-	MinArrival, MaxArrival uint64 // unix nanoseconds
+	MinArrival, MaxArrival uint64
 	FirstSeq, LastSeq      uint64 // log records
+	MinStart, MaxStart     uint64
+	Index                  Chunk // of its traces
+}
+
+// Chunk is a part of a file that can be read and checked without the rest.
+type Chunk struct {
+	Offset, Size uint64
+	Sum          uint32 // crc32c
 }
 
 // Path returns the name of the segment's file in the store in dir.
@@ -99,7 +110,8 @@ func (e *Edit) append(dst []byte) []byte {
 		dst = append(dst, tagAdd)
 		dst = binary.AppendUvarint(dst, r.ID)
 		dst = appendString(dst, string(r.Tenant))
-		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq} {
+		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq,
+			r.MinStart, r.MaxStart, r.Index.Offset, r.Index.Size, uint64(r.Index.Sum)} {
 			dst = binary.AppendUvarint(dst, v)
 		}
 	}
@@ -121,9 +133,11 @@ func (m *Manifest) apply(payload []byte) error {
 		switch tag {
 		case tagAdd:
 			r := Segment{ID: f.uint(), Tenant: f.tenant()}
-			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq} {
+			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq,
+				&r.MinStart, &r.MaxStart, &r.Index.Offset, &r.Index.Size} {
 				*p = f.uint()
 			}
+			r.Index.Sum = uint32(f.uint())
 			m.Segments[r.ID] = r
 		case tagRemove:
 			delete(m.Segments, f.uint())

@@ -8,13 +8,12 @@ import (
 	"github.com/clew-tracing/clew/column"
 )
 
-// A Cache keeps the tables, dictionaries and filters of the segments used last.
-// The zero value is ready for use, by many goroutines. Its limits are cachedSegments,
-// cachedBytes and cachedFilterBytes; readers in flight keep what they have.
+// A Cache keeps the tables and dictionaries of the segments used last. The zero
+// value is ready for use, by many goroutines. Its limits are cachedSegments and
+// cachedBytes; readers in flight keep what they have.
 type Cache struct {
-	clock   atomic.Int64
-	nextID  atomic.Uint64 // of dictionaries
-	filters atomic.Int64  // bytes of them
+	clock  atomic.Int64
+	nextID atomic.Uint64 // of dictionaries
 
 	mu      sync.Mutex // guards all below, and cached.bytes
 	holders []*Reader  // those with tables
@@ -92,9 +91,6 @@ func (c *Cache) drop(i int) {
 
 // Forget drops what is kept of a segment that nobody will read again.
 func (c *Cache) Forget(r *Reader) {
-	if f := r.filter.Swap(nil); f != nil {
-		c.filters.Add(-f.sizeBytes())
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, h := range c.holders {
@@ -134,25 +130,6 @@ func (c *Cache) readDict(r *Reader, col int) (d dictionary, err error) {
 	}
 	d.id = c.nextID.Add(1)
 	return d, nil
-}
-
-// filter returns the segment's filter, and keeps it if there is room.
-func (c *Cache) filter(r *Reader) (*traceFilter, error) {
-	if f := r.filter.Load(); f != nil {
-		return f, nil
-	}
-	b, col, err := r.must(colFilter)
-	if err != nil {
-		return nil, err
-	}
-	f, err := parseTraceFilter(b)
-	if err != nil {
-		return nil, r.corrupt(col, block.WholeSegment, err)
-	}
-	if n := f.sizeBytes(); c.filters.Add(n) > cachedFilterBytes || !r.filter.CompareAndSwap(nil, f) {
-		c.filters.Add(-n)
-	}
-	return f, nil
 }
 
 func textBytes(s *column.Strings) int64 { return int64(cap(s.Buf)) + 4*int64(cap(s.Ends)) }

@@ -34,8 +34,16 @@ const dictChunk = 4096
 // rawMini is the number of strings a point read has to decode.
 const rawMini = 256
 
-// filterBits per trace give about 0.5 % false answers: 1.5 bytes a trace.
-const filterBits = 12
+// A trace has an entry of indexPrint bits and its block's number in the index, in a
+// group of about indexGroup: a lookup of what is not there compares eight entries,
+// so that one in a thousand names a block in vain. Groups of half the size would
+// save a bit of each entry and take it back for the places of the groups.
+const (
+	indexPrint = 13
+	indexGroup = 8
+	// indexPadding is what a read of eight bytes at the last entry needs behind it.
+	indexPadding = 7
+)
 
 // keepRows and keepBytes bound the memory that a sealer keeps for the next head:
 // four usual ones.
@@ -44,12 +52,10 @@ const (
 	keepBytes = 64 << 20
 )
 
-// A Cache keeps the tables of up to cachedSegments segments and cachedBytes, and
-// up to cachedFilterBytes of filters: those of 60,000 segments of 24 spans a trace.
+// A Cache keeps the tables of up to cachedSegments segments and cachedBytes.
 const (
-	cachedSegments    = 128
-	cachedBytes       = 128 << 20
-	cachedFilterBytes = 256 << 20
+	cachedSegments = 128
+	cachedBytes    = 128 << 20
 )
 
 // entryBytes is about what the parsed form of a resource, a scope or a shape

@@ -10,18 +10,18 @@ const (
 	colServices  = ".services"  // service names
 	colTemplates = ".templates"
 	colShapes    = ".shapes" // lists of attribute columns
-	colFilter    = ".filter" // trace filter
 	colRequests  = ".requests"
 
-	colTraceIDs = ".traceids"
-	colRuns     = ".runs"
-	colTrace    = ".trace"
-	colResource = ".resource"
-	colSpanID   = ".spanid"
-	colParent   = ".parent"
-	colStart    = ".start"
-	colDuration = ".duration"
-	colFlags    = ".flags"
+	colTraceIDs   = ".traceids"
+	colTraceIndex = ".traceindex"
+	colRuns       = ".runs"
+	colTrace      = ".trace"
+	colResource   = ".resource"
+	colSpanID     = ".spanid"
+	colParent     = ".parent"
+	colStart      = ".start"
+	colDuration   = ".duration"
+	colFlags      = ".flags"
 
 	colStatusMessage = ".statusmessage"
 	colTraceState    = ".tracestate"

@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -10,14 +11,13 @@ import (
 	"github.com/clew-tracing/clew/block"
 )
 
-// A Reader reads one segment. Its directory is in memory; filter and tables are
-// read when first needed and kept by a Cache. It is safe for concurrent use.
+// A Reader reads one segment. Its directory is in memory; tables are read when
+// first needed and kept by a Cache. It is safe for concurrent use.
 type Reader struct {
 	file   string // for errors
 	meta   Meta
 	blocks *block.Reader
 
-	filter atomic.Pointer[traceFilter]
 	tables atomic.Pointer[tables] // set under Cache.mu
 	load   sync.Mutex             // one goroutine reads the tables
 }
@@ -41,6 +41,18 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 
 // Meta returns what the segment says of itself. It is r's.
 func (r *Reader) Meta() *Meta { return &r.meta }
+
+// SizeBytes is about the memory that the reader takes, without tables.
+func (r *Reader) SizeBytes() int64 { return r.blocks.SizeBytes() + 8*int64(len(r.meta.BlockRows)) }
+
+// IndexChunk returns where the segment's index of traces lies, its size and its
+// checksum; ParseTraceIndex reads it. All are 0 if there is none.
+func (r *Reader) IndexChunk() (offset int64, size int, crc uint32) {
+	if col, ok := r.blocks.Column(colTraceIndex); ok {
+		return r.blocks.Place(col, block.WholeSegment)
+	}
+	return 0, 0, 0
+}
 
 // corrupt makes an error about the content of a chunk.
 func (r *Reader) corrupt(col, blk int, err error) error {
@@ -95,13 +107,20 @@ func (r *Reader) Requests() ([]Request, error) {
 	return list, nil
 }
 
-// MayHave reports whether a trace may be in the segment. With an error, it may.
-func (c *Cache) MayHave(r *Reader, id clew.TraceID) (bool, error) {
-	f, err := c.filter(r)
+// TraceIndex reads the segment's index of traces.
+func (r *Reader) TraceIndex() (TraceIndex, error) {
+	b, col, err := r.must(colTraceIndex)
 	if err != nil {
-		return true, err
+		return TraceIndex{}, err
 	}
-	return f.mayHave(id.Low()), nil
+	x, err := ParseTraceIndex(b)
+	if err == nil && (x.traces != r.meta.Traces || x.blocks != len(r.meta.BlockRows)) {
+		err = fmt.Errorf("index of %d traces in %d blocks, the segment has %d in %d", x.traces, x.blocks, r.meta.Traces, len(r.meta.BlockRows))
+	}
+	if err != nil {
+		return TraceIndex{}, r.corrupt(col, block.WholeSegment, err)
+	}
+	return x, nil
 }
 
 // FindTrace appends the ordinals, in a block, of the traces that an id means:
@@ -144,10 +163,10 @@ func (r *Reader) Damage() (damage []error) {
 		return damage
 	}
 	var c Cache
-	_, err := r.Requests()
-	if err == nil {
-		_, err = c.filter(r)
+	if _, err := r.Requests(); err != nil {
+		return []error{err}
 	}
+	index, err := r.TraceIndex()
 	if err != nil {
 		return []error{err}
 	}
@@ -162,7 +181,11 @@ func (r *Reader) Damage() (damage []error) {
 	b := BlockReader{Cache: &c}
 	all := Need{All: true}
 	for blk := range r.meta.BlockRows {
-		if _, err := b.Read(r, blk, &all); err != nil {
+		batch, err := b.Read(r, blk, &all)
+		if err == nil {
+			err = r.indexed(&index, blk, batch.TraceIDs)
+		}
+		if err != nil {
 			damage = append(damage, err)
 			continue
 		}
@@ -176,4 +199,16 @@ func (r *Reader) Damage() (damage []error) {
 		}
 	}
 	return damage
+}
+
+// indexed checks that the index names a block for each of its traces.
+func (r *Reader) indexed(x *TraceIndex, blk int, ids []clew.TraceID) error {
+	var blocks []int
+	for _, id := range ids {
+		if blocks = x.Blocks(blocks[:0], id); !slices.Contains(blocks, blk) {
+			col, _ := r.blocks.Column(colTraceIndex)
+			return r.bad(col, "trace %s of block %d is not in the index", id, blk)
+		}
+	}
+	return nil
 }

@@ -25,11 +25,12 @@ type Sealer struct {
 	b     *span.Batch
 	order order
 
-	u64  []uint64
-	u32  []uint32
-	strs column.Strings
-	// twins are low halves of trace ids that may occur under two high halves, and
-	// repeats the positions of rows whose span id occurs again in their trace.
+	u64   []uint64
+	u32   []uint32
+	strs  column.Strings
+	index indexer
+	// twins are hashes of low halves of trace ids that occur under two high halves,
+	// and repeats the positions of rows whose span id occurs again in their trace.
 	twins   []uint64
 	repeats []uint32
 	aset    attrSealer
@@ -252,24 +253,23 @@ func (s *Sealer) resources() {
 }
 
 // traces writes the ids of each block's traces, ascending by their low half, the
-// filter over all of them, and each row's ordinal among them.
+// index of all of them, and each row's ordinal among them.
 func (s *Sealer) traces() {
 	b, o := s.b, &s.order
-	filter := newTraceFilter(len(o.traces))
+	s.index.reset()
 	s.twins = s.twins[:0]
 	col := s.w.Column(colTraceIDs)
 	for i, blk := range o.blocks {
 		buf := s.w.Buf()
 		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
 			id := b.TraceIDs[t]
-			if filter.add(id.Low()) {
-				s.twins = append(s.twins, id.Low())
-			}
+			s.index.add(id.Low(), i)
 			buf = append(buf, id[:]...)
 		}
 		s.chunk(col, i, buf)
 	}
-	s.chunk(s.w.Column(colFilter), block.WholeSegment, filter.append(s.w.Buf()))
+	s.index.group(func(hash uint64) { s.twins = append(s.twins, hash) })
+	s.chunk(s.w.Column(colTraceIndex), block.WholeSegment, s.index.append(s.w.Buf(), len(o.blocks)))
 	col = s.w.Column(colTrace)
 	for i, blk := range o.blocks {
 		s.u32 = resize(s.u32, blk.end-blk.start)
@@ -421,15 +421,12 @@ func (s *Sealer) repeatTwins() {
 	slices.Sort(s.twins)
 	seen := make(map[uint64][]uint32, len(s.twins))
 	for _, t := range o.traces {
-		low := b.TraceIDs[t].Low()
-		if _, ok := slices.BinarySearch(s.twins, low); ok {
-			seen[low] = append(seen[low], t)
+		hash := traceHash(b.TraceIDs[t].Low())
+		if _, ok := slices.BinarySearch(s.twins, hash); ok {
+			seen[hash] = append(seen[hash], t)
 		}
 	}
 	for _, traces := range seen {
-		if len(traces) < 2 {
-			continue
-		}
 		for _, t := range traces {
 			for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
 				s.repeats = append(s.repeats, o.inv[r])
