@@ -22,10 +22,9 @@ export default defineConfig({
   },
   projects: real
     ? [{ name: "server", testMatch: "server/*.spec.ts" }]
-    : [
-        { name: "page", testMatch: "*.spec.ts" },
-        { name: "shots", testMatch: "shots/*.ts" },
-      ],
+    : process.env.SHOTS
+      ? [{ name: "shots", testMatch: "shots/*.ts" }]
+      : [{ name: "page", testMatch: "*.spec.ts" }],
   webServer: real
     ? undefined
     : [

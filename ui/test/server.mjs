@@ -4,6 +4,7 @@
 //
 //   node test/server.mjs [port]       traces in store
 //   node test/server.mjs [port] empty nothing in store, until a test span is sent
+//   node test/server.mjs [port] huge  traces of a million spans, each made when it is first asked for
 
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
@@ -19,9 +20,10 @@ import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
 /** @typedef {{ trace: TraceFixture, rows: import("./fixtures/skeleton.mjs").Row[], skeleton: Buffer, facts: ReturnType<typeof facts> }} Kept */
 
 const port = Number(process.argv[2] ?? 4398);
-const empty = process.argv[3] === "empty";
+const empty = process.argv[3] === "empty" || process.argv[3] === "huge";
 const dist = new URL("../../web/dist", import.meta.url).pathname;
 const started = Date.now();
+const hour = 3_600_000;
 const nanos = (/** @type {number} */ millis) => BigInt(millis) * 1_000_000n;
 
 /** @type {Map<string, Kept>} */
@@ -40,10 +42,28 @@ function keep(trace, partRows) {
   return { rows: rows.length };
 }
 
+/** A million spans take a gigabyte here: only the one that was asked for last is kept. */
+const million = 1_000_000;
+/** @type {Record<string, (id: string) => TraceFixture>} */
+const huge =
+  process.argv[3] === "huge"
+    ? {
+        "000000000000000000000000000f000a": (id) => batch(million, nanos(started - hour), id),
+        "000000000000000000000000000f000b": (id) => large(million, "wide", nanos(started - hour), id),
+        "000000000000000000000000000f000c": (id) => large(million, "deep", nanos(started - hour), id),
+      }
+    : {};
+
+/** @param {string} id */
+function makeHuge(id) {
+  if (!huge[id] || kept.has(id)) return;
+  for (const other of Object.keys(huge)) kept.delete(other);
+  keep(huge[id](id));
+}
+
 /** proxied is the prefix under which everything is served a second time, as behind a proxy. */
 const proxied = "/behind/a-proxy/";
 
-const hour = 3_600_000;
 if (!empty) {
   keep(shop(nanos(started - 180_000)));
   keep(tiny(nanos(started - 240_000)));
@@ -124,6 +144,7 @@ async function bodyOf(request) {
 
 /** @param {Response} r @param {string} id @param {(k: Kept) => unknown} use */
 function withTrace(r, id, use) {
+  makeHuge(id);
   const found = kept.get(id.padStart(32, "0"));
   if (!found)
     return fail(

@@ -1,0 +1,102 @@
+// Pictures of every page and state for whoever reviews the looks: shots/{page}-{state}-{theme}-{width}.png.
+//
+//   npm run shots
+
+import type { Page } from "@playwright/test";
+import { emptyStore, row, shop, test, troubled } from "../page";
+
+const widths = { 1440: 900, 1024: 768, 390: 844 } as const;
+
+/** down makes every question to the server fail, as when it is not there. */
+const down = (page: Page) => page.route("**/api/**", (route) => route.abort());
+
+type Shown = (page: Page) => Promise<unknown>;
+
+const shots: Record<string, Shown> = {
+  "welcome-empty": async (page) => {
+    await page.goto(`${emptyStore}/welcome`);
+    await page.getByText("127.0.0.1:4317", { exact: true }).waitFor();
+  },
+  "welcome-data": async (page) => {
+    await page.goto("/welcome");
+    await page.getByRole("link", { name: "Open the newest trace" }).waitFor();
+  },
+  "welcome-error": async (page) => {
+    await down(page);
+    await page.goto("/welcome");
+    await page.getByRole("alert").waitFor();
+  },
+  "explore-data": async (page) => {
+    await page.goto("/explore?t=6h");
+    await page.getByText(/match, newest first/).waitFor();
+  },
+  "explore-empty": async (page) => {
+    await page.goto('/explore?t=15m&q={ name = "no such name" }');
+    await page.getByText("No span matches").waitFor();
+  },
+  "explore-query": async (page) => {
+    await page.goto("/explore?q={ duration >> 5 }");
+    await page.getByRole("alert").waitFor();
+  },
+  "explore-error": async (page) => {
+    await down(page);
+    await page.goto("/explore");
+    await page.getByRole("alert").waitFor();
+  },
+  "explore-range": async (page) => {
+    await page.goto("/explore?t=6h");
+    await page.getByText(/match, newest first/).waitFor();
+    await page.keyboard.press("t");
+  },
+  "explore-omnibox": async (page) => {
+    await page.goto("/explore?t=6h");
+    await page.getByText(/match, newest first/).waitFor();
+    await page.keyboard.press("Control+k");
+    await page.getByRole("option").first().waitFor();
+  },
+  "trace-data": async (page) => {
+    await page.goto(`/trace/${shop}`);
+    await row(page, /checkout/).waitFor();
+  },
+  "trace-span": async (page) => {
+    await page.goto(`/trace/${shop}`);
+    await row(page, /checkout/).waitFor();
+    await page.keyboard.press("e");
+    await page.keyboard.press("Enter");
+    await page.getByRole("tab", { name: /Attributes/ }).waitFor();
+  },
+  "trace-find": async (page) => {
+    await page.goto(`/trace/${shop}?find=stripe`);
+    await row(page, /checkout/).waitFor();
+  },
+  "trace-troubled": async (page) => {
+    await page.goto(`/trace/${troubled}`);
+    await row(page, /orphan two/).waitFor();
+  },
+  "trace-huge": async (page) => {
+    await page.goto("/trace/0000000000000000000000000010000a");
+    await page.getByRole("row").first().waitFor();
+  },
+  "trace-error": async (page) => {
+    await page.goto("/trace/11ee00000000000000000000000000ff");
+    await page.getByRole("alert").waitFor();
+  },
+  "trace-keys": async (page) => {
+    await page.goto(`/trace/${shop}`);
+    await row(page, /checkout/).waitFor();
+    await page.keyboard.press("?");
+  },
+};
+
+for (const [name, show] of Object.entries(shots)) {
+  for (const theme of ["light", "dark"] as const) {
+    for (const [width, height] of Object.entries(widths)) {
+      test(`${name}-${theme}-${width}`, async ({ page }) => {
+        await page.setViewportSize({ width: Number(width), height });
+        await page.emulateMedia({ colorScheme: theme });
+        await show(page);
+        await page.screenshot({ path: `shots/${name}-${theme}-${width}.png`, animations: "disabled" });
+      });
+    }
+  }
+}
