@@ -2,7 +2,7 @@ import { defineConfig } from "@playwright/test";
 
 // Against the fixture server, or with CLEW_URL against a running clew (then only what any clew can show).
 const real = process.env.CLEW_URL;
-// FIXTURE_PORT and the port after it are the fixture servers': other ports let two runs go side by side.
+// FIXTURE_PORT and the two ports after it are the fixture servers': other ports let two runs go side by side.
 const port = Number(process.env.FIXTURE_PORT ?? 4398);
 const fixtures = `http://127.0.0.1:${port}`;
 const emptyStore = `http://127.0.0.1:${port + 1}`;

@@ -1,6 +1,8 @@
 // The server, typed from its own contract (api/v1/openapi.yaml, written into schema.d.ts by `npm run generate`).
 
 import createClient from "openapi-fetch";
+import { basePath } from "./base";
+import { answerMillis, isClew, probe, sawAnswer, sawNothing } from "./reach";
 import type { components, paths } from "./schema";
 
 type Schemas = components["schemas"];
@@ -12,9 +14,6 @@ export type Attribute = Schemas["Attribute"];
 export type Value = Schemas["Value"];
 export type Health = Schemas["Health"];
 export type TailEvent = Schemas["TailEvent"];
-
-/** basePath is where the server is, without a trailing slash: what <base href> says. */
-export const basePath = new URL(document.baseURI).pathname.replace(/\/[^/]*$/, "");
 
 const client = createClient<paths>({ baseUrl: basePath });
 
@@ -37,15 +36,31 @@ interface Reply<T> {
 }
 
 async function answer<T>(reply: Promise<Reply<T>>): Promise<T> {
-  let got: Reply<T>;
+  const got = await heard(reply, (r) => r.response);
+  if (got.data !== undefined && got.response.ok) return got.data;
+  throw errorOf(got.error, got.response);
+}
+
+/** heard waits for an answer, whatever it says, and turns silence into an error. Giving up on purpose is no silence. */
+async function heard<T>(reply: Promise<T>, responseOf: (got: T) => Response): Promise<T> {
+  let got: T;
   try {
     got = await reply;
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    sawNothing();
     throw new ApiError("unreachable", "The server does not answer. Is clew running?");
   }
-  if (got.data !== undefined && got.response.ok) return got.data;
-  throw errorOf(got.error, got.response);
+  const response = responseOf(got);
+  if (isClew(response)) {
+    sawAnswer();
+    return got;
+  }
+  sawNothing();
+  throw new ApiError(
+    "unreachable",
+    `The proxy in front of clew answers ${response.status}: it does not reach it. Is clew running?`,
+  );
 }
 
 function errorOf(body: unknown, response: Response): ApiError {
@@ -92,8 +107,12 @@ export function listTagValues(
   );
 }
 
+/** getHealth waits only so long: it is what tells a server that hangs from one that is there. */
 export function getHealth(signal?: AbortSignal): Promise<Health> {
-  return answer(client.GET("/api/v1/health", { signal }));
+  const patience = AbortSignal.timeout(answerMillis);
+  return answer(
+    client.GET("/api/v1/health", { signal: signal ? AbortSignal.any([signal, patience]) : patience }),
+  );
 }
 
 export function sendTestSpan(): Promise<{ traceId: string; spans: number }> {
@@ -112,17 +131,14 @@ export interface Body {
 
 /** getSkeleton fetches a trace for drawing; null if it is still in the state of the given etag. */
 export async function getSkeleton(id: string, etag: string, signal?: AbortSignal): Promise<Body | null> {
-  let response: Response;
-  try {
-    response = await fetch(`${basePath}/api/v1/traces/${id}/skeleton`, {
+  const response = await heard(
+    fetch(`${basePath}/api/v1/traces/${id}/skeleton`, {
       headers: etag === "" ? {} : { "If-None-Match": etag },
       cache: "no-store", // the page does its own comparing; the browser must not answer 200 for a 304
       signal,
-    });
-  } catch (cause) {
-    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
-    throw new ApiError("unreachable", "The server does not answer. Is clew running?");
-  }
+    }),
+    (r) => r,
+  );
   if (response.status === 304) return null;
   if (!response.ok) throw errorOf(await response.json().catch(() => undefined), response);
   return { bytes: await response.arrayBuffer(), etag: response.headers.get("ETag") ?? "" };
@@ -144,6 +160,9 @@ export function openTail(
     onEvent(JSON.parse((event as MessageEvent<string>).data) as TailEvent),
   );
   source.addEventListener("open", () => onState?.(true));
-  source.addEventListener("error", () => onState?.(false));
+  source.addEventListener("error", () => {
+    onState?.(false);
+    void probe(); // a stream may end for other reasons than that nobody is there
+  });
   return source;
 }

@@ -8,14 +8,29 @@ import {
   lazyRouteComponent,
   redirect,
 } from "@tanstack/react-router";
-import { basePath, getHealth } from "../api/client";
+import { basePath } from "../api/base";
+import { ApiError, getHealth } from "../api/client";
+import { onFound } from "../api/reach";
 import { keepSearch, parseSearch, stringifySearch } from "../state/search";
 import { Shell } from "./shell";
 import { Lost, Trouble } from "./trouble";
 
 export const queries = new QueryClient({
-  defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false, staleTime: 10_000 } },
+  defaultOptions: {
+    // "always": a clew on this machine answers without a network too.
+    queries: { retry: false, refetchOnWindowFocus: false, staleTime: 10_000, networkMode: "always" },
+    mutations: { networkMode: "always" },
+  },
 });
+
+// What failed because nobody answered is asked again when somebody does.
+onFound(
+  () =>
+    void queries.refetchQueries({
+      type: "active",
+      predicate: ({ state }) => state.error instanceof ApiError && state.error.kind === "unreachable",
+    }),
+);
 
 const root = createRootRouteWithContext()({
   component: Shell,
@@ -58,6 +73,7 @@ export const router = createRouter({
   parseSearch,
   stringifySearch,
   defaultPreload: "intent",
+  defaultErrorComponent: Trouble, // within the shell, so that there is a way on
 });
 
 declare module "@tanstack/react-router" {

@@ -2,6 +2,7 @@
 
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import { useLost } from "../api/reach";
 import { Icon, Mark } from "../parts/icon";
 import { copyText } from "../parts/copy";
 import { Toaster } from "../parts/toaster";
@@ -112,7 +113,7 @@ export function Shell() {
         </button>
       </header>
       <main className={style.main} id="main" tabIndex={-1}>
-        <Offline />
+        <Lost />
         <Outlet />
       </main>
       {omnibox && <Omnibox close={() => setOmnibox(false)} />}
@@ -158,25 +159,15 @@ function Crumb() {
   );
 }
 
-/** Offline says that the browser has lost its network; requests to a local clew still work then. */
-function Offline() {
-  const [offline, setOffline] = useState(
-    !navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname),
-  );
-  useEffect(() => {
-    const update = () =>
-      setOffline(!navigator.onLine && !/^(localhost|127\.|\[::1\])/.test(location.hostname));
-    addEventListener("online", update);
-    addEventListener("offline", update);
-    return () => {
-      removeEventListener("online", update);
-      removeEventListener("offline", update);
-    };
-  }, []);
-  if (!offline) return null;
+/** Lost says that the server does not answer. Welcome says it itself, in its first step. */
+function Lost() {
+  const lost = useLost();
+  const { pathname } = useLocation();
+  if (!lost || pathname.endsWith("/welcome")) return null;
   return (
     <div className={style.banner} role="status">
-      <Icon name="warn" /> This browser is offline: what you see may be old.
+      <Icon name="warn" /> The server at {location.host} cannot be reached: what you see may be old. The page
+      looks for it every second.
     </div>
   );
 }

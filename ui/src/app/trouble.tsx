@@ -1,4 +1,6 @@
 import { type ErrorComponentProps, Link } from "@tanstack/react-router";
+import { useCallback } from "react";
+import { probe, useOnFound } from "../api/reach";
 import { Notice } from "../parts/notice";
 
 /** Lost is the page of an address that leads nowhere. */
@@ -17,18 +19,27 @@ export function Lost() {
   );
 }
 
+/** missing is whether a file of the page could not be loaded: the server went away before this view was first seen. */
+let missing = false;
+addEventListener("vite:preloadError", () => {
+  missing = true;
+  void probe();
+});
+
 /** Trouble is the page of a fault in the page itself. */
 export function Trouble({ error }: ErrorComponentProps) {
+  useOnFound(useCallback(() => missing && location.reload(), []));
   return (
     <Notice
       alert
-      title="The page ran into a fault of its own"
+      title={missing ? "This part of the page could not be loaded" : "The page ran into a fault of its own"}
       actions={
         <button type="button" className="button" onClick={() => location.reload()}>
           Reload
         </button>
       }
     >
+      {missing && <p>It is loaded by itself when the server answers again.</p>}
       <p className="mono">{error instanceof Error ? error.message : String(error)}</p>
     </Notice>
   );

@@ -1,5 +1,5 @@
 import { expect } from "@playwright/test";
-import { expectAccessible, shop, test } from "./page";
+import { down, expectAccessible, shop, test } from "./page";
 
 const rows = "main li a";
 
@@ -156,6 +156,33 @@ test("a failing and a partial search are said", async ({ page }) => {
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByText(/Searched 92.% of the rows: the budget of 2 s was used up/)).toBeVisible();
   await page.unrouteAll({ behavior: "ignoreErrors" });
+});
+
+test("a server that is away is said above every page, and what failed is asked again when it is back", async ({
+  page,
+}) => {
+  const up = await down(page);
+  await page.goto("/explore?t=6h");
+  await expect(page.getByText("cannot be reached: what you see may be old")).toBeVisible();
+  await expect(page.getByRole("alert")).toContainText("The server does not answer");
+  await up();
+  await expect(page.locator(rows).first()).toBeVisible();
+  await expect(page.getByText("cannot be reached")).toBeHidden();
+});
+
+test("a view that was never loaded before the server went away is loaded when it is back", async ({
+  page,
+}) => {
+  await page.goto("/explore?t=6h");
+  await page.locator(rows).first().waitFor();
+  const up = await down(page);
+  await page.route("**/assets/trace-*", (route) => route.abort());
+  await page.locator(rows).first().click();
+  await expect(page.getByRole("alert")).toContainText("This part of the page could not be loaded");
+  await expect(page.getByRole("navigation", { name: "Pages" })).toBeVisible();
+  await page.unroute("**/assets/trace-*");
+  await up();
+  await expect(page.getByRole("row").first()).toBeVisible();
 });
 
 test("the omnibox takes pasted ids, services and commands", async ({ page }) => {

@@ -5,10 +5,13 @@ import { test as base, expect, type Page } from "@playwright/test";
 
 export const shop = "4bf92f3577b34da6a3ce929d0e0e4736";
 export const troubled = "badbadbadbadbadbadbadbadbadbad01";
-export const emptyStore = `http://127.0.0.1:${Number(process.env.FIXTURE_PORT ?? 4398) + 1}`;
+const firstPort = Number(process.env.FIXTURE_PORT ?? 4398);
+export const emptyStore = `http://127.0.0.1:${firstPort + 1}`;
+/** mortalPort is free: a test starts a server of its own there, and ends it. */
+export const mortalPort = firstPort + 2;
 
-/** expectedNoise are messages of the browser itself about answers that a test asks for. */
-const expectedNoise = /Failed to load resource|net::ERR_/;
+/** expectedNoise are messages about answers that a test itself spoils. */
+const expectedNoise = /Failed to load resource|net::ERR_|Unable to preload CSS|dynamically imported module/;
 
 /** test fails on any error in the console, uncaught fault, breach of the policy, or request to another host. */
 export const test = base.extend<{ strict: undefined }>({
@@ -40,6 +43,12 @@ export async function expectAccessible(page: Page, what: string): Promise<void> 
     grave.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join("; ")}`),
     what,
   ).toEqual([]);
+}
+
+/** down makes every question to the server fail, as when it is not there; the returned function brings it back. */
+export async function down(page: Page): Promise<() => Promise<void>> {
+  await page.route("**/api/**", (route) => route.abort());
+  return () => page.unroute("**/api/**");
 }
 
 /** rowNames are the names of the rows in sight, in order. */

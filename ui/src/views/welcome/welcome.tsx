@@ -22,8 +22,10 @@ export function Welcome() {
     refetchInterval: askMillis,
     staleTime: 0,
   });
+  // The error itself comes and goes with every new try.
+  const lost = health.errorUpdatedAt > health.dataUpdatedAt;
   const newest = useNewest(health.data);
-  useJump(health.data);
+  useJump(health.data, lost);
   return (
     <div className={style.page}>
       <div className={style.inner}>
@@ -32,10 +34,10 @@ export function Welcome() {
             <h1>See your first request</h1>
             <p>Point any OpenTelemetry SDK at clew. Nothing else needs to be set up.</p>
           </div>
-          <Steps health={health.data} error={health.error} newest={newest} />
+          <Steps health={health.data} lost={lost} newest={newest} />
         </section>
         <Languages doors={doorsOf(health.data)} />
-        <Trouble health={health.data} />
+        <Trouble health={health.data} lost={lost} />
       </div>
     </div>
   );
@@ -57,14 +59,21 @@ function useNewest(health: Health | undefined): string | null {
  * useJump goes to the first trace by itself, if the reader was here before it: who comes to this page with
  * traces in store is left in peace.
  */
-function useJump(health: Health | undefined): void {
+function useJump(health: Health | undefined, lost: boolean): void {
   const navigate = useNavigate();
   const spans = health?.store.spans;
   const tail = useRef<{ close(): void } | null>(null);
-  useEffect(() => () => tail.current?.close(), []);
+  useEffect(() => {
+    // A stream to a server that went away comes back late or never: another one is opened when the server is here.
+    if (lost) return;
+    return () => {
+      tail.current?.close();
+      tail.current = null;
+    };
+  }, [lost]);
   useEffect(() => {
     // Once open, the stream stays open when the count changes: it is the stream that knows which trace it was.
-    if (spans !== 0 || tail.current) return;
+    if (spans !== 0 || lost || tail.current) return;
     tail.current = openTail("", (event) => {
       const first = event.spans.find((s) => s.root) ?? event.spans[0];
       if (!first) return;
@@ -75,7 +84,7 @@ function useJump(health: Health | undefined): void {
         action: { label: "Back to Welcome", run: () => void navigate({ to: "/welcome" }) },
       });
     });
-  }, [spans, navigate]);
+  }, [spans, lost, navigate]);
 }
 
 function doorOf(health: Health | undefined, name: string) {
@@ -96,46 +105,32 @@ function doorsOf(health: Health | undefined): Doors {
 
 function Steps({
   health,
-  error,
+  lost,
   newest,
 }: {
   health: Health | undefined;
-  error: Error | null;
+  lost: boolean;
   newest: string | null;
 }) {
-  const navigate = useNavigate();
-  const test = useMutation({
-    mutationFn: sendTestSpan,
-    onSuccess: ({ traceId }) => navigate({ to: "/trace/$traceId", params: { traceId } }),
-  });
-  const listening = health !== undefined && !error;
+  const listening = health !== undefined && !lost;
   const received = (health?.store.spans ?? 0) > 0;
   return (
     <ol className={style.steps}>
-      <Step n={1} title="Server listening" done={listening} now={!listening}>
-        {error ? <p role="alert">{error.message}</p> : <DoorList health={health} />}
+      <Step n={1} title={lost ? "Server not reached" : "Server listening"} done={listening} now={!listening}>
+        {lost ? <NotReached /> : <DoorList health={health} />}
       </Step>
       <Step n={2} title="First span received" done={received} now={listening && !received}>
-        {received ? (
+        {lost ? (
+          <p>Nothing can arrive until the server is back.</p>
+        ) : received ? (
           <p>{formatCount(health?.store.spans ?? 0)} spans kept.</p>
         ) : (
           <p>Waiting. Start your program with the lines on this page, or let clew send itself one:</p>
         )}
-        <div className={style.actions}>
-          <button
-            type="button"
-            className={received ? "button" : "button primary"}
-            disabled={!listening || test.isPending}
-            onClick={() => test.mutate()}
-          >
-            <Icon name="send" size={14} /> Send a test trace
-          </button>
-          {health?.demo && <DemoButton running={health.demo.running} />}
-        </div>
-        {test.error && <p role="alert">It was not accepted: {test.error.message}</p>}
+        <Senders health={health} listening={listening} />
       </Step>
-      <Step n={3} title="Open it" done={newest !== null} now={received}>
-        {newest ? (
+      <Step n={3} title="Open it" done={listening && newest !== null} now={listening && received}>
+        {listening && newest ? (
           <div className={style.actions}>
             <Link to="/trace/$traceId" params={{ traceId: newest }} className="button primary">
               Open the newest trace
@@ -152,20 +147,57 @@ function Steps({
   );
 }
 
+function NotReached() {
+  return (
+    <div role="alert">
+      <p>
+        Nothing answers at <code>{location.host}</code>. Start clew with <code>clew serve</code>, or look at
+        what it printed when it stopped. This page looks again every second.
+      </p>
+    </div>
+  );
+}
+
+/** Senders are the ways to a trace without a program: they need the server. */
+function Senders({ health, listening }: { health: Health | undefined; listening: boolean }) {
+  const navigate = useNavigate();
+  const test = useMutation({
+    mutationFn: sendTestSpan,
+    onSuccess: ({ traceId }) => navigate({ to: "/trace/$traceId", params: { traceId } }),
+  });
+  const received = (health?.store.spans ?? 0) > 0;
+  return (
+    <>
+      <div className={style.actions}>
+        <button
+          type="button"
+          className={received ? "button" : "button primary"}
+          disabled={!listening || test.isPending}
+          onClick={() => test.mutate()}
+        >
+          <Icon name="send" size={14} /> Send a test trace
+        </button>
+        {health?.demo && <DemoButton running={health.demo.running} disabled={!listening} />}
+      </div>
+      {listening && test.error && <p role="alert">It was not accepted: {test.error.message}</p>}
+    </>
+  );
+}
+
 /** DemoButton starts and stops the demo shop, whose traces say what they are: their services are those of a shop. */
-function DemoButton({ running }: { running: boolean }) {
+function DemoButton({ running, disabled }: { running: boolean; disabled: boolean }) {
   const demo = useMutation({ mutationFn: setDemo });
   return (
     <>
       <button
         type="button"
         className="button"
-        disabled={demo.isPending}
+        disabled={disabled || demo.isPending}
         onClick={() => demo.mutate(running ? "stop" : "start")}
       >
         {running ? "Stop the demo shop" : "Start the demo shop"}
       </button>
-      {demo.error && <p role="alert">{demo.error.message}</p>}
+      {!disabled && demo.error && <p role="alert">{demo.error.message}</p>}
     </>
   );
 }
@@ -275,19 +307,11 @@ function Languages({ doors }: { doors: Doors }) {
   );
 }
 
-function Trouble({ health }: { health: Health | undefined }) {
-  const last = health?.ingest.lastRefused;
+function Trouble({ health, lost }: { health: Health | undefined; lost: boolean }) {
   return (
     <section className={style.trouble}>
       <h2>Nothing arriving?</h2>
-      {last ? (
-        <div className={style.refused}>
-          Last refused <Ago unixNanos={last.time} /> at {doorWords[last.door] ?? last.door}
-          {last.peer ? ` from ${last.peer}` : ""}: {last.reason}
-        </div>
-      ) : (
-        <p>Nothing was refused: if no span came, none reached clew.</p>
-      )}
+      <Refusals health={health} lost={lost} />
       <ul>
         <li>gRPC and HTTP have different ports: an exporter for one cannot speak to the other.</li>
         <li>SDKs send in batches, every few seconds and at exit; a program that is killed sends nothing.</li>
@@ -295,7 +319,7 @@ function Trouble({ health }: { health: Health | undefined }) {
           From another machine or a container, localhost is not this one: start clew with{" "}
           <code>--listen-all</code> and use its address.
         </li>
-        {health && (
+        {health && !lost && (
           <li>
             Since its start the server received {formatCount(health.ingest.received)} spans and accepted{" "}
             {formatCount(health.ingest.accepted)}.
@@ -303,5 +327,19 @@ function Trouble({ health }: { health: Health | undefined }) {
         )}
       </ul>
     </section>
+  );
+}
+
+/** Refusals tells what the server last refused; of a server that does not answer nothing is known. */
+function Refusals({ health, lost }: { health: Health | undefined; lost: boolean }) {
+  if (lost) return <p>The server cannot be reached: exporters keep their data for a while and try again.</p>;
+  if (!health) return null;
+  const last = health.ingest.lastRefused;
+  if (!last) return <p>Nothing was refused: if no span came, none reached clew.</p>;
+  return (
+    <div className={style.refused}>
+      Last refused <Ago unixNanos={last.time} /> at {doorWords[last.door] ?? last.door}
+      {last.peer ? ` from ${last.peer}` : ""}: {last.reason}
+    </div>
   );
 }

@@ -3,12 +3,9 @@
 //   npm run shots
 
 import type { Page } from "@playwright/test";
-import { emptyStore, row, shop, test, troubled } from "../page";
+import { down, emptyStore, row, shop, test, troubled } from "../page";
 
 const widths = { 1440: 900, 1024: 768, 390: 844 } as const;
-
-/** down makes every question to the server fail, as when it is not there. */
-const down = (page: Page) => page.route("**/api/**", (route) => route.abort());
 
 type Shown = (page: Page) => Promise<unknown>;
 
