@@ -15,6 +15,7 @@ export default defineConfig({
     target: "es2023",
     cssMinify: "lightningcss",
   },
-  test: { include: ["src/**/*.test.ts"] }, // test/e2e is Playwright's
+  // test/e2e is Playwright's. The patience is for machines that run much else at the same time.
+  test: { include: ["src/**/*.test.ts"], testTimeout: 60_000 },
   server: { proxy: { "/api": server } },
 });
