@@ -35,15 +35,17 @@ func (c *countingFS) Open(name string) (vfs.File, error) {
 	if !strings.HasSuffix(name, ".seg") {
 		return c.FS.Open(name)
 	}
-	if limit := c.limit.Load(); limit > 0 && c.open.Load() >= limit {
-		return nil, &vfsError{name}
-	}
+	now := c.open.Add(1)
 	f, err := c.FS.Open(name)
+	if limit := c.limit.Load(); err == nil && limit > 0 && now > limit {
+		f.Close()
+		err = &vfsError{name}
+	}
 	if err != nil {
+		c.open.Add(-1)
 		return nil, err
 	}
 	c.opened.Add(1)
-	now := c.open.Add(1)
 	for most := c.most.Load(); now > most && !c.most.CompareAndSwap(most, now); most = c.most.Load() {
 	}
 	return &countedFile{f, c}, nil

@@ -127,6 +127,9 @@ const quietLogBytes = 256 << 10
 const (
 	maxOpenFiles      = 512
 	maxDirectoryBytes = 32 << 20
+	// openTries is how often a file is tried to be opened while the process has too
+	// many open.
+	openTries = 10
 )
 
 // maxIndexBytes bounds the indexes of traces in memory: those of five billion spans

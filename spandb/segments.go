@@ -85,11 +85,11 @@ func (db *DB) newShelf() *shelf.Shelf[*segmentFile] {
 // says why it cannot be read.
 func (db *DB) take(s *storedSegment) (*segment.Reader, error) {
 	f, err := db.shelf.Take(&s.file, func() (*segmentFile, int64, error) {
-		f, err := openSegmentFile(db.fs, s.path)
-		if tooManyFiles(err) && db.shelf.Empty() {
+		var f *segmentFile
+		if err := db.spare(func() (err error) {
 			f, err = openSegmentFile(db.fs, s.path)
-		}
-		if err != nil {
+			return err
+		}); err != nil {
 			return nil, 0, err
 		}
 		if err := s.isListed(f); err != nil {
@@ -106,6 +106,19 @@ func (db *DB) take(s *storedSegment) (*segment.Reader, error) {
 }
 
 func (db *DB) give(s *storedSegment) { db.shelf.Give(&s.file) }
+
+// spare opens a file. When the process has too many open, those of segments that
+// nobody reads are closed for it; others may take their places first, so that this
+// is tried a few times.
+func (db *DB) spare(open func() error) (err error) {
+	for range openTries {
+		if err = open(); !tooManyFiles(err) {
+			break
+		}
+		db.shelf.Empty()
+	}
+	return err
+}
 
 func tooManyFiles(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
@@ -161,11 +174,11 @@ func (db *DB) blocksOf(dst []int, s *storedSegment, id clew.TraceID) ([]int, err
 }
 
 func (db *DB) readIndex(s *storedSegment) (*segment.TraceIndex, error) {
-	f, err := db.fs.Open(s.path)
-	if tooManyFiles(err) && db.shelf.Empty() {
+	var f vfs.File
+	if err := db.spare(func() (err error) {
 		f, err = db.fs.Open(s.path)
-	}
-	if err != nil {
+		return err
+	}); err != nil {
 		return nil, db.lost(s, err)
 	}
 	defer f.Close()
