@@ -54,17 +54,32 @@ type Error struct {
 	// Expected lists what could have stood there, for machines (completion) and
 	// people; empty where nothing useful can be said.
 	Expected []string
+	// Near lists what may have been meant in place of the offending piece, the
+	// likeliest first; empty where there is nothing like it.
+	Near []string
+	// Meant is a whole query that may have been meant, one that Parse takes; ""
+	// where none can be told.
+	Meant string
 }
 
-// Error returns position, class, message and what was expected, on one line.
+// Error returns position, class, message and how to mend it, on one line.
 func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "query %d:%d: %s: %s", e.Pos.Line, e.Pos.Column, e.Class, e.Msg)
-	if len(e.Expected) > 0 {
-		b.WriteString("; expected ")
-		b.WriteString(oneOf(e.Expected))
+	return fmt.Sprintf("query %d:%d: %s", e.Pos.Line, e.Pos.Column, e.text())
+}
+
+// text is Error without the position. Of what may help it says one thing: the
+// query that was meant, else the name, else what could have stood there.
+func (e *Error) text() string {
+	text := e.Class.String() + ": " + e.Msg
+	switch {
+	case e.Meant != "":
+		text += "; did you mean " + e.Meant + "?"
+	case len(e.Near) > 0:
+		text += "; did you mean " + oneOf(e.Near) + "?"
+	case len(e.Expected) > 0:
+		text += "; expected " + oneOf(e.Expected)
 	}
-	return b.String()
+	return text
 }
 
 // Unwrap gives the error its kind: Unsupported, TooLarge or Invalid.
@@ -88,17 +103,14 @@ const maxCaretRunes = 100
 
 // Caret draws the error under the line of the query it is in:
 //
-//	{ span.foo == "bar" }
-//	            ^
+//	{ duration >> 20ms }
+//	           ^^
 //	syntax error: …
 //
 // Of a long line only the part around the place is shown. query must be the
 // text that was parsed; another text gives the message alone.
 func (e *Error) Caret(query string) string {
-	msg := e.Class.String() + ": " + e.Msg
-	if len(e.Expected) > 0 {
-		msg += "; expected " + oneOf(e.Expected)
-	}
+	msg := e.text()
 	if e.Pos.Offset > len(query) || e.End > len(query) || e.End < e.Pos.Offset {
 		return msg
 	}

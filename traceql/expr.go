@@ -65,7 +65,15 @@ func (p *parser) expr(above int) (Expr, *Error) {
 				return nil, err
 			}
 		}
+		outer := p.left
+		switch {
+		case op.IsComparison():
+			p.left = left
+		case op == OpAnd || op == OpOr:
+			p.left = nil
+		}
 		right, err := p.expr(prec)
+		p.left = outer
 		if err != nil {
 			return nil, err
 		}
@@ -181,19 +189,6 @@ func (p *parser) operand() (Expr, *Error) {
 		return nil, p.unknownWord()
 	}
 	return nil, p.unexpected("a field", "a value")
-}
-
-func (p *parser) unknownWord() *Error {
-	w := p.tok.text
-	e := p.q.errorf(Syntax, p.tok.at, "unknown name %s; attributes have a scope: span.%s, resource.%s or .%s", w, w, w, w)
-	known := Intrinsics()
-	for k := range keywords {
-		known = append(known, k)
-	}
-	if near := Nearest(w, known, 3); len(near) > 0 {
-		e.Msg = "unknown name " + w + "; did you mean " + oneOf(near) + "?"
-	}
-	return e
 }
 
 // keywords are the words that are values.

@@ -1,6 +1,7 @@
 package traceql
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -84,6 +85,9 @@ func (l *lexer) next(q *Query) token {
 		t.err.Expected = []string{`"&&"`}
 	case '\'':
 		t.err.Msg = "strings stand in double quotes or backticks, not in single quotes"
+	}
+	if strings.ContainsRune("“”„«»‘’", r) {
+		t.err.Msg = fmt.Sprintf(`strings stand in plain double quotes, not in %c`, r)
 	}
 	return t
 }
@@ -238,11 +242,25 @@ func (l *lexer) word(q *Query) token {
 	}
 	end := nameEnd(l.text, i+1)
 	name := l.text[start:end]
-	t := l.fail(q, Syntax, Range{start, end}, "%s has no scope; write span.%s, resource.%s or .%s", name, name, name, name)
-	if near := Nearest(word, append(scopeNames[1:], "parent"), 1); len(near) > 0 {
-		t.err.Msg = "unknown scope " + word + "; did you mean " + near[0] + "." + l.text[i+1:end] + "?"
+	t := l.fail(q, Syntax, Range{start, end}, "%s has no scope", name)
+	if usual := usualField(name); usual != "" {
+		t.err.Near = []string{usual}
+		return t
+	}
+	t.err.Msg += fmt.Sprintf("; write span.%s, resource.%s or .%s", name, name, name)
+	if near := nearScope(word); near != "" {
+		t.err.Msg = "unknown scope " + word
+		t.err.Near = []string{near + name[len(word):], "." + name}
 	}
 	return t
+}
+
+// nearScope is the scope that word may have been meant to be, "" if none.
+func nearScope(word string) string {
+	if near := Nearest(word, append(scopeNames[1:], "parent"), 1); len(near) > 0 {
+		return near[0]
+	}
+	return ""
 }
 
 // intrinsic reads scope:name; off is behind the colon.
@@ -255,9 +273,11 @@ func (l *lexer) intrinsic(q *Query, start, off int) token {
 	id, ok := ParseIntrinsic(name)
 	if !ok {
 		t := l.fail(q, Syntax, Range{start, end}, "unknown intrinsic %s", name)
-		if near := Nearest(name, Intrinsics(), 3); len(near) > 0 {
-			t.err.Msg += "; did you mean " + oneOf(near) + "?"
+		if _, scope := parseScope(l.text[start : off-1]); !scope { // name: "x", as elsewhere
+			t.err.Msg = name + " is no intrinsic; TraceQL compares with ="
+			return t
 		}
+		t.err.Near, _ = nearIntrinsics(name)
 		return t
 	}
 	l.off = end

@@ -1,6 +1,9 @@
 package traceql
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // parser is a recursive descent over the tokens; binary operators are read by
 // precedence climbing. It stops at the first error.
@@ -10,6 +13,9 @@ type parser struct {
 	tok   token // the token not yet consumed
 	depth int
 	nodes int
+	// left is the left side of the comparison whose right side is being read; nil
+	// elsewhere.
+	left Expr
 }
 
 // query reads pipeline [with (hints)].
@@ -110,12 +116,10 @@ var stageFunctions = []string{"avg", "avg_over_time", "bottomk", "by", "coalesce
 func (p *parser) stage() (Stage, *Error) {
 	switch p.tok.kind {
 	case tokNumber, tokString, tokField:
-		if p.tok.kind == tokNumber {
+		if _, problem := parseNumber(p.tok.text); p.tok.kind == tokNumber && problem == "" {
 			return nil, p.q.errorf(Unsupported, p.tok.at, "scalar filters are not supported yet")
 		}
-		e := p.unexpected(`"{"`)
-		e.Msg += "; conditions on a span stand in braces: { … }"
-		return nil, e
+		return nil, p.noBraces()
 	case tokWord:
 		return nil, p.stageWord()
 	}
@@ -124,17 +128,31 @@ func (p *parser) stage() (Stage, *Error) {
 
 // stageWord is the error for a stage that begins with a word.
 func (p *parser) stageWord() *Error {
+	next := p.peek()
+	if next.kind != tokSymbol || next.text != "(" {
+		return p.noBraces()
+	}
 	if slices.Contains(stageFunctions, p.tok.text) {
 		return p.q.errorf(Unsupported, p.tok.at, "the pipeline stage %s(…) is not supported yet", p.tok.text)
 	}
 	e := p.unexpected(`"{"`)
-	_, known := ParseIntrinsic(p.tok.text)
-	if _, keyword := parseKeyword(p.tok.text); known || keyword {
-		e.Msg += "; conditions on a span stand in braces: { … }"
-	} else if near := Nearest(p.tok.text, stageFunctions, 1); len(near) > 0 {
-		e.Msg += "; did you mean " + near[0] + "(…)?"
+	if near := Nearest(p.tok.text, stageFunctions, 1); len(near) > 0 {
+		e.Near = []string{near[0] + "(…)"}
 	}
 	return e
+}
+
+// noBraces is the error at what stands where a filter should.
+func (p *parser) noBraces() *Error {
+	e := p.unexpected("one such as { status = error }")
+	e.Msg += "; a filter stands in braces"
+	return e
+}
+
+// peek returns the token after the one not yet consumed.
+func (p *parser) peek() token {
+	ahead := p.lex
+	return ahead.next(p.q)
 }
 
 // spansetOps are the operators between spansets with their precedence. && and
@@ -263,6 +281,13 @@ func (p *parser) afterOperand(bracket string) *Error {
 		e.Expected = []string{`"&&"`}
 	case p.isWord("or") || p.isWord("OR"):
 		e.Expected = []string{`"||"`}
+	case p.tok.kind == tokWord:
+		switch strings.ToLower(p.tok.text) {
+		case "is", "equals", "eq":
+			e.Expected = []string{`"="`}
+		case "like", "contains", "matches", "in":
+			e.Expected = []string{`"=~" and a regular expression for the whole value`}
+		}
 	}
 	return e
 }

@@ -22,24 +22,31 @@ import "unicode/utf8"
 
 // Parse reads and checks a query. Its error, if any, is an *Error.
 func Parse(text string) (*Query, error) {
-	q := &Query{Text: text}
+	q, err := parse(text)
+	if err != nil {
+		q.mend(err)
+		return nil, err
+	}
+	return q, nil
+}
+
+// parse is Parse without a guess at what was meant; q has its text even then.
+func parse(text string) (q *Query, err *Error) {
+	q = &Query{Text: text}
 	if len(text) > MaxQueryBytes {
-		return nil, q.errorf(Limit, Range{MaxQueryBytes, MaxQueryBytes}, "the query has %d bytes, more than %d", len(text), MaxQueryBytes)
+		return q, q.errorf(Limit, Range{MaxQueryBytes, MaxQueryBytes}, "the query has %d bytes, more than %d", len(text), MaxQueryBytes)
 	}
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
 		if r == utf8.RuneError && n == 1 {
-			return nil, q.errorf(Syntax, Range{i, i + 1}, "the query is not valid UTF-8 here; in a string write the byte as \\x%02x", text[i])
+			return q, q.errorf(Syntax, Range{i, i + 1}, "the query is not valid UTF-8 here; in a string write the byte as \\x%02x", text[i])
 		}
 		i += n
 	}
 	p := &parser{q: q}
 	p.lex.text = text
 	if err := p.query(); err != nil {
-		return nil, err
+		return q, err
 	}
-	if err := q.check(); err != nil {
-		return nil, err
-	}
-	return q, nil
+	return q, q.checkStages(q.Stages)
 }

@@ -98,8 +98,12 @@ func TestCaret(t *testing.T) {
 	f(`{ span.foo == "bar" }`, `
 { span.foo == "bar" }
             ^
-syntax error: unexpected =; TraceQL compares with one =; expected a value`)
+syntax error: unexpected =; TraceQL compares with one =; did you mean { span.foo = "bar" }?`)
 	f("{ .größe = 1 &&\n\tstaus = error }", `
+ staus = error }
+ ^^^^^
+syntax error: unknown name staus; did you mean { .größe = 1 && status = error }?`)
+	f("{ (.größe = 1) &&\n\tstaus = error }", `
  staus = error }
  ^^^^^
 syntax error: unknown name staus; did you mean status?`)
@@ -107,10 +111,14 @@ syntax error: unknown name staus; did you mean status?`)
 { .größe = "ü" && ?
                   ^
 syntax error: unexpected character '?'`)
-	f("{ .a = 1", `
-{ .a = 1
-        ^
-syntax error: the query ends too early; expected an operator or "}"`)
+	f("{ .a = 1 && (.b = 2", `
+{ .a = 1 && (.b = 2
+                   ^
+syntax error: the query ends too early; expected an operator or ")"`)
+	f(" 4BF92F3577B34DA6 \n", `
+ 4BF92F3577B34DA6 
+^^^^^^^^^^^^^^^^^^
+syntax error: this is an id, not a query; did you mean { trace:id = "4bf92f3577b34da6" || span:id = "4bf92f3577b34da6" }?`)
 	long := strings.Repeat(".a && ", 30)
 	f("{ "+long+"1 && "+long+".a }", `
 …& .a && .a && .a && .a && .a && .a && .a && .a && 1 && .a && .a && .a && .a && .a && .a && .a && .a …
@@ -218,6 +226,9 @@ func FuzzParse(f *testing.F) {
 			if lines := strings.Split(e.Caret(text), "\n"); len(lines) < 3 {
 				t.Fatalf("Caret(%q) = %q", text, lines)
 			}
+			if meant, err := Parse(e.Meant); e.Meant != "" && (err != nil || meant.String() != e.Meant) {
+				t.Fatalf("Parse(%q): meant is %q: %v", text, e.Meant, err)
+			}
 			return
 		}
 		canonical := q.String()
@@ -271,9 +282,12 @@ func BenchmarkParse(b *testing.B) {
 func ExampleParse() {
 	q, err := Parse(`{resource.service.name="cart"&&duration>20ms}`)
 	fmt.Println(q, err)
-	_, err = Parse(`{ duraton > 20ms }`)
+	_, err = Parse(`{ (duraton > 20ms) }`)
+	fmt.Println(err)
+	_, err = Parse(`service=cart error=true`)
 	fmt.Println(err)
 	// Output:
 	// { resource.service.name = "cart" && duration > 20ms } <nil>
-	// query 1:3: syntax error: unknown name duraton; did you mean duration?
+	// query 1:4: syntax error: unknown name duraton; did you mean duration?
+	// query 1:1: syntax error: unexpected service; a filter stands in braces; did you mean { resource.service.name = "cart" && status = error }?
 }

@@ -46,14 +46,7 @@ func compares(a, b Type) bool {
 	return a == b || a == TypeAny || b == TypeAny || a.IsNumeric() && b.IsNumeric()
 }
 
-// check finds the types of all expressions and refuses what cannot work.
-func (q *Query) check() error {
-	if err := q.checkStages(q.Stages); err != nil {
-		return err
-	}
-	return nil // not a nil *Error
-}
-
+// checkStages finds the types of all expressions and refuses what cannot work.
 func (q *Query) checkStages(stages []Stage) *Error {
 	for _, s := range stages {
 		if err := q.checkStage(s); err != nil {
@@ -198,7 +191,7 @@ func (q *Query) checkComparison(x *Binary, l, r Type) *Error {
 		return nil
 	}
 	if !compares(l, r) {
-		return q.errorf(Types, x.At, "cannot compare %s with %s", l.a(), r.a())
+		return q.mismatch(x, l, r)
 	}
 	if x.Op == OpEqual || x.Op == OpNotEqual {
 		return nil
@@ -209,4 +202,37 @@ func (q *Query) checkComparison(x *Binary, l, r Type) *Error {
 		}
 	}
 	return nil
+}
+
+// mismatch is the error of a comparison of types that do not compare.
+func (q *Query) mismatch(x *Binary, l, r Type) *Error {
+	e := q.errorf(Types, x.At, "cannot compare %s with %s", l.a(), r.a())
+	t, other := l, x.R
+	lit, ok := x.R.(*Literal)
+	if !ok {
+		if lit, ok = x.L.(*Literal); !ok {
+			return e
+		}
+		t, other = r, x.L
+	}
+	text := lit.Value.String()
+	if lit.Value.Type == TypeString {
+		text = lit.Value.Str
+	}
+	switch {
+	case t == TypeStatus || t == TypeKind:
+		e.Msg += "; " + t.a() + " is " + oneOf(wordsOf(t))
+		if lit.Value.Type == TypeString {
+			e.Msg += ", without quotes"
+		}
+	case t.IsNumeric() && lit.Value.Type == TypeString:
+		e.Msg += "; " + t.a() + " has no quotes"
+	case t == TypeString:
+		e.Msg += "; a text stands in double quotes"
+	}
+	if value, ok := mendValue(t, x.Op.String(), text, lit.Value.Type == TypeString); ok {
+		at := other.Range()
+		e.Near = []string{q.Text[x.At.Start:at.Start] + value + q.Text[at.End:max(at.End, x.At.End)]}
+	}
+	return e
 }
