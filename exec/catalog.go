@@ -150,6 +150,33 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	return values, more, r.done(r.part), nil
 }
 
+// Range is the least and the greatest of some numbers.
+type Range struct{ Min, Max int64 }
+
+// Durations returns the shortest and the longest duration of the spans of the
+// window, in nanoseconds; nil if there are none. Spans that have not ended have no
+// duration yet and do not count.
+func Durations(ctx context.Context, store Store, over Over) (*Range, Cost, error) {
+	r := begin(store, over)
+	var out *Range
+	m := span.NewMatcher(span.Condition{})
+	req := storage.Request{Window: over.Window, Columns: storage.Columns{Intrinsics: []span.Intrinsic{span.Start, span.Duration}}}
+	err := r.scan(ctx, req, func(b *span.Batch) (bool, error) {
+		for i := range matching(m, b, over.Window).Ones() {
+			if b.End(i) == 0 {
+				continue
+			}
+			d := int64(b.Duration[i])
+			if out == nil {
+				out = &Range{d, d}
+			}
+			out.Min, out.Max = min(out.Min, d), max(out.Max, d)
+		}
+		return true, nil
+	})
+	return out, r.done(r.part), err
+}
+
 // orderValues orders by type, then numbers by size and text by bytes.
 func orderValues(a, b clew.Value) int {
 	if a.Type != b.Type {

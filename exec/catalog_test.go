@@ -101,3 +101,33 @@ func TestTail(t *testing.T) {
 		t.Errorf("Tail = %v, want %v", got, want)
 	}
 }
+
+func TestDurations(t *testing.T) {
+	marks, filters := storagetest.NewMemory(storagetest.AllCapabilities()), storagetest.NewMemory(storage.Capabilities{})
+	took := func(id clew.SpanID, start clew.UnixNanos, nanos int64) clew.Span {
+		return clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: id, Start: start, End: start + clew.UnixNanos(nanos)}
+	}
+	unfinished := clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: 9, Start: 1000}
+	for _, s := range []*storagetest.Memory{marks, filters} {
+		s.BatchRows = 2
+		fill(t, s, []clew.Span{took(1, 1000, 50), took(2, 2000, 7), unfinished, took(3, 3000, -20), took(4, 4000, 900), took(5, 9000, 0)}, 3)
+	}
+	f := func(tenant clew.Tenant, start, end clew.UnixNanos, want string) {
+		t.Helper()
+		for _, s := range []storage.Store{marks, filters} {
+			got, cost, err := exec.Durations(t.Context(), s, exec.Over{Tenant: tenant, Window: clew.Window{Start: start, End: end}})
+			text := "none"
+			if got != nil {
+				text = fmt.Sprint(*got)
+			}
+			if err != nil || !cost.Complete || text != want {
+				t.Errorf("Durations(%s, %d, %d) = %s, %+v, %v, want %s", tenant, start, end, text, cost, err, want)
+			}
+		}
+	}
+	f(tenant, 0, 0, "{-20 900}")
+	f(tenant, 0, 3000, "{7 50}")
+	f(tenant, 5000, 0, "{0 0}")
+	f(tenant, 4001, 9000, "none")
+	f("nobody", 0, 0, "none")
+}

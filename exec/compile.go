@@ -18,6 +18,9 @@ type Plan struct {
 	// whole is nil where that is all that is asked; otherwise it says what part of
 	// the query needs the whole trace, as an error at its place.
 	whole error
+	// never says of comparisons in the query that they are false for every span
+	// whatever it has.
+	never []string
 }
 
 // String returns the query in canonical form.
@@ -60,7 +63,7 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{text: q.String(), selection: sel, rows: sel.bound()}
+	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never}
 	switch {
 	case p.rows.Never():
 		p.selection = pick(p.rows)
@@ -99,6 +102,7 @@ type compiler struct {
 		what string
 		at   traceql.Range
 	}
+	never []string // see Plan
 }
 
 func (c *compiler) unsupported(at traceql.Range, what string) error {

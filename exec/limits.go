@@ -77,10 +77,11 @@ const (
 const suggestTime = 2 * time.Second
 
 // maxSuggestions bounds the sentences of Suggest, maxNearest the names or values
-// offered in one, maxSuggestRunes the length of each: a few lines on a screen.
+// offered in one for being similar, maxListed those for being all there are, maxSuggestRunes the length of each: a few lines on a screen.
 const (
 	maxSuggestions  = 5
 	maxNearest      = 3
+	maxListed       = 5
 	maxSuggestRunes = 80
 )
 

@@ -3,7 +3,9 @@ package exec
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clew-tracing/clew"
@@ -14,11 +16,13 @@ import (
 
 // Suggest says why a plan may have found nothing, one sentence for each cause, in
 // the order of the query: an attribute that no span of the window has, a value
-// compared with an attribute of another type, a text that a field never is. Where
-// there are names or values much like it, it offers them:
+// compared with an attribute of another type, a text that a field never is, a
+// duration that none has; or that there are no spans at all. Where there are names
+// or values much like it, or only a few, it offers them:
 //
 //	span.htp.route does not occur; did you mean span.http.route?
-//	resource.service.name is never "crat"; did you mean "cart"?
+//	resource.service.name is never "crat" here; did you mean "cart"?
+//	duration is at most 1.2s here
 //
 // Only tests that a span must meet are looked at. It is help, not an answer:
 // bounded by suggestTime and maxSuggestions, and silent about what it could not
@@ -33,9 +37,26 @@ func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
 	if err != nil || !cost.Complete {
 		return nil // what is not among some of the names may be among the others
 	}
+	if len(names) == 0 && nothingIn(ctx, store, over) {
+		if over.Window != (clew.Window{}) {
+			return []string{"no span starts within the window"}
+		}
+		return []string{"no spans have been received yet"}
+	}
 	s := &suggester{ctx: ctx, store: store, over: over, names: names}
+	for _, text := range plan.never {
+		if len(s.out) < maxSuggestions {
+			s.say("%s", text)
+		}
+	}
 	s.selection(&plan.selection)
 	return s.out
+}
+
+// nothingIn reports whether it is certain that there are no spans.
+func nothingIn(ctx context.Context, store Store, over Over) bool {
+	services, cost, err := Services(ctx, store, over)
+	return err == nil && cost.Complete && len(services) == 0
 }
 
 type suggester struct {
@@ -91,12 +112,58 @@ func (s *suggester) test(c *span.Condition) {
 			return
 		}
 		if !slices.ContainsFunc(types, func(t clew.Type) bool { return canHold(c, t) }) {
-			s.say("%s is never %s here, but %s", fieldText(c.Field), typeText(wantedType(c)), typesText(types))
+			s.say("%s is never %s here, but %s%s", fieldText(c.Field), typeText(wantedType(c)), typesText(types), requoted(c, types))
 			return
 		}
 	}
-	if c.Op == span.Eq && c.Value.Type == clew.TypeString {
+	switch {
+	case c.Field.Intrinsic == span.Duration:
+		s.duration(c)
+	case c.Op == span.Match:
+		s.pattern(c.Field, c.Regexp)
+	case c.Op == span.Eq && c.Value.Type == clew.TypeString:
 		s.value(c.Field, string(c.Value.Bytes))
+	}
+}
+
+// requoted says how the value of a test is written for an attribute of other types:
+// with quotes, or without.
+func requoted(c *span.Condition, types []clew.Type) string {
+	if c.Op != span.Eq && c.Op != span.Ne {
+		return ""
+	}
+	text := c.Value.String()
+	switch c.Value.Type {
+	case clew.TypeString:
+		number := func(t clew.Type) bool { return t == clew.TypeInt || t == clew.TypeDouble }
+		_, err := strconv.ParseFloat(text, 64)
+		isBool := (text == "true" || text == "false") && slices.Contains(types, clew.TypeBool)
+		if isBool || err == nil && slices.ContainsFunc(types, number) {
+			return "; write " + clip(text) + " without quotes"
+		}
+	case clew.TypeInt, clew.TypeDouble:
+		if slices.Contains(types, clew.TypeString) {
+			return fmt.Sprintf("; write %q, in quotes", clip(text))
+		}
+	}
+	return ""
+}
+
+// duration looks whether any span takes as long, or as short.
+func (s *suggester) duration(c *span.Condition) {
+	if c.Value.Type != clew.TypeInt {
+		return
+	}
+	found, cost, err := Durations(s.ctx, s.store, s.over)
+	if err != nil || !cost.Complete || found == nil {
+		return
+	}
+	text := func(n int64) string { return traceql.Static{Type: traceql.TypeDuration, Int: n}.String() }
+	switch want := c.Value.Int(); {
+	case c.Op == span.Gt && found.Max <= want, (c.Op == span.Ge || c.Op == span.Eq) && found.Max < want:
+		s.say("duration is at most %s here", text(found.Max))
+	case c.Op == span.Lt && found.Min >= want, (c.Op == span.Le || c.Op == span.Eq) && found.Min > want:
+		s.say("duration is at least %s here", text(found.Min))
 	}
 }
 
@@ -116,15 +183,21 @@ func (s *suggester) types(f span.Field) (types []clew.Type) {
 	return slices.Compact(types)
 }
 
-// similar returns names like that of a field: the same in other scopes, then
-// those that look like it in its own, then elsewhere.
+// similar returns names like that of a field: what is mostly meant by it, the same
+// in other scopes, then those that look like it in its own, then elsewhere.
 func (s *suggester) similar(f span.Field) (out []string) {
+	usual := usualName(f)
+	if _, ok := traceql.ParseIntrinsic(usual); ok {
+		out = append(out, usual)
+	}
+	renamed := renamedAs(f.Key)
 	var own, others []string
 	scopes := make(map[string][]span.Scope)
 	for _, n := range s.names {
+		text := fieldText(span.Field{Scope: n.Scope, Key: n.Key})
 		switch {
-		case n.Key == f.Key:
-			out = append(out, fieldText(span.Field{Scope: n.Scope, Key: n.Key}))
+		case n.Key == f.Key || text == usual || slices.Contains(renamed, n.Key):
+			out = append(out, text)
 			continue
 		case within(f, n.Scope):
 			own = append(own, n.Key)
@@ -132,6 +205,9 @@ func (s *suggester) similar(f span.Field) (out []string) {
 			others = append(others, n.Key)
 		}
 		scopes[n.Key] = append(scopes[n.Key], n.Scope)
+	}
+	if len(out) > 0 {
+		return out[:min(len(out), maxNearest)] // what only looks like it would distract
 	}
 	for _, keys := range [][]string{own, others} {
 		for _, key := range traceql.Nearest(f.Key, keys, maxNearest) {
@@ -145,36 +221,84 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	return out[:min(len(out), maxNearest)]
 }
 
-// value looks whether a field ever is a text.
-func (s *suggester) value(f span.Field, text string) {
-	asked := f
+// usualName is what is mostly meant by an attribute that does not occur: what a
+// span, an event or a link has of itself, or an attribute by its whole name.
+func usualName(f span.Field) string {
+	if id, ok := traceql.ParseIntrinsic(f.Scope.String() + ":" + f.Key); ok {
+		return id.String()
+	}
+	if f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || f.Scope == span.ScopeInstrumentation {
+		return ""
+	}
+	return traceql.UsualName(f.Key)
+}
+
+// texts returns all texts that a field ever is; ok is false where that is not known
+// or they are too many to be told.
+func (s *suggester) texts(f span.Field) (texts []string, ok bool) {
 	switch f.Intrinsic {
 	case span.RootName:
-		asked = span.Field{Intrinsic: span.Name}
+		f = span.Field{Intrinsic: span.Name}
 	case span.RootService:
-		asked = span.Field{Scope: span.ScopeResource, Key: "service.name"}
+		f = span.Field{Scope: span.ScopeResource, Key: "service.name"}
 	case span.None, span.Name, span.EventName, span.ScopeName, span.ScopeVersion, span.StatusMessage:
 	default:
-		return // ids: nothing is like them
+		return nil, false // ids: nothing is like them
 	}
-	values, more, cost, err := TagValues(s.ctx, s.store, s.over, asked, maxSuggestValues)
+	values, more, cost, err := TagValues(s.ctx, s.store, s.over, f, maxSuggestValues)
 	if err != nil || more || !cost.Complete {
-		return // it may be among those that are not listed
+		return nil, false // it may be among those that are not listed
 	}
-	var texts []string
 	for _, v := range values {
 		if v.Value.Type == clew.TypeString {
 			texts = append(texts, string(v.Value.Bytes))
 		}
 	}
-	if slices.Contains(texts, text) {
+	return texts, true
+}
+
+// value looks whether a field ever is a text.
+func (s *suggester) value(f span.Field, text string) {
+	texts, ok := s.texts(f)
+	if !ok || slices.Contains(texts, text) {
 		return
 	}
-	near := traceql.Nearest(text, texts, maxNearest)
-	for i := range near {
-		near[i] = fmt.Sprintf("%q", near[i])
+	rest := meant(quoted(traceql.Nearest(text, texts, maxNearest)))
+	if rest == "" && len(texts) > 0 && len(texts) <= maxListed && !f.Intrinsic.OfTrace() {
+		rest = "; it is " + strings.Join(quoted(texts), " or ")
 	}
-	s.say("%s is never %q here%s", fieldText(f), clip(text), meant(near))
+	s.say("%s is never %q here%s", fieldText(f), clip(text), rest)
+}
+
+// pattern looks whether a field ever matches a regular expression that would match
+// a part of it.
+func (s *suggester) pattern(f span.Field, whole *regexp.Regexp) {
+	texts, ok := s.texts(f)
+	if !ok || slices.ContainsFunc(texts, whole.MatchString) {
+		return
+	}
+	pattern := strings.TrimSuffix(strings.TrimPrefix(whole.String(), "^(?:"), ")$")
+	part, err := regexp.Compile(pattern)
+	if err != nil {
+		return
+	}
+	rest := ""
+	if i := slices.IndexFunc(texts, part.MatchString); i >= 0 {
+		wider := ".*" + pattern + ".*"
+		if strings.Contains(pattern, "|") {
+			wider = ".*(" + pattern + ").*"
+		}
+		rest = fmt.Sprintf("; =~ is about the whole value: %q matches %q", clip(wider), clip(texts[i]))
+	}
+	s.say("%s never matches %q here%s", fieldText(f), clip(pattern), rest)
+}
+
+func quoted(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = fmt.Sprintf("%q", clip(t))
+	}
+	return out
 }
 
 func meant(near []string) string {

@@ -21,7 +21,7 @@ func TestSuggest(t *testing.T) {
 	}
 	for i := range spans {
 		spans[i].TraceID, spans[i].Resource = clew.MakeTraceID(1, 1), resource
-		spans[i].Start, spans[i].End = storagetest.Epoch, storagetest.Epoch
+		spans[i].Start, spans[i].End = storagetest.Epoch, storagetest.Epoch+clew.UnixNanos(i+1)*1e6
 	}
 	memory := storagetest.NewMemory(storagetest.AllCapabilities())
 	fill(t, memory, spans, 2)
@@ -34,7 +34,7 @@ func TestSuggest(t *testing.T) {
 		}
 	}
 	f(`{ }`)
-	f(`{ status = error && duration > 1h }`)
+	f(`{ status = error }`)
 	f(`{ span.http.route = "/cart" && .host = 7 && .host = "a" }`)
 	f(`{ span.htp.route = "/cart" }`, `span.htp.route does not occur; did you mean span.http.route?`)
 	f(`{ .http.rout =~ "x" }`, `.http.rout does not occur; did you mean span.http.route?`)
@@ -48,11 +48,38 @@ func TestSuggest(t *testing.T) {
 	f(`{ rootName = "pay" }`, `trace:rootName is never "pay" here`)
 	f(`{ event:name = "exceptoin" }`, `event:name is never "exceptoin" here; did you mean "exception"?`)
 	f(`{ trace:id = "abc" && span:id = "1" }`)
-	f(`{ span.http.status_code = "200" }`, `span.http.status_code is never a text here, but a number`)
+	f(`{ span.http.status_code = "200" }`, `span.http.status_code is never a text here, but a number; write 200 without quotes`)
+	f(`{ span.http.route = 7 }`, `span.http.route is never a number here, but a text; write "7", in quotes`)
+	f(`{ span.http.status_code = "ok" }`, `span.http.status_code is never a text here, but a number`)
+	f(`{ span.ok = "true" }`, `span.ok is never a text here, but true or false; write true without quotes`)
 	f(`{ span.http.status_code >= 500.5 }`)
 	f(`{ span.ok = 1 || span.http.route }`, `span.ok is never a number here, but true or false`, `span.http.route is never true or false here, but a text`)
 	f(`{ span.ok =~ "t.*" }`, `span.ok is never a text here, but true or false`)
 	f(`{ span.http.route < 1 && .host = true }`, `span.http.route is never a number here, but a text`, `.host is never true or false here, but a text or a number`)
+
+	// What a span has of itself, words for it, and names that were others once.
+	f(`{ span.name = "charge" }`, `span.name does not occur; did you mean name?`)
+	f(`{ span.duration > 1s }`, `span.duration does not occur; did you mean duration?`)
+	f(`{ .traceId = "1" }`, `.traceId does not occur; did you mean trace:id?`)
+	f(`{ event.name = "exception" }`, `event.name does not occur; did you mean event:name?`)
+	f(`{ link.kind = "child" }`, `link.kind does not occur`)
+	f(`{ resource.service = "cart" }`, `resource.service does not occur; did you mean resource.service.name?`)
+	f(`{ .env = "prod" }`, `.env does not occur`)
+	f(`{ span.http.response.status_code = 200 }`, `span.http.response.status_code does not occur; did you mean span.http.status_code?`)
+
+	// Durations that none has, texts that are a part, values of which there are few.
+	f(`{ duration > 1500us }`)
+	f(`{ duration > 2ms }`, `duration is at most 2ms here`)
+	f(`{ duration >= 2ms || duration <= 1ms || duration = 1ms }`)
+	f(`{ duration >= 1h && !(duration < 1h) }`, `duration is at most 2ms here`)
+	f(`{ duration < 1ms }`, `duration is at least 1ms here`)
+	f(`{ duration = 1us }`, `duration is at least 1ms here`)
+	f(`{ resource.service.name =~ "car" }`, `resource.service.name never matches "car" here; =~ is about the whole value: ".*car.*" matches "cart"`)
+	f(`{ name =~ "char|refund" }`, `name never matches "char|refund" here; =~ is about the whole value: ".*(char|refund).*" matches "charge"`)
+	f(`{ name =~ "pay.*" && name =~ "GET.*" && name !~ ".*" }`, `name never matches "pay.*" here`)
+	f(`{ name = "pay" }`, `name is never "pay" here; it is "GET /cart" or "charge"`)
+	f(`{ span.level = error || span.kindd = 1 }`, `span.level is compared with the status error, and no attribute is one; a text stands in quotes: span.level = "error"`,
+		`span.kindd does not occur`)
 
 	// What is asked not to be there is no reason.
 	f(`{ span.foo = nil && !(span.bar = 1) && !(!(span.okk)) }`, `span.okk does not occur; did you mean span.ok?`)
@@ -60,11 +87,15 @@ func TestSuggest(t *testing.T) {
 	f(`{ .a = 1 } && { .a = 1 } | { .b = 2 }`, `.a does not occur`, `.b does not occur`)
 	f(`{ .a && .b && .c && .d && .e && .f && .g }`, `.a does not occur`, `.b does not occur`, `.c does not occur`, `.d does not occur`, `.e does not occur`)
 	long := strings.Repeat("x", 1000)
-	f(`{ .`+long+` = 1 && name = "`+long+`" }`, "."+long[:79]+"… does not occur", `name is never "`+long[:80]+`…" here`)
+	f(`{ .`+long+` = 1 && event:name = "`+long+`" }`, "."+long[:79]+"… does not occur", `event:name is never "`+long[:80]+`…" here; it is "exception"`)
 
 	w := exec.Over{Tenant: "nobody"}
-	if got := exec.Suggest(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{".a does not occur"}) {
+	if got := exec.Suggest(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{"no spans have been received yet"}) {
 		t.Errorf("Suggest of a tenant without spans = %q", got)
+	}
+	early := exec.Over{Tenant: tenant, Window: clew.Window{End: storagetest.Epoch}}
+	if got := exec.Suggest(t.Context(), memory, early, prepare(t, `{ }`)); !slices.Equal(got, []string{"no span starts within the window"}) {
+		t.Errorf("Suggest for a window without spans = %q", got)
 	}
 	if got := exec.Suggest(t.Context(), brokenScans{memory}, w, prepare(t, `{ .a = 1 }`)); got != nil {
 		t.Errorf("Suggest of a broken store = %q", got)
