@@ -277,7 +277,11 @@ func (l *lexer) intrinsic(q *Query, start, off int) token {
 			t.err.Msg = name + " is no intrinsic; TraceQL compares with ="
 			return t
 		}
-		t.err.Near, _ = nearIntrinsics(name)
+		near, sure := nearIntrinsics(name)
+		if sure {
+			near = near[:1]
+		}
+		t.err.Near = near
 		return t
 	}
 	l.off = end

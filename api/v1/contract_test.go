@@ -248,6 +248,7 @@ type values struct {
 		Type, Value, Query string
 		Spans              int
 	}
+	Range    *struct{ Min, Max string }
 	Complete bool
 }
 
@@ -265,6 +266,10 @@ func TestVocabulary(t *testing.T) {
 			scopes[tag.Scope]++
 			var v values
 			s.get("/api/v1/tags/" + url.PathEscape(tag.Query) + "/values?limit=1000").ok(&v)
+			if tag.Query == "duration" {
+				s.durations(v)
+				continue
+			}
 			if !v.Complete || len(v.Values) == 0 && tag.Scope != "intrinsic" && !slices.Equal(tag.Types, []string{"other"}) {
 				t.Errorf("%s %v: %d values, complete %t", tag.Query, tag.Types, len(v.Values), v.Complete)
 			}
@@ -278,7 +283,7 @@ func TestVocabulary(t *testing.T) {
 				}
 				asked++
 				q := fmt.Sprintf("{ %s = %s }", tag.Query, x.Query)
-				if f := s.search(map[string]any{"q": q, "limit": 0, "count": true}); f.Count.Spans < x.Spans && tag.Query != "event:name" || f.Count.Spans == 0 || x.Spans == 0 {
+				if f := s.search(map[string]any{"q": q, "limit": 0, "count": true}); f.Count.Spans < x.Spans || f.Count.Spans == 0 || x.Spans == 0 {
 					t.Errorf("%s finds %d spans, of which %d were promised", q, f.Count.Spans, x.Spans)
 				}
 			}
@@ -305,13 +310,37 @@ func TestVocabulary(t *testing.T) {
 	})
 }
 
+// durations checks the values of duration: some spans are shorter than each, some
+// longer, none are beyond the range.
+func (s *server) durations(v values) {
+	s.tb.Helper()
+	count := func(q string) int {
+		s.tb.Helper()
+		return s.search(map[string]any{"q": q, "limit": 0, "count": true}).Count.Spans
+	}
+	if v.Complete || len(v.Values) < 5 || v.Range == nil {
+		s.tb.Fatalf("duration: %+v", v)
+	}
+	for _, x := range v.Values {
+		if x.Type != "duration" || x.Spans != 0 || count("{ duration <= "+x.Query+" }") == 0 || count("{ duration >= "+x.Query+" }") == 0 {
+			s.tb.Errorf("duration: %+v is not within", x)
+		}
+	}
+	if n := count("{ duration = " + v.Range.Min + " || duration = " + v.Range.Max + " }"); n < 2 {
+		s.tb.Errorf("%d spans take %+v", n, *v.Range)
+	}
+	if n := count("{ duration > " + v.Range.Max + " || duration < " + v.Range.Min + " && duration > -8760h }"); n != 0 {
+		s.tb.Errorf("%d spans are beyond %+v", n, *v.Range)
+	}
+}
+
 // TestTagValues pins names in all forms, prefixes and limits.
 func TestTagValues(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *server) {
 		var spans []clew.Span
 		for i := range 30 {
-			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Start: 1, End: 2, Kind: clew.KindServer, Name: "n",
-				Attrs: []clew.Attr{{Key: "http.route", Value: clew.StringValue(fmt.Sprintf("/%c/%d", 'a'+i%3, i/6))}}})
+			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Start: 1, End: 2 + clew.UnixNanos(i/29)*3e9, Kind: clew.KindServer, Name: "n",
+				Events: []clew.Event{{Name: "log"}, {Name: "log", Time: 1001}}, Attrs: []clew.Attr{{Key: "http.route", Value: clew.StringValue(fmt.Sprintf("/%c/%d", 'a'+i%3, i/6))}}})
 		}
 		s.put(30, spans...)
 		cases := [][2]string{
@@ -325,15 +354,20 @@ func TestTagValues(t *testing.T) {
 			{"name", `"n"30 true`},
 			{"kind", `server30 true`},
 			{"status", `unset30 true`},
-		}
-		if _, ok := s.store.(*storagetest.Memory); ok { // the embedded store lists none
-			cases = append(cases, [2]string{"duration", `1ns30 true`})
+			{"event:name", `"log"30 true`},
+			{"event:timeSinceStart?prefix=1", `1µs30 true`},
+			{"duration", `1ns to 3.000000001s 1µs0 10µs0 100µs0 1ms0 10ms0 100ms0 1s0 2s0 false`},
+			{"duration?prefix=10&limit=3", `1ns to 3.000000001s 10µs0 100µs0 10ms0 false`},
+			{"span:duration?prefix=7", `1ns to 3.000000001s false`},
 		}
 		for _, c := range cases {
 			var v values
 			name, params, _ := strings.Cut(c[0], "?")
 			s.get("/api/v1/tags/" + name + "/values?" + params).ok(&v)
 			got := ""
+			if v.Range != nil {
+				got = v.Range.Min + " to " + v.Range.Max + " "
+			}
 			for _, x := range v.Values {
 				got += fmt.Sprintf("%s%d ", x.Query, x.Spans)
 			}

@@ -79,7 +79,7 @@ type scopeDetail struct {
 // spans answers everything about some rows of a trace.
 func (a *API) spans(c *call) error {
 	var req spansRequest
-	if err := readJSON(c, &req); err != nil {
+	if err := readJSON(c, &req, spansExample); err != nil {
 		return err
 	}
 	if len(req.Rows) == 0 || len(req.Rows) > maxRows {

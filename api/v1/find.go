@@ -21,8 +21,8 @@ type rowsAnswer struct {
 
 // searchTrace answers which rows of a trace hold a text.
 func (a *API) searchTrace(c *call) error {
-	params := c.r.URL.Query()
-	if err := knownParameters(params, "q"); err != nil {
+	params, err := parameters(c, "q")
+	if err != nil {
 		return err
 	}
 	q := params.Get("q")

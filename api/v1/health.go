@@ -113,7 +113,7 @@ func (a *API) demo(c *call) error {
 		Action         string   `json:"action"`
 		SpansPerSecond *float64 `json:"spansPerSecond"`
 	}
-	if err := readJSON(c, &req); err != nil {
+	if err := readJSON(c, &req, demoExample); err != nil {
 		return err
 	}
 	if req.Action != "start" && req.Action != "stop" {

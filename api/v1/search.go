@@ -2,7 +2,6 @@ package v1
 
 import (
 	"context"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -51,6 +50,8 @@ type searchAnswer struct {
 	Traces     []traceSummary `json:"traces"`
 	NextCursor string         `json:"nextCursor,omitempty"`
 	Count      *countAnswer   `json:"count,omitempty"`
+	// Suggestions say why nothing was found.
+	Suggestions []string `json:"suggestions,omitempty"`
 }
 
 type countAnswer struct {
@@ -83,18 +84,18 @@ type serviceShare struct {
 
 func (a *API) search(c *call) error {
 	var req searchRequest
-	if err := readJSON(c, &req); err != nil {
+	if err := readJSON(c, &req, searchExample); err != nil {
 		return err
 	}
 	return a.answerSearch(c, &req)
 }
 
 func (a *API) searchByURL(c *call) error {
-	q := c.r.URL.Query()
-	req := searchRequest{Q: q.Get("q"), Start: q.Get("start"), End: q.Get("end"), Cursor: q.Get("cursor")}
-	if err := knownParameters(q, "q", "start", "end", "limit", "cursor", "count"); err != nil {
+	q, err := parameters(c, "q", "start", "end", "limit", "cursor", "count")
+	if err != nil {
 		return err
 	}
+	req := searchRequest{Q: q.Get("q"), Start: q.Get("start"), End: q.Get("end"), Cursor: q.Get("cursor")}
 	if s := q.Get("limit"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -103,26 +104,11 @@ func (a *API) searchByURL(c *call) error {
 		req.Limit = &n
 	}
 	if s := q.Get("count"); s != "" {
-		var err error
 		if req.Count, err = strconv.ParseBool(s); err != nil {
 			return clew.Errorf(clew.Invalid, "count %q: want true or false", s)
 		}
 	}
 	return a.answerSearch(c, &req)
-}
-
-// knownParameters refuses parameters that mean nothing here.
-func knownParameters(q url.Values, known ...string) error {
-next:
-	for name := range q {
-		for _, k := range known {
-			if k == name {
-				continue next
-			}
-		}
-		return clew.Errorf(clew.Invalid, "unknown parameter %q; known are %v", name, known)
-	}
-	return nil
 }
 
 func (a *API) answerSearch(c *call, req *searchRequest) error {
@@ -158,8 +144,18 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 			return err
 		}
 	}
+	if out.nothing() && req.Cursor == "" && out.Coverage.Complete {
+		for _, text := range exec.Suggest(ctx, a.cfg.Store, over, plan) {
+			out.Suggestions = append(out.Suggestions, shown(text))
+		}
+	}
 	writeJSON(c.w, 200, out)
 	return nil
+}
+
+// nothing reports whether nothing was found.
+func (s *searchAnswer) nothing() bool {
+	return len(s.Traces) == 0 && (s.Count == nil || s.Count.Spans == 0)
 }
 
 // count adds the exact count; its cost is the answer's where it is all of it, and
@@ -208,38 +204,6 @@ func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
 		s.Services = append(s.Services, serviceShare{name, numbers[i], x.Spans, x.Errors})
 	}
 	return s
-}
-
-// over reads a window.
-func (a *API) over(t clew.Tenant, start, end string) (exec.Over, error) {
-	o := exec.Over{Tenant: t, Budget: a.cfg.Budget}
-	var err error
-	if start != "" {
-		if o.Window.Start, err = parseTime("start", start); err != nil {
-			return o, err
-		}
-	}
-	if end != "" {
-		if o.Window.End, err = parseTime("end", end); err != nil {
-			return o, err
-		}
-		if o.Window.End <= o.Window.Start {
-			return o, clew.Errorf(clew.Invalid, "end %s is not after start %s", end, start)
-		}
-	}
-	return o, nil
-}
-
-// parseTime reads RFC 3339 or decimal nanoseconds.
-func parseTime(name, s string) (clew.UnixNanos, error) {
-	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
-		return clew.UnixNanos(n), nil
-	}
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0, clew.Errorf(clew.Invalid, "%s %q: want RFC 3339, as 2026-11-23T14:00:00Z, or nanoseconds since 1970", name, s)
-	}
-	return clew.FromTime(t), nil
 }
 
 func nanos(n clew.UnixNanos) string { return strconv.FormatUint(uint64(n), 10) }

@@ -81,7 +81,11 @@ func (a *API) tail(c *call) error {
 	if !ok {
 		return clew.Errorf(clew.Unsupported, "this store has no tail")
 	}
-	plan, err := exec.Prepare(c.r.URL.Query().Get("q"))
+	params, err := parameters(c, "q")
+	if err != nil {
+		return err
+	}
+	plan, err := exec.Prepare(params.Get("q"))
 	if err != nil {
 		return err
 	}

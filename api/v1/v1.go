@@ -7,11 +7,12 @@ import (
 	_ "embed" // the contract is served
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
-	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -49,6 +50,7 @@ type Config struct {
 type API struct {
 	cfg   Config
 	mux   *http.ServeMux
+	paths []string // the first part of each that mux knows, behind /api/v1/
 	slots chan struct{}
 	tails chan struct{}
 
@@ -82,7 +84,7 @@ func New(cfg Config) *API {
 		"GET /api/v1/tags":                 a.tags,
 		"GET /api/v1/tags/{name}/values":   a.tagValues,
 	} {
-		a.mux.Handle(pattern, a.query(h))
+		a.handle(pattern, a.query(h))
 	}
 	for pattern, h := range map[string]handler{
 		"GET /api/v1/tail":       a.tail,
@@ -90,16 +92,58 @@ func New(cfg Config) *API {
 		"POST /api/v1/test-span": a.testSpan,
 		"POST /api/v1/demo":      a.demo,
 	} {
-		a.mux.Handle(pattern, a.plain(h))
+		a.handle(pattern, a.plain(h))
 	}
-	a.mux.HandleFunc("GET /api/v1/openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+	a.handle("GET /api/v1/openapi.yaml", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		_, _ = w.Write(contract) // a client that left gets no answer
-	})
-	a.mux.HandleFunc("/api/v1/", func(w http.ResponseWriter, r *http.Request) {
-		a.fail(w, r, clew.Errorf(clew.NotFound, "%s %s is not part of this API; GET /api/v1/openapi.yaml lists what is", r.Method, r.URL.Path))
-	})
+	}))
+	a.mux.HandleFunc(everythingElse, a.lost)
 	return a
+}
+
+// everythingElse is the pattern of requests that no handler takes.
+const everythingElse = "/api/v1/"
+
+// lost answers what no handler takes: another method than the path has, or another
+// path than there are.
+func (a *API) lost(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if methods := strings.Join(a.methods(r.URL), ", "); methods != "" {
+		w.Header().Set("Allow", methods)
+		writeJSON(w, http.StatusMethodNotAllowed, errorBody{errorText{Kind: "invalid",
+			Message: fmt.Sprintf("%s does not take %s, but %s", path, r.Method, methods)}})
+		return
+	}
+	help := "GET /api/v1/openapi.yaml lists what is"
+	shorter := strings.TrimSuffix(path, "/")
+	first, _, _ := strings.Cut(strings.TrimPrefix(shorter, everythingElse), "/")
+	if near := traceql.Nearest(first, a.paths, 1); len(near) > 0 {
+		help = "did you mean " + everythingElse + near[0] + "?"
+	}
+	if len(a.methods(&url.URL{Path: shorter})) > 0 {
+		help = "did you mean " + shorter + "?"
+	}
+	a.fail(w, r, clew.Errorf(clew.NotFound, "%s %s is not part of this API; %s", r.Method, path, help))
+}
+
+// methods returns the methods that a path has.
+func (a *API) methods(path *url.URL) (methods []string) {
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		_, pattern := a.mux.Handler(&http.Request{Method: m, Host: "localhost", URL: path})
+		if pattern != "" && pattern != everythingElse {
+			methods = append(methods, m)
+		}
+	}
+	return methods
+}
+
+// handle adds a handler and notes the first part of its path.
+func (a *API) handle(pattern string, h http.Handler) {
+	a.mux.Handle(pattern, h)
+	_, path, _ := strings.Cut(pattern, everythingElse)
+	first, _, _ := strings.Cut(path, "/")
+	a.paths = append(a.paths, first)
 }
 
 // ServeHTTP implements http.Handler.
@@ -182,6 +226,7 @@ type errorText struct {
 	Kind     string `json:"kind"`
 	Message  string `json:"message"`
 	Position *int   `json:"position,omitempty"`
+	Meant    string `json:"meant,omitempty"`
 }
 
 // fail answers with an error. Faults of ours are logged whole and told briefly.
@@ -191,7 +236,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	text := errorText{Kind: name, Message: err.Error()}
 	var q *traceql.Error
 	if errors.As(err, &q) {
-		text.Position = &q.Pos.Offset
+		text.Position, text.Meant = &q.Pos.Offset, q.Meant
 	}
 	if kind == clew.Internal {
 		a.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
@@ -217,30 +262,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that left gets no answer
-}
-
-// readJSON reads a bounded request body into v. Unknown fields are errors: a
-// misspelt limit must not be ignored.
-func readJSON(c *call, v any) error {
-	if kind := c.r.Header.Get("Content-Type"); kind != "" {
-		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-			return clew.Errorf(clew.Invalid, "content type %q: send application/json", kind)
-		}
-	}
-	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, maxBodyBytes))
-	d.DisallowUnknownFields()
-	err := d.Decode(v)
-	if err == nil {
-		if _, err = d.Token(); err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = errors.New("something follows the one JSON value")
-		}
-	}
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes", maxBodyBytes)
-	}
-	return clew.Errorf(clew.Invalid, "the request body is not what it should be: %w", err)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
@@ -34,6 +35,9 @@ type operationAnswer struct {
 }
 
 func (a *API) services(c *call) error {
+	if _, err := parameters(c); err != nil {
+		return err
+	}
 	list, _, err := exec.Services(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 	if err != nil {
 		return err
@@ -89,7 +93,11 @@ func scopeWord(s span.Scope) string {
 }
 
 func (a *API) tags(c *call) error {
-	want := c.r.URL.Query().Get("scope")
+	params, err := parameters(c, "scope")
+	if err != nil {
+		return err
+	}
+	want := params.Get("scope")
 	switch want {
 	case "", "span", "resource", "scope", "event", "link", "intrinsic":
 	default:
@@ -146,11 +154,28 @@ type valueAnswer struct {
 	Type  string `json:"type"`
 	Value string `json:"value"`
 	Query string `json:"query,omitempty"`
-	Spans int64  `json:"spans"`
+	Spans int64  `json:"spans,omitempty"`
+}
+
+// valuesAnswer answers what values a tag has. Complete is false where there are
+// more.
+type valuesAnswer struct {
+	Values   []valueAnswer `json:"values"`
+	Range    *valueRange   `json:"range,omitempty"`
+	Complete bool          `json:"complete"`
+}
+
+// valueRange is what a field has instead of values to choose from.
+type valueRange struct {
+	Min string `json:"min"`
+	Max string `json:"max"`
 }
 
 func (a *API) tagValues(c *call) error {
-	q := c.r.URL.Query()
+	q, err := parameters(c, "prefix", "limit")
+	if err != nil {
+		return err
+	}
 	limit := defaultValues
 	if s := q.Get("limit"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -164,6 +189,9 @@ func (a *API) tagValues(c *call) error {
 		return err
 	}
 	prefix, ask := q.Get("prefix"), limit
+	if f.Intrinsic == span.Duration {
+		return a.durations(c, prefix, limit)
+	}
 	if prefix != "" {
 		ask = maxPrefixed
 	}
@@ -171,10 +199,7 @@ func (a *API) tagValues(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := struct {
-		Values   []valueAnswer `json:"values"`
-		Complete bool          `json:"complete"`
-	}{[]valueAnswer{}, !more && spent.Complete}
+	out := valuesAnswer{Values: []valueAnswer{}, Complete: !more && spent.Complete}
 	for _, v := range values {
 		x := valueOf(f, v)
 		if !strings.HasPrefix(x.Value, prefix) {
@@ -190,19 +215,61 @@ func (a *API) tagValues(c *call) error {
 	return nil
 }
 
+// roundDurations are what durations are compared with, if anything.
+var roundDurations = [...]time.Duration{time.Microsecond, 10 * time.Microsecond, 100 * time.Microsecond,
+	time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
+	30 * time.Second, time.Minute, 10 * time.Minute, time.Hour, 24 * time.Hour}
+
+// durations answers for the intrinsic of which nearly every span has another value:
+// the range, and the round durations within it.
+func (a *API) durations(c *call, prefix string, limit int) error {
+	found, _, err := exec.Durations(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+	if err != nil {
+		return err
+	}
+	out := valuesAnswer{Values: []valueAnswer{}}
+	if found == nil {
+		out.Complete = true
+		writeJSON(c.w, 200, out)
+		return nil
+	}
+	out.Range = &valueRange{durationText(found.Min), durationText(found.Max)}
+	for _, d := range roundDurations {
+		text := durationText(int64(d))
+		if found.Min <= int64(d) && int64(d) <= found.Max && strings.HasPrefix(text, prefix) && len(out.Values) < limit {
+			out.Values = append(out.Values, valueAnswer{Type: "duration", Value: text, Query: text})
+		}
+	}
+	writeJSON(c.w, 200, out)
+	return nil
+}
+
+// durationText is how TraceQL writes a duration.
+func durationText(nanos int64) string {
+	return traceql.Static{Type: traceql.TypeDuration, Int: nanos}.String()
+}
+
+// intrinsicScopes stand before the colon of intrinsics.
+var intrinsicScopes = []string{"span", "trace", "event", "link", "instrumentation"}
+
 // fieldOf reads a tag's name; a bare one that is no intrinsic is an attribute of
 // any scope.
 func fieldOf(name string) (span.Field, error) {
 	name = strings.Replace(name, "scope.", "instrumentation.", 1)
 	f, err := exec.ParseField(name)
-	if err != nil && !strings.HasPrefix(name, ".") {
+	word, _, colon := strings.Cut(name, ":")
+	if err != nil && !strings.HasPrefix(name, ".") && !(colon && slices.Contains(intrinsicScopes, word)) {
 		if bare, bareErr := exec.ParseField("." + name); bareErr == nil {
 			return bare, nil
 		}
 	}
 	var q *traceql.Error
 	if errors.As(err, &q) { // its position is not one in the name
-		err = clew.Errorf(clew.Invalid, "%q is not the name of a tag: %s", name, q.Msg)
+		text := q.Msg
+		if len(q.Near) > 0 {
+			text += "; did you mean " + strings.Join(q.Near, " or ") + "?"
+		}
+		err = clew.Errorf(clew.Invalid, "%q is not the name of a tag: %s", name, text)
 	}
 	return f, err
 }
@@ -225,8 +292,9 @@ func valueOf(f span.Field, v storage.TagValue) valueAnswer {
 		}
 		x.Type, x.Query = "status", x.Value
 		_, known = clew.ParseStatus(x.Value)
-	case span.Duration:
-		x.Type, x.Value, x.Query = "duration", text+"ns", text+"ns"
+	case span.EventTimeSinceStart:
+		x.Value = durationText(v.Value.Int())
+		x.Type, x.Query = "duration", x.Value
 	default:
 		if v.Value.Type == clew.TypeString {
 			x.Query, known = strconv.Quote(text), !escaped

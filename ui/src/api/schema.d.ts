@@ -147,7 +147,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Values of one attribute or intrinsic. */
+        /**
+         * Values of one attribute or intrinsic.
+         * @description Nearly every span has a duration of its own: of `duration` the answer has the range and, as values, the round
+         *     durations within it, which some span is shorter than and some longer.
+         */
         get: operations["listTagValues"];
         put?: never;
         post?: never;
@@ -252,6 +256,8 @@ export interface components {
                 message: string;
                 /** @description Where in q the trouble is: a byte offset in its UTF-8, 0-based. */
                 position?: number;
+                /** @description A query that may have been meant; it can be sent as it is. Absent where none can be told. */
+                meant?: string;
             };
         };
         SearchRequest: {
@@ -281,6 +287,11 @@ export interface components {
             traces: components["schemas"]["TraceSummary"][];
             /** @description Absent after the last page. */
             nextCursor?: string;
+            /**
+             * @description Where nothing was found: why that may be, one sentence each. An attribute that no span has, a text that it
+             *     never is, and what is similar.
+             */
+            suggestions?: string[];
             /** @description Present if asked for. */
             count?: {
                 /** Format: int64 */
@@ -482,10 +493,15 @@ export interface components {
                 query?: string;
                 /**
                  * Format: int64
-                 * @description How many spans have it, where the store knows.
+                 * @description How many spans have it, however many of a span's events or links do; absent where it is not counted.
                  */
                 spans?: number;
             }[];
+            /** @description Of duration, instead of all values: the shortest and the longest of spans that have ended, as TraceQL writes them. */
+            range?: {
+                min: string;
+                max: string;
+            };
             /** @description false: there are more, or not everything was looked at. */
             complete: boolean;
         };
@@ -601,7 +617,7 @@ export interface components {
     };
     responses: {
         /**
-         * @description What failed, why, and where in the query. invalid 400, notFound 404, tooLarge 413, unsupported 501, canceled 499,
+         * @description What failed, why, and where in the query. invalid 400 (405 with Allow: the path has other methods), notFound 404, tooLarge 413, unsupported 501, canceled 499,
          *     busy 503 with Retry-After, internal and corrupt 500.
          */
         Error: {
