@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/traceql"
 	"github.com/spf13/cobra"
 )
 
@@ -51,6 +52,7 @@ type searchAnswer struct {
 		Searched float64 `json:"searched"`
 		Reason   string  `json:"reason"`
 	} `json:"coverage"`
+	Suggestions []string `json:"suggestions"`
 }
 
 // traceSummary is one trace of a search's answer.
@@ -153,6 +155,7 @@ func (s *search) window(since string, now time.Time) error {
 func (s *search) run(ctx context.Context) error {
 	request := searchRequest{Q: s.query, Start: s.start, End: s.end, Count: s.count}
 	printed := 0
+	var suggestions []string
 	for {
 		request.Limit = min(s.limit-printed, pageLimit)
 		var answer searchAnswer
@@ -170,6 +173,7 @@ func (s *search) run(ctx context.Context) error {
 			}
 			printed++
 		}
+		suggestions = answer.Suggestions
 		if !answer.Coverage.Complete {
 			fmt.Fprintf(s.t.err, "clew: only %.0f %% of the data was searched: %s\n", answer.Coverage.Searched*100, answer.Coverage.Reason)
 		}
@@ -180,6 +184,9 @@ func (s *search) run(ctx context.Context) error {
 	}
 	if printed == 0 && s.limit > 0 && !s.json {
 		fmt.Fprintln(s.t.err, "no trace matches")
+	}
+	for _, text := range suggestions {
+		fmt.Fprintf(s.t.err, "clew: %s\n", printable(text))
 	}
 	return nil
 }
@@ -222,9 +229,13 @@ func (t traceSummary) print(w io.Writer) error {
 	return err
 }
 
-// queryError shows where in the query an error lies, with a caret.
+// queryError shows where in the query an error lies, with a caret. An id in place of
+// a query is what another command shows.
 func queryError(query string, err error) error {
 	var api *apiError
+	if id := traceql.PastedID(query); id != "" && errors.As(err, &api) && api.position != nil {
+		return fmt.Errorf("%w\n  clew trace %s shows a trace%w", err, id, quietly(errUsage))
+	}
 	if !errors.As(err, &api) || api.position == nil || *api.position < 0 || *api.position > len(query) {
 		return err
 	}
