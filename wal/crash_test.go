@@ -41,13 +41,14 @@ var powerCuts = []vfs.CrashOptions{
 type machine struct {
 	t    *testing.T
 	rng  *rand.Rand
+	sync wal.SyncPolicy
 	disk *vfs.Mem
 	h    *history
 	from uint64
 	log  *wal.Log
 	gate chan struct{}
 	held atomic.Int32 // how many syncs wait at the gate
-	cut  func()       // called before each sync takes effect
+	cut  func()       // called before each sync takes effect, and below SyncAlways at any time
 }
 
 // run calls f and lets syncs pass until it returns.
@@ -72,7 +73,13 @@ func (m *machine) pass() {
 	m.held.Add(-1)
 	m.gate <- struct{}{}
 	synctest.Wait()
+	if m.log != nil {
+		m.h.confirm(m.log.Synced())
+	}
 }
+
+// syncEvery is short, so that many a sync falls into a life.
+const syncEvery = 10 * time.Millisecond
 
 // life opens a log and does ops random operations with it.
 func (m *machine) life(ops int) {
@@ -81,11 +88,16 @@ func (m *machine) life(ops int) {
 		m.held.Add(1)
 		<-m.gate
 	})
+	m.h.reopened()
+	left, _ := replayed(m.t, m.disk, 0)
+	m.log = nil
 	m.run(func() (err error) {
-		m.log, err = wal.Open(m.disk, dir, wal.Config{Window: -1, SegmentBytes: 12_000, BufferBytes: 8_000, OnDurable: m.h.confirm})
+		l, err := wal.Open(m.disk, dir, wal.Config{Window: -1, SegmentBytes: 12_000, BufferBytes: 8_000, OnDurable: m.h.told,
+			Sync: m.sync, SyncEvery: syncEvery})
+		m.log = l
 		return err
 	})
-	m.h.reopened()
+	m.h.opened(left)
 	for range ops {
 		m.step()
 	}
@@ -94,6 +106,13 @@ func (m *machine) life(ops int) {
 }
 
 func (m *machine) step() {
+	if m.sync != wal.SyncAlways {
+		m.cut()
+		if m.rng.IntN(3) == 0 {
+			<-time.After(time.Duration(m.rng.IntN(5)) * time.Millisecond)
+			synctest.Wait()
+		}
+	}
 	switch m.rng.IntN(16) {
 	case 0:
 		m.run(m.log.Rotate)
@@ -132,20 +151,37 @@ type cutDisk struct {
 	from uint64
 }
 
-// TestPowerCuts cuts the power at random syncs of random runs, in all modes,
-// reopens what is left, and goes on from there, up to four cuts deep.
+// take cuts the power. What must be on the disk is what was synced. If the cut
+// takes nothing, as kill -9 does, it is all that anybody was told of.
+func (m *machine) take(opts vfs.CrashOptions) cutDisk {
+	h := m.h.clone()
+	if opts.Keep == vfs.KeepAll {
+		h.confirmed = max(h.confirmed, h.toldUpTo)
+	}
+	return cutDisk{m.disk.CrashClone(m.rng, opts), h, m.from}
+}
+
+// TestPowerCuts cuts the power at random moments of random runs, in all modes and
+// at all levels, reopens what is left, and goes on from there, up to four cuts
+// deep. What was synced is there, what is there was once appended, no record comes
+// twice, and no cut is taken for damage.
 func TestPowerCuts(t *testing.T) {
+	for _, level := range []wal.SyncPolicy{wal.SyncAlways, wal.SyncInterval, wal.SyncNever} {
+		t.Run(level.String(), func(t *testing.T) { testPowerCuts(t, level) })
+	}
+}
+
+func testPowerCuts(t *testing.T, level wal.SyncPolicy) {
 	rng := newRand(t)
-	cuts, torn := 0, 0
+	cuts, torn, lost := 0, 0, uint64(0)
 	for cuts < *cutsFlag {
 		synctest.Test(t, func(t *testing.T) {
-			m := &machine{t: t, rng: rng, disk: vfs.NewMem(), h: newHistory()}
+			m := &machine{t: t, rng: rng, sync: level, disk: vfs.NewMem(), h: newHistory()}
 			for depth := range 4 {
 				var taken []cutDisk
 				m.cut = func() {
 					if rng.IntN(4) == 0 {
-						disk := m.disk.CrashClone(rng, powerCuts[rng.IntN(len(powerCuts))])
-						taken = append(taken, cutDisk{disk, m.h.clone(), m.from})
+						taken = append(taken, m.take(powerCuts[rng.IntN(len(powerCuts))]))
 					}
 				}
 				m.life(40)
@@ -158,6 +194,7 @@ func TestPowerCuts(t *testing.T) {
 					if report.TornBytes > 0 {
 						torn++
 					}
+					lost += report.LostRecords
 				}
 				if len(taken) == 0 {
 					return
@@ -170,9 +207,12 @@ func TestPowerCuts(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d power cuts, %d of them tore a group", cuts, torn)
+	t.Logf("%d power cuts, %d of them tore a group, %d records known to be lost", cuts, torn, lost)
 	if torn < cuts/50 {
 		t.Errorf("only %d of %d power cuts tore a group: the test has lost its teeth", torn, cuts)
+	}
+	if (lost > 0) != (level != wal.SyncAlways) {
+		t.Errorf("%d records were lost that nobody had synced", lost)
 	}
 }
 
@@ -187,7 +227,7 @@ func TestPowerCutAtEverySync(t *testing.T) {
 		m.cut = func() {
 			syncs++
 			for _, opts := range powerCuts {
-				taken = append(taken, cutDisk{m.disk.CrashClone(rng, opts), m.h.clone(), m.from})
+				taken = append(taken, m.take(opts))
 			}
 		}
 		m.life(200)

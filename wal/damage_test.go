@@ -233,8 +233,7 @@ func TestAnotherVersionIsRefusedByName(t *testing.T) {
 	change(t, m, secondFile, func(b []byte) []byte {
 		for _, off := range []int{0, 4096} {
 			binary.LittleEndian.PutUint32(b[off+8:], 7)
-			sum := crc32.Checksum(b[off:off+4092], crc32.MakeTable(crc32.Castagnoli))
-			binary.LittleEndian.PutUint32(b[off+4092:], sum)
+			mendHeader(b[off:])
 		}
 		return b
 	})
@@ -249,6 +248,12 @@ func TestAnotherVersionIsRefusedByName(t *testing.T) {
 	if _, err := wal.Verify(m, dir); err == nil || err.Error() != want {
 		t.Errorf("Verify = %v, want %s", err, want)
 	}
+}
+
+// mendHeader gives a copy of a header the checksum it should have.
+func mendHeader(b []byte) {
+	sum := crc32.Checksum(b[:4092], crc32.MakeTable(crc32.Castagnoli))
+	binary.LittleEndian.PutUint32(b[4092:], sum)
 }
 
 // TestALieAboutSizeAllocatesNothing: a record that claims 256 MiB in a file of 8

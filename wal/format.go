@@ -18,8 +18,15 @@ const (
 
 	// flagContinues says that all records before this file were synced before it
 	// was made: the process that wrote them made it. Without it the file before
-	// may end in a group that no one was told of.
+	// may end in a group that was never synced.
 	flagContinues = 1
+	// flagLax says that the records of this file were confirmed when they were
+	// written, not when they were synced.
+	flagLax = 2
+	// flagUnsynced says that the file before was not synced: the process that wrote
+	// it never syncs records.
+	flagUnsynced = 4
+	knownFlags   = flagContinues | flagLax | flagUnsynced
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -65,7 +72,9 @@ func decodeHeader(file string, off int64, src []byte) (h header, err error) {
 	if binary.LittleEndian.Uint32(src[headerBytes-4:]) != crc32.Checksum(src[:headerBytes-4], castagnoli) {
 		return h, clew.Corruptf(file, off, "wal: checksum of header is wrong")
 	}
-	h.flags = binary.LittleEndian.Uint32(src[12:])
+	if h.flags = binary.LittleEndian.Uint32(src[12:]); h.flags&^knownFlags != 0 {
+		return h, clew.Errorf(clew.Unsupported, "wal: %s has flags %#x; this program knows %#x", file, h.flags, knownFlags)
+	}
 	h.marker = marker(src[16:24])
 	h.first = binary.LittleEndian.Uint64(src[24:])
 	h.previous = binary.LittleEndian.Uint64(src[32:])
@@ -109,5 +118,6 @@ func decodeRecordHead(src *[recordHeadBytes]byte) recordHead {
 }
 
 // groupFirst is the number of the first record of the group this one is in: all
-// records below it were synced before this one was written.
+// records below it were synced before this one was written. Not all of those from
+// it on need be unsynced.
 func (h recordHead) groupFirst() uint64 { return h.seq - uint64(h.ordinal) }

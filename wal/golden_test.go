@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -16,9 +17,11 @@ import (
 var update = flag.Bool("update", false, "rewrite testdata/golden.txt")
 
 // TestGoldenBytes writes two files, the first with a group of one record and a
-// group of two, and compares every byte with testdata/golden.txt.
+// group of two, and two at each of the weaker levels, and compares every byte with
+// testdata/golden.txt.
 func TestGoldenBytes(t *testing.T) {
 	m := vfs.NewMem()
+	var b strings.Builder
 	synctest.Test(t, func(t *testing.T) {
 		l := open(t, m, wal.Config{Rand: strings.NewReader("mark/01!"), MinNextSeq: 41})
 		gate := make(chan struct{})
@@ -36,11 +39,22 @@ func TestGoldenBytes(t *testing.T) {
 		add(t, l, "next file")
 		must(t, l.Close())
 	})
-	var b strings.Builder
-	names, err := m.List(dir)
-	must(t, err)
-	for _, name := range names {
-		dump(&b, name, content(t, m, dir+"/"+name))
+	dumpAll(t, &b, m)
+	for _, level := range []wal.SyncPolicy{wal.SyncInterval, wal.SyncNever} {
+		m := vfs.NewMem()
+		synctest.Test(t, func(t *testing.T) {
+			l := open(t, m, wal.Config{Sync: level, Rand: strings.NewReader("mark/01!")})
+			add(t, l, "a")
+			add(t, l, "b")
+			<-time.After(2 * time.Second) // an interval ends here
+			synctest.Wait()
+			add(t, l, "c")
+			must(t, l.Rotate())
+			add(t, l, "next file")
+			must(t, l.Close())
+		})
+		fmt.Fprintf(&b, "level %v\n\n", level)
+		dumpAll(t, &b, m)
 	}
 	const golden = "testdata/golden.txt"
 	if *update {
@@ -51,6 +65,14 @@ func TestGoldenBytes(t *testing.T) {
 	must(t, err)
 	if b.String() != string(want) {
 		t.Errorf("bytes differ from %s; run with -update and read the diff. Have:\n%s", golden, b.String())
+	}
+}
+
+func dumpAll(t *testing.T, out *strings.Builder, m *vfs.Mem) {
+	names, err := m.List(dir)
+	must(t, err)
+	for _, name := range names {
+		dump(out, name, content(t, m, dir+"/"+name))
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,8 +21,9 @@ type history struct {
 	mu        sync.Mutex
 	payloads  map[uint64][]byte
 	limbo     map[uint64][][]byte // never confirmed before the power went: may be there, or not
-	confirmed uint64
-	last      atomic.Uint64 // number given
+	confirmed uint64              // all up to here must be there
+	toldUpTo  uint64              // all up to here somebody was told of
+	last      atomic.Uint64       // number given
 }
 
 func newHistory() *history {
@@ -74,11 +77,31 @@ func (h *history) confirm(seq uint64) {
 	h.confirmed = max(h.confirmed, seq)
 }
 
+func (h *history) told(seq uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.toldUpTo = max(h.toldUpTo, seq)
+}
+
+// opened tells that a log was opened on these records: from then on they must be
+// there.
+func (h *history) opened(left []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.toldUpTo = 0
+	for _, record := range left {
+		number, payload, _ := strings.Cut(record, ":")
+		seq, _ := strconv.ParseUint(number, 10, 64)
+		h.payloads[seq] = []byte(payload)
+		h.confirmed = max(h.confirmed, seq)
+	}
+}
+
 // clone is the history up to this moment.
 func (h *history) clone() *history {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return &history{payloads: maps.Clone(h.payloads), limbo: maps.Clone(h.limbo), confirmed: h.confirmed}
+	return &history{payloads: maps.Clone(h.payloads), limbo: maps.Clone(h.limbo), confirmed: h.confirmed, toldUpTo: h.toldUpTo}
 }
 
 // check replays a disk: every record from the given number on that was confirmed

@@ -10,6 +10,14 @@ const (
 	// MaxWindow is where waiting stops paying: 20 ms saved 0.1 µs over 5.
 	MaxWindow = 50 * time.Millisecond
 
+	// DefaultSyncEvery makes a sync cost nothing that can be measured: a few
+	// milliseconds of each second.
+	DefaultSyncEvery = time.Second
+	// MinSyncEvery is about what a sync takes; below it SyncAlways is the better
+	// choice. MaxSyncEvery is where Linux writes on its own (30 s), doubled.
+	MinSyncEvery = 5 * time.Millisecond
+	MaxSyncEvery = time.Minute
+
 	// DefaultSegmentBytes bounds what is kept on disk beyond need: a file goes
 	// when its last record is no longer needed. At 75 bytes a span it holds
 	// some 900,000.
@@ -42,4 +50,8 @@ const (
 
 	// maxDamages bounds the list in a Report; the counts beside it go on.
 	maxDamages = 1000
+
+	// maxHoles bounds the places of one file that a reader remembers until it knows
+	// whether they were synced: 3 MB. More are taken to have been.
+	maxHoles = 1 << 16
 )

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,10 +36,16 @@ var (
 //
 //	Append ──► gathering ──swap──► committing: write, sync ──► OnDurable ──► Wait
 //
+// Below SyncAlways a write is not followed by a sync; with SyncInterval the writer
+// syncs when the oldest unsynced record is SyncEvery old, between two writes.
+// While it does, records gather: their senders wait for one sync a second, which
+// is simpler than a second goroutine and bounds how much is unsynced on a slow
+// disk.
+//
 // Two things hold always: every record below the first of the gathering group is
-// in a file or in the committing group; and a group is written only after the
-// group before was synced, which is what lets a reader tell a torn write from
-// damage.
+// in a file or in the committing group; and a record is written only after all
+// before the first of its group (see recordHead.groupFirst) were synced, which is
+// what lets a reader tell a torn write from damage.
 //
 // A sync that fails breaks the log for good. The kernel may have dropped the
 // bytes and forgotten the error, so a second try could report success for what
@@ -54,16 +61,20 @@ type Log struct {
 	// Append cannot know in which file its record will be; numbers tell them apart.
 	marker marker
 
-	durable atomic.Uint64
+	durable atomic.Uint64 // confirmed up to here
+	synced  atomic.Uint64 // up to here synced, too
 
 	mu         sync.Mutex // guards all in this block; never held across I/O or callbacks
 	next       uint64     // number of the next record
 	gathering  *group
 	committing *group // nil while the writer has none
 	wakeAt     int    // records in gathering at which Append wakes the writer
-	closing    bool
-	broken     error // why the log takes no more
-	files      []fileRange
+	// unsyncedFrom is, below SyncAlways, the number from which on records may not
+	// be synced.
+	unsyncedFrom uint64
+	closing      bool
+	broken       error // why the log takes no more
+	files        []fileRange
 
 	wake      chan struct{}   // capacity 1: there may be something to do
 	rotations chan chan error // Rotate's requests
@@ -73,7 +84,7 @@ type Log struct {
 	writer writer // the goroutine's own; nobody else touches it
 }
 
-// group is records that share a write and a sync.
+// group is records that share a write, and with SyncAlways a sync.
 type group struct {
 	buf     []byte // the records as they go to disk
 	first   uint64 // number of the first record
@@ -130,13 +141,40 @@ func Open(fsys vfs.FS, dir string, cfg Config) (*Log, error) {
 	if n := len(files); n > 0 && l.next <= files[n-1].nameFirst {
 		l.next = files[n-1].nameFirst + 1 // that file holds no record, but has the name
 	}
+	if err := syncFiles(fsys, dir, files); err != nil {
+		return nil, err
+	}
 	l.durable.Store(l.next - 1)
+	l.synced.Store(l.next - 1)
+	l.unsyncedFrom = l.next
 	l.writer = writer{previous: end}
 	if _, err := io.ReadFull(l.cfg.Rand, l.marker[:]); err != nil {
 		return nil, fmt.Errorf("wal: open %s: draw a marker: %w", dir, err)
 	}
 	go l.run()
 	return l, nil
+}
+
+// syncFiles makes durable what an earlier process left in the files of a log: their
+// records were read, and whoever replayed them may confirm them.
+func syncFiles(fsys vfs.FS, dir string, files []logFile) error {
+	if len(files) == 0 {
+		return nil
+	}
+	for i := range files {
+		if err := syncFile(fsys, files[i].name); err != nil {
+			return err
+		}
+	}
+	return fsys.SyncDir(dir)
+}
+
+func syncFile(fsys vfs.FS, name string) error {
+	f, err := fsys.OpenAppend(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // endOf returns one after the last record of files[i]; for the last file that
@@ -163,6 +201,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.BufferBytes == 0 {
 		c.BufferBytes = DefaultBufferBytes
+	}
+	if c.SyncEvery == 0 {
+		c.SyncEvery = DefaultSyncEvery
 	}
 	if c.Rand == nil {
 		c.Rand = rand.Reader
@@ -231,7 +272,7 @@ func (l *Log) append(parts [][]byte) (seq uint64, taken <-chan struct{}, err err
 	if g.records == 0 {
 		g.first, g.started, g.done = seq, time.Now(), make(chan struct{})
 	}
-	g.add(recordHead{marker: l.marker, payloadSize: uint32(size), seq: seq}, sum, parts)
+	g.add(recordHead{marker: l.marker, payloadSize: uint32(size), ordinal: l.ordinal(seq), seq: seq}, sum, parts)
 	ripe := g.records >= l.wakeAt || len(g.buf) >= groupBytes
 	l.mu.Unlock()
 	if ripe {
@@ -254,9 +295,19 @@ func (g *group) whenTaken() <-chan struct{} {
 	return g.taken
 }
 
-// add appends a record to g and fills in its ordinal.
+// ordinal is the place of a record of the gathering group among those that are not
+// known to be synced when it is written; l.mu is held. A number too large for the
+// field says less than is true of records some four billion before: those are in
+// another file, where nobody asks.
+func (l *Log) ordinal(seq uint64) uint32 {
+	if l.cfg.Sync == SyncAlways {
+		return uint32(l.gathering.records)
+	}
+	return uint32(min(seq-l.unsyncedFrom, math.MaxUint32))
+}
+
+// add appends a record to g.
 func (g *group) add(h recordHead, payloadSum uint32, parts [][]byte) {
-	h.ordinal = uint32(g.records)
 	g.buf = appendRecordHead(g.buf, h, payloadSum)
 	for _, p := range parts {
 		g.buf = append(g.buf, p...)
@@ -307,8 +358,13 @@ func (l *Log) outcome(seq uint64) (<-chan struct{}, error) {
 	return l.committing.done, nil
 }
 
-// Durable returns the number up to which all records are durable.
+// Durable returns the number up to which all records are durable, as Config.Sync
+// says.
 func (l *Log) Durable() uint64 { return l.durable.Load() }
+
+// Synced returns the number up to which all records were synced. Below SyncAlways
+// it lags behind Durable; with SyncNever it is where it was at Open, until Close.
+func (l *Log) Synced() uint64 { return l.synced.Load() }
 
 // Err returns why the log is broken, of kind Busy around the cause, or nil.
 func (l *Log) Err() error {
@@ -395,7 +451,7 @@ func (l *Log) SizeBytes() int64 {
 	return sum
 }
 
-// Close writes and syncs what is pending, wakes all who wait, and returns when
+// Close writes and syncs, at every level, what is pending, wakes all who wait, and returns when
 // the log's goroutine is gone. It returns the log's error if it is broken. A
 // second Close returns the same.
 func (l *Log) Close() error {

@@ -16,8 +16,12 @@ type Report struct {
 	Bytes   int64  // of their payloads
 	Next    uint64 // one after the last record there is, 0 for an empty log
 
-	// TornBytes is what a power cut left of groups that nobody was told of.
+	// TornBytes is what a power cut left of groups that were not synced.
 	TornBytes int64
+	// LostRecords is how many records are missing that were never synced and that
+	// somebody may have been told of all the same: the log was written below
+	// SyncAlways. Only those are counted that something came after.
+	LostRecords uint64
 
 	// Damaged lists the places that cannot be read, in order: the first 1000 of
 	// DamagedCount. MissingRecords is how many records they held, at most; each
@@ -149,6 +153,11 @@ func (f *logFile) readHeader(fsys vfs.FS) error {
 	return nil
 }
 
+// has reports whether there is such a file and its header has the flag.
+func (f *logFile) has(flag uint32) bool {
+	return f != nil && f.readable && f.header.flags&flag != 0
+}
+
 // stillborn reports whether f was cut off while it was made: its headers are
 // synced before its first record is written.
 func (f *logFile) stillborn() bool { return !f.readable && f.sizeBytes <= recordsOffset }
@@ -199,12 +208,11 @@ func (r *replay) file(f, after *logFile) error {
 	if err != nil {
 		return err
 	}
-	synced := after != nil && after.readable && after.header.flags&flagContinues != 0
 	for _, h := range s.holes {
-		if h.acknowledged || synced {
+		if h.synced || after.has(flagContinues) {
 			r.damage(Damage{File: f.name, Offset: h.off, Size: h.size, First: h.first, Next: h.next})
 		} else {
-			r.report.TornBytes += h.size
+			r.torn(f, h.size, h.next-h.first)
 		}
 	}
 	r.report.DamagedCount += s.moreHoles
@@ -259,17 +267,26 @@ func (r *replay) scan(f *logFile, end uint64) (scanned, error) {
 // tail judges what follows the last readable record of a file.
 func (r *replay) tail(f, after *logFile, s scanned, end uint64, endKnown bool) {
 	size := f.sizeBytes - s.endOffset
-	synced := after != nil && after.readable && after.header.flags&flagContinues != 0
 	switch {
+	case endKnown && s.next < end && after.has(flagUnsynced): // the level allows it
+		r.torn(f, max(0, size), end-s.next)
 	case endKnown && s.next < end: // records are missing for certain
 		r.damage(Damage{File: f.name, Offset: s.endOffset, Size: max(0, size), First: s.next, Next: end})
 	case size <= 0:
-	case synced:
+	case after.has(flagContinues):
 		r.damage(Damage{File: f.name, Offset: s.endOffset, Size: size, First: s.next, Next: s.next})
 	case after != nil && !endKnown:
 		r.damage(Damage{File: f.name, Offset: s.endOffset, Size: size, First: s.next, Next: end})
 	default:
-		r.report.TornBytes += size
+		r.torn(f, size, 0)
+	}
+}
+
+// torn counts what was not synced and is gone.
+func (r *replay) torn(f *logFile, size int64, records uint64) {
+	r.report.TornBytes += size
+	if f.header.flags&flagLax != 0 {
+		r.report.LostRecords += records
 	}
 }
 

@@ -92,9 +92,9 @@ func (w *window) record(m marker, off int64, next, limit uint64) (h recordHead, 
 type hole struct {
 	off, size   int64
 	first, next uint64 // the missing records' numbers, [first, next)
-	// acknowledged: somebody may have been told that they are durable, as a
-	// later group follows. Otherwise the hole is in the last group of the file.
-	acknowledged bool
+	// synced: they were, as a later group follows. Otherwise the hole is in the last
+	// group of the file.
+	synced bool
 }
 
 // scanned is what one file holds.
@@ -102,7 +102,7 @@ type scanned struct {
 	next      uint64 // one after the last record, or the header's first
 	endOffset int64  // behind the last record
 	holes     []hole
-	moreHoles int // beyond maxDamages
+	moreHoles int // beyond maxHoles
 }
 
 // scan reads the records of a file whose numbers are in [h.first, limit), in
@@ -121,11 +121,11 @@ func scan(w *window, h header, limit uint64, visit func(seq uint64, payload []by
 			}
 			continue
 		}
-		s.acknowledge(r.groupFirst())
+		s.markSynced(r.groupFirst())
 		if r.seq > s.next || off > s.endOffset {
 			s.addHole(hole{
 				off: s.endOffset, size: off - s.endOffset, first: s.next, next: r.seq,
-				acknowledged: s.next < r.groupFirst() || s.next == r.seq,
+				synced: s.next < r.groupFirst() || s.next == r.seq,
 			})
 		}
 		if err := visit(r.seq, payload); err != nil {
@@ -137,15 +137,15 @@ func scan(w *window, h header, limit uint64, visit func(seq uint64, payload []by
 	return s, nil
 }
 
-// acknowledge marks the holes before a group that was written after them.
-func (s *scanned) acknowledge(groupFirst uint64) {
-	for i := len(s.holes) - 1; i >= 0 && !s.holes[i].acknowledged; i-- {
-		s.holes[i].acknowledged = s.holes[i].first < groupFirst
+// markSynced marks the holes before a group that was written after their sync.
+func (s *scanned) markSynced(groupFirst uint64) {
+	for i := len(s.holes) - 1; i >= 0 && !s.holes[i].synced && s.holes[i].first < groupFirst; i-- {
+		s.holes[i].synced = true
 	}
 }
 
 func (s *scanned) addHole(h hole) {
-	if len(s.holes) == maxDamages {
+	if len(s.holes) == maxHoles {
 		s.moreHoles++
 		return
 	}

@@ -13,7 +13,7 @@
 //	header   size  field
 //	0           8  magic, "clew wal"
 //	8           4  format version, 1
-//	12          4  flags: 1 = continues (below)
+//	12          4  flags: 1 continues, 2 lax, 4 unsynced (below)
 //	16          8  marker: random, drawn each time the log is opened
 //	24          8  first: number of the first record of this file
 //	32          8  previous: number after the last record of the file before
@@ -23,7 +23,7 @@
 //	record   size  field
 //	0           8  marker of the file
 //	8           4  size of the payload
-//	12          4  ordinal: how many records precede it in its group
+//	12          4  ordinal: how many records precede it in its group (below)
 //	16          8  sequence number
 //	24          4  crc32c of the payload, then of the 24 bytes before this field
 //	28             payload
@@ -32,22 +32,44 @@
 // byte and says why each field is there.
 //
 // Records are numbered from 1 without gaps within a process; a number that
-// somebody was told is durable is never given again.
+// was synced is never given again.
+//
+// # Groups and levels
+//
+// A group is what one sync made durable together. A record's ordinal says where
+// its group begins: all records before that were synced before this one was
+// written. When somebody is told of a record is the level, SyncPolicy:
+//
+//	SyncAlways    after the sync of its group, which is one write
+//	SyncInterval  after its write; a group is all that was written since the
+//	              sync before, and ends at most SyncEvery after it began
+//	SyncNever     after its write; all that a process wrote is one group
+//
+// A file that says lax was written at one of the latter two.
 //
 // # Damage
 //
-// A group is what one write and one sync made durable together, and nobody is
-// told of any of its records before. So whatever is wrong in the last group of
-// the last file was never acknowledged: it is the trace of a power cut, and is
-// counted as torn bytes. Anything wrong before that is damage. A reader then
-// looks for the next marker, goes on there, and reports the file, the offset
-// and the numbers of the records that are gone. Nobody outside knows the marker,
-// so no payload can pass itself off as a record.
+// Whatever is wrong in the last group of the last file was never synced: it is
+// the trace of a power cut, and is counted as torn bytes. With SyncAlways nobody
+// had been told of it. In a lax file somebody may have been: that is what these
+// levels give away, and Report.LostRecords counts what is known of it. Anything
+// wrong before that is damage. A reader then looks for the next marker, goes on
+// there, and reports the file, the offset and the numbers of the records that are
+// gone. Nobody outside knows the marker, so no payload can pass itself off as a
+// record.
+//
+// A file is synced, whole, before the next is made, which says so by continues;
+// with SyncNever it is not, and the next says unsynced. Headers and names are
+// synced at every level, before the first record is written: they cost a sync per
+// file, and without them nothing could be told apart. So is what an earlier
+// process left, when a log is opened: its records were read, and may be answered
+// for by whoever replayed them.
 //
 // This package does not know what is in a record.
 package wal
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -61,16 +83,44 @@ const (
 	// SyncAlways syncs each group to disk: what Wait confirms survives a power
 	// cut.
 	SyncAlways SyncPolicy = iota
+	// SyncInterval syncs at least every Config.SyncEvery while there is something
+	// to sync: what Wait confirmed survives the end of the process at once, and a
+	// power cut once a sync has come after it.
+	SyncInterval
 	// SyncNever leaves it to the operating system when bytes reach the disk:
 	// what Wait confirms survives the end of the process, not of the machine.
 	SyncNever
 )
 
+// String returns the name of the level, as users write it.
+func (p SyncPolicy) String() string {
+	switch p {
+	case SyncAlways:
+		return "sync"
+	case SyncInterval:
+		return "interval"
+	case SyncNever:
+		return "os"
+	}
+	return fmt.Sprintf("SyncPolicy(%d)", uint8(p))
+}
+
+// ParseSyncPolicy is the inverse of String.
+func ParseSyncPolicy(name string) (SyncPolicy, error) {
+	for p := SyncAlways; p <= SyncNever; p++ {
+		if p.String() == name {
+			return p, nil
+		}
+	}
+	return 0, clew.Errorf(clew.Invalid, "durability %q: want sync, interval or os", name)
+}
+
 // Config is how a log behaves. The zero value is a good one.
 type Config struct {
 	// Window is how long a record may wait for others to share its sync while
-	// there is load; a record that comes to an idle log is written at once.
-	// 0 is DefaultWindow, negative is no waiting ever, MaxWindow is the most.
+	// there is load; a record that comes to an idle log is written at once, and so
+	// is each where a write is not followed by a sync. 0 is DefaultWindow, negative
+	// is no waiting ever, MaxWindow is the most.
 	Window time.Duration
 
 	// SegmentBytes is the size at which a file is followed by the next; the
@@ -94,6 +144,11 @@ type Config struct {
 	// Sync says when records count as durable.
 	Sync SyncPolicy
 
+	// SyncEvery is, with SyncInterval, how old the oldest record that was confirmed
+	// and not synced may grow before a sync begins. 0 is DefaultSyncEvery,
+	// MinSyncEvery and MaxSyncEvery are the bounds.
+	SyncEvery time.Duration
+
 	// OnDurable, if not nil, is told the number up to which all records are
 	// durable: after each sync, before Durable and Wait know. It runs in the
 	// log's goroutine, one call at a time, with rising numbers; it must be quick
@@ -112,7 +167,7 @@ type Config struct {
 
 // Events are functions that the log calls; each may be nil.
 type Events struct {
-	// Synced comes after each group, once its waiters were woken.
+	// Synced comes after each write of records, once their waiters were woken.
 	Synced func(SyncInfo)
 	// Started comes when a file was made, with its name.
 	Started func(name string)
@@ -124,7 +179,8 @@ type Events struct {
 type SyncInfo struct {
 	Records   int
 	SizeBytes int64         // on disk, with record headers
-	Took      time.Duration // of write and sync together
+	Took      time.Duration // of write and, if it was synced, sync together
+	Synced    bool          // before its waiters were woken
 }
 
 // Validate reports the first field that is out of range, as kind Invalid.
@@ -139,7 +195,9 @@ func (c Config) Validate() error {
 	case c.BufferBytes < 0 || c.BufferBytes > maxBufferBytes:
 		return clew.Errorf(clew.Invalid, "wal: BufferBytes %d, want 0 to %d", c.BufferBytes, maxBufferBytes)
 	case c.Sync > SyncNever:
-		return clew.Errorf(clew.Invalid, "wal: Sync %d, want SyncAlways or SyncNever", c.Sync)
+		return clew.Errorf(clew.Invalid, "wal: Sync %d, want SyncAlways, SyncInterval or SyncNever", c.Sync)
+	case c.SyncEvery != 0 && (c.SyncEvery < MinSyncEvery || c.SyncEvery > MaxSyncEvery):
+		return clew.Errorf(clew.Invalid, "wal: SyncEvery %v, want %v to %v", c.SyncEvery, MinSyncEvery, MaxSyncEvery)
 	}
 	return nil
 }

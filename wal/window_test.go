@@ -309,19 +309,3 @@ func TestRotateComesBeforeTheNextGroup(t *testing.T) {
 		}
 	})
 }
-
-func TestWithoutSyncsNothingIsSynced(t *testing.T) {
-	m := vfs.NewMem()
-	l := open(t, m, wal.Config{Sync: wal.SyncNever, SegmentBytes: 9000})
-	m.OnSync(func(op string) { t.Errorf("%s", op) })
-	for range 50 {
-		add(t, l, strings.Repeat("x", 100))
-	}
-	must(t, l.Rotate())
-	must(t, l.Close())
-	got, report := replayed(t, m, 0)
-	wantClean(t, report)
-	if len(got) != 50 || report.Files < 5 {
-		t.Errorf("%d records in %d files", len(got), report.Files)
-	}
-}

@@ -1,6 +1,9 @@
 package wal
 
 import (
+	"errors"
+	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -14,6 +17,9 @@ type writer struct {
 	name      string   // of file
 	previous  uint64   // one after the last record before file
 	spare     *group   // swapped with the gathering one
+	// unsyncedSince is when the oldest record was written that is in file and not
+	// synced; zero if there is none.
+	unsyncedSince time.Time
 
 	// What the last commit tells about the load.
 	committedAt time.Time
@@ -40,14 +46,15 @@ func (l *Log) run() {
 			return
 		}
 		if !more {
-			l.closeErr = l.closeFile()
+			l.closeErr = errors.Join(l.syncAll(), l.closeFile())
 			return
 		}
 	}
 }
 
 // gather returns true when the gathering group is ripe, and false when there is
-// none and the log is closing. In between it serves Rotate.
+// none and the log is closing. In between it serves Rotate, and syncs when that is
+// due.
 //
 // A record that comes to an idle log makes the group ripe. Under load, when the
 // group before had several records, their senders are likely to come back at
@@ -57,17 +64,28 @@ func (l *Log) run() {
 // cost the others one window, once.
 func (l *Log) gather(timer *time.Timer) (more bool, err error) {
 	for {
+		wait, syncs := l.untilSync()
+		if syncs && wait <= 0 {
+			if err := l.sync(); err != nil {
+				return false, err
+			}
+			syncs = false
+		}
 		l.mu.Lock()
 		g := l.gathering
 		if g.records == 0 && l.closing {
 			l.mu.Unlock()
 			return false, nil
 		}
-		l.wakeAt = l.writer.ripeAt(g, l.cfg.Window)
+		l.wakeAt = l.ripeAt(g)
 		ripe := g.records > 0 && (g.records >= l.wakeAt || len(g.buf) >= groupBytes || g.taken != nil || l.closing)
+		if g.records > 0 && !ripe { // never where a sync may be due: see ripeAt
+			wait = time.Until(g.started.Add(l.cfg.Window))
+			ripe = wait <= 0
+		}
 		var deadline <-chan time.Time
-		if g.records > 0 && !ripe {
-			timer.Reset(time.Until(g.started.Add(l.cfg.Window)))
+		if g.records > 0 && !ripe || syncs {
+			timer.Reset(wait)
 			deadline = timer.C
 		}
 		l.mu.Unlock()
@@ -77,7 +95,6 @@ func (l *Log) gather(timer *time.Timer) (more bool, err error) {
 		select {
 		case <-l.wake:
 		case <-deadline:
-			return true, nil
 		case reply := <-l.rotations:
 			if err := l.rotate(reply); err != nil {
 				return false, err
@@ -97,12 +114,39 @@ func (l *Log) serveRotation() error {
 }
 
 // ripeAt is the number of records with which g is ripe: 1 where Append must wake
-// the writer to look, and when idle.
-func (w *writer) ripeAt(g *group, window time.Duration) int {
-	if g.records == 0 || window <= 0 || g.started.Sub(w.committedAt) > window {
+// the writer to look, when idle, and where there is no sync to share. l.mu is held.
+func (l *Log) ripeAt(g *group) int {
+	window := l.cfg.Window
+	if g.records == 0 || window <= 0 || l.cfg.Sync != SyncAlways || g.started.Sub(l.writer.committedAt) > window {
 		return 1
 	}
-	return max(1, w.expected)
+	return max(1, l.writer.expected)
+}
+
+// untilSync returns in how long what was written is to be synced; false if nothing
+// is.
+func (l *Log) untilSync() (wait time.Duration, due bool) {
+	if l.cfg.Sync != SyncInterval || l.writer.unsyncedSince.IsZero() {
+		return 0, false
+	}
+	return time.Until(l.writer.unsyncedSince.Add(l.cfg.SyncEvery)), true
+}
+
+// sync makes durable what was written to the present file, if that is not.
+func (l *Log) sync() error {
+	w := &l.writer
+	if w.unsyncedSince.IsZero() {
+		return nil
+	}
+	if err := w.file.Sync(); err != nil {
+		return err
+	}
+	w.unsyncedSince = time.Time{}
+	l.synced.Store(w.previous - 1)
+	l.mu.Lock()
+	l.unsyncedFrom = w.previous
+	l.mu.Unlock()
+	return nil
 }
 
 // take makes the gathering group the committing one.
@@ -119,7 +163,23 @@ func (l *Log) take() *group {
 	return g
 }
 
-// commit makes a group durable and lets everybody know.
+// syncAll makes durable what was written, in this file and, where that was not done
+// before each next one was made, in the others.
+func (l *Log) syncAll() error {
+	if l.cfg.Sync == SyncNever && !l.writer.unsyncedSince.IsZero() {
+		l.mu.Lock()
+		files := slices.Clone(l.files)
+		l.mu.Unlock()
+		for _, f := range files[:len(files)-1] {
+			if err := syncFile(l.fsys, filePath(l.dir, f.first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return l.sync()
+}
+
+// commit makes a group durable, as Config.Sync says, and lets everybody know.
 func (l *Log) commit(g *group) error {
 	w := &l.writer
 	if w.file == nil || w.sizeBytes > recordsOffset && w.sizeBytes >= l.cfg.SegmentBytes {
@@ -131,14 +191,19 @@ func (l *Log) commit(g *group) error {
 	if _, err := w.file.Write(g.buf); err != nil {
 		return err
 	}
-	if l.cfg.Sync == SyncAlways {
-		if err := w.file.Sync(); err != nil {
-			return err
-		}
-	}
-	info := SyncInfo{Records: g.records, SizeBytes: int64(len(g.buf)), Took: time.Since(start)}
+	info := SyncInfo{Records: g.records, SizeBytes: int64(len(g.buf))}
 	w.sizeBytes += info.SizeBytes
 	w.previous = g.first + uint64(g.records)
+	if w.unsyncedSince.IsZero() {
+		w.unsyncedSince = start
+	}
+	if wait, syncs := l.untilSync(); l.cfg.Sync == SyncAlways || syncs && wait <= 0 {
+		if err := l.sync(); err != nil {
+			return err
+		}
+		info.Synced = true
+	}
+	info.Took = time.Since(start)
 	if l.cfg.OnDurable != nil {
 		l.cfg.OnDurable(w.previous - 1)
 	}
@@ -189,13 +254,24 @@ func (l *Log) rotate(reply chan<- error) error {
 	return nil
 }
 
-// startFile makes the file whose first record will be first, and makes its
-// header and its name durable: a record in it shall not depend on luck.
+// startFile ends the present file and makes the one whose first record will be
+// first. Its header and its name are made durable: a record in it shall not depend
+// on luck.
 func (l *Log) startFile(first uint64) error {
 	w := &l.writer
 	h := header{marker: l.marker, first: first, previous: w.previous}
-	if w.file != nil && l.cfg.Sync == SyncAlways {
+	switch {
+	case w.file == nil: // what is before was synced by Open, and may end in what was not
+	case l.cfg.Sync == SyncNever:
+		h.flags = flagUnsynced
+	default:
+		if err := l.sync(); err != nil {
+			return err
+		}
 		h.flags = flagContinues
+	}
+	if l.cfg.Sync != SyncAlways {
+		h.flags |= flagLax
 	}
 	name := filePath(l.dir, first)
 	f, err := l.fsys.Create(name)
@@ -223,9 +299,6 @@ func (l *Log) startFile(first uint64) error {
 func (l *Log) writeHeader(f vfs.File, h header) error {
 	if _, err := f.Write(appendHeader(nil, h)); err != nil {
 		return err
-	}
-	if l.cfg.Sync != SyncAlways {
-		return nil
 	}
 	if err := f.Sync(); err != nil {
 		return err
