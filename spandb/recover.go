@@ -204,8 +204,12 @@ func (db *DB) replay() error {
 	r := replayer{db: db, file: path.Join(db.dir, folder.LogDir)}
 	report, err := wal.Replay(db.fs, r.file, 0, r.record)
 	db.stats.replayed.Add(int64(report.Records))
+	db.stats.lostRecords.Add(int64(report.LostRecords))
 	for _, d := range report.Damaged {
 		db.damaged(d.Err())
+	}
+	if err == nil && db.cfg.Events.Replayed != nil {
+		db.cfg.Events.Replayed(report)
 	}
 	return err
 }

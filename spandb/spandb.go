@@ -4,7 +4,7 @@
 // Life of a row. Append decodes a record into the columns of its tenant's head,
 // writes the record as received to the log and waits for the group's sync. The
 // sync publishes the rows (readers see them from then on) and only then the
-// reply leaves. A full head is sealed: its rows are ordered, encoded, written to
+// reply leaves; Config.Durability can have both come before the sync. A full head is sealed: its rows are ordered, encoded, written to
 // a segment and made visible by one edit of the manifest; in the same moment the
 // head goes, so that a reader sees each row exactly once. When no head needs
 // them, log files are removed. Segments go when they are older than the
@@ -50,6 +50,10 @@ type Config struct {
 	MaxBytes int64
 	// Window is the log's group window; see wal.Config.
 	Window time.Duration
+	// Durability says when an append is answered, and SyncEvery how often the log
+	// is synced with wal.SyncInterval; see wal.Config.
+	Durability wal.SyncPolicy
+	SyncEvery  time.Duration
 	// SealRows overrides the number of rows at which a head is sealed; 0 is
 	// sealRows. Tests make it small.
 	SealRows int
@@ -84,6 +88,8 @@ type Events struct {
 	Failed func(error)
 	// Synced comes after each group of log records became durable.
 	Synced func(wal.SyncInfo)
+	// Replayed comes once, when Open has read the log.
+	Replayed func(wal.Report)
 }
 
 // SealInfo describes one seal.
@@ -198,7 +204,8 @@ func (db *DB) open() (err error) {
 		return err
 	}
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
-		Window: db.cfg.Window, MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
+		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
+		MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
 		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes,
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
 	})

@@ -1,10 +1,12 @@
 package spandb
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/wal"
 )
 
 // counters are counted since Open.
@@ -12,7 +14,7 @@ type counters struct {
 	accepted, refused, resent, busy atomic.Int64
 	damages, lostSegments, replayed atomic.Int64
 	droppedRows, droppedSegments    atomic.Int64
-	forgotten                       atomic.Int64
+	forgotten, lostRecords          atomic.Int64
 	trouble                         atomic.Pointer[error]
 }
 
@@ -39,6 +41,13 @@ type Stats struct {
 	Trouble error
 	// Failed is why the store accepts nothing more; nil while it does.
 	Failed error
+	// LostRecords is how many log records Open knew to be missing although they may
+	// have been acknowledged: a durability below wal.SyncAlways allows it.
+	LostRecords int64
+	// UnsyncedRecords is how many records were acknowledged and a power cut may take.
+	UnsyncedRecords int64
+	Durability      wal.SyncPolicy
+	SyncEvery       time.Duration // with wal.SyncInterval
 	// Retention and MaxBytes are the limits in force.
 	Retention time.Duration
 	MaxBytes  int64
@@ -52,7 +61,12 @@ func (db *DB) Stats() Stats {
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
 		LostSegments: db.stats.lostSegments.Load(), Retention: db.cfg.Retention, MaxBytes: db.cfg.MaxBytes,
 	}
-	s.ForgottenResends = db.stats.forgotten.Load()
+	s.ForgottenResends, s.LostRecords = db.stats.forgotten.Load(), db.stats.lostRecords.Load()
+	if s.Durability = db.cfg.Durability; s.Durability == wal.SyncInterval {
+		s.SyncEvery = cmp.Or(db.cfg.SyncEvery, wal.DefaultSyncEvery)
+	}
+	synced := db.log.Synced() // first, as it is the lesser
+	s.UnsyncedRecords = int64(db.log.Durable()) - int64(synced)
 	if err := db.stats.trouble.Load(); err != nil {
 		s.Trouble = *err
 	}

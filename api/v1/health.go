@@ -41,7 +41,11 @@ type StoreHealth struct {
 	Oldest           string  `json:"oldest,omitempty"`
 	RetentionSeconds float64 `json:"retentionSeconds"`
 	MaxDiskBytes     int64   `json:"maxDiskBytes"`
-	LastError        string  `json:"lastError,omitempty"`
+	// Durability is when a reply leaves: sync, interval or os. With interval,
+	// DurabilityIntervalSeconds is how much time a power cut may take.
+	Durability                string  `json:"durability,omitempty"`
+	DurabilityIntervalSeconds float64 `json:"durabilityIntervalSeconds,omitempty"`
+	LastError                 string  `json:"lastError,omitempty"`
 }
 
 // IngestHealth is what came since the start of the process, over all doors.

@@ -45,6 +45,7 @@ func (s *server) health(t clew.Tenant) v1.Health {
 			Kind: "embedded", Path: string(s.settings.Data), Bytes: stats.DiskBytes, Segments: stats.Segments,
 			HeadRows: stats.HeadRows, WALBytes: stats.LogBytes, Spans: census.spans, Services: census.services,
 			RetentionSeconds: stats.Retention.Seconds(), MaxDiskBytes: stats.MaxBytes,
+			Durability: stats.Durability.String(), DurabilityIntervalSeconds: stats.SyncEvery.Seconds(),
 		},
 		Ingest: s.ingestHealth(),
 	}

@@ -87,6 +87,8 @@ func storeMetrics() []storeMetric {
 		{"clew_store_busy_requests_total", "Requests told to come again later.", counter, func(s spandb.Stats) float64 { return float64(s.Busy) }},
 		{"clew_store_dropped_spans_total", "Spans removed by retention.", counter, func(s spandb.Stats) float64 { return float64(s.DroppedRows) }},
 		{"clew_store_damages_total", "Places of damage met on disk.", counter, func(s spandb.Stats) float64 { return float64(s.Damages) }},
+		{"clew_store_unsynced_requests", "Requests acknowledged that a power cut may take; 0 with durability sync.", gauge, func(s spandb.Stats) float64 { return float64(s.UnsyncedRecords) }},
+		{"clew_store_lost_requests", "Requests the log was known to lack at the start although they may have been acknowledged, as durability interval and os allow.", gauge, func(s spandb.Stats) float64 { return float64(s.LostRecords) }},
 		{"clew_store_failed", "1 once the store accepts nothing more.", gauge, func(s spandb.Stats) float64 {
 			if s.Failed != nil {
 				return 1
@@ -107,6 +109,8 @@ func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 		stats = c.s.store.Stats()
 	}
 	c.collectDoors(out)
+	durability := prometheus.NewDesc("clew_store_durability_info", "1, with the level of durability as label.", []string{"level"}, nil)
+	out <- prometheus.MustNewConstMetric(durability, prometheus.GaugeValue, 1, stats.Durability.String())
 	for _, m := range storeMetrics() {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.name, m.help, nil, nil), m.kind, m.value(stats))
 	}

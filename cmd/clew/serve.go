@@ -24,6 +24,7 @@ import (
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
+	"github.com/clew-tracing/clew/wal"
 	"github.com/spf13/cobra"
 )
 
@@ -141,11 +142,18 @@ func (s *server) open(cert *certificate) error {
 		return fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
 	}
 	s.metrics = newMetrics(s)
+	durability, err := wal.ParseSyncPolicy(s.settings.Durability.Word)
+	if err != nil {
+		closeDoors(s.doors)
+		return err
+	}
 	s.store, err = spandb.Open(files, string(s.settings.Data), spandb.Config{
-		Retention: s.settings.Retention.D,
-		MaxBytes:  s.maxDisk,
-		Window:    logWindow(s.settings.WALWindow.D),
-		Events:    s.storeEvents(),
+		Retention:  s.settings.Retention.D,
+		MaxBytes:   s.maxDisk,
+		Window:     logWindow(s.settings.WALWindow.D),
+		Durability: durability,
+		SyncEvery:  s.settings.DurabilityInterval.D,
+		Events:     s.storeEvents(),
 	})
 	if err == nil {
 		if s.services, err = state.OpenServices(files, filepath.Join(string(s.settings.Data), servicesName)); err != nil {
@@ -185,6 +193,11 @@ func (s *server) storeEvents() spandb.Events {
 			s.log.Error("the store accepts nothing more until a restart", "error", err)
 		},
 		Synced: s.metrics.synced,
+		Replayed: func(r wal.Report) {
+			if r.LostRecords > 0 {
+				s.log.Warn("requests that were acknowledged are not in the log, as durability interval and os allow", "requests", r.LostRecords, "torn_bytes", r.TornBytes)
+			}
+		},
 	}
 }
 

@@ -31,6 +31,11 @@ const (
 	// maxWALWindow is where waiting stops paying; it is the log's own limit.
 	maxWALWindow = 50 * time.Millisecond
 
+	// defaultDurabilityInterval and its bounds are the log's own.
+	defaultDurabilityInterval = time.Second
+	minDurabilityInterval     = 5 * time.Millisecond
+	maxDurabilityInterval     = time.Minute
+
 	// defaultRetention is how long spans are kept.
 	defaultRetention = 7 * 24 * time.Hour
 

@@ -67,9 +67,12 @@ type Config struct {
 	Data       Text
 	Retention  Duration
 	MaxDisk    Size
-	WALWindow  Duration
-	Memory     Size
-	MaxRequest Size
+	Durability Choice
+	// DurabilityInterval counts with durability interval.
+	DurabilityInterval Duration
+	WALWindow          Duration
+	Memory             Size
+	MaxRequest         Size
 	// MaxInflight is in bytes of requests, packed and unpacked.
 	MaxInflight Size
 
@@ -99,10 +102,14 @@ type Config struct {
 
 func defaults() *Config {
 	return &Config{
-		Data:         "data",
-		Retention:    Duration{D: defaultRetention, Min: minRetention},
-		MaxDisk:      Size{Auto: true, CanAuto: true, Min: minMaxDisk},
-		WALWindow:    Duration{D: defaultWALWindow, Max: maxWALWindow},
+		Data:       "data",
+		Retention:  Duration{D: defaultRetention, Min: minRetention},
+		MaxDisk:    Size{Auto: true, CanAuto: true, Min: minMaxDisk},
+		Durability: Choice{Word: "sync", Of: []string{"sync", "interval", "os"}},
+		WALWindow:  Duration{D: defaultWALWindow, Max: maxWALWindow},
+
+		DurabilityInterval: Duration{D: defaultDurabilityInterval, Min: minDurabilityInterval, Max: maxDurabilityInterval},
+
 		Memory:       Size{Auto: true, CanAuto: true, Min: minMemory},
 		MaxRequest:   Size{Bytes: defaultMaxRequestBytes, Min: 1 << 10},
 		MaxInflight:  Size{Auto: true, CanAuto: true, Min: 1 << 20},
@@ -135,8 +142,14 @@ func storeSettings() []Setting {
 		{Name: "max-disk", Group: group, Scope: Server,
 			Help:  "How much disk the store may use; beyond it the oldest spans go first. auto is the smaller of 50GB and 20 % of the file system.",
 			field: func(c *Config) Value { return &c.MaxDisk }},
+		{Name: "durability", Group: group, Scope: Server,
+			Help:  "When a reply leaves. sync: after its spans are on disk; no acknowledged span is ever lost. interval: after they are written, and at least every durability-interval they are put on disk; a power cut or a crash of the machine may take what was acknowledged since. os: after they are written, and the operating system decides when they reach the disk; a power cut may take the last half minute and more. kill -9 loses nothing at any of them.",
+			field: func(c *Config) Value { return &c.Durability }},
+		{Name: "durability-interval", Group: group, Scope: Server,
+			Help:  "With durability interval: how old an acknowledged span may grow before it is put on disk.",
+			field: func(c *Config) Value { return &c.DurabilityInterval }},
 		{Name: "wal-window", Group: group, Scope: Server,
-			Help:  "How long a commit waits for more requests to share its sync to disk. 0s syncs at once. A reply always leaves after the sync.",
+			Help:  "With durability sync: how long a commit waits for more requests to share its sync to disk. 0s syncs at once. The reply leaves after the sync.",
 			field: func(c *Config) Value { return &c.WALWindow }},
 		{Name: "memory", Group: group, Scope: Server,
 			Help:  "How much memory the process aims to stay within; garbage is collected more eagerly as it comes near. auto is a quarter of the machine's memory (or of the container's limit), at most 2GiB, at least 256MiB.",

@@ -571,6 +571,13 @@ export interface components {
                 retentionSeconds: number;
                 /** Format: int64 */
                 maxDiskBytes: number;
+                /**
+                 * @description When a reply leaves: after the sync; after the write, with a sync at least every interval; after the write.
+                 * @enum {string}
+                 */
+                durability?: "sync" | "interval" | "os";
+                /** @description With durability interval: how much time a power cut may take. */
+                durabilityIntervalSeconds?: number;
                 lastError?: string;
             };
             /** @description Since the start of the process, all tenants. */
