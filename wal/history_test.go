@@ -34,6 +34,7 @@ func newHistory() *history {
 func (h *history) reopened() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.toldUpTo = 0
 	for seq, p := range h.payloads {
 		if seq > h.confirmed {
 			h.limbo[seq] = append(h.limbo[seq], p)
@@ -88,7 +89,6 @@ func (h *history) told(seq uint64) {
 func (h *history) opened(left []string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.toldUpTo = 0
 	for _, record := range left {
 		number, payload, _ := strings.Cut(record, ":")
 		seq, _ := strconv.ParseUint(number, 10, 64)

@@ -142,11 +142,7 @@ func (s *server) open(cert *certificate) error {
 		return fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
 	}
 	s.metrics = newMetrics(s)
-	durability, err := wal.ParseSyncPolicy(s.settings.Durability.Word)
-	if err != nil {
-		closeDoors(s.doors)
-		return err
-	}
+	durability, _ := wal.ParseSyncPolicy(s.settings.Durability.Word) // the setting takes only what this knows
 	s.store, err = spandb.Open(files, string(s.settings.Data), spandb.Config{
 		Retention:  s.settings.Retention.D,
 		MaxBytes:   s.maxDisk,
