@@ -256,6 +256,24 @@ func (b *Builder) View(rows int) *Batch {
 	}
 }
 
+// Traces returns, for rows [from, Rows()), the ordinal of each one's trace. It is
+// valid until the next row.
+func (b *Builder) Traces(from int) []uint32 { return b.trace[from:] }
+
+// HasTrace reports whether a row of exactly this trace was added.
+func (b *Builder) HasTrace(id clew.TraceID) bool {
+	ord, ok := b.traces.lookup(id.High(), id.Low())
+	return ok && b.traces.last[ord] != NoCode
+}
+
+// RowsOf appends the rows of the trace with ordinal ord, newest first.
+func (b *Builder) RowsOf(dst []uint32, ord uint32) []uint32 {
+	for row := b.traces.last[ord]; row != NoCode; row = b.prev[row] {
+		dst = append(dst, row)
+	}
+	return dst
+}
+
 // TraceRows appends the rows of a trace below limit, those of each id newest
 // first. Ids meet when their low halves are equal and their high halves are equal
 // or one is zero.

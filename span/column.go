@@ -26,16 +26,21 @@ func (c *ColumnBuilder) PutBits(row uint32, bits uint64) {
 
 // PutBytes adds a string or raw value, copying it.
 func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
-	known := c.dict.Len()
-	code := c.dict.Intern(v)
-	if int(code) >= known && c.typ == clew.TypeString && !utf8.Valid(v) {
-		c.odd = append(c.odd, code)
-	}
+	code := c.intern(v)
 	c.rows = append(c.rows, row)
 	c.vals = append(c.vals, uint64(code))
 	if len(c.rows) == rawAfter && c.dict.Len() > rawDistinct {
 		c.dict.StopInterning()
 	}
+}
+
+func (c *ColumnBuilder) intern(v []byte) uint32 {
+	known := c.dict.Len()
+	code := c.dict.Intern(v)
+	if int(code) >= known && c.typ == clew.TypeString && !utf8.Valid(v) {
+		c.odd = append(c.odd, code)
+	}
+	return code
 }
 
 // ValidUTF8 reports whether the string put last is UTF-8. Each distinct value is

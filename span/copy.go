@@ -1,35 +1,108 @@
 package span
 
-import "github.com/clew-tracing/clew"
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew"
+)
 
 // AppendRows appends rows of src, in the order given, which must be ascending.
 // src must have all columns. Values are copied: b keeps nothing of src but the
 // parsed resources and scopes.
 func (b *Builder) AppendRows(src *Batch, rows []uint32) {
+	NewCopier(b).Append(src, rows)
+}
+
+// A Copier appends rows of many batches to one Builder. Batches that share their
+// tables, as blocks of one segment do, are copied code by code: each value of a
+// dictionary is looked at once. One goroutine; nobody else may write to the
+// Builder meanwhile.
+type Copier struct {
+	b     *Builder
+	table *tableMap           // of the batch before
+	dicts map[uint64]*codeMap // by DictID
+	plain codeMap             // of a dictionary that no other batch shares
+	m     rowMap
+	child rowMap
+}
+
+// NewCopier returns a Copier into b.
+func NewCopier(b *Builder) *Copier {
+	return &Copier{b: b, dicts: make(map[uint64]*codeMap)}
+}
+
+// codeMap is where the codes of one table went, NoCode where they have not yet.
+type codeMap []uint32
+
+func (c *codeMap) reset(n int) {
+	if cap(*c) < n {
+		*c = make(codeMap, n)
+	}
+	*c = (*c)[:n]
+	for i := range *c {
+		(*c)[i] = NoCode
+	}
+}
+
+// tableMap is where the tables of a batch went.
+type tableMap struct {
+	names, eventNames codeMap
+	resources, scopes codeMap
+	attrs             shapeMap
+	eventAttrs        shapeMap
+	linkAttrs         shapeMap
+
+	namesID uint64 // of the batches it is for; 0: of one batch only
+}
+
+// of returns the maps for a batch: those of the one before if both have the same
+// tables.
+func (c *Copier) tables(src *Batch) *tableMap {
+	if c.table != nil && src.NamesDictID != 0 && c.table.namesID == src.NamesDictID {
+		return c.table
+	}
+	t := c.table
+	if t == nil {
+		t = new(tableMap)
+	}
+	t.namesID = src.NamesDictID
+	t.names.reset(src.Names.Len())
+	t.eventNames.reset(src.Events.Names.Len())
+	t.resources.reset(len(src.Resources))
+	t.scopes.reset(len(src.Scopes))
+	t.attrs.reset()
+	t.eventAttrs.reset()
+	t.linkAttrs.reset()
+	c.table = t
+	return t
+}
+
+// Append appends rows of src as Builder.AppendRows does. Batches of equal
+// NamesDictID, where that is not 0, must have the same tables and the same
+// attribute columns in the same places.
+func (c *Copier) Append(src *Batch, rows []uint32) {
 	if len(rows) == 0 {
 		return
 	}
-	base := uint32(b.rows)
-	names := make(map[uint32]uint32)
-	resources, scopes := make(map[uint32]uint32), make(map[uint32]uint32)
-	spans := newRowMap(rows, src.Rows, base)
-	shapes := b.Attrs.copyColumns(&src.Attrs, spans)
+	b, t := c.b, c.tables(src)
+	c.m.reset(rows, src.Rows, uint32(b.rows))
+	c.attrs(&b.Attrs, &t.attrs, &src.Attrs, &c.m)
 	for _, r := range rows {
-		name, ok := names[src.Name[r]]
-		if !ok {
+		name := t.names[src.Name[r]]
+		if name == NoCode {
 			name = b.InternName(src.Names.At(int(src.Name[r])))
-			names[src.Name[r]] = name
+			t.names[src.Name[r]] = name
 		}
-		id := src.TraceIDs[src.Trace[r]]
+		id := &src.TraceIDs[src.Trace[r]]
 		b.EndSpan(&Fixed{
 			TraceHigh: id.High(), TraceLow: id.Low(), SpanID: src.SpanID[r], ParentID: src.ParentID[r],
 			Start: src.Start[r], End: src.Start[r] + src.Duration[r], Name: name,
-			Shape: shapes.of(&b.Attrs, &src.Attrs, r), Flags: src.Flags[r], Kind: src.Kind[r], Status: src.Status[r],
+			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: src.Flags[r], Kind: src.Kind[r], Status: src.Status[r],
 		})
-		b.resource[b.rows-1] = b.copyResource(resources, src, src.Resource[r])
-		b.scope[b.rows-1] = b.copyScope(scopes, src, src.Scope[r])
+		b.resource[b.rows-1] = b.copyResource(t.resources, src, src.Resource[r])
+		b.scope[b.rows-1] = b.copyScope(t.scopes, src, src.Scope[r])
 	}
-	for _, c := range []struct {
+	for _, s := range []struct {
 		dst *ColumnBuilder
 		src *Column
 	}{
@@ -37,14 +110,14 @@ func (b *Builder) AppendRows(src *Batch, rows []uint32) {
 		{&b.DroppedEvents, &src.DroppedEvents}, {&b.DroppedLinks, &src.DroppedLinks},
 		{&b.Weight, &src.Weight},
 	} {
-		c.dst.copyRows(c.src, spans)
+		c.column(s.dst, s.src, &c.m)
 	}
-	b.Events.copyRows(&src.Events, spans)
-	b.Links.copyRows(&src.Links, spans)
+	c.events(t, &src.Events)
+	c.links(t, &src.Links)
 }
 
-func (b *Builder) copyResource(seen map[uint32]uint32, src *Batch, code uint32) uint32 {
-	if to, ok := seen[code]; ok {
+func (b *Builder) copyResource(seen codeMap, src *Batch, code uint32) uint32 {
+	if to := seen[code]; to != NoCode {
 		return to
 	}
 	to, fresh := b.InternResource(src.Resources[code].Raw)
@@ -55,8 +128,8 @@ func (b *Builder) copyResource(seen map[uint32]uint32, src *Batch, code uint32) 
 	return to
 }
 
-func (b *Builder) copyScope(seen map[uint32]uint32, src *Batch, code uint32) uint32 {
-	if to, ok := seen[code]; ok {
+func (b *Builder) copyScope(seen codeMap, src *Batch, code uint32) uint32 {
+	if to := seen[code]; to != NoCode {
 		return to
 	}
 	to, fresh := b.InternScope(src.Scopes[code].Raw)
@@ -69,81 +142,164 @@ func (b *Builder) copyScope(seen map[uint32]uint32, src *Batch, code uint32) uin
 
 // rowMap maps chosen rows of a source to their new numbers, base and up.
 type rowMap struct {
-	rows []uint32
-	base uint32
-	to   []uint32 // by source row; nil where rows are few and are searched
+	rows  []uint32
+	base  uint32
+	all   bool     // rows are all there are: row r becomes base + r
+	table []uint32 // by source row; of no use if all, or if few
+	few   bool     // rows are searched in each column
 }
 
 // fewRows is the number of rows up to which finding each in a column by bisection
 // beats a table over all rows.
 const fewRows = 256
 
-func newRowMap(rows []uint32, total int, base uint32) *rowMap {
-	m := &rowMap{rows: rows, base: base}
-	if len(rows) <= fewRows {
-		return m
+func (m *rowMap) reset(rows []uint32, total int, base uint32) {
+	m.rows, m.base = rows, base
+	m.all, m.few = len(rows) == total, len(rows) <= fewRows
+	if m.all || m.few {
+		return
 	}
-	m.to = make([]uint32, total)
-	for i := range m.to {
-		m.to[i] = NoCode
+	if cap(m.table) < total {
+		m.table = make([]uint32, total)
+	}
+	m.table = m.table[:total]
+	for i := range m.table {
+		m.table[i] = NoCode
 	}
 	for i, r := range rows {
-		m.to[r] = base + uint32(i)
+		m.table[r] = base + uint32(i)
 	}
-	return m
 }
 
-// each calls f with (position in c, new row) for the present values of c.
-func (m *rowMap) each(c *Column, f func(i int, row uint32)) {
-	if m.to != nil {
-		for i, r := range c.Rows {
-			if to := m.to[r]; to != NoCode {
-				f(i, to)
+// put adds the chosen rows of src to c, with their values as they are in src, and
+// returns those values, to be changed where they are.
+func (m *rowMap) put(c *ColumnBuilder, src *Column) (vals []uint64) {
+	n := len(c.vals)
+	switch {
+	case m.all:
+		c.rows = slices.Grow(c.rows, len(src.Rows))
+		for _, r := range src.Rows {
+			c.rows = append(c.rows, m.base+r)
+		}
+		c.vals = append(c.vals, src.Vals...)
+	case m.few:
+		for k, r := range m.rows {
+			if i, ok := src.Find(r); ok {
+				c.rows, c.vals = append(c.rows, m.base+uint32(k)), append(c.vals, src.Vals[i])
 			}
 		}
+	default:
+		for i, r := range src.Rows {
+			if to := m.table[r]; to != NoCode {
+				c.rows, c.vals = append(c.rows, to), append(c.vals, src.Vals[i])
+			}
+		}
+	}
+	return c.vals[n:]
+}
+
+// meets reports whether any chosen row has a value in src.
+func (m *rowMap) meets(src *Column) bool {
+	switch {
+	case m.all:
+		return len(src.Rows) > 0
+	case m.few:
+		for _, r := range m.rows {
+			if _, ok := src.Find(r); ok {
+				return true
+			}
+		}
+		return false
+	}
+	for _, r := range src.Rows {
+		if m.table[r] != NoCode {
+			return true
+		}
+	}
+	return false
+}
+
+// column copies the chosen rows of a column.
+func (c *Copier) column(dst *ColumnBuilder, src *Column, m *rowMap) {
+	if len(src.Rows) == 0 {
 		return
 	}
-	for k, r := range m.rows {
-		if i, ok := c.Find(r); ok {
-			f(i, m.base+uint32(k))
+	vals := m.put(dst, src)
+	if src.Type != clew.TypeString && src.Type != clew.TypeOther {
+		return
+	}
+	codes := c.codes(src)
+	for i, v := range vals {
+		if codes == nil {
+			vals[i] = uint64(dst.intern(src.Strings.At(int(v))))
+			continue
 		}
+		to := codes[v]
+		if to == NoCode {
+			to = dst.intern(src.Strings.At(int(v)))
+			codes[v] = to
+		}
+		vals[i] = uint64(to)
+	}
+	if len(dst.rows) >= rawAfter && dst.dict.Interning() && 2*dst.dict.Len() > len(dst.rows) {
+		dst.dict.StopInterning()
 	}
 }
 
-func (c *ColumnBuilder) copyRows(src *Column, m *rowMap) {
-	if src.Type == clew.TypeString || src.Type == clew.TypeOther {
-		m.each(src, func(i int, row uint32) { c.PutBytes(row, src.Strings.At(int(src.Vals[i]))) })
-		return
+// codes returns where the codes of a column's dictionary went; nil where the
+// strings are not a dictionary but one for each value.
+func (c *Copier) codes(src *Column) codeMap {
+	if src.DictID != 0 {
+		m := c.dicts[src.DictID]
+		if m == nil {
+			m = new(codeMap)
+			m.reset(src.Strings.Len())
+			c.dicts[src.DictID] = m
+		}
+		return *m
 	}
-	m.each(src, func(i int, row uint32) { c.PutBits(row, src.Vals[i]) })
+	if src.Strings.Len() >= len(src.Rows) {
+		return nil // a string for each value, or a head's dictionary of which few are wanted
+	}
+	c.plain.reset(src.Strings.Len())
+	return c.plain
 }
 
 // shapeMap carries attribute orders from one forest to another.
 type shapeMap struct {
 	cols []uint32 // by source column
-	node map[uint32]uint32
+	node codeMap  // by source node, shifted by one: NoCode has none
 	list []uint32
 }
 
-func (a *AttrsBuilder) copyColumns(src *Attrs, m *rowMap) *shapeMap {
-	s := &shapeMap{cols: make([]uint32, len(src.Columns)), node: make(map[uint32]uint32)}
-	for i := range src.Columns {
-		c := &src.Columns[i]
-		s.cols[i] = NoCode
-		m.each(c, func(at int, row uint32) {
-			if s.cols[i] == NoCode {
-				s.cols[i] = a.column([]byte(c.Key), c.Type)
-			}
-			to := a.cols[s.cols[i]]
-			if c.Type == clew.TypeString || c.Type == clew.TypeOther {
-				to.PutBytes(row, c.Strings.At(int(c.Vals[at])))
-			} else {
-				to.PutBits(row, c.Vals[at])
-			}
-		})
+func (s *shapeMap) reset() { s.cols, s.node = s.cols[:0], s.node[:0] }
+
+// grow makes room for the columns and nodes of src.
+func (s *shapeMap) grow(src *Attrs) {
+	for len(s.cols) < len(src.Columns) {
+		s.cols = append(s.cols, NoCode)
 	}
-	a.extra.copyRows(&src.Extra, m)
-	return s
+	for len(s.node) < len(src.Shapes.Parent) {
+		s.node = append(s.node, NoCode)
+	}
+}
+
+func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *Attrs, m *rowMap) {
+	s.grow(src)
+	for i := range src.Columns {
+		col := &src.Columns[i]
+		if len(col.Rows) == 0 {
+			continue
+		}
+		if s.cols[i] == NoCode {
+			if !m.meets(col) {
+				continue
+			}
+			s.cols[i] = dst.column([]byte(col.Key), col.Type)
+		}
+		c.column(dst.cols[s.cols[i]], col, m)
+	}
+	c.column(&dst.extra, &src.Extra, m)
 }
 
 // of returns the node of a row's order in a.
@@ -152,7 +308,7 @@ func (s *shapeMap) of(a *AttrsBuilder, src *Attrs, row uint32) uint32 {
 		return NoCode
 	}
 	from := src.Shape[row]
-	if to, ok := s.node[from]; ok {
+	if to := s.node[from]; to != NoCode {
 		return to
 	}
 	s.list = src.Shapes.AppendList(s.list[:0], from)
@@ -183,49 +339,63 @@ func (a *AttrsBuilder) step(at, col uint32) uint32 {
 // childRows returns the children of the chosen spans and their new owners. Rows
 // ascend in both tables, so children of one span stay together and in order.
 func childRows(owner []uint32, m *rowMap) (children, owners []uint32) {
-	if m.to != nil {
+	switch {
+	case m.all:
 		for i, r := range owner {
-			if to := m.to[r]; to != NoCode {
-				children, owners = append(children, uint32(i)), append(owners, to)
+			children, owners = append(children, uint32(i)), append(owners, m.base+r)
+		}
+	case m.few:
+		for k, r := range m.rows {
+			for i := childLimit(owner, r); i < len(owner) && owner[i] == r; i++ {
+				children, owners = append(children, uint32(i)), append(owners, m.base+uint32(k))
 			}
 		}
-		return children, owners
-	}
-	for k, r := range m.rows {
-		for i := childLimit(owner, r); i < len(owner) && owner[i] == r; i++ {
-			children, owners = append(children, uint32(i)), append(owners, m.base+uint32(k))
+	default:
+		for i, r := range owner {
+			if to := m.table[r]; to != NoCode {
+				children, owners = append(children, uint32(i)), append(owners, to)
+			}
 		}
 	}
 	return children, owners
 }
 
-func (e *EventsBuilder) copyRows(src *Events, spans *rowMap) {
-	children, owners := childRows(src.Row, spans)
+func (c *Copier) events(t *tableMap, src *Events) {
+	children, owners := childRows(src.Row, &c.m)
 	if len(children) == 0 {
 		return
 	}
-	m := newRowMap(children, len(src.Row), e.Next())
-	shapes := e.Attrs.copyColumns(&src.Attrs, m)
-	e.dropped.copyRows(&src.Dropped, m)
-	for i, c := range children {
-		name := e.InternName(src.Names.At(int(src.Name[c])))
-		e.End(owners[i], src.Time[c], name, shapes.of(&e.Attrs, &src.Attrs, c), 0)
+	e := &c.b.Events
+	if len(t.eventNames) < src.Names.Len() {
+		t.eventNames.reset(src.Names.Len()) // the first batch of these tables that has events
+	}
+	c.child.reset(children, len(src.Row), e.Next())
+	c.attrs(&e.Attrs, &t.eventAttrs, &src.Attrs, &c.child)
+	c.column(&e.dropped, &src.Dropped, &c.child)
+	for i, k := range children {
+		name := t.eventNames[src.Name[k]]
+		if name == NoCode {
+			name = e.InternName(src.Names.At(int(src.Name[k])))
+			t.eventNames[src.Name[k]] = name
+		}
+		e.End(owners[i], src.Time[k], name, t.eventAttrs.of(&e.Attrs, &src.Attrs, k), 0)
 	}
 }
 
-func (l *LinksBuilder) copyRows(src *Links, spans *rowMap) {
-	children, owners := childRows(src.Row, spans)
+func (c *Copier) links(t *tableMap, src *Links) {
+	children, owners := childRows(src.Row, &c.m)
 	if len(children) == 0 {
 		return
 	}
-	m := newRowMap(children, len(src.Row), l.Next())
-	shapes := l.Attrs.copyColumns(&src.Attrs, m)
-	l.dropped.copyRows(&src.Dropped, m)
-	l.traceState.copyRows(&src.TraceState, m)
-	for i, c := range children {
+	l := &c.b.Links
+	c.child.reset(children, len(src.Row), l.Next())
+	c.attrs(&l.Attrs, &t.linkAttrs, &src.Attrs, &c.child)
+	c.column(&l.dropped, &src.Dropped, &c.child)
+	c.column(&l.traceState, &src.TraceState, &c.child)
+	for i, k := range children {
 		l.End(owners[i], &LinkFixed{
-			TraceHigh: src.TraceHigh[c], TraceLow: src.TraceLow[c], SpanID: src.SpanID[c],
-			Flags: src.Flags[c], Shape: shapes.of(&l.Attrs, &src.Attrs, c),
+			TraceHigh: src.TraceHigh[k], TraceLow: src.TraceLow[k], SpanID: src.SpanID[k],
+			Flags: src.Flags[k], Shape: t.linkAttrs.of(&l.Attrs, &src.Attrs, k),
 		})
 	}
 }

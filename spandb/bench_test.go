@@ -109,3 +109,29 @@ func BenchmarkTrace(b *testing.B) {
 		i++
 	}
 }
+
+// BenchmarkMerge merges a million spans of sixteen segments.
+func BenchmarkMerge(b *testing.B) {
+	db := sealedStore(b)
+	defer db.Close()
+	t, _ := db.tenantOf(clew.DefaultTenant)
+	list, _ := t.unmerged()
+	b.ReportAllocs()
+	var rows, joined, bytes int64
+	for b.Loop() {
+		m := db.newMerger(list)
+		out, err := db.runMerge(context.Background(), mergeJob{t, list}, m)
+		if err != nil {
+			b.Fatal(err)
+		}
+		joined, rows, bytes = m.Joined, 0, 0
+		for _, s := range out {
+			rows, bytes = rows+int64(s.Rows), bytes+int64(s.Size)
+			s.dropped.Store(true)
+			db.release(s)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/span")
+	b.ReportMetric(float64(bytes)/float64(rows), "B/span")
+	b.ReportMetric(float64(joined), "joined")
+}

@@ -23,9 +23,7 @@ func (db *DB) seal(j sealJob) error {
 	j.t.mu.Lock()
 	view := j.h.b.View(j.h.b.Rows())
 	j.t.mu.Unlock()
-	db.manMu.Lock()
-	id := db.manifest.NextID
-	db.manMu.Unlock()
+	id := db.newID()
 	data := db.sealer.Seal(view, segment.Meta{
 		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
 	}, j.h.marks)

@@ -136,3 +136,28 @@ const (
 // in traces of 24, or of 240 million traces of one. What has no room is read for each
 // lookup.
 const maxIndexBytes = 512 << 20
+
+// mergeRows is the number of rows of a merged segment: four heads. Larger ones would
+// be no smaller per span, and a merge holds the rows of one in memory, some 65 MB.
+// Of the rows that later segments have of its traces it takes no further segment's
+// once it has maxPulledRows more: a trace of millions of spans stays in pieces.
+const (
+	mergeRows     = 4 * sealRows
+	maxPulledRows = mergeRows
+)
+
+// mergeSlots are the lengths of arrival time whose segments are merged together. A
+// store of many spans merges every ten minutes; one of few waits until an hour, or a
+// day, has enough for a segment of some size.
+var mergeSlots = [...]time.Duration{10 * time.Minute, time.Hour, 24 * time.Hour}
+
+// mergeLateness is how long after a slot its merge waits for late rows of its traces.
+const mergeLateness = 10 * time.Minute
+
+// maxMergeInputs bounds the segments of one merge. Each output looks for its traces
+// in all later inputs, so that the time grows with the square; for 64 inputs of
+// 65,536 rows it is a twentieth of the rest.
+const maxMergeInputs = 64
+
+// mergeTick is how often merges that are due are looked for.
+const mergeTick = 30 * time.Second

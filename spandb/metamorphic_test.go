@@ -32,12 +32,20 @@ type metamorph struct {
 	disk  *vfs.Mem
 	db    *DB
 	model *storagetest.Memory
-	sent  [][]byte    // every request, in order
-	kept  [][]byte    // those whose rows are there
-	spans []clew.Span // of all requests: whence conditions take values
+	sent  []metaRequest // every request, in order
+	kept  []metaRequest // those whose rows are there, without what merges dropped
+	spans []clew.Span   // of all requests: whence conditions take values
 	now   time.Time
 	steps []string
 }
+
+// metaRequest is a request and the spans of it that a store should have.
+type metaRequest struct {
+	body  []byte
+	spans []clew.Span
+}
+
+func (r metaRequest) is(body []byte) bool { return bytes.Equal(r.body, body) }
 
 // TestMetamorphic does random things to stores of random settings. After each,
 // answers are those of the model: a slice and a loop.
@@ -70,7 +78,7 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 func (m *metamorph) open() {
 	m.Helper()
 	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Window: -1, HeadBytes: pick[int64](m.rng, 0, 0, 100_000),
-		OpenFiles: pick(m.rng, 0, 0, 1, 3), IndexBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
+		MergeRows: pick(m.rng, 1, 20, 100, 0), OpenFiles: pick(m.rng, 0, 0, 1, 3), IndexBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
@@ -91,11 +99,13 @@ func (m *metamorph) step() {
 		m.append(m.repeated())
 	case n < 13 && len(m.sent) > 0:
 		m.resend()
-	case n < 16:
+	case n < 14:
 		m.seal()
 	case n < 17:
-		m.retain()
+		m.merge()
 	case n < 18:
+		m.retain()
+	case n < 19:
 		m.note("restart")
 		if err := m.db.Close(); err != nil {
 			m.Fatal(err)
@@ -137,16 +147,32 @@ func (m *metamorph) waiting() int {
 func (m *metamorph) append(spans []clew.Span) {
 	m.Helper()
 	body := storagetest.Body(spans...)
-	if slices.ContainsFunc(m.sent, func(b []byte) bool { return bytes.Equal(b, body) }) {
+	if slices.ContainsFunc(m.sent, func(r metaRequest) bool { return r.is(body) }) {
 		return
 	}
 	m.note("append %d", len(spans))
 	if res := m.send(body); res.Accepted != len(spans) || res.Resent {
 		m.Fatalf("Append(%d spans) = %+v", len(spans), res)
 	}
-	m.sent, m.kept = append(m.sent, body), append(m.kept, body)
+	m.keep(metaRequest{body, spans})
+	m.sent = append(m.sent, metaRequest{body, spans})
 	m.spans = append(m.spans, spans...)
-	m.tell(body)
+}
+
+// keep notes a request whose rows are there.
+func (m *metamorph) keep(r metaRequest) {
+	m.kept = append(m.kept, r)
+	m.tell(r.body)
+}
+
+// tellAll makes the model anew.
+func (m *metamorph) tellAll() {
+	m.model = storagetest.NewMemory(storagetest.AllCapabilities())
+	for _, r := range m.kept {
+		if len(r.spans) > 0 {
+			m.tell(storagetest.Body(r.spans...))
+		}
+	}
 }
 
 func (m *metamorph) tell(body []byte) {
@@ -188,15 +214,14 @@ func (m *metamorph) repeated() (spans []clew.Span) {
 func (m *metamorph) resend() {
 	m.Helper()
 	m.note("resend")
-	body := pick(m.rng, m.sent...)
-	if m.send(body).Resent {
+	r := pick(m.rng, m.sent...)
+	if m.send(r.body).Resent {
 		return
 	}
-	if slices.ContainsFunc(m.kept, func(b []byte) bool { return bytes.Equal(b, body) }) {
+	if slices.ContainsFunc(m.kept, func(k metaRequest) bool { return k.is(r.body) }) {
 		m.Fatal("a request sent again is taken again")
 	}
-	m.kept = append(m.kept, body)
-	m.tell(body)
+	m.keep(r)
 }
 
 // seal seals what waits, and sometimes the active head.
@@ -217,7 +242,7 @@ func (m *metamorph) retain() {
 	m.Helper()
 	gone := make(map[xxh3.Uint128]bool)
 	m.db.drop("size", func(all []*storedSegment) []*storedSegment {
-		all = all[:m.rng.IntN(len(all)/2+1)]
+		all = all[:wholeMerges(all, m.rng.IntN(len(all)/2+1))]
 		for _, s := range all {
 			r, err := m.db.take(s)
 			if err != nil {
@@ -235,11 +260,86 @@ func (m *metamorph) retain() {
 		return all
 	})
 	m.note("drop %d requests", len(gone))
-	m.kept = slices.DeleteFunc(m.kept, func(b []byte) bool { return gone[xxh3.Hash128(b)] })
-	m.model = storagetest.NewMemory(storagetest.AllCapabilities())
-	for _, b := range m.kept {
-		m.tell(b)
+	m.kept = slices.DeleteFunc(m.kept, func(r metaRequest) bool { return gone[xxh3.Hash128(r.body)] })
+	m.tellAll()
+}
+
+// wholeMerges returns n or less, so that the first so many segments are all that a
+// merge made or none: a request's rows may be in several of them.
+func wholeMerges(all []*storedSegment, n int) int {
+	for ; n > 0 && n < len(all); n-- {
+		last := uint64(0)
+		for _, s := range all[:n] {
+			last = max(last, s.LastSeq)
+		}
+		if last < all[n].FirstSeq {
+			break
+		}
 	}
+	return n
+}
+
+// merge merges some segments that lie next to each other. Of rows of one identity
+// in them, those that equal the first are gone.
+func (m *metamorph) merge() {
+	m.Helper()
+	t, err := m.db.tenantOf("t")
+	if err != nil {
+		m.Fatal(err)
+	}
+	if t == nil {
+		return
+	}
+	if m.rng.IntN(2) == 0 {
+		m.seal()
+	}
+	list, _ := t.unmerged()
+	from := m.rng.IntN(len(list) + 1)
+	list = list[from : from+m.rng.IntN(len(list)-from+1)]
+	if len(list) == 0 {
+		return
+	}
+	m.note("merge %d", len(list))
+	var hashes []xxh3.Uint128
+	for _, s := range list {
+		file, err := m.db.take(s)
+		if err != nil {
+			m.Fatal(err)
+		}
+		requests, err := file.Requests()
+		m.db.give(s)
+		if err != nil {
+			m.Fatal(err)
+		}
+		for _, r := range requests {
+			hashes = append(hashes, r.Hash)
+		}
+	}
+	if err := m.db.merge(context.Background(), mergeJob{t, list}); err != nil {
+		m.Fatal(err)
+	}
+	type identity struct {
+		trace clew.TraceID
+		span  clew.SpanID
+		side  uint8
+	}
+	first := make(map[identity]string)
+	for _, h := range hashes {
+		i := slices.IndexFunc(m.kept, func(r metaRequest) bool { return xxh3.Hash128(r.body) == h })
+		var spans []clew.Span
+		for _, s := range m.kept[i].spans {
+			k := identity{s.TraceID, s.SpanID, s.Kind.Side()}
+			was, ok := first[k]
+			if !ok {
+				first[k] = textOf(s)
+			} else if was == textOf(s) {
+				continue
+			}
+			spans = append(spans, s)
+		}
+		m.kept[i].spans = spans
+	}
+	m.tellAll()
 }
 
 // rows scans a store and returns the text of each row that matches, sorted.
@@ -270,12 +370,15 @@ func (m *metamorph) rows(s storage.Scanner, r storage.Request) (texts []string) 
 
 // textOf tells all of a span but the order of its attributes.
 func textOf(s clew.Span) string {
-	sortAttributes(s.Attrs)
+	byKey := func(a, b clew.Attr) int {
+		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value.Type, b.Value.Type))
+	}
+	slices.SortFunc(s.Attrs, byKey)
 	for i := range s.Events {
-		sortAttributes(s.Events[i].Attrs)
+		slices.SortFunc(s.Events[i].Attrs, byKey)
 	}
 	for i := range s.Links {
-		sortAttributes(s.Links[i].Attrs)
+		slices.SortFunc(s.Links[i].Attrs, byKey)
 	}
 	r, c := *s.Resource, *s.Scope
 	s.Resource, s.Scope = nil, nil

@@ -30,7 +30,9 @@ func (db *DB) openSegments() error {
 	for _, r := range db.manifest.Segments {
 		recs = append(recs, r)
 	}
-	slices.SortFunc(recs, func(a, b folder.Segment) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(recs, func(a, b folder.Segment) int {
+		return cmp.Or(cmp.Compare(a.FirstSeq, b.FirstSeq), cmp.Compare(a.ID, b.ID)) // as byArrival
+	})
 	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resendWindow)))
 	for _, r := range recs {
 		t, err := db.addTenant(r.Tenant)

@@ -46,6 +46,8 @@ func (db *DB) retain() {
 
 // drop removes the segments that choose picks.
 func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSegment) {
+	db.listing.Lock()
+	defer db.listing.Unlock()
 	var all []*storedSegment
 	tenants := db.allTenants()
 	for _, t := range tenants {

@@ -28,6 +28,7 @@ type storedSegment struct {
 	refs    atomic.Int64 // readers, and one for being listed
 	dropped atomic.Bool  // the manifest has forgotten it
 	lost    atomic.Bool  // its file could not be opened when it was last tried
+	damaged atomic.Bool  // a merge met damage in it: it stays as it is
 }
 
 // newSegment returns a segment of the manifest.
@@ -151,9 +152,13 @@ func (s *storedSegment) isListed(f *segmentFile) error {
 func recordOf(id uint64, size int64, r *segment.Reader) folder.Segment {
 	m := r.Meta()
 	off, n, sum := r.IndexChunk()
+	merged := uint64(0)
+	if m.Merged {
+		merged = 1
+	}
 	return folder.Segment{
 		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(size), Rows: uint64(m.Rows),
-		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq,
+		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Merged: merged,
 		MinStart: m.MinStart, MaxStart: m.MaxStart, Index: folder.Chunk{Offset: uint64(off), Size: uint64(n), Sum: sum},
 	}
 }

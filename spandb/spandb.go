@@ -14,7 +14,7 @@
 // replayed into heads.
 //
 // Locks, in the order in which they may be taken: DB.mu, tenant.write,
-// pending.publishing, tenant.mu, pending.mu, sealQueue.mu, manifest's. Nothing is
+// pending.publishing, DB.listing, tenant.mu, pending.mu, sealQueue.mu, manifest's. Nothing is
 // read or written while tenant.mu, pending.mu or sealQueue.mu is held. Whoever holds
 // tenant.mu does not wait for DB.mu or tenant.write; with DB.mu tenant.write is
 // only tried.
@@ -57,6 +57,9 @@ type Config struct {
 	// SealRows overrides the number of rows at which a head is sealed; 0 is
 	// sealRows. Tests make it small.
 	SealRows int
+	// MergeRows overrides the number of rows of a merged segment; 0 is mergeRows.
+	// Tests make it small.
+	MergeRows int
 	// HeadBytes is how much memory the heads of all tenants may take; beyond it
 	// the largest are sealed early, beyond twice of it appends wait. 0 is
 	// maxHeadBytes.
@@ -77,6 +80,8 @@ type Config struct {
 type Events struct {
 	// Sealed comes after a segment became visible.
 	Sealed func(SealInfo)
+	// Merged comes after segments were replaced by their merge.
+	Merged func(MergeInfo)
 	// Dropped comes after segments were removed by retention.
 	Dropped func(DropInfo)
 	// Damaged comes for damage found on disk.
@@ -129,8 +134,12 @@ type DB struct {
 	resends   atomic.Int64 // records remembered by all tenants
 	headBytes atomic.Int64 // weight of all heads without a segment
 
-	manMu    sync.Mutex // serialises edits; held across their I/O
+	// listing is held by whoever takes segments off a tenant's list, from choosing
+	// them until they are gone.
+	listing  sync.Mutex
+	manMu    sync.Mutex // serialises edits, held across their I/O; guards lastID
 	manifest *folder.Manifest
+	lastID   uint64 // given to a segment file
 
 	cache      segment.Cache
 	shelf      *shelf.Shelf[*segmentFile]
@@ -157,6 +166,7 @@ var (
 // is reported through Events and Stats; damage it cannot is an error.
 func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	cfg.SealRows = cmp.Or(cfg.SealRows, sealRows)
+	cfg.MergeRows = cmp.Or(cfg.MergeRows, mergeRows)
 	cfg.HeadBytes = cmp.Or(cfg.HeadBytes, maxHeadBytes)
 	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
 	cfg.IndexBytes = cmp.Or(cfg.IndexBytes, maxIndexBytes)
@@ -216,8 +226,9 @@ func (db *DB) open() (err error) {
 	db.truncateLog()
 	ctx, cancel := context.WithCancel(context.Background())
 	db.cancel = cancel
-	db.done.Add(1)
+	db.done.Add(2)
 	go db.background(ctx)
+	go db.merging(ctx)
 	return nil
 }
 

@@ -14,6 +14,7 @@ type counters struct {
 	accepted, refused, resent, busy atomic.Int64
 	damages, lostSegments, replayed atomic.Int64
 	droppedRows, droppedSegments    atomic.Int64
+	merges, mergedRows, duplicates  atomic.Int64
 	forgotten, lostRecords          atomic.Int64
 	trouble                         atomic.Pointer[error]
 }
@@ -32,7 +33,10 @@ type Stats struct {
 	Accepted, Refused, Resent, Busy int64 // spans, spans, records, records
 	Replayed                        int64 // log records
 	DroppedRows, DroppedSegments    int64
-	Damages, LostSegments           int64
+	// Merges, the rows of the segments they made, and the rows they left out because
+	// they equalled others.
+	Merges, MergedRows, DuplicateRows int64
+	Damages, LostSegments             int64
 	// ForgottenResends counts records whose resend would not be known although
 	// they came less than resendWindow ago: there were too many.
 	ForgottenResends int64
@@ -61,6 +65,7 @@ func (db *DB) Stats() Stats {
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
 		LostSegments: db.stats.lostSegments.Load(), Retention: db.cfg.Retention, MaxBytes: db.cfg.MaxBytes,
 	}
+	s.Merges, s.MergedRows, s.DuplicateRows = db.stats.merges.Load(), db.stats.mergedRows.Load(), db.stats.duplicates.Load()
 	s.ForgottenResends, s.LostRecords = db.stats.forgotten.Load(), db.stats.lostRecords.Load()
 	if s.Durability = db.cfg.Durability; s.Durability == wal.SyncInterval {
 		s.SyncEvery = cmp.Or(db.cfg.SyncEvery, wal.DefaultSyncEvery)

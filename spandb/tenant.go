@@ -22,7 +22,7 @@ type tenant struct {
 	mu      sync.Mutex       // guards all below, and the builders of heads
 	active  *head            // nil until the first append
 	sealing []*head          // retired, oldest first; the queue has them in this order
-	segs    []*storedSegment // by id
+	segs    []*storedSegment // in order of arrival
 	resends resendTable
 	tail    tailers
 	// logging is not 0 while a record is being logged whose rows are in no head's

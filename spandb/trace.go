@@ -1,11 +1,9 @@
 package spandb
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
-	"reflect"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -141,19 +139,13 @@ func (g *gatherer) block(r *segment.Reader, blk int) (err error) {
 	return nil
 }
 
-// rowIdentity is a row's identity within its trace.
-type rowIdentity struct {
-	span uint64
-	side uint8
-}
-
 // resolve leaves out rows that repeat another's identity: the first received
 // stays. Rows of equal content count as duplicates, others as conflicts.
 func (g *gatherer) resolve() storage.Trace {
 	view := g.b.View(g.b.Rows())
-	first := make(map[rowIdentity]uint32, view.Rows)
+	first := make(map[span.Identity]uint32, view.Rows)
 	for i := range uint32(view.Rows) {
-		k := identityOf(view, i)
+		k := view.Identity(i)
 		if at, ok := first[k]; !ok || g.before(i, at) {
 			first[k] = i
 		}
@@ -166,10 +158,10 @@ func (g *gatherer) resolve() storage.Trace {
 	keep := make([]uint32, 0, len(first))
 	conflicting := make(map[uint32]bool) // by row of view
 	for i := range uint32(view.Rows) {
-		switch at := first[identityOf(view, i)]; {
+		switch at := first[view.Identity(i)]; {
 		case at == i:
 			keep = append(keep, i)
-		case equalRows(rows, int(at), int(i)):
+		case rows.Equal(int(at), int(i)):
 			out.Duplicates++
 		default:
 			out.Conflicts++
@@ -187,61 +179,8 @@ func (g *gatherer) resolve() storage.Trace {
 	return out
 }
 
-func identityOf(b *span.Batch, row uint32) rowIdentity {
-	return rowIdentity{b.SpanID[row], clew.Kind(b.Kind[row]).Side()}
-}
-
 // before reports whether row i came before row k.
 func (g *gatherer) before(i, k uint32) bool {
 	a, b := g.arrived[i], g.arrived[k]
 	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
-}
-
-// equalRows compares everything that was received of two rows, but the order of
-// attributes, which a store may not have kept, and the high half of their trace
-// ids, which one of them may lack.
-func equalRows(r *span.Rows, i, k int) bool {
-	a, b := r.Span(i), r.Span(k)
-	a.TraceID, b.TraceID = clew.TraceID{}, clew.TraceID{}
-	for _, s := range []*clew.Span{&a, &b} {
-		sortAttributes(s.Attrs)
-		for e := range s.Events {
-			sortAttributes(s.Events[e].Attrs)
-		}
-		for l := range s.Links {
-			sortAttributes(s.Links[l].Attrs)
-		}
-	}
-	return reflect.DeepEqual(a, b) && equalRaw(r, i, k)
-}
-
-func sortAttributes(attrs []clew.Attr) {
-	slices.SortFunc(attrs, func(a, b clew.Attr) int {
-		return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value.Type, b.Value.Type))
-	})
-}
-
-// equalRaw compares what two rows of equal numbers of events and links have besides
-// the fields of a clew.Span: repeated keys, and unknown fields of resource and scope.
-func equalRaw(r *span.Rows, i, k int) bool {
-	b := r.Batch()
-	if !bytes.Equal(r.Extra(i), r.Extra(k)) || !bytes.Equal(b.Resources[b.Resource[i]].Raw, b.Resources[b.Resource[k]].Raw) ||
-		!bytes.Equal(b.Scopes[b.Scope[i]].Raw, b.Scopes[b.Scope[k]].Raw) {
-		return false
-	}
-	ei, end := r.Events(i)
-	ek, _ := r.Events(k)
-	for ; ei < end; ei, ek = ei+1, ek+1 {
-		if !bytes.Equal(r.EventExtra(ei), r.EventExtra(ek)) {
-			return false
-		}
-	}
-	li, end := r.Links(i)
-	lk, _ := r.Links(k)
-	for ; li < end; li, lk = li+1, lk+1 {
-		if !bytes.Equal(r.LinkExtra(li), r.LinkExtra(lk)) {
-			return false
-		}
-	}
-	return true
 }

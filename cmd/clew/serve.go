@@ -181,6 +181,10 @@ func (s *server) storeEvents() spandb.Events {
 			s.metrics.sealed(i)
 			s.log.Debug("sealed", "tenant", i.Tenant, "rows", i.Rows, "bytes", i.SizeBytes, "took", i.Took)
 		},
+		Merged: func(i spandb.MergeInfo) {
+			s.log.Debug("merged", "tenant", i.Tenant, "inputs", i.Inputs, "outputs", i.Outputs, "rows", i.Rows,
+				"duplicates", i.Duplicates, "joined", i.Joined, "bytes", i.SizeBytes, "took", i.Took)
+		},
 		Dropped: func(i spandb.DropInfo) {
 			s.log.Info("removed old spans", "reason", i.Reason, "segments", i.Segments, "rows", i.Rows, "bytes", i.SizeBytes)
 		},

@@ -24,6 +24,7 @@ import (
 //
 //	tag 1  segment added      id, tenant, arrival hour, size, rows,
 //	                          least and greatest arrival, first and last log record,
+//	                          1 if it was merged of others, else 0,
 //	                          least and greatest start,
 //	                          offset, size and crc32c of its index of traces
 //	tag 2  segment removed    id
@@ -56,6 +57,7 @@ type Segment struct {
 	Size, Rows             uint64
 	MinArrival, MaxArrival uint64
 	FirstSeq, LastSeq      uint64 // log records
+	Merged                 uint64 // 1: made of other segments
 	MinStart, MaxStart     uint64
 	Index                  Chunk // of its traces
 }
@@ -110,7 +112,7 @@ func (e *Edit) append(dst []byte) []byte {
 		dst = append(dst, tagAdd)
 		dst = binary.AppendUvarint(dst, r.ID)
 		dst = appendString(dst, string(r.Tenant))
-		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq,
+		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq, r.Merged,
 			r.MinStart, r.MaxStart, r.Index.Offset, r.Index.Size, uint64(r.Index.Sum)} {
 			dst = binary.AppendUvarint(dst, v)
 		}
@@ -133,7 +135,7 @@ func (m *Manifest) apply(payload []byte) error {
 		switch tag {
 		case tagAdd:
 			r := Segment{ID: f.uint(), Tenant: f.tenant()}
-			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq,
+			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq, &r.Merged,
 				&r.MinStart, &r.MaxStart, &r.Index.Offset, &r.Index.Size} {
 				*p = f.uint()
 			}

@@ -123,6 +123,26 @@ func (r *Reader) TraceIndex() (TraceIndex, error) {
 	return x, nil
 }
 
+// TraceIDs appends the traces of a block, ascending by their low halves: the trace
+// of a row is an index into them.
+func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
+	col, ok := r.blocks.Column(colTraceIDs)
+	if !ok {
+		return dst, clew.Corruptf(r.file, 0, "segment lacks %s", colTraceIDs)
+	}
+	b, err := r.blocks.Chunk(nil, col, blk)
+	if err != nil {
+		return dst, err
+	}
+	if len(b) == 0 || len(b)%16 != 0 {
+		return dst, r.corrupt(col, blk, fmt.Errorf("%d bytes are not a list of trace ids", len(b)))
+	}
+	for ; len(b) > 0; b = b[16:] {
+		dst = append(dst, clew.TraceID(b[:16]))
+	}
+	return dst, nil
+}
+
 // FindTrace appends the ordinals, in a block, of the traces that an id means:
 // those of equal low half whose high halves are equal or one of them zero. buf is
 // scratch memory and returned for the next call.

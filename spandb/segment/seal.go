@@ -20,6 +20,9 @@ type Sealer struct {
 	// BlockRows and Shapes override blockRows and maxShapes where they are not 0.
 	// Tests make them small.
 	BlockRows, Shapes int
+	// Received tells, where not nil, in which order the rows came: by row of the
+	// batch, the lesser first. Without it they came in the order of the batch.
+	Received []uint64
 
 	w     *block.Writer
 	b     *span.Batch
@@ -409,6 +412,14 @@ func (s *Sealer) received() {
 	c := span.Column{Type: clew.TypeInt, Rows: rows, Vals: make([]uint64, len(rows))}
 	for i, r := range rows {
 		c.Vals[i] = uint64(r)
+	}
+	if s.Received != nil {
+		byArrival := slices.Clone(rows)
+		slices.SortStableFunc(byArrival, func(x, y uint32) int { return cmp.Compare(s.Received[x], s.Received[y]) })
+		for n, r := range byArrival {
+			i, _ := slices.BinarySearch(rows, r)
+			c.Vals[i] = uint64(n)
+		}
 	}
 	limits, place := o.limits()
 	s.aset.sparse(colReceived, &c, place, limits)

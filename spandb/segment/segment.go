@@ -41,20 +41,31 @@ type Meta struct {
 	MinArrival, MaxArrival uint64
 	// FirstSeq and LastSeq are the log records it holds the rows of.
 	FirstSeq, LastSeq uint64
+	// Merged: the segment was made of others, which its rows were in before.
+	Merged bool
 	// Explicit: which spans have an attribute is stored per block, not in shapes.
 	Explicit  bool
 	BlockRows []int
 }
 
+// Flags of a segment's meta.
+const (
+	flagExplicit = 1 << iota
+	flagMerged
+)
+
 func (m *Meta) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.Tenant)))
 	dst = append(dst, m.Tenant...)
-	explicit := uint64(0)
+	var flags uint64
 	if m.Explicit {
-		explicit = 1
+		flags |= flagExplicit
+	}
+	if m.Merged {
+		flags |= flagMerged
 	}
 	for _, v := range []uint64{uint64(m.Rows), uint64(m.Traces), m.MinStart, m.MaxStart, m.MinArrival, m.MaxArrival,
-		m.FirstSeq, m.LastSeq, explicit, uint64(len(m.BlockRows))} {
+		m.FirstSeq, m.LastSeq, flags, uint64(len(m.BlockRows))} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	for _, v := range m.BlockRows {
@@ -73,7 +84,11 @@ func parseMeta(b []byte) (m Meta, err error) {
 	m.MinStart, m.MaxStart = f.uint(), f.uint()
 	m.MinArrival, m.MaxArrival = f.uint(), f.uint()
 	m.FirstSeq, m.LastSeq = f.uint(), f.uint()
-	m.Explicit = f.uint() != 0
+	flags := f.uint()
+	if flags&^(flagExplicit|flagMerged) != 0 {
+		f.fail()
+	}
+	m.Explicit, m.Merged = flags&flagExplicit != 0, flags&flagMerged != 0
 	sum := 0
 	for n := f.uint(); n > 0 && !f.bad && sum <= m.Rows; n-- {
 		v := f.count()

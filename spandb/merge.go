@@ -1,0 +1,260 @@
+package spandb
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/merge"
+)
+
+// Segments are merged once, when no more rows of their traces are to be expected:
+// the small segments of a slot of arrival time are replaced by few large ones in
+// one edit of the manifest. A merge brings together the rows of a trace that were
+// sealed apart, finds their parents, and drops rows that were received twice. It
+// reads segments and writes segments; the log and the heads have no part in it.
+
+// MergeInfo describes one merge.
+type MergeInfo struct {
+	Tenant          clew.Tenant
+	Inputs, Outputs int   // segments
+	Rows            int64 // of the outputs
+	Duplicates      int64 // rows dropped because they equalled others
+	Joined          int64 // rows that came to others of their trace
+	SizeBytes       int64 // of the outputs
+	Took            time.Duration
+}
+
+// mergeJob is segments of one tenant, in order of arrival, that become fewer.
+type mergeJob struct {
+	t      *tenant
+	inputs []*storedSegment
+}
+
+// merging is the store's worker for merges, beside the one that seals.
+func (db *DB) merging(ctx context.Context) {
+	defer db.done.Done()
+	tick := time.NewTicker(mergeTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := db.mergeAll(ctx); err != nil && ctx.Err() == nil {
+			db.trouble(err)
+		}
+	}
+}
+
+// mergeAll does all merges that are due, and returns how many.
+func (db *DB) mergeAll(ctx context.Context) (n int, err error) {
+	for ctx.Err() == nil && db.failed.Load() == nil {
+		j, ok := db.nextMerge()
+		if !ok {
+			return n, nil
+		}
+		if err := db.merge(ctx, j); err != nil {
+			if clew.KindOf(err) == clew.Corrupt {
+				continue // the damaged segment stays as it is, the others are merged without it
+			}
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// nextMerge returns a merge that is due, the oldest of the first tenant that has
+// one.
+func (db *DB) nextMerge() (mergeJob, bool) {
+	now := uint64(clew.FromTime(db.cfg.Now()))
+	for _, t := range db.allTenants() {
+		list, unsealed := t.unmerged()
+		if inputs := dueMerge(list, now, unsealed, db.cfg.MergeRows); len(inputs) > 0 {
+			return mergeJob{t, inputs}, true
+		}
+	}
+	return mergeJob{}, false
+}
+
+// unmerged returns the tenant's segments that wait for their merge, in order of
+// arrival, and when the oldest row that is in no segment came.
+func (t *tenant) unmerged() (list []*storedSegment, unsealed uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	unsealed = ^uint64(0)
+	for _, h := range t.sealing {
+		unsealed = min(unsealed, h.minArrival)
+	}
+	if t.active != nil {
+		unsealed = min(unsealed, t.active.minArrival)
+	}
+	for _, s := range t.segs {
+		if s.Merged == 0 && !s.damaged.Load() {
+			list = append(list, s)
+		}
+	}
+	return list, unsealed
+}
+
+// dueMerge returns the first segments of a list that make a merge. A slot of
+// arrival time is due when it has been over for mergeLateness and all of its rows
+// are sealed. If its segments are too few rows for that to be worth it, they wait
+// for the next longer slot to be due.
+func dueMerge(list []*storedSegment, now, unsealed uint64, enough int) []*storedSegment {
+	for _, length := range mergeSlots {
+		slot := uint64(length)
+		for from := 0; from < len(list); {
+			begin := list[from].MinArrival / slot * slot
+			to, rows := from, 0
+			for to < len(list) && list[to].MinArrival/slot*slot == begin {
+				rows += int(list[to].Rows)
+				to++
+			}
+			over := begin+slot+uint64(mergeLateness) <= now && begin+slot <= unsealed
+			last := length == mergeSlots[len(mergeSlots)-1]
+			if over && to-from > 1 && (last || rows >= enough/2) {
+				return list[from:min(to, from+maxMergeInputs)]
+			}
+			from = to
+		}
+	}
+	return nil
+}
+
+// merge does one merge. After an error the inputs are what they were; of kind
+// Corrupt, one of them is damaged and will not be merged.
+func (db *DB) merge(ctx context.Context, j mergeJob) error {
+	began := time.Now()
+	m := db.newMerger(j.inputs)
+	outputs, err := db.runMerge(ctx, j, m)
+	if err == nil {
+		err = db.installMerge(j, outputs)
+	}
+	if err != nil {
+		db.discardOutputs(outputs)
+		return err
+	}
+	info := MergeInfo{Tenant: j.t.name, Inputs: len(j.inputs), Outputs: len(outputs),
+		Duplicates: m.Duplicates, Joined: m.Joined, Took: time.Since(began)}
+	for _, s := range outputs {
+		info.Rows += int64(s.Rows)
+		info.SizeBytes += int64(s.Size)
+	}
+	db.stats.merges.Add(1)
+	db.stats.mergedRows.Add(info.Rows)
+	db.stats.duplicates.Add(info.Duplicates)
+	if db.cfg.Events.Merged != nil {
+		db.cfg.Events.Merged(info)
+	}
+	return nil
+}
+
+func (db *DB) newMerger(inputs []*storedSegment) *merge.Merger {
+	m := &merge.Merger{Rows: db.cfg.MergeRows, Pull: maxPulledRows, Cache: &db.cache}
+	for _, s := range inputs {
+		m.Inputs = append(m.Inputs, mergeInput{db, s})
+	}
+	return m
+}
+
+// mergeInput is a segment that is merged.
+type mergeInput struct {
+	db *DB
+	s  *storedSegment
+}
+
+func (i mergeInput) Take() (*segment.Reader, error) { return i.db.take(i.s) }
+func (i mergeInput) Give()                          { i.db.give(i.s) }
+
+// runMerge writes the outputs, which nothing lists yet. A segment that turns out to
+// be damaged is kept from being merged again.
+func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (outputs []*storedSegment, err error) {
+	err = m.Run(ctx, func(data []byte) error {
+		r, err := sealedRecord(db.newID(), data)
+		if err != nil {
+			return err
+		}
+		s := db.newSegment(r)
+		outputs = append(outputs, s)
+		return db.writeSegment(path.Dir(s.path), s.path, data)
+	})
+	var bad *merge.InputError
+	if errors.As(err, &bad) && clew.KindOf(err) == clew.Corrupt {
+		j.inputs[bad.Input].damaged.Store(true)
+		db.damaged(bad.Err)
+	}
+	return outputs, err
+}
+
+// discardOutputs removes segments that the manifest does not list.
+func (db *DB) discardOutputs(outputs []*storedSegment) {
+	for _, s := range outputs {
+		s.dropped.Store(true)
+		db.release(s)
+	}
+}
+
+// errOvertaken is of a merge whose inputs went while it ran.
+var errOvertaken = errors.New("retention removed segments while they were merged")
+
+// installMerge puts the outputs in the place of the inputs: in one edit for the
+// disk, in one step for readers.
+func (db *DB) installMerge(j mergeJob, outputs []*storedSegment) error {
+	db.listing.Lock()
+	defer db.listing.Unlock()
+	gone := make(map[*storedSegment]bool, len(j.inputs))
+	var e folder.Edit
+	for _, s := range j.inputs {
+		if s.dropped.Load() {
+			return errOvertaken
+		}
+		gone[s] = true
+		e.Remove = append(e.Remove, s.ID)
+	}
+	for _, s := range outputs {
+		e.Add = append(e.Add, s.Segment)
+		e.NextID = max(e.NextID, s.ID+1)
+	}
+	if err := db.commit(e); err != nil {
+		return err
+	}
+	j.t.mu.Lock()
+	kept := make([]*storedSegment, 0, len(j.t.segs))
+	for _, s := range j.t.segs {
+		if !gone[s] {
+			kept = append(kept, s)
+		}
+	}
+	j.t.segs = append(kept, outputs...)
+	slices.SortStableFunc(j.t.segs, byArrival)
+	j.t.mu.Unlock()
+	for _, s := range j.inputs {
+		s.dropped.Store(true)
+		db.release(s)
+	}
+	return nil
+}
+
+// byArrival orders segments by the log records that they hold: so that of rows
+// received twice the first is known, wherever they are.
+func byArrival(a, b *storedSegment) int {
+	return cmp.Or(cmp.Compare(a.FirstSeq, b.FirstSeq), cmp.Compare(a.ID, b.ID))
+}
+
+// newID returns an id for a segment file. It is durable only with the edit that
+// lists it: after a crash ids come again whose files were never listed.
+func (db *DB) newID() uint64 {
+	db.manMu.Lock()
+	defer db.manMu.Unlock()
+	db.lastID = max(db.lastID, db.manifest.NextID-1) + 1
+	return db.lastID
+}

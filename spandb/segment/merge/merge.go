@@ -1,0 +1,281 @@
+// Package merge makes few segments of many. It brings together the rows of a trace
+// that lie in several, and drops rows that equal another of the same identity.
+//
+// It makes one output at a time: it takes whole inputs, in order of arrival, until
+// the output is full, and then, of all later inputs, the rows of the traces it has.
+// So a trace lies in one output, wherever its rows were. An output ends as a head
+// does, in a segment.Sealer: whatever is derived from rows at a seal is derived anew
+// from all rows of the trace.
+package merge
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+)
+
+// An Input is a segment to be merged. Between Take and Give it can be read.
+type Input interface {
+	Take() (*segment.Reader, error)
+	Give()
+}
+
+// An InputError says which input could not be read, and why.
+type InputError struct {
+	Input int
+	Err   error
+}
+
+func (e *InputError) Error() string { return fmt.Sprintf("merge: input %d: %v", e.Input, e.Err) }
+
+// Unwrap returns why.
+func (e *InputError) Unwrap() error { return e.Err }
+
+// A Merger merges once. Its exported fields are set before Run.
+type Merger struct {
+	// Inputs are segments of one tenant in order of arrival: of rows of equal
+	// identity, that of the earlier input came first.
+	Inputs []Input
+	// Rows is how many rows an output has when no further input is begun: that many,
+	// or one input's. It takes no further input's rows of its traces when it has
+	// Rows + Pull.
+	Rows, Pull int
+	// Cache keeps tables of the inputs. Their readers must use no other.
+	Cache *segment.Cache
+
+	// Joined counts rows that came to others of their trace from later inputs,
+	// Duplicates those that were dropped because they equalled others.
+	Joined, Duplicates int64
+
+	// taken are, by input, the traces whose rows are in an earlier output.
+	taken  []map[clew.TraceID]bool
+	reader segment.BlockReader
+	sealer segment.Sealer
+
+	b        *span.Builder
+	copier   *span.Copier
+	arrived  []uint64 // by row: the input, then its place in the order of arrival
+	source   []uint32 // by trace of b: 1 + the input it was first met in; mixed if there are more
+	meta     segment.Meta
+	requests []segment.Request
+	rows     []uint32       // scratch
+	ids      []clew.TraceID // scratch: of a block
+	wanted   []bool         // scratch: by trace of a block
+}
+
+// mixed marks a trace that may have rows twice.
+const mixed = ^uint32(0)
+
+// Run merges. It calls write with the bytes of each output, which are valid until
+// write returns; an error of write ends the merge and is returned as it is. Its
+// other errors are an *InputError, and that ctx has ended.
+func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
+	m.taken = make([]map[clew.TraceID]bool, len(m.Inputs))
+	m.reader.Cache = m.Cache
+	m.b = span.NewBuilder(0)
+	for from := 0; from < len(m.Inputs); {
+		m.begin()
+		to := from
+		for full := false; !full && to < len(m.Inputs); {
+			var err error
+			if full, err = m.load(ctx, to); err != nil {
+				return err
+			}
+			if !full {
+				to++
+			}
+		}
+		for later := to; later < len(m.Inputs) && m.b.Rows() < m.Rows+m.Pull; later++ {
+			if err := m.pull(ctx, later); err != nil {
+				return err
+			}
+		}
+		from = to
+		if m.b.Rows() == 0 {
+			continue
+		}
+		m.dropDuplicates()
+		m.sealer.Received = m.arrived
+		if err := write(m.sealer.Seal(m.b.View(m.b.Rows()), m.meta, m.requests)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin starts an output.
+func (m *Merger) begin() {
+	m.b.Reset()
+	m.copier = span.NewCopier(m.b)
+	m.arrived, m.source, m.requests = m.arrived[:0], m.source[:0], m.requests[:0]
+	m.meta = segment.Meta{Merged: true, MinArrival: ^uint64(0), FirstSeq: ^uint64(0)}
+}
+
+// load takes the rows of an input that no earlier output has, unless the output is
+// full with what it has.
+func (m *Merger) load(ctx context.Context, input int) (full bool, err error) {
+	taken := m.taken[input]
+	err = m.input(input, func(r *segment.Reader) error {
+		if have := m.b.Rows(); have > 0 && have+r.Meta().Rows > m.Rows {
+			full = true
+			return nil
+		}
+		requests, err := r.Requests()
+		if err != nil {
+			return err
+		}
+		m.requests = append(m.requests, requests...)
+		m.meta.Tenant, m.meta.FirstSeq = r.Meta().Tenant, min(m.meta.FirstSeq, r.Meta().FirstSeq)
+		return m.blocks(ctx, input, r, func(id clew.TraceID) bool { return !taken[id] })
+	})
+	return full, err
+}
+
+// pull takes the rows of a later input whose traces the output has.
+func (m *Merger) pull(ctx context.Context, input int) error {
+	before := m.b.Rows()
+	taken := m.taken[input]
+	err := m.input(input, func(r *segment.Reader) error {
+		return m.blocks(ctx, input, r, func(id clew.TraceID) bool {
+			if !m.b.HasTrace(id) || taken[id] {
+				return false
+			}
+			if taken == nil {
+				taken = make(map[clew.TraceID]bool)
+				m.taken[input] = taken
+			}
+			taken[id] = true
+			return true
+		})
+	})
+	m.Joined += int64(m.b.Rows() - before)
+	return err
+}
+
+// input reads an input.
+func (m *Merger) input(input int, f func(r *segment.Reader) error) error {
+	r, err := m.Inputs[input].Take()
+	if err == nil {
+		defer m.Inputs[input].Give()
+		err = f(r)
+	}
+	if err != nil && clew.KindOf(err) != clew.Canceled {
+		return &InputError{input, err}
+	}
+	return err
+}
+
+// blocks appends the rows of an input's wanted traces.
+func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want func(id clew.TraceID) bool) (err error) {
+	all := segment.Need{All: true}
+	for blk := range r.Meta().BlockRows {
+		if ctx.Err() != nil {
+			return clew.Errorf(clew.Canceled, "merge stopped: %w", context.Cause(ctx))
+		}
+		if m.ids, err = r.TraceIDs(m.ids[:0], blk); err != nil {
+			return err
+		}
+		m.wanted = m.wanted[:0]
+		for _, id := range m.ids {
+			m.wanted = append(m.wanted, want(id))
+		}
+		if !slices.Contains(m.wanted, true) {
+			continue
+		}
+		batch, err := m.reader.Read(r, blk, &all)
+		if err != nil {
+			return err
+		}
+		m.append(input, batch)
+		meta := r.Meta()
+		m.meta.MinArrival, m.meta.MaxArrival = min(m.meta.MinArrival, meta.MinArrival), max(m.meta.MaxArrival, meta.MaxArrival)
+		m.meta.LastSeq = max(m.meta.LastSeq, meta.LastSeq)
+	}
+	return nil
+}
+
+// append takes the rows of the wanted traces of a block.
+func (m *Merger) append(input int, batch *span.Batch) {
+	m.rows = m.rows[:0]
+	for row, t := range batch.Trace {
+		if m.wanted[t] {
+			m.rows = append(m.rows, uint32(row))
+		}
+	}
+	first := m.b.Rows()
+	m.copier.Append(batch, m.rows)
+	traces := m.b.Traces(first)
+	for i, r := range m.rows {
+		received := m.reader.Received(r)
+		m.arrived = append(m.arrived, uint64(input)<<32|received)
+		t := traces[i]
+		for int(t) >= len(m.source) {
+			m.source = append(m.source, 0)
+		}
+		switch {
+		case m.source[t] == 0 && received == 0:
+			m.source[t] = uint32(input) + 1
+		case m.source[t] != uint32(input)+1 || received != 0:
+			m.source[t] = mixed
+		}
+	}
+}
+
+// dropDuplicates takes out rows that equal another of the same identity which came
+// before. Rows of equal identity and other content stay: both were sent.
+func (m *Merger) dropDuplicates() {
+	if !slices.Contains(m.source, mixed) {
+		return
+	}
+	var drop []uint32
+	view := m.b.View(m.b.Rows())
+	rows := sync.OnceValue(func() *span.Rows { return span.NewRows(view) })
+	for t, source := range m.source {
+		if source == mixed {
+			m.rows = m.b.RowsOf(m.rows[:0], uint32(t))
+			drop = m.duplicatesOf(view, rows, m.rows, drop)
+		}
+	}
+	if len(drop) == 0 {
+		return
+	}
+	m.Duplicates += int64(len(drop))
+	slices.Sort(drop)
+	keep, arrived := make([]uint32, 0, view.Rows-len(drop)), m.arrived[:0]
+	for i := range uint32(view.Rows) {
+		if len(drop) > 0 && drop[0] == i {
+			drop = drop[1:]
+			continue
+		}
+		keep = append(keep, i)
+		arrived = append(arrived, m.arrived[i])
+	}
+	b := span.NewBuilder(len(keep))
+	b.AppendRows(view, keep)
+	m.b, m.arrived = b, arrived
+}
+
+// duplicatesOf appends the rows of one trace that equal the first received of
+// their identity.
+func (m *Merger) duplicatesOf(view *span.Batch, rows func() *span.Rows, trace, drop []uint32) []uint32 {
+	slices.SortFunc(trace, func(i, k uint32) int {
+		a, b := view.Identity(i), view.Identity(k)
+		return cmp.Or(cmp.Compare(a.Span, b.Span), cmp.Compare(a.Side, b.Side), cmp.Compare(m.arrived[i], m.arrived[k]))
+	})
+	first := 0
+	for i := 1; i < len(trace); i++ {
+		switch {
+		case view.Identity(trace[i]) != view.Identity(trace[first]):
+			first = i
+		case rows().Equal(int(trace[first]), int(trace[i])):
+			drop = append(drop, trace[i])
+		}
+	}
+	return drop
+}
