@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 	"google.golang.org/grpc/codes"
 )
 
@@ -51,7 +52,7 @@ func (g *gate) pass(authorization, tenant string, right config.Rights) (string, 
 	case t.Tenant == config.AnyTenant:
 		return tenant, nil
 	case tenant != "" && tenant != t.Tenant:
-		return "", &denial{http.StatusForbidden, "this token does not belong to tenant " + clip(printable(tenant), 64)}
+		return "", &denial{http.StatusForbidden, "this token does not belong to tenant " + console.Clip(console.Printable(tenant), 64)}
 	}
 	return t.Tenant, nil
 }

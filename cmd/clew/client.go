@@ -17,6 +17,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 )
 
 // client asks a running server over its HTTP API.
@@ -115,7 +116,7 @@ func readError(resp *http.Response) error {
 	switch {
 	case err != nil:
 	case resp.Header.Get("Content-Type") == "application/x-protobuf": // a door's Status: field 2 is the message
-		if eachField(text, 2, func(m []byte) error { e.message = printable(string(m)); return nil }) == nil && e.message != "" {
+		if eachField(text, 2, func(m []byte) error { e.message = console.Printable(string(m)); return nil }) == nil && e.message != "" {
 			return e
 		}
 	case json.Unmarshal(text, &body) == nil && body.Error.Message != "":
@@ -131,7 +132,7 @@ func readError(resp *http.Response) error {
 		e.message += "; give a token with CLEW_TOKEN (--token)"
 	default:
 		if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); line != "" {
-			e.message += ": " + clip(line, 200)
+			e.message += ": " + console.Clip(line, 200)
 		}
 	}
 	return e
@@ -181,19 +182,4 @@ func (c *client) findDoor(ctx context.Context, name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s has no open door %s; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", c.base, name)
-}
-
-// clip shortens s to at most n characters, the last then being an ellipsis.
-func clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	if n < 1 {
-		return ""
-	}
-	return string(r[:n-1]) + "…"
 }

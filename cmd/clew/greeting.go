@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 )
 
 // greet prints where the server is and what to do next.
@@ -17,7 +18,7 @@ func greet(w io.Writer, r *config.Resolved, doors []*door, maxDisk int64) {
 		scheme = "https"
 	}
 	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", programVersion(), r.Data,
-		config.FormatDuration(r.Retention.D), formatBytes(maxDisk))
+		config.FormatDuration(r.Retention.D), console.Bytes(maxDisk))
 	page := ""
 	for _, d := range doors {
 		at := hostName(d.address())

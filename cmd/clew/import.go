@@ -13,6 +13,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -246,7 +247,7 @@ func (im *importer) readReply(resp *http.Response) (refused int64, err error) {
 		return 0, fmt.Errorf("the reply of %s is not OTLP's: %w", im.endpoint, err)
 	}
 	if refused > 0 {
-		im.reasons[printable(reason)] += refused
+		im.reasons[console.Printable(reason)] += refused
 	}
 	return refused, nil
 }

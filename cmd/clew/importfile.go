@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -261,7 +262,7 @@ type limitedReader struct {
 
 func (l *limitedReader) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, fmt.Errorf("a message is larger than %s; split it", formatBytes(maxImportMessage))
+		return 0, fmt.Errorf("a message is larger than %s; split it", console.Bytes(maxImportMessage))
 	}
 	n, err := l.r.Read(p[:min(len(p), l.left)])
 	l.left -= n
@@ -276,7 +277,7 @@ func (s *importSource) protoMessages(offset int64) func() (importMessage, error)
 		case err != nil:
 			return importMessage{}, err
 		case n > maxImportMessage:
-			return importMessage{}, fmt.Errorf("byte %d: a message of %d bytes is more than %s: the file is no OTLP, or its messages are framed in another way; name that with --format", at, n, formatBytes(maxImportMessage))
+			return importMessage{}, fmt.Errorf("byte %d: a message of %d bytes is more than %s: the file is no OTLP, or its messages are framed in another way; name that with --format", at, n, console.Bytes(maxImportMessage))
 		}
 		// Grown as bytes come: the size is the file's claim.
 		var body bytes.Buffer

@@ -6,12 +6,6 @@ const (
 	// defaultColumns is the width of a terminal that does not say.
 	defaultColumns = 100
 
-	// maxColumns keeps lines readable on very wide screens.
-	maxColumns = 240
-
-	// minColumns is the least width a waterfall can be drawn in.
-	minColumns = 60
-
 	// The parts of an end after SIGTERM, one after the other. Together they stay
 	// under the 8 s promised, and under the 10 s that container runtimes wait
 	// before they kill: the demo's last spans; answers being read, of which those

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/clew-tracing/clew/internal/console"
 )
 
 // progress draws one moving line on a terminal, and nothing elsewhere.
@@ -38,12 +40,12 @@ func (p *progress) line(spans int64, now time.Time) string {
 	seconds := max(now.Sub(p.began).Seconds(), 0.001)
 	rate := fmt.Sprintf("%.0f spans/s", float64(spans)/seconds)
 	if p.src.size == 0 {
-		return fmt.Sprintf("%s  %s  %s", p.name, formatBytes(p.src.read.n), rate)
+		return fmt.Sprintf("%s  %s  %s", p.name, console.Bytes(p.src.read.n), rate)
 	}
 	done := min(float64(p.src.read.n)/float64(p.src.size), 1)
 	cells := int(done * progressCells)
 	line := fmt.Sprintf("%s  [%s%s] %3.0f %%  %s of %s  %s", p.name, strings.Repeat("█", cells), strings.Repeat("·", progressCells-cells),
-		done*100, formatBytes(p.src.read.n), formatBytes(p.src.size), rate)
+		done*100, console.Bytes(p.src.read.n), console.Bytes(p.src.size), rate)
 	if perByte := seconds / max(float64(p.src.read.n-p.from), 1); done < 1 {
 		left := time.Duration(perByte * float64(p.src.size-p.src.read.n) * float64(time.Second))
 		line += fmt.Sprintf("  %s left", left.Round(time.Second))

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/traceql"
 	"github.com/spf13/cobra"
 )
@@ -27,7 +28,7 @@ func (n *nanos) UnmarshalJSON(text []byte) error {
 
 // String returns the moment in UTC, RFC 3339 with milliseconds.
 func (n nanos) String() string {
-	return time.Unix(int64(n/1e9), int64(n%1e9)).UTC().Format("2006-01-02T15:04:05.000Z")
+	return console.Moment(uint64(n))
 }
 
 // searchRequest and searchAnswer are what the API's search takes and gives.
@@ -186,7 +187,7 @@ func (s *search) run(ctx context.Context) error {
 		fmt.Fprintln(s.t.err, "no trace matches")
 	}
 	for _, text := range suggestions {
-		fmt.Fprintf(s.t.err, "clew: %s\n", printable(text))
+		fmt.Fprintf(s.t.err, "clew: %s\n", console.Printable(text))
 	}
 	return nil
 }
@@ -224,8 +225,8 @@ func (t traceSummary) print(w io.Writer) error {
 	case t.RootService != "":
 		root = t.RootService + ": " + root
 	}
-	_, err := fmt.Fprintf(w, "%-24s  %8s  %11s  %6d  %-32s  %s\n", t.Start, formatNanos(int64(t.DurationNanos)),
-		fmt.Sprintf("%d of %d", t.MatchedSpans, t.SpanCount), t.ErrorCount, t.TraceID, printable(root))
+	_, err := fmt.Fprintf(w, "%-24s  %8s  %11s  %6d  %-32s  %s\n", t.Start, console.Nanos(int64(t.DurationNanos)),
+		fmt.Sprintf("%d of %d", t.MatchedSpans, t.SpanCount), t.ErrorCount, t.TraceID, console.Printable(root))
 	return err
 }
 
@@ -244,6 +245,6 @@ func queryError(query string, err error) error {
 		line, at = query[i+1:], at-i-1
 	}
 	line, _, _ = strings.Cut(line, "\n")
-	before := printable(line[:min(at, len(line))])
-	return fmt.Errorf("%w\n  %s\n  %s^%w", err, printable(line), strings.Repeat(" ", len([]rune(before))), quietly(errUsage))
+	before := console.Printable(line[:min(at, len(line))])
+	return fmt.Errorf("%w\n  %s\n  %s^%w", err, console.Printable(line), strings.Repeat(" ", len([]rune(before))), quietly(errUsage))
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
 )
 
@@ -147,7 +148,7 @@ func printSpan(w io.Writer, raw json.RawMessage, asJSON bool) error {
 	if s.Status == "error" {
 		mark = "✗"
 	}
-	_, err := fmt.Fprintf(w, "%s %s %8s  %s  %-20s %s\n", s.Start, mark, formatNanos(int64(s.DurationNanos)), s.TraceID,
-		clip(printable(s.Service), 20), printable(s.Name))
+	_, err := fmt.Fprintf(w, "%s %s %8s  %s  %-20s %s\n", s.Start, mark, console.Nanos(int64(s.DurationNanos)), s.TraceID,
+		console.Clip(console.Printable(s.Service), 20), console.Printable(s.Name))
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/spf13/cobra"
@@ -49,7 +50,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			if columns == 0 {
 				columns = defaultColumns
 			}
-			return newWaterfall(spans).print(t.out, columns, t.colour)
+			return console.NewWaterfall(spans).Print(t.out, columns, t.colour)
 		},
 	}
 	addSettings(c, config.Client)
@@ -82,7 +83,7 @@ func fetchTrace(ctx context.Context, cl *client, id clew.TraceID) ([]clew.Span, 
 	case err != nil:
 		return nil, fmt.Errorf("reading the answer of %s: %w", cl.base, err)
 	case len(body) > maxTraceBody:
-		return nil, fmt.Errorf("the trace is larger than %s; open %s/trace/%s instead", formatBytes(maxTraceBody), cl.base, id)
+		return nil, fmt.Errorf("the trace is larger than %s; open %s/trace/%s instead", console.Bytes(maxTraceBody), cl.base, id)
 	}
 	b := span.NewBuilder(0)
 	var d otlp.Decoder

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/spf13/cobra"
@@ -40,7 +41,7 @@ func verify(t *terminal, dir string) error {
 		if now := time.Now(); t.errTTY && now.Sub(drawn) >= progressEvery {
 			drawn = now
 			cells := done * progressCells / max(total, 1)
-			fmt.Fprintf(t.err, "\r\x1b[K[%s%s] %d of %s", strings.Repeat("█", cells), strings.Repeat("·", progressCells-cells), done, plural(total, "segment"))
+			fmt.Fprintf(t.err, "\r\x1b[K[%s%s] %d of %s", strings.Repeat("█", cells), strings.Repeat("·", progressCells-cells), done, console.Plural(total, "segment"))
 		}
 	})
 	if !drawn.IsZero() {
@@ -58,10 +59,10 @@ func verify(t *terminal, dir string) error {
 	if more := v.Found - len(v.Damage); more > 0 {
 		fmt.Fprintf(t.out, "and %d more\n", more)
 	}
-	fmt.Fprintf(t.out, "%s: %s in %s, %s in the log, %s read in %s\n", dir, plural(int(v.Rows), "span"), plural(v.Segments, "segment"),
-		plural(int(v.LogRecords), "request"), formatBytes(v.Bytes), formatNanos(int64(time.Since(began))))
+	fmt.Fprintf(t.out, "%s: %s in %s, %s in the log, %s read in %s\n", dir, console.Plural(int(v.Rows), "span"), console.Plural(v.Segments, "segment"),
+		console.Plural(int(v.LogRecords), "request"), console.Bytes(v.Bytes), console.Nanos(int64(time.Since(began))))
 	if v.Found > 0 {
-		return clew.Errorf(clew.Corrupt, "%s is damaged in %s", dir, plural(v.Found, "place"))
+		return clew.Errorf(clew.Corrupt, "%s is damaged in %s", dir, console.Plural(v.Found, "place"))
 	}
 	_, err = fmt.Fprintln(t.out, "no damage")
 	return err

@@ -68,6 +68,7 @@ var plan = []place{
 	{"adapter/*", 5, everywhere},
 	{"internal/bench", 5, everywhere},
 	{"internal/config", 5, everywhere},
+	{"internal/console", 5, everywhere},
 	{"internal/tidy", 5, everywhere},
 
 	{"cmd/clew", 6, everywhere},

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"fmt"
@@ -21,7 +21,7 @@ func testSpan(id, parent clew.SpanID, service, name string, from, to uint64) cle
 func draw(t *testing.T, columns int, spans ...clew.Span) string {
 	t.Helper()
 	var b strings.Builder
-	if err := newWaterfall(spans).print(&b, columns, false); err != nil {
+	if err := NewWaterfall(spans).Print(&b, columns, false); err != nil {
 		t.Fatal(err)
 	}
 	var out []string
@@ -64,7 +64,7 @@ func TestWaterfallShowsEverySpanOnce(t *testing.T) {
 	check := func(name string, spans ...clew.Span) {
 		t.Helper()
 		seen := map[int]int{}
-		for _, r := range newWaterfall(spans).rows {
+		for _, r := range NewWaterfall(spans).rows {
 			if r.span >= 0 {
 				seen[r.span]++
 			}
@@ -105,8 +105,8 @@ func TestFormatNanos(t *testing.T) {
 		1_000_000: "1ms", 152_300_000: "152ms", 1_500_000_000: "1.5s", 59_990_000_000: "60s",
 		61_000_000_000: "1m01s", 3_700_000_000_000: "1h01m", -2_000_000: "-2ms",
 	} {
-		if got := formatNanos(in); got != want {
-			t.Errorf("formatNanos(%d) = %q, want %q", in, got, want)
+		if got := Nanos(in); got != want {
+			t.Errorf("Nanos(%d) = %q, want %q", in, got, want)
 		}
 	}
 }
@@ -115,8 +115,8 @@ func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain ✓": "plain ✓", "a\nb": `a\x0ab`, "\x1b[2J": `\x1b[2J`, "bad\xff": `bad\xff`, "\u202e": `\u{202e}`,
 	} {
-		if got := printable(in); got != want {
-			t.Errorf("printable(%q) = %q, want %q", in, got, want)
+		if got := Printable(in); got != want {
+			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package console
 
 import (
 	"bufio"
@@ -12,14 +12,14 @@ import (
 	"github.com/clew-tracing/clew"
 )
 
-// waterfall is one trace laid out for a terminal: its spans in the order of the
+// Waterfall is one trace laid out for a terminal: its spans in the order of the
 // tree, parents before children, children by start.
 //
 //	cart: POST /checkout        ████████████████████████████████   152ms
 //	├ payment: charge             ██████████                        48ms
 //	│ └ payment: SELECT card        ▍                              1.2ms
 //	└ email: enqueue                           ▎                   310µs
-type waterfall struct {
+type Waterfall struct {
 	spans []clew.Span
 	rows  []waterfallRow
 	// start and end are the trace's: the least start and the greatest end.
@@ -38,11 +38,11 @@ type waterfallRow struct {
 	last bool
 }
 
-// newWaterfall lays out the spans of one trace, of which there is at least one.
+// NewWaterfall lays out the spans of one trace, of which there is at least one.
 // Spans whose parents form a ring are roots of their own, the first received
 // first, so that every span has exactly one row.
-func newWaterfall(spans []clew.Span) *waterfall {
-	w := &waterfall{spans: spans, start: spans[0].Start, end: spans[0].End}
+func NewWaterfall(spans []clew.Span) *Waterfall {
+	w := &Waterfall{spans: spans, start: spans[0].Start, end: spans[0].End}
 	byID := make(map[clew.SpanID]int, len(spans))
 	services := map[string]bool{}
 	for i := range spans {
@@ -76,7 +76,7 @@ func newWaterfall(spans []clew.Span) *waterfall {
 }
 
 // walk fills rows: the roots' trees, then those below ghosts, then rings.
-func (w *waterfall) walk(roots []int, orphans map[clew.SpanID][]int, children [][]int) {
+func (w *Waterfall) walk(roots []int, orphans map[clew.SpanID][]int, children [][]int) {
 	seen := make([]bool, len(w.spans))
 	w.sort(roots)
 	for _, r := range roots {
@@ -105,7 +105,7 @@ func (w *waterfall) walk(roots []int, orphans map[clew.SpanID][]int, children []
 
 // tree appends a span and what is below it. It keeps its own stack: a trace may
 // be deeper than a goroutine's.
-func (w *waterfall) tree(root, depth int, last bool, children [][]int, seen []bool) {
+func (w *Waterfall) tree(root, depth int, last bool, children [][]int, seen []bool) {
 	stack := []waterfallRow{{span: root, depth: depth, last: last}}
 	for len(stack) > 0 {
 		row := stack[len(stack)-1]
@@ -123,9 +123,9 @@ func (w *waterfall) tree(root, depth int, last bool, children [][]int, seen []bo
 	}
 }
 
-func (w *waterfall) sort(spans []int) { slices.SortFunc(spans, w.compare) }
+func (w *Waterfall) sort(spans []int) { slices.SortFunc(spans, w.compare) }
 
-func (w *waterfall) compare(a, b int) int {
+func (w *Waterfall) compare(a, b int) int {
 	return cmp.Or(
 		cmp.Compare(w.spans[a].Start, w.spans[b].Start),
 		cmp.Compare(w.spans[a].SpanID, w.spans[b].SpanID),
@@ -138,17 +138,17 @@ const (
 	durationWidth = 9
 )
 
-// print writes the waterfall in lines of at most columns characters.
-func (w *waterfall) print(out io.Writer, columns int, colour bool) error {
+// Print writes the waterfall in lines of at most columns characters.
+func (w *Waterfall) Print(out io.Writer, columns int, colour bool) error {
 	buf := bufio.NewWriter(out)
 	first := w.spans[0]
-	fmt.Fprintf(buf, "trace %s · %s · %s", first.TraceID, nanos(w.start), formatNanos(int64(w.end-w.start)))
-	fmt.Fprintf(buf, " · %s · %s", plural(len(w.spans), "span"), plural(w.services, "service"))
+	fmt.Fprintf(buf, "trace %s · %s · %s", first.TraceID, Moment(uint64(w.start)), Nanos(int64(w.end-w.start)))
+	fmt.Fprintf(buf, " · %s · %s", Plural(len(w.spans), "span"), Plural(w.services, "service"))
 	if w.errors > 0 {
-		fmt.Fprintf(buf, " · %s", plural(w.errors, "error"))
+		fmt.Fprintf(buf, " · %s", Plural(w.errors, "error"))
 	}
 	buf.WriteString("\n\n")
-	columns = min(max(columns, minColumns), maxColumns)
+	columns = min(max(columns, MinColumns), MaxColumns)
 	labels := w.labels(int(float64(columns) * labelShare))
 	labelWidth := 0
 	for _, l := range labels {
@@ -166,7 +166,7 @@ func (w *waterfall) print(out io.Writer, columns int, colour bool) error {
 	return buf.Flush()
 }
 
-func plural(n int, what string) string {
+func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
@@ -175,7 +175,7 @@ func plural(n int, what string) string {
 
 // labels returns each row's text, with the lines of the tree in front, clipped
 // to width. Deep rows show how deep they are instead of lines.
-func (w *waterfall) labels(width int) []string {
+func (w *Waterfall) labels(width int) []string {
 	out := make([]string, len(w.rows))
 	var open []bool // by depth: a sister follows further down
 	for i, row := range w.rows {
@@ -190,7 +190,7 @@ func (w *waterfall) labels(width int) []string {
 		} else {
 			prefix = strings.Repeat(" ", width/2-8) + fmt.Sprintf("…%d ", row.depth)
 		}
-		out[i] = clip(prefix+w.text(row), width)
+		out[i] = Clip(prefix+w.text(row), width)
 	}
 	return out
 }
@@ -207,14 +207,14 @@ func treeLine(open, here bool) string {
 	return "  "
 }
 
-func (w *waterfall) text(row waterfallRow) string {
+func (w *Waterfall) text(row waterfallRow) string {
 	if row.span < 0 {
 		return "(missing " + row.ghost.String() + ")"
 	}
 	s := &w.spans[row.span]
-	text := printable(s.Name)
+	text := Printable(s.Name)
 	if service := s.Service(); service != "" {
-		text = printable(service) + ": " + text
+		text = Printable(service) + ": " + text
 	}
 	if s.Status == clew.StatusError {
 		text = "✗ " + text
@@ -224,7 +224,7 @@ func (w *waterfall) text(row waterfallRow) string {
 
 // printBar draws one span in width cells, a cell's last eighths included, and
 // its duration behind it.
-func (w *waterfall) printBar(buf *bufio.Writer, s *clew.Span, width int, colour bool) {
+func (w *Waterfall) printBar(buf *bufio.Writer, s *clew.Span, width int, colour bool) {
 	total := max(float64(w.end-w.start), 1)
 	length := max(s.DurationNanos(), 0)
 	from := min(int(float64(s.Start-w.start)/total*float64(width)), width-1)
@@ -238,7 +238,7 @@ func (w *waterfall) printBar(buf *bufio.Writer, s *clew.Span, width int, colour 
 	if colour {
 		bar = paint(s, bar)
 	}
-	fmt.Fprintf(buf, "%s%s%s %*s", strings.Repeat(" ", from), bar, strings.Repeat(" ", width-from-cells), durationWidth, formatNanos(s.DurationNanos()))
+	fmt.Fprintf(buf, "%s%s%s %*s", strings.Repeat(" ", from), bar, strings.Repeat(" ", width-from-cells), durationWidth, Nanos(s.DurationNanos()))
 }
 
 // paint gives a bar its service's colour; red is for errors alone.

@@ -1,14 +1,29 @@
-package main
+// Package console writes for people at a terminal: durations, sizes, text from
+// outside, and traces as waterfalls.
+package console
 
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
-// formatNanos writes a duration as people read it: three digits and a unit.
-func formatNanos(n int64) string {
+const (
+	// MaxColumns keeps lines readable on very wide screens.
+	MaxColumns = 240
+	// MinColumns is the least width a waterfall can be drawn in.
+	MinColumns = 60
+)
+
+// Moment writes a moment in UTC, RFC 3339 with milliseconds.
+func Moment(n uint64) string {
+	return time.Unix(int64(n/1e9), int64(n%1e9)).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// Nanos writes a duration as people read it: three digits and a unit.
+func Nanos(n int64) string {
 	sign := ""
 	if n < 0 {
 		sign, n = "-", -n
@@ -44,8 +59,8 @@ func three(f float64) string {
 	return s
 }
 
-// formatBytes writes a number of bytes with three digits and a decimal unit.
-func formatBytes(n int64) string {
+// Bytes writes a number of bytes with three digits and a decimal unit.
+func Bytes(n int64) string {
 	f := float64(n)
 	for _, u := range []string{"B", "kB", "MB", "GB"} {
 		if f < 999.5 {
@@ -56,10 +71,10 @@ func formatBytes(n int64) string {
 	return three(f) + " TB"
 }
 
-// printable makes a text from outside safe for a terminal: bytes that are
+// Printable makes a text from outside safe for a terminal: bytes that are
 // control characters or no UTF-8 are written as \xNN, other characters that do
 // not print as \u{N}, so that a span's name cannot move the cursor.
-func printable(s string) string {
+func Printable(s string) string {
 	clean := func(r rune) bool { return r != utf8.RuneError && unicode.IsPrint(r) }
 	if strings.IndexFunc(s, func(r rune) bool { return !clean(r) }) < 0 {
 		return s
@@ -78,4 +93,19 @@ func printable(s string) string {
 		s = s[n:]
 	}
 	return b.String()
+}
+
+// Clip shortens s to at most n characters, the last then being an ellipsis.
+func Clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	if n < 1 {
+		return ""
+	}
+	return string(r[:n-1]) + "…"
 }
