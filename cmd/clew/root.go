@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/bench"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -50,7 +51,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newTrace(t),
 		newTail(t),
 		newImport(t),
-		newVerify(t),
+		upkeep.NewVerify(upkeepHost(t)),
 		bench.NewCommand(t.environ, usagef),
 		newConfig(t),
 		newVersion(t),
@@ -61,6 +62,21 @@ func newRoot(t *terminal) *cobra.Command {
 		}
 	}
 	return root
+}
+
+// upkeepHost is what the commands for a store's folder know of this program.
+func upkeepHost(t *terminal) *upkeep.Host {
+	return &upkeep.Host{
+		Settings: addNamedSettings,
+		Data: func(c *cobra.Command) (string, error) {
+			r, err := resolve(c, t)
+			if err != nil {
+				return "", err
+			}
+			return string(r.Data), nil
+		},
+		TTY: t.errTTY,
+	}
 }
 
 // usageArgs marks what args finds wrong as the caller's mistake and says how the

@@ -60,6 +60,7 @@ var plan = []place{
 
 	{"analyze", 4, asking},
 	{"spandb", 4, keeping},
+	{"internal/console", 4, everywhere},
 	{"internal/load", 4, everywhere},
 
 	{"api", 5, everywhere},
@@ -68,8 +69,8 @@ var plan = []place{
 	{"adapter/*", 5, everywhere},
 	{"internal/bench", 5, everywhere},
 	{"internal/config", 5, everywhere},
-	{"internal/console", 5, everywhere},
 	{"internal/tidy", 5, everywhere},
+	{"internal/upkeep", 5, everywhere},
 
 	{"cmd/clew", 6, everywhere},
 }
