@@ -109,6 +109,13 @@ func TestSegmentsStayClosed(t *testing.T) {
 	if n := fs.opened.Load(); n != 0 {
 		t.Errorf("%d files were opened for nothing", n)
 	}
+	for range db.Scan(ctx, storage.Request{Tenant: clew.DefaultTenant}) {
+		break
+	}
+	if n := fs.opened.Load(); n == 0 || n > 3 {
+		t.Errorf("%d files were opened for the youngest rows, want one or a few", n)
+	}
+	fs.opened.Store(0)
 	if _, err := db.Trace(ctx, clew.DefaultTenant, ids[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"iter"
 	"slices"
@@ -13,13 +14,37 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// unit is what a scan reads at a time: a head's rows or one block of a segment.
+// unit is what a scan reads at a time: a head's rows or one block of a segment. A
+// segment is a unit too, until it is opened and its blocks take its place.
 type unit struct {
 	maxStart uint64
-	view     *span.Batch // of a head; nil for a block
+	view     *span.Batch // of a head; nil for the others
 	seg      *storedSegment
-	blk      int
+	blk      int // wholeSegment: its blocks are not known yet
+	age      int // place among heads and segments, youngest first
 	rows     int
+}
+
+const wholeSegment = -1
+
+// before is the order of a scan: by descending bound of start. Units of equal bound
+// stand in the order of their age, heads first, so that it does not depend on chance.
+func (u *unit) before(v *unit) bool {
+	return cmp.Or(cmp.Compare(v.maxStart, u.maxStart), cmp.Compare(u.age, v.age), cmp.Compare(u.blk, v.blk)) < 0
+}
+
+// units is a heap, the next unit at its front.
+type units []unit
+
+func (q units) Len() int           { return len(q) }
+func (q units) Less(i, k int) bool { return q[i].before(&q[k]) }
+func (q units) Swap(i, k int)      { q[i], q[k] = q[k], q[i] }
+func (q *units) Push(x any)        { *q = append(*q, x.(unit)) }
+func (q *units) Pop() any {
+	last := len(*q) - 1
+	u := (*q)[last]
+	*q = (*q)[:last]
+	return u
 }
 
 // scanner carries one scan.
@@ -31,10 +56,12 @@ type scanner struct {
 	prune   *segment.Pruner
 	reader  segment.BlockReader
 	need    segment.Need
+	queue   units
 }
 
 // Scan implements storage.Scanner. Heads and blocks are read one by one, those
-// with the latest start first; blocks that cannot match are not read.
+// with the latest start first; blocks that cannot match are not read. A segment is
+// opened when all that starts later has been read.
 //
 // What the scan sees is fixed when Scan returns, and kept until the loop over it
 // ends or, if there is none, the garbage collector finds that there will be none.
@@ -67,19 +94,23 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 // run yields all batches; the error is what the scan ends with.
 func (s *scanner) run(ctx context.Context, snap *snapshot, yield func(*span.Batch, error) bool) error {
 	s.want()
-	units := s.units(snap)
-	for i := range units {
+	s.list(snap)
+	for read := 0; ; read++ {
+		u, more := s.next(ctx)
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
+		}
+		if !more {
+			return nil
 		}
 		if s.spent() {
 			s.stats.Exhausted = true
 			return nil
 		}
-		if i%matcherUnits == 0 {
+		if read%matcherUnits == 0 {
 			s.matcher = span.NewMatcher(s.req.Where)
 		}
-		b := s.read(&units[i])
+		b := s.read(&u)
 		if b == nil {
 			continue
 		}
@@ -87,13 +118,12 @@ func (s *scanner) run(ctx context.Context, snap *snapshot, yield func(*span.Batc
 			if ctx.Err() != nil {
 				return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
 			}
-			part.MaxStart = clew.UnixNanos(units[i].maxStart)
+			part.MaxStart = clew.UnixNanos(u.maxStart)
 			if !yield(part, nil) {
 				return nil
 			}
 		}
 	}
-	return nil
 }
 
 // parts yields a batch as it is or, if it is larger than a batch may be, copies of
@@ -133,46 +163,55 @@ func (s *scanner) want() {
 	s.reader.Cache = &s.db.cache
 }
 
-// units lists what may hold matching rows, by descending bound of start. Units of
-// equal bound stand in order of age, heads first, so that the order of a scan
-// does not depend on chance.
-func (s *scanner) units(snap *snapshot) []unit {
-	var units []unit
+// list queues what may hold matching rows, and says how many rows that are.
+func (s *scanner) list(snap *snapshot) {
 	for i := len(snap.views) - 1; i >= 0; i-- {
 		v := snap.views[i]
-		units = append(units, unit{maxStart: slices.Max(v.Start), view: v, rows: v.Rows})
+		s.queue = append(s.queue, unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
 	}
 	for i := len(snap.segs) - 1; i >= 0; i-- {
-		units = s.blocks(units, snap.segs[i])
+		seg := snap.segs[i]
+		if !s.req.Window.Overlaps(clew.UnixNanos(seg.MinStart), clew.UnixNanos(seg.MaxStart)) {
+			s.stats.PrunedRows += int64(seg.Rows)
+			continue
+		}
+		s.queue = append(s.queue, unit{maxStart: seg.MaxStart, seg: seg, blk: wholeSegment, age: len(s.queue), rows: int(seg.Rows)})
 	}
-	s.stats.Total = s.stats.Damaged
-	for i := range units {
-		s.stats.Total += int64(units[i].rows)
+	for i := range s.queue {
+		s.stats.Total += int64(s.queue[i].rows)
 	}
-	slices.SortStableFunc(units, func(a, b unit) int { return cmp.Compare(b.maxStart, a.maxStart) })
-	return units
+	heap.Init(&s.queue)
 }
 
-// blocks appends the blocks of a segment that may hold matching rows.
-func (s *scanner) blocks(units []unit, seg *storedSegment) []unit {
-	if !s.req.Window.Overlaps(clew.UnixNanos(seg.MinStart), clew.UnixNanos(seg.MaxStart)) {
-		s.stats.PrunedRows += int64(seg.Rows)
-		return units
+// next takes the next unit off the queue, and opens the segments before it. There
+// may be none, or ctx has ended.
+func (s *scanner) next(ctx context.Context) (u unit, more bool) {
+	for len(s.queue) > 0 && ctx.Err() == nil {
+		u = heap.Pop(&s.queue).(unit)
+		if u.view != nil || u.blk != wholeSegment {
+			return u, true
+		}
+		s.open(&u)
 	}
-	r, err := s.db.take(seg)
+	return unit{}, false
+}
+
+// open queues the blocks of a segment that may hold matching rows.
+func (s *scanner) open(u *unit) {
+	r, err := s.db.take(u.seg)
 	if err != nil {
-		s.damaged(int(seg.Rows), err)
-		return units
+		s.damaged(u.rows, err)
+		return
 	}
-	defer s.db.give(seg)
+	defer s.db.give(u.seg)
 	may, err := s.prune.Segment(r)
 	if err != nil {
-		s.damaged(int(seg.Rows), err)
-		return units
+		s.damaged(u.rows, err)
+		return
 	}
 	if !may {
-		s.stats.PrunedRows += int64(seg.Rows)
-		return units
+		s.pruned(u.rows)
+		return
 	}
 	for blk, rows := range r.Meta().BlockRows {
 		lo, hi, err := r.Starts(blk)
@@ -181,12 +220,17 @@ func (s *scanner) blocks(units []unit, seg *storedSegment) []unit {
 			continue
 		}
 		if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.Block(r, blk) {
-			s.stats.PrunedRows += int64(rows)
+			s.pruned(rows)
 			continue
 		}
-		units = append(units, unit{maxStart: hi, seg: seg, blk: blk, rows: rows})
+		heap.Push(&s.queue, unit{maxStart: hi, seg: u.seg, blk: blk, age: u.age, rows: rows})
 	}
-	return units
+}
+
+// pruned counts rows that need not be looked at after all.
+func (s *scanner) pruned(rows int) {
+	s.stats.PrunedRows += int64(rows)
+	s.stats.Total -= int64(rows)
 }
 
 // spent reports whether as much was looked at as the request allows.

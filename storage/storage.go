@@ -157,9 +157,9 @@ type Stats struct {
 	// Rows and Bytes were looked at; PrunedRows were skipped unread because they
 	// could not match.
 	Rows, PrunedRows, Bytes int64
-	// Total is how many rows there are to look at, those pruned left out. It is
-	// known before the first batch comes, and the scan has seen all when Rows and
-	// Damaged add up to it.
+	// Total is how many rows there are to look at, those pruned left out. It is a
+	// bound from the first batch on, and falls when more turn out to be pruned; the
+	// scan has seen all when Rows and Damaged add up to it.
 	Total int64
 	// Exhausted is set when MaxRows or MaxBytes ended the scan before that.
 	Exhausted bool
