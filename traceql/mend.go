@@ -45,8 +45,8 @@ func (q *Query) mend(e *Error) {
 		guesses = append(guesses, text+"}")
 	}
 	guesses = append(guesses, "{"+mendTerms(inner)+"}")
-	if !open && !closed {
-		guesses = append(guesses, "{"+searchFor(text)+"}")
+	if word := strings.TrimSpace(inner); !open && !closed || strings.HasPrefix(word, `"`) {
+		guesses = append(guesses, "{"+searchFor(word)+"}")
 	}
 	for _, guess := range guesses {
 		if guess == "{}" {
@@ -130,7 +130,7 @@ func (m *mender) take(words ...string) string {
 // conjunction reads what joins two terms; nothing is "and".
 func (m *mender) conjunction() string {
 	switch m.take("&&", "||", "and ", "or ", ",", ";", "&", "|") {
-	case "||", "or ", "|":
+	case "||", "or ", "|": // a single | between conditions was meant to be two
 		return " || "
 	}
 	return " && "
@@ -138,10 +138,16 @@ func (m *mender) conjunction() string {
 
 // meantOps are operators as people write them, and as TraceQL does.
 var meantOps = map[string]string{"==": "=", "=~": "=~", "!~": "!~", "!=": "!=", "<>": "!=", "<=": "<=", ">=": ">=",
-	"=": "=", "<": "<", ">": ">", "~": "=~", ":": "="}
+	"=": "=", "<": "<", ">": ">", "~=": "=~", "~": "=~", ":": "=",
+	"is ": "=", "equals ": "=", "like ": "like", "contains ": "contains", "in ": "in", "in(": "in"}
 
 func (m *mender) operator() string {
-	return meantOps[m.take("==", "=~", "!~", "!=", "<>", "<=", ">=", "=", "<", ">", "~", ":")]
+	op := meantOps[m.take("==", "=~", "!~", "!=", "<>", "<=", ">=", "=", "<", ">", "~=", "~", ":",
+		"is ", "equals ", "like ", "contains ", "in ", "in(")]
+	if op == "in" {
+		m.take("(")
+	}
+	return op
 }
 
 // term reads name op value, or a name alone that is true or false.
@@ -156,8 +162,18 @@ func (m *mender) term() bool {
 		return m.alone(name)
 	}
 	value, quoted, ok := m.value()
-	if !ok {
+	switch {
+	case !ok:
 		return false
+	case op == "like":
+		op, value, quoted = "=~", strings.ReplaceAll(regexp.QuoteMeta(value), "%", ".*"), true
+	case op == "contains":
+		op, value, quoted = "=~", ".*"+regexp.QuoteMeta(value)+".*", true
+	case op == "in":
+		op, value, quoted, ok = "=~", m.list(value), true, m.take(")") != ""
+		if !ok {
+			return false
+		}
 	}
 	if plainName(name) == "error" && wordOf(TypeBool, value) != "" { // the tag of other tracers
 		if wordOf(TypeBool, value) == "false" {
@@ -174,6 +190,16 @@ func (m *mender) term() bool {
 	}
 	m.out.WriteString(field + " " + op + " " + value)
 	return true
+}
+
+// list reads the values behind the first and returns a pattern for all of them.
+func (m *mender) list(first string) string {
+	pattern := regexp.QuoteMeta(first)
+	for m.take(",") != "" {
+		value, _, _ := m.value()
+		pattern += "|" + regexp.QuoteMeta(value)
+	}
+	return pattern
 }
 
 // name reads a field's name; a colon that is not within an intrinsic ends it, as an
@@ -230,6 +256,10 @@ func (m *mender) value() (text string, quoted, ok bool) {
 		end = len(m.rest)
 	}
 	text, m.rest = m.rest[:end], m.rest[end:]
+	if strings.Trim(text, "0123456789.") == "" { // 100 ms
+		text += m.take("ns ", "us ", "µs ", "ms ", "s ", "m ", "h ")
+		text = strings.TrimSpace(text)
+	}
 	return text, false, text != "" && !strings.ContainsAny(text, "=<>~\"'`")
 }
 

@@ -1,6 +1,7 @@
 package traceql
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/clew-tracing/clew"
@@ -26,7 +27,7 @@ var usualFields = map[string]string{
 	"operation": "name", "operationname": "name", "op": "name", "spanname": "name",
 	"latency": "duration", "elapsed": "duration", "took": "duration",
 	"statusmessage": "statusMessage", "status.message": "statusMessage", "status.code": "status", "spankind": "kind",
-	"traceid": "trace:id", "trace.id": "trace:id", "spanid": "span:id", "span.id": "span:id",
+	"traceid": "trace:id", "spanid": "span:id", "span.id": "span:id",
 	"parentid": "span:parentID", "parentspanid": "span:parentID",
 	"root": "trace:rootName", "rootservice": "trace:rootService",
 }
@@ -65,6 +66,9 @@ func usualField(name string) string {
 		return usual
 	}
 	word, rest, dotted := strings.Cut(name, ".")
+	if id, ok := ParseIntrinsic("trace:" + rest); ok && word == "trace" {
+		return id.String()
+	}
 	if scope, ok := namespaces[strings.ToLower(word)]; ok && dotted && rest != "" {
 		return scope.String() + "." + name
 	}
@@ -118,6 +122,12 @@ func wordOf(t Type, text string) string {
 		text = strings.TrimPrefix(text, "span_kind_")
 	}
 	words := wordsOf(t)
+	if n, err := strconv.Atoi(text); err == nil { // as in the protocol
+		if t == TypeBool || n < 0 || n >= len(words) {
+			return ""
+		}
+		return words[n]
+	}
 	for _, w := range words {
 		if w == text {
 			return w
@@ -145,6 +155,10 @@ func (p *parser) unknownWord() *Error {
 	}
 	if usual := usualField(w); usual != "" {
 		e.Near = []string{usual}
+		return e
+	}
+	if strings.EqualFold(w, "not") {
+		e.Msg += "; not is written !( … )"
 		return e
 	}
 	var sure bool

@@ -87,7 +87,7 @@ func (q *Query) typeOf(x Expr) (Type, *Error) {
 		return x.Value.Type, nil
 	case *Field:
 		if x.Intrinsic == IntrinsicNone {
-			return TypeAny, nil
+			return TypeAny, q.checkScope(x)
 		}
 		return x.Intrinsic.Type(), nil
 	case *Unary:
@@ -108,11 +108,30 @@ func (q *Query) typeOf(x Expr) (Type, *Error) {
 	return TypeNil, nil
 }
 
+// checkScope refuses intrinsics of the trace that are written as attributes, which
+// traces do not have.
+func (q *Query) checkScope(f *Field) *Error {
+	if f.Scope != ScopeTrace || f.Parent {
+		return nil
+	}
+	id, ok := ParseIntrinsic("trace:" + f.Name)
+	if !ok {
+		return nil
+	}
+	e := q.errorf(Types, f.At, "traces have no attributes; what a trace has of itself is written with a colon")
+	e.Near = []string{id.String()}
+	return e
+}
+
 func (q *Query) wantCondition(x Expr, t Type, op Op) *Error {
 	if t == TypeBool || t == TypeAny {
 		return nil
 	}
-	return q.errorf(Types, x.Range(), "%s wants conditions, this is %s", op, t.a())
+	e := q.errorf(Types, x.Range(), "%s wants conditions, this is %s", op, t.a())
+	if op == OpNot {
+		e.Msg += "; ! binds tighter than a comparison: write !( … ) around one"
+	}
+	return e
 }
 
 func (q *Query) typeOfBinary(x *Binary) (Type, *Error) {
