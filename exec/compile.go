@@ -21,6 +21,14 @@ type Plan struct {
 	// never says of comparisons in the query that they are false for every span
 	// whatever it has.
 	never []string
+	// parts are what each span has to meet, where that is more than one condition.
+	parts []part
+}
+
+// part is a condition with its text.
+type part struct {
+	text string
+	cond span.Condition
 }
 
 // String returns the query in canonical form.
@@ -63,7 +71,7 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never}
+	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never, parts: c.parts(q.Stages)}
 	switch {
 	case p.rows.Never():
 		p.selection = pick(p.rows)
@@ -133,6 +141,32 @@ func (c *compiler) stages(stages []traceql.Stage) (selection, error) {
 		all = append(all, sel)
 	}
 	return inTurn(all...), nil
+}
+
+// parts takes filters in turn apart, at && outside of parentheses; nil if there is
+// something else among the stages.
+func (c *compiler) parts(stages []traceql.Stage) (parts []part) {
+	for _, s := range stages {
+		f, ok := s.(*traceql.Filter)
+		if !ok {
+			return nil
+		}
+		if f.Where == nil {
+			continue
+		}
+		folded, err := c.q.Fold(f.Where)
+		if err != nil {
+			return nil
+		}
+		for _, x := range operands(folded, traceql.OpAnd) {
+			cond, err := c.condition(x)
+			if err != nil {
+				return nil
+			}
+			parts = append(parts, part{traceql.ExprString(x), cond})
+		}
+	}
+	return parts
 }
 
 func (c *compiler) spanset(s traceql.Spanset) (selection, error) {

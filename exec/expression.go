@@ -2,6 +2,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -51,20 +52,9 @@ func isCondition(x traceql.Expr) bool {
 
 // logic compiles a chain of && or ||, as long as it may be, into one condition.
 func (c *compiler) logic(x *traceql.Binary) (span.Condition, error) {
-	var operands []traceql.Expr // last first
-	var left traceql.Expr = x
-	for {
-		b, ok := left.(*traceql.Binary)
-		if !ok || b.Op != x.Op {
-			break
-		}
-		operands = append(operands, b.R)
-		left = b.L
-	}
-	operands = append(operands, left)
-	args := make([]span.Condition, 0, len(operands))
-	for i := len(operands) - 1; i >= 0; i-- {
-		cond, err := c.condition(operands[i])
+	var args []span.Condition
+	for _, x := range operands(x, x.Op) {
+		cond, err := c.condition(x)
 		if err != nil {
 			return span.Condition{}, err
 		}
@@ -74,6 +64,22 @@ func (c *compiler) logic(x *traceql.Binary) (span.Condition, error) {
 		return span.AllOf(args...), nil
 	}
 	return span.AnyOf(args...), nil
+}
+
+// operands returns what a chain of op, which binds to the left, joins; x alone if it
+// is none.
+func operands(x traceql.Expr, op traceql.Op) (list []traceql.Expr) {
+	for {
+		b, ok := x.(*traceql.Binary)
+		if !ok || b.Op != op {
+			break
+		}
+		list = append(list, b.R)
+		x = b.L
+	}
+	list = append(list, x)
+	slices.Reverse(list)
+	return list
 }
 
 var spanOps = [...]span.Op{

@@ -77,9 +77,6 @@ func (c *compiler) field(f *traceql.Field) (span.Field, error) {
 		}
 		return span.Field{Intrinsic: i}, nil
 	case f.Scope == traceql.ScopeTrace:
-		if id, ok := traceql.ParseIntrinsic("trace:" + f.Name); ok {
-			return span.Field{}, c.q.Errorf(traceql.Types, f.At, "traces have no attributes; what they have of themselves is written with a colon: %s", id)
-		}
 		return span.Field{}, c.unsupported(f.At, "traces have no attributes of their own; the scope trace. is")
 	}
 	return span.Field{Scope: scopes[f.Scope], Key: f.Name}, nil

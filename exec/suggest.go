@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -33,6 +34,9 @@ func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
 	if over.Budget.Time <= 0 || over.Budget.Time > suggestTime {
 		over.Budget.Time = suggestTime
 	}
+	if text := outside(ctx, store, over, plan); text != "" {
+		return []string{text}
+	}
 	names, cost, err := TagNames(ctx, store, over)
 	if err != nil || !cost.Complete {
 		return nil // what is not among some of the names may be among the others
@@ -50,7 +54,53 @@ func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
 		}
 	}
 	s.selection(&plan.selection)
+	if len(s.out) == 0 && len(plan.parts) > 1 {
+		s.together(plan.parts)
+	}
 	return s.out
+}
+
+// outside says that there are matches outside of a window, if so.
+func outside(ctx context.Context, store Store, over Over, plan *Plan) string {
+	if over.Window == (clew.Window{}) {
+		return ""
+	}
+	over.Window = clew.Window{}
+	over.Budget.Time /= 2 // the rest is for other reasons
+	res, err := Search(ctx, store, Request{Over: over, Plan: plan, Limit: 1, SpansPerTrace: 1})
+	if err != nil || len(res.Hits) == 0 {
+		return ""
+	}
+	return "there are matches outside of the window, such as one at " + res.Hits[0].Newest.Time().UTC().Format(time.RFC3339)
+}
+
+// together looks whether spans meet the parts of a condition one by one.
+func (s *suggester) together(parts []part) {
+	for i := range parts {
+		if parts[i].cond.OfTrace() {
+			return
+		}
+		met, known := s.met(parts[i].cond)
+		if !known {
+			return
+		}
+		if !met {
+			s.say("no span meets %s", clip(parts[i].text))
+			return
+		}
+	}
+	s.say("some span meets each of the conditions, but none meets all of them; { … } && { … } looks for traces with a span for each")
+}
+
+// met reports whether some span meets a condition, if that can be known.
+func (s *suggester) met(c span.Condition) (met, known bool) {
+	r := begin(s.store, s.over)
+	m := span.NewMatcher(c)
+	err := r.scan(s.ctx, storage.Request{Window: s.over.Window, Where: c}, func(b *span.Batch) (bool, error) {
+		met = met || matching(m, b, s.over.Window).Any()
+		return !met, nil
+	})
+	return met, err == nil && (met || r.cost.Complete)
 }
 
 // nothingIn reports whether it is certain that there are no spans.
@@ -141,6 +191,10 @@ func requoted(c *span.Condition, types []clew.Type) string {
 		if isBool || err == nil && slices.ContainsFunc(types, number) {
 			return "; write " + clip(text) + " without quotes"
 		}
+	case clew.TypeBool:
+		if c.Op == span.Eq && c.Value.Bool() {
+			return "; to ask whether it is there write " + fieldText(c.Field) + " != nil"
+		}
 	case clew.TypeInt, clew.TypeDouble:
 		if slices.Contains(types, clew.TypeString) {
 			return fmt.Sprintf("; write %q, in quotes", clip(text))
@@ -186,6 +240,9 @@ func (s *suggester) types(f span.Field) (types []clew.Type) {
 // similar returns names like that of a field: what is mostly meant by it, the same
 // in other scopes, then those that look like it in its own, then elsewhere.
 func (s *suggester) similar(f span.Field) (out []string) {
+	if d, err := time.ParseDuration("0." + f.Key); err == nil && f.Scope == span.ScopeAny { // .5s
+		return []string{traceql.Static{Type: traceql.TypeDuration, Int: int64(d)}.String()}
+	}
 	usual := usualName(f)
 	if _, ok := traceql.ParseIntrinsic(usual); ok {
 		out = append(out, usual)

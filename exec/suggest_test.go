@@ -35,7 +35,14 @@ func TestSuggest(t *testing.T) {
 	}
 	f(`{ }`)
 	f(`{ status = error }`)
-	f(`{ span.http.route = "/cart" && .host = 7 && .host = "a" }`)
+	const together = "some span meets each of the conditions, but none meets all of them; { … } && { … } looks for traces with a span for each"
+	f(`{ span.http.route = "/cart" && .host = 7 && .host = "a" }`, together)
+	f(`{ span.http.route = "/cart" } | { name = "charge" }`, together)
+	f(`{ span.http.route = "/cart" && !(.host = "a") }`, together)
+	f(`{ span.http.route = "/cart" && (name = "charge" || span.http.status_code >= 500) }`, together)
+	f(`{ span.http.route = "/cart" && span.http.status_code >= 500 }`, `no span meets span.http.status_code >= 500`)
+	f(`{ span.http.route = "/cart" && trace:duration > 1h }`)
+	f(`{ span.http.route = "/cart" } && { kind = server }`)
 	f(`{ span.htp.route = "/cart" }`, `span.htp.route does not occur; did you mean span.http.route?`)
 	f(`{ .http.rout =~ "x" }`, `.http.rout does not occur; did you mean span.http.route?`)
 	f(`{ span.service.name = "cart" }`, `span.service.name does not occur; did you mean resource.service.name?`)
@@ -47,15 +54,17 @@ func TestSuggest(t *testing.T) {
 	f(`{ rootServiceName = "Cart" && name = "chrage" }`, `trace:rootService is never "Cart" here; did you mean "cart"?`, `name is never "chrage" here; did you mean "charge"?`)
 	f(`{ rootName = "pay" }`, `trace:rootName is never "pay" here`)
 	f(`{ event:name = "exceptoin" }`, `event:name is never "exceptoin" here; did you mean "exception"?`)
-	f(`{ trace:id = "abc" && span:id = "1" }`)
+	f(`{ trace:id = "abc" && span:id = "1" }`, `no span meets trace:id = "abc"`)
 	f(`{ span.http.status_code = "200" }`, `span.http.status_code is never a text here, but a number; write 200 without quotes`)
 	f(`{ span.http.route = 7 }`, `span.http.route is never a number here, but a text; write "7", in quotes`)
 	f(`{ span.http.status_code = "ok" }`, `span.http.status_code is never a text here, but a number`)
 	f(`{ span.ok = "true" }`, `span.ok is never a text here, but true or false; write true without quotes`)
 	f(`{ span.http.status_code >= 500.5 }`)
-	f(`{ span.ok = 1 || span.http.route }`, `span.ok is never a number here, but true or false`, `span.http.route is never true or false here, but a text`)
+	f(`{ span.ok = 1 || span.http.route }`, `span.ok is never a number here, but true or false`,
+		`span.http.route is never true or false here, but a text; to ask whether it is there write span.http.route != nil`)
 	f(`{ span.ok =~ "t.*" }`, `span.ok is never a text here, but true or false`)
-	f(`{ span.http.route < 1 && .host = true }`, `span.http.route is never a number here, but a text`, `.host is never true or false here, but a text or a number`)
+	f(`{ span.http.route < 1 && .host = false }`, `span.http.route is never a number here, but a text`, `.host is never true or false here, but a text or a number`)
+	f(`{ duration > .5s }`, `.5s does not occur; did you mean 500ms?`)
 
 	// What a span has of itself, words for it, and names that were others once.
 	f(`{ span.name = "charge" }`, `span.name does not occur; did you mean name?`)
@@ -93,8 +102,13 @@ func TestSuggest(t *testing.T) {
 	if got := exec.Suggest(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{"no spans have been received yet"}) {
 		t.Errorf("Suggest of a tenant without spans = %q", got)
 	}
+	matches := "there are matches outside of the window, such as one at 2026-01-01T00:00:00Z"
+	late := exec.Over{Tenant: tenant, Window: clew.Window{Start: storagetest.Epoch + 1}}
+	if got := exec.Suggest(t.Context(), memory, late, prepare(t, `{ name = "charge" }`)); !slices.Equal(got, []string{matches}) {
+		t.Errorf("Suggest for a window without matches = %q", got)
+	}
 	early := exec.Over{Tenant: tenant, Window: clew.Window{End: storagetest.Epoch}}
-	if got := exec.Suggest(t.Context(), memory, early, prepare(t, `{ }`)); !slices.Equal(got, []string{"no span starts within the window"}) {
+	if got := exec.Suggest(t.Context(), memory, early, prepare(t, `{ name = "pay" }`)); !slices.Equal(got, []string{"no span starts within the window"}) {
 		t.Errorf("Suggest for a window without spans = %q", got)
 	}
 	if got := exec.Suggest(t.Context(), brokenScans{memory}, w, prepare(t, `{ .a = 1 }`)); got != nil {
