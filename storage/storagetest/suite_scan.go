@@ -455,8 +455,12 @@ func testCatalog(_ *testing.T, s *suite) {
 	if err != nil || !reflect.DeepEqual(services, wantServices) {
 		s.Errorf("Services = %v, %v, want %v", services, err, wantServices)
 	}
-	for _, f := range []span.Field{{Scope: span.ScopeSpan, Key: "http.route"}, {Scope: span.ScopeResource, Key: "service.name"},
-		{Key: "a"}, {Scope: span.ScopeEvent, Key: "b"}, {Intrinsic: span.Name}} {
+	fields := []span.Field{{Scope: span.ScopeSpan, Key: "http.route"}, {Scope: span.ScopeResource, Key: "service.name"},
+		{Key: "a"}, {Scope: span.ScopeEvent, Key: "b"}, {Scope: span.ScopeLink, Key: "b"}, {Scope: span.ScopeInstrumentation, Key: "a"}}
+	for i := span.Name; !i.OfTrace(); i++ {
+		fields = append(fields, span.Field{Intrinsic: i})
+	}
+	for _, f := range fields {
 		for _, limit := range []int{1, 3, 1000} {
 			values, more, err := c.TagValues(s.Context(), tenant, everything, f, limit)
 			wantValues, wantMore, _ := model.TagValues(s.Context(), tenant, everything, f, limit)
