@@ -111,17 +111,26 @@ const maxCaretRunes = 100
 // text that was parsed; another text gives the message alone.
 func (e *Error) Caret(query string) string {
 	msg := e.text()
-	if e.Pos.Offset > len(query) || e.End > len(query) || e.End < e.Pos.Offset {
-		return msg
+	if mark := Mark(query, Range{e.Pos.Offset, e.End}); mark != "" {
+		return mark + "\n" + msg
 	}
-	from := strings.LastIndexByte(query[:e.Pos.Offset], '\n') + 1
+	return msg
+}
+
+// Mark draws the line of a query that a range begins in, and under it what of the
+// range is in that line; "" if the range is not one of the query.
+func Mark(query string, at Range) string {
+	if at.Start < 0 || at.Start > at.End || at.End > len(query) {
+		return ""
+	}
+	from := strings.LastIndexByte(query[:at.Start], '\n') + 1
 	to := len(query)
-	if i := strings.IndexByte(query[e.Pos.Offset:], '\n'); i >= 0 {
-		to = e.Pos.Offset + i
+	if i := strings.IndexByte(query[at.Start:], '\n'); i >= 0 {
+		to = at.Start + i
 	}
-	before := []rune(clean(query[from:e.Pos.Offset]))
-	rest := []rune(clean(query[e.Pos.Offset:to]))
-	marks := max(1, utf8.RuneCountInString(query[e.Pos.Offset:min(max(e.End, e.Pos.Offset), to)]))
+	before := []rune(clean(query[from:at.Start]))
+	rest := []rune(clean(query[at.Start:to]))
+	marks := max(1, utf8.RuneCountInString(query[at.Start:min(at.End, to)]))
 	head, tail := "", ""
 	if half := maxCaretRunes / 2; len(before) > half {
 		before, head = before[len(before)-half:], "…"
@@ -131,7 +140,7 @@ func (e *Error) Caret(query string) string {
 	}
 	marks = min(marks, max(1, len(rest)))
 	pad := strings.Repeat(" ", len(before)+utf8.RuneCountInString(head))
-	return head + string(before) + string(rest) + tail + "\n" + pad + strings.Repeat("^", marks) + "\n" + msg
+	return head + string(before) + string(rest) + tail + "\n" + pad + strings.Repeat("^", marks)
 }
 
 // clean replaces what would move the caret or the terminal by one space each.

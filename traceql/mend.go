@@ -1,6 +1,7 @@
 package traceql
 
 import (
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -57,6 +58,20 @@ func (q *Query) mend(e *Error) {
 			return
 		}
 	}
+}
+
+// Meant returns the query that a text most likely stands for, in canonical form; the
+// text itself if nothing can be told.
+func Meant(text string) string {
+	q, err := Parse(text)
+	var bad *Error
+	switch {
+	case err == nil:
+		return q.String()
+	case errors.As(err, &bad) && bad.Meant != "":
+		return bad.Meant
+	}
+	return text
 }
 
 var (

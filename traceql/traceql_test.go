@@ -155,6 +155,19 @@ func TestPositions(t *testing.T) {
 	f(both.R.(*Filter).Where.(*Unary).X.(*Binary).R.Range(), "2s")
 }
 
+func TestMeant(t *testing.T) {
+	f := func(text, want string) {
+		t.Helper()
+		if got := Meant(text); got != want {
+			t.Errorf("Meant(%q) = %q, want %q", text, got, want)
+		}
+	}
+	f("{name=`x`}", `{ name = "x" }`)
+	f("service=cart", `{ resource.service.name = "cart" }`)
+	f("{ } | count()", "{ } | count()")
+	f("{ . }", "{ . }")
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"http.route", "http.request.method", "service.name", "service.version", "duration", "Duration"}
 	f := func(name string, want ...string) {

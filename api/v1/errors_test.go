@@ -33,6 +33,7 @@ func TestErrors(t *testing.T) {
 		{"POST", "/search", `{"query":"{ }"}`, 400, "invalid", `unknown field "query"; did you mean q?`, -1},
 		{"POST", "/search", `{"colour":1}`, 400, "invalid", `unknown field "colour"; known are q, start, end, limit, cursor, count`, -1},
 		{"POST", "/search", `{"q":5}`, 400, "invalid", `q: want a string, have a number; as in {"q": "{ status = error }", "limit": 20}`, -1},
+		{"POST", "/search", `{"start":1767225600}`, 400, "invalid", `start: want a string, have a number; as in "2026-11-23T14:00:00Z"`, -1},
 		{"POST", "/search", `{"count":"yes"}`, 400, "invalid", `count: want true or false, have a string`, -1},
 		{"POST", "/search", `{ service = "cart" }`, 400, "invalid", `not one JSON object: invalid character 's'`, -1},
 		{"POST", "/search", `[]`, 400, "invalid", `not a JSON object; send one such as {"q": "{ status = error }", "limit": 20}`, -1},
@@ -88,7 +89,11 @@ func TestErrors(t *testing.T) {
 		{"POST", "/test-span", ``, 501, "unsupported", "test spans", -1},
 		{"POST", "/demo", `{"action":"start"}`, 501, "unsupported", "demo", -1},
 		{"GET", "/nothing", ``, 404, "notFound", "GET /api/v1/nothing is not part of this API", -1},
-		{"GET", "/trace/" + id, ``, 404, "notFound", "did you mean /api/v1/traces?", -1},
+		{"GET", "/trace/" + id, ``, 404, "notFound", "did you mean /api/v1/traces/{id}?", -1},
+		{"GET", "/traces", ``, 404, "notFound", "did you mean /api/v1/traces/{id}?", -1},
+		{"GET", "/tags/name", ``, 404, "notFound", "did you mean /api/v1/tags?", -1},
+		{"GET", "/tags/rootName/values", ``, 501, "unsupported", "of the whole trace", -1},
+		{"GET", "/tags/trace:duration/values", ``, 501, "unsupported", "of the whole trace", -1},
 		{"GET", "/search/?q=", ``, 404, "notFound", "did you mean /api/v1/search?", -1},
 		{"DELETE", "/nothing", ``, 404, "notFound", "DELETE /api/v1/nothing is not", -1},
 	} {
@@ -160,7 +165,8 @@ func TestSuggestions(t *testing.T) {
 		f(`{"q":"{ resource.service.name = \"shup\" }","count":true}`, want)
 		f(`{"q":"{ span.service.name = \"shop\" }"}`, "span.service.name does not occur; did you mean resource.service.name?")
 		f(`{"q":"{ name = \"lost\" && duration > 1h }"}`, "duration is at most 1µs here")
-		f(`{"end":"1"}`, "no span starts within the window")
+		f(`{"end":"1"}`, "there are matches outside of the window, such as one at 2026-01-01T00:00:00Z")
+		f(`{"q":"{ name = \"x\" }","end":"1"}`, "no span starts within the window")
 		f(`{"limit":0,"count":true}`, "")
 	})
 	// What a page before has found is no reason to ask why.

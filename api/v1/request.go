@@ -63,6 +63,9 @@ func readJSON(c *call, v any, example string) error {
 	var wrong *json.UnmarshalTypeError
 	switch err := json.Unmarshal(body, v); {
 	case errors.As(err, &wrong):
+		if wrong.Field == "start" || wrong.Field == "end" {
+			example = `"2026-11-23T14:00:00Z"`
+		}
 		return clew.Errorf(clew.Invalid, "%s: want %s, have a %s; as in %s", wrong.Field, wanted(wrong.Type), wrong.Value, example)
 	case err != nil:
 		return clew.Errorf(clew.Invalid, "the request body is not what it should be: %w", err)

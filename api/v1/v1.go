@@ -3,6 +3,7 @@
 package v1
 
 import (
+	"cmp"
 	"context"
 	_ "embed" // the contract is served
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +52,7 @@ type Config struct {
 type API struct {
 	cfg   Config
 	mux   *http.ServeMux
-	paths []string // the first part of each that mux knows, behind /api/v1/
+	paths []string // that mux knows, the shortest first
 	slots chan struct{}
 	tails chan struct{}
 
@@ -116,13 +118,8 @@ func (a *API) lost(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	help := "GET /api/v1/openapi.yaml lists what is"
-	shorter := strings.TrimSuffix(path, "/")
-	first, _, _ := strings.Cut(strings.TrimPrefix(shorter, everythingElse), "/")
-	if near := traceql.Nearest(first, a.paths, 1); len(near) > 0 {
-		help = "did you mean " + everythingElse + near[0] + "?"
-	}
-	if len(a.methods(&url.URL{Path: shorter})) > 0 {
-		help = "did you mean " + shorter + "?"
+	if near := a.nearPath(strings.TrimSuffix(path, "/")); near != "" {
+		help = "did you mean " + near + "?"
 	}
 	a.fail(w, r, clew.Errorf(clew.NotFound, "%s %s is not part of this API; %s", r.Method, path, help))
 }
@@ -138,12 +135,36 @@ func (a *API) methods(path *url.URL) (methods []string) {
 	return methods
 }
 
-// handle adds a handler and notes the first part of its path.
+// handle adds a handler and notes its path.
 func (a *API) handle(pattern string, h http.Handler) {
 	a.mux.Handle(pattern, h)
-	_, path, _ := strings.Cut(pattern, everythingElse)
-	first, _, _ := strings.Cut(path, "/")
-	a.paths = append(a.paths, first)
+	_, path, _ := strings.Cut(pattern, " ")
+	a.paths = append(a.paths, path)
+	slices.SortFunc(a.paths, func(x, y string) int { return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)) })
+}
+
+// nearPath returns the path that another may have been meant to be: itself, or the
+// shortest that begins alike; "" if there is none.
+func (a *API) nearPath(path string) string {
+	if len(a.methods(&url.URL{Path: path})) > 0 {
+		return path
+	}
+	first := func(path string) string {
+		word, _, _ := strings.Cut(strings.TrimPrefix(path, everythingElse), "/")
+		return word
+	}
+	var known []string
+	for _, p := range a.paths {
+		known = append(known, first(p))
+	}
+	word := first(path)
+	if near := traceql.Nearest(word, known, 1); len(near) > 0 && !slices.Contains(known, word) {
+		word = near[0]
+	}
+	if i := slices.Index(known, word); i >= 0 {
+		return a.paths[i]
+	}
+	return ""
 }
 
 // ServeHTTP implements http.Handler.

@@ -258,7 +258,7 @@ func fieldOf(name string) (span.Field, error) {
 	name = strings.Replace(name, "scope.", "instrumentation.", 1)
 	f, err := exec.ParseField(name)
 	word, _, colon := strings.Cut(name, ":")
-	if err != nil && !strings.HasPrefix(name, ".") && !(colon && slices.Contains(intrinsicScopes, word)) {
+	if err != nil && clew.KindOf(err) != clew.Unsupported && !strings.HasPrefix(name, ".") && !(colon && slices.Contains(intrinsicScopes, word)) {
 		if bare, bareErr := exec.ParseField("." + name); bareErr == nil {
 			return bare, nil
 		}

@@ -94,7 +94,7 @@ matches. Times are UTC.`,
 		Example: `  clew search '{ resource.service.name = "cart" && duration > 20ms }'
   clew search --since 1h '{ status = error }'
   clew search --count '{ span.http.route =~ "/api/.*" }'`,
-		Args: cobra.MaximumNArgs(1),
+		Args: oneQuery,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := resolve(c, t)
 			if err != nil {
@@ -103,9 +103,7 @@ matches. Times are UTC.`,
 			if s.client, err = newClient(r); err != nil {
 				return err
 			}
-			if len(args) == 1 {
-				s.query = args[0]
-			}
+			s.query = strings.Join(args, "") // at most one
 			if err := s.window(since, time.Now()); err != nil {
 				return err
 			}
@@ -143,10 +141,7 @@ func (s *search) window(since string, now time.Time) error {
 		s.start = now.Add(-d).UTC().Format(time.RFC3339Nano)
 	}
 	for _, p := range []struct{ flag, text string }{{"--start", s.start}, {"--end", s.end}} {
-		if p.text == "" {
-			continue
-		}
-		if _, err := time.Parse(time.RFC3339Nano, p.text); err != nil {
+		if _, err := time.Parse(time.RFC3339Nano, p.text); err != nil && p.text != "" {
 			return usagef("%s %q: want a moment such as 2026-11-23T09:30:00Z", p.flag, p.text)
 		}
 	}
@@ -230,21 +225,26 @@ func (t traceSummary) print(w io.Writer) error {
 	return err
 }
 
+// oneQuery takes no argument or one, a query. More are mostly one that the shell took
+// apart.
+func oneQuery(c *cobra.Command, args []string) error {
+	if len(args) <= 1 {
+		return nil
+	}
+	query := strings.ReplaceAll(traceql.Meant(strings.Join(args, " ")), "'", `'\''`)
+	return usagef("the query is in %d pieces; put it in single quotes: %s '%s'", len(args), c.CommandPath(), console.Printable(query))
+}
+
 // queryError shows where in the query an error lies, with a caret. An id in place of
 // a query is what another command shows.
 func queryError(query string, err error) error {
 	var api *apiError
-	if id := traceql.PastedID(query); id != "" && errors.As(err, &api) && api.position != nil {
-		return fmt.Errorf("%w\n  clew trace %s shows a trace%w", err, id, quietly(errUsage))
-	}
-	if !errors.As(err, &api) || api.position == nil || *api.position < 0 || *api.position > len(query) {
+	if !errors.As(err, &api) || api.position == nil {
 		return err
 	}
-	line, at := query, *api.position
-	if i := strings.LastIndexByte(query[:at], '\n'); i >= 0 {
-		line, at = query[i+1:], at-i-1
+	mark := traceql.Mark(query, traceql.Range{Start: *api.position, End: *api.position})
+	if id := traceql.PastedID(query); id != "" {
+		mark = "clew trace " + id + " shows a trace"
 	}
-	line, _, _ = strings.Cut(line, "\n")
-	before := console.Printable(line[:min(at, len(line))])
-	return fmt.Errorf("%w\n  %s\n  %s^%w", err, console.Printable(line), strings.Repeat(" ", len([]rune(before))), quietly(errUsage))
+	return fmt.Errorf("%w\n  %s%w", err, strings.ReplaceAll(mark, "\n", "\n  "), quietly(errUsage))
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/config"
@@ -42,7 +43,7 @@ func newTail(t *terminal) *cobra.Command {
 		Long: `Print spans as they arrive, those that match the TraceQL query if one is given,
 until Ctrl-C. What was too fast to be shown is counted. Times are UTC.`,
 		Example: `  clew tail '{ status = error }'`,
-		Args:    cobra.MaximumNArgs(1),
+		Args:    oneQuery,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := resolve(c, t)
 			if err != nil {
@@ -55,11 +56,7 @@ until Ctrl-C. What was too fast to be shown is counted. Times are UTC.`,
 			if limit < 0 {
 				return usagef("--limit %d: want 0 (no end) or more spans", limit)
 			}
-			query := ""
-			if len(args) == 1 {
-				query = args[0]
-			}
-			return runTail(c.Context(), t, cl, query, limit, asJSON)
+			return runTail(c.Context(), t, cl, strings.Join(args, ""), limit, asJSON)
 		},
 	}
 	addSettings(c, config.Client)
