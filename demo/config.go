@@ -45,6 +45,10 @@ type Config struct {
 	// Run returns, always from one goroutine at a time. A slow Progress delays
 	// only itself.
 	Progress func(Stats)
+
+	// queue is how many ended spans wait before each instance's exporter; 0 is
+	// queueSpans. Tests fill a short one sooner.
+	queue int
 }
 
 // Validate reports the first field that cannot work, of kind Invalid, with what
@@ -128,6 +132,13 @@ func (c Config) spansPerSecond() float64 {
 		return defaultSpansPerSecond
 	}
 	return c.SpansPerSecond
+}
+
+func (c Config) queueSpans() int {
+	if c.queue == 0 {
+		return queueSpans
+	}
+	return c.queue
 }
 
 func (c Config) logger() *slog.Logger {

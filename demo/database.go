@@ -54,6 +54,7 @@ func databaseSchema() []string {
 // databaseConns, opened when needed. Safe for concurrent use.
 type databasePool struct {
 	config *pgx.ConnConfig
+	spans  *querySpans
 	slots  chan *pgx.Conn // nil where a connection may still be opened
 
 	mu     sync.Mutex // guards broken
@@ -72,10 +73,11 @@ func (m *mesh) databasePool(in *instance, password string) (*databasePool, error
 		return dial(ctx, databaseName, m.lookup(databaseName)[0])
 	}
 	host, port := splitName(databaseName)
-	config.Tracer = querySpans{tracer: in.tracer, common: []attribute.KeyValue{
+	spans := &querySpans{tracer: in.tracer, common: []attribute.KeyValue{
 		semconv.DBSystemNamePostgreSQL, semconv.DBNamespace("shop"), semconv.ServerAddress(host), semconv.ServerPort(port),
 	}}
-	p := &databasePool{config: config, slots: make(chan *pgx.Conn, databaseConns)}
+	config.Tracer = spans
+	p := &databasePool{config: config, spans: spans, slots: make(chan *pgx.Conn, databaseConns)}
 	for range databaseConns {
 		p.slots <- nil
 	}
@@ -100,6 +102,7 @@ func (p *databasePool) do(ctx context.Context, use func(*pgx.Conn) error) error 
 		}
 	}
 	err := use(conn)
+	p.spans.abandoned(conn)
 	if conn.IsClosed() {
 		p.mu.Lock()
 		p.broken = append(p.broken, conn)
@@ -142,13 +145,20 @@ func (p *databasePool) Close() error {
 
 // querySpans is a pgx tracer that makes a client span of each query, after the
 // semantic conventions for databases.
+//
+// pgx does not tell of the end of every query that it told of the beginning:
+// Exec comes back without a word if it cannot clear its cache of statements
+// first, as after a statement that failed and a context that ended. Such a span
+// would be lost, so the open span of each connection is kept here (a connection
+// has one query at a time) and ended when the connection is given back.
 type querySpans struct {
 	tracer trace.Tracer
 	common []attribute.KeyValue
+	open   sync.Map // *pgx.Conn → trace.Span
 }
 
 // TraceQueryStart begins the span.
-func (s querySpans) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+func (s *querySpans) TraceQueryStart(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	verb, table := summary(data.SQL)
 	name := verb
 	attrs := []attribute.KeyValue{semconv.DBOperationName(verb), semconv.DBQueryText(data.SQL)}
@@ -156,29 +166,47 @@ func (s querySpans) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.T
 		name += " " + table
 		attrs = append(attrs, semconv.DBCollectionName(table), semconv.DBQuerySummary(name))
 	}
-	ctx, _ = s.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
+	s.abandoned(conn)
+	ctx, span := s.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(s.common...), trace.WithAttributes(attrs...))
+	s.open.Store(conn, span)
 	return ctx
 }
 
 // TraceQueryEnd ends the span.
-func (s querySpans) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryEndData) {
+func (s *querySpans) TraceQueryEnd(ctx context.Context, conn *pgx.Conn, data pgx.TraceQueryEndData) {
+	s.open.Delete(conn)
 	span := trace.SpanFromContext(ctx)
-	defer span.End()
-	if data.Err == nil {
-		if data.CommandTag.Select() {
-			span.SetAttributes(semconv.DBResponseReturnedRows(int(data.CommandTag.RowsAffected())))
-		}
+	if data.Err != nil {
+		endFailedQuery(span, data.Err)
 		return
 	}
-	span.RecordError(data.Err, trace.WithStackTrace(true))
-	span.SetStatus(codes.Error, data.Err.Error())
+	if data.CommandTag.Select() {
+		span.SetAttributes(semconv.DBResponseReturnedRows(int(data.CommandTag.RowsAffected())))
+	}
+	span.End()
+}
+
+// errNoOutcome is the error of a query whose end pgx does not tell.
+var errNoOutcome = &fault{"abandoned", "the driver gave the query up"}
+
+// abandoned ends the span of conn's query, if pgx has not.
+func (s *querySpans) abandoned(conn *pgx.Conn) {
+	if span, ok := s.open.LoadAndDelete(conn); ok {
+		endFailedQuery(span.(trace.Span), errNoOutcome)
+	}
+}
+
+func endFailedQuery(span trace.Span, err error) {
+	defer span.End()
+	span.RecordError(err, trace.WithStackTrace(true))
+	span.SetStatus(codes.Error, err.Error())
 	var refused *pgconn.PgError
-	if errors.As(data.Err, &refused) {
+	if errors.As(err, &refused) {
 		span.SetAttributes(semconv.DBResponseStatusCode(refused.Code), semconv.ErrorTypeKey.String(refused.Code))
 		return
 	}
-	span.SetAttributes(semconv.ErrorTypeKey.String(errorType(data.Err)))
+	span.SetAttributes(semconv.ErrorTypeKey.String(errorType(err)))
 }
 
 // summary finds a statement's verb and its table: the word after FROM, INTO or

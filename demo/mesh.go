@@ -74,8 +74,12 @@ func (m *mesh) addClient(c io.Closer) {
 	m.mu.Unlock()
 }
 
-// drain ends all servers at once: by now nobody asks for anything. When it
-// returns no handler runs and every server span has ended.
+// drain ends all servers at once. When it returns no handler runs and every
+// server span has ended.
+//
+// Shoppers ask for nothing any more by now, but handlers of requests that they
+// gave up on may still run and ask other services; what those no longer answer
+// is an error to the handler, and no harm.
 //
 // Nothing is cut off, because a handler that is cut off may end a span after its
 // exporter has gone. Handlers end by themselves: their calls have deadlines, and
@@ -197,7 +201,8 @@ func (m *mesh) servePlainHTTP(name string, handler http.Handler) error {
 	if err != nil {
 		return err
 	}
-	s := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)}
+	guarded, shut := shuttable(handler)
+	s := &http.Server{Handler: guarded, ErrorLog: log.New(io.Discard, "", 0)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -206,8 +211,26 @@ func (m *mesh) servePlainHTTP(name string, handler http.Handler) error {
 	m.onDrain(func() {
 		s.Shutdown(context.Background())
 		<-done
+		shut()
 	})
 	return nil
+}
+
+// shuttable returns h and how to end it: shut returns when no request runs in h,
+// and none will. http.Server.Shutdown cannot promise that: it closes connections
+// that are idle, and a request that arrives on one at that moment runs on, to end
+// its span when the exporter is gone.
+func shuttable(h http.Handler) (guarded http.Handler, shut func()) {
+	// Each request holds it for reading; shut takes it for good.
+	var open sync.RWMutex
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !open.TryRLock() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		defer open.RUnlock()
+		h.ServeHTTP(w, r)
+	}), open.Lock
 }
 
 // serveGRPC serves a gRPC service as instance in under name, with a span per

@@ -53,8 +53,8 @@ func newInstance(patience context.Context, c Config, l *ledger, p process) (*ins
 		sdktrace.WithSpanProcessor(opening{ledger: l, account: a}),
 		sdktrace.WithSpanProcessor(sdktrace.NewBatchSpanProcessor(exporter,
 			sdktrace.WithBlocking(), // a full queue waits; nothing is dropped
-			sdktrace.WithMaxQueueSize(queueSpans),
-			sdktrace.WithMaxExportBatchSize(batchSpans),
+			sdktrace.WithMaxQueueSize(c.queueSpans()),
+			sdktrace.WithMaxExportBatchSize(min(batchSpans, c.queueSpans())),
 			sdktrace.WithBatchTimeout(batchDelay),
 			sdktrace.WithExportTimeout(retryFor+2*attemptTimeout),
 		)),

@@ -3,6 +3,8 @@ package demo
 import (
 	"math"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -145,6 +147,36 @@ func TestPacerForgivesAStall(t *testing.T) {
 	most := rate * (10 + maxCatchUp.Seconds()) * 1.05
 	if got := float64(w.started - before); got < rate*9.5 || got > most {
 		t.Errorf("%v spans in the ten seconds after a stall, want %v to %v", got, rate*9.5, most)
+	}
+}
+
+func TestShuttableWaitsForRequestsAndTakesNoMore(t *testing.T) {
+	arrived, leave := make(chan bool), make(chan bool)
+	h, shut := shuttable(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- true
+		<-leave
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	ask := func() int {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		return w.Code
+	}
+	first, over := make(chan int, 1), make(chan bool)
+	go func() { first <- ask() }()
+	<-arrived
+	go func() { shut(); close(over) }()
+	select {
+	case <-over:
+		t.Error("shut returned while a request was running")
+	case leave <- true:
+	}
+	if code := <-first; code != http.StatusNoContent {
+		t.Errorf("the request that was running: status %d", code)
+	}
+	<-over
+	if code := ask(); code != http.StatusServiceUnavailable {
+		t.Errorf("a request after shut: status %d", code)
 	}
 }
 
