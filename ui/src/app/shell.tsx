@@ -7,6 +7,7 @@ import { Icon, Mark } from "../parts/icon";
 import { copyText } from "../parts/copy";
 import { Toaster } from "../parts/toaster";
 import { keyCaps, useKeys } from "../state/keys";
+import { useNarrow } from "../state/narrow";
 import { freeze, isRelative } from "../state/range";
 import { parseSearch, stringifySearch } from "../state/search";
 import { isTrue, setting, useSetting } from "../state/setting";
@@ -32,6 +33,7 @@ export function Shell() {
   const [wide, setWide] = useSetting(railWide);
   const [chosenTheme, setTheme] = useSetting(theme);
   const [shownZone, setZone] = useSetting(zone);
+  const narrow = useNarrow();
   const [omnibox, setOmnibox] = useState(false);
   const [help, setHelp] = useState(false);
   useKeys([
@@ -87,9 +89,14 @@ export function Shell() {
       </nav>
       <header className={style.header}>
         <Crumb />
-        <button type="button" className={style.omnibox} onClick={() => setOmnibox(true)}>
+        <button
+          type="button"
+          className={style.omnibox}
+          onClick={() => setOmnibox(true)}
+          title="Go to trace ID, service or command"
+        >
           <Icon name="search" size={14} />
-          <span>Go to trace ID, service or command…</span>
+          <span>{narrow ? "Go to…" : "Go to trace ID, service or command…"}</span>
           <kbd>{keyCaps("mod+k")}</kbd>
         </button>
         <button

@@ -2,22 +2,27 @@
 
 import { formatDuration } from "../base/time";
 import type { Bar } from "../layout/bars";
-import { rowHeight } from "../layout/rows";
+import type { RowShape } from "../layout/rows";
 import type { Palette } from "./palette";
 
-const barTop = 6;
-const barHeight = 12;
 const labelGap = 6;
 
-/** drawGrid draws the lines of the axis through all rows. */
+/** drawGrid draws the lines of the axis: through everything, or where names stand above bars, only beside the bars. */
 export function drawGrid(
   c: CanvasRenderingContext2D,
   xs: readonly number[],
   height: number,
   palette: Palette,
+  bars: readonly Bar[],
+  shape: RowShape,
 ): void {
   c.fillStyle = palette.line;
-  for (const x of xs) c.fillRect(Math.round(x), 0, 1, height);
+  for (const x of xs) {
+    if (shape.namesHeight === 0) c.fillRect(Math.round(x), 0, 1, height);
+    else
+      for (const bar of bars)
+        c.fillRect(Math.round(x), bar.y + shape.namesHeight, 1, shape.height - shape.namesHeight - 1);
+  }
 }
 
 /** drawBars draws bars by colour, then outlines, marks and labels on top. dimmed rows stay faint. */
@@ -26,6 +31,7 @@ export function drawBars(
   bars: readonly Bar[],
   width: number,
   palette: Palette,
+  shape: RowShape,
   dimmed: (row: number) => boolean,
 ): void {
   for (let slot = 0; slot < palette.services.length; slot++) {
@@ -33,24 +39,24 @@ export function drawBars(
     for (const bar of bars) {
       if (bar.slot !== slot || bar.ghost || bar.outside !== 0) continue;
       c.globalAlpha = dimmed(bar.row) ? 0.25 : 1;
-      fillBar(c, bar);
+      fillBar(c, bar, shape);
     }
   }
   c.font = palette.font;
   c.textBaseline = "middle";
   for (const bar of bars) {
     c.globalAlpha = dimmed(bar.row) ? 0.4 : 1;
-    drawMarks(c, bar, width, palette);
-    drawLabel(c, bar, width, palette);
+    drawMarks(c, bar, width, palette, shape);
+    drawLabel(c, bar, width, palette, shape);
   }
   c.globalAlpha = 1;
 }
 
-function fillBar(c: CanvasRenderingContext2D, bar: Bar): void {
-  const y = bar.y + barTop;
+function fillBar(c: CanvasRenderingContext2D, bar: Bar, shape: RowShape): void {
+  const y = bar.y + shape.barTop;
   const w = bar.right - bar.left;
   c.beginPath();
-  c.roundRect(bar.left, y, w, barHeight, [
+  c.roundRect(bar.left, y, w, shape.barHeight, [
     bar.cutLeft ? 0 : Math.min(2, w / 2),
     bar.cutRight || bar.unfinished ? 0 : Math.min(2, w / 2),
     bar.cutRight || bar.unfinished ? 0 : Math.min(2, w / 2),
@@ -59,29 +65,37 @@ function fillBar(c: CanvasRenderingContext2D, bar: Bar): void {
   c.fill();
 }
 
-function drawMarks(c: CanvasRenderingContext2D, bar: Bar, width: number, palette: Palette): void {
+function drawMarks(
+  c: CanvasRenderingContext2D,
+  bar: Bar,
+  width: number,
+  palette: Palette,
+  shape: RowShape,
+): void {
+  const { barTop, barHeight } = shape;
   const y = bar.y + barTop;
   if (bar.outside !== 0) {
-    drawArrow(c, bar, width, palette);
+    drawArrow(c, bar, width, palette, shape);
     return;
   }
-  if (bar.ghost) drawGhost(c, bar, palette);
+  if (bar.ghost) drawGhost(c, bar, palette, shape);
   if (bar.striped) {
     c.fillStyle = palette.surface;
     c.fillRect(bar.left, y + barHeight / 2 - 1, bar.right - bar.left, 2);
   }
-  if (bar.reversed) drawHatch(c, bar, palette);
+  if (bar.reversed) drawHatch(c, bar, palette, shape);
   if (bar.error) {
     c.strokeStyle = palette.error;
     c.lineWidth = 1.5;
     c.strokeRect(bar.left - 0.75, y - 0.75, bar.right - bar.left + 1.5, barHeight + 1.5);
   }
-  if (bar.unfinished) drawOpenEnd(c, bar, palette);
+  if (bar.unfinished) drawOpenEnd(c, bar, palette, shape);
   for (let i = 0; i < bar.events.length; i++)
     drawDiamond(c, bar.events[i], y + barHeight / 2, bar.exceptions[i], palette);
 }
 
-function drawGhost(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): void {
+function drawGhost(c: CanvasRenderingContext2D, bar: Bar, palette: Palette, shape: RowShape): void {
+  const { barTop, barHeight } = shape;
   c.strokeStyle = palette.text3;
   c.lineWidth = 1;
   c.setLineDash([3, 3]);
@@ -90,7 +104,8 @@ function drawGhost(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): voi
 }
 
 /** drawHatch says that the span ends before it starts: what is drawn is the stretch between the two. */
-function drawHatch(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): void {
+function drawHatch(c: CanvasRenderingContext2D, bar: Bar, palette: Palette, shape: RowShape): void {
+  const { barTop, barHeight } = shape;
   c.save();
   c.beginPath();
   c.rect(bar.left, bar.y + barTop, bar.right - bar.left, barHeight);
@@ -107,7 +122,8 @@ function drawHatch(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): voi
 }
 
 /** drawOpenEnd gives a bar without an end a ragged one. */
-function drawOpenEnd(c: CanvasRenderingContext2D, bar: Bar, palette: Palette): void {
+function drawOpenEnd(c: CanvasRenderingContext2D, bar: Bar, palette: Palette, shape: RowShape): void {
+  const { barTop, barHeight } = shape;
   c.fillStyle = palette.surface;
   for (let i = 0; i < 3; i++) c.fillRect(bar.right - 3 - 5 * i, bar.y + barTop, 2, barHeight);
 }
@@ -134,8 +150,14 @@ function drawDiamond(
 }
 
 /** drawArrow points to a span that lies outside what is looked at. */
-function drawArrow(c: CanvasRenderingContext2D, bar: Bar, width: number, palette: Palette): void {
-  const y = bar.y + rowHeight / 2;
+function drawArrow(
+  c: CanvasRenderingContext2D,
+  bar: Bar,
+  width: number,
+  palette: Palette,
+  shape: RowShape,
+): void {
+  const y = bar.y + shape.barTop + shape.barHeight / 2;
   const [tip, foot] = bar.outside < 0 ? [4, 9] : [width - 4, width - 9];
   c.fillStyle = bar.error ? palette.error : palette.text3;
   c.beginPath();
@@ -146,11 +168,17 @@ function drawArrow(c: CanvasRenderingContext2D, bar: Bar, width: number, palette
 }
 
 /** drawLabel writes the duration right of the bar, or left of it, or within its right end, wherever there is room. */
-function drawLabel(c: CanvasRenderingContext2D, bar: Bar, width: number, palette: Palette): void {
+function drawLabel(
+  c: CanvasRenderingContext2D,
+  bar: Bar,
+  width: number,
+  palette: Palette,
+  shape: RowShape,
+): void {
   if (bar.outside !== 0 || bar.ghost) return;
   const text = bar.unfinished ? "not ended" : formatDuration(bar.durationNanos);
   const w = c.measureText(text).width;
-  const y = bar.y + rowHeight / 2 + 0.5;
+  const y = bar.y + shape.barTop + shape.barHeight / 2 + 0.5;
   const marksEnd =
     bar.events.length > 0 ? Math.max(bar.right, bar.events[bar.events.length - 1] + 4) : bar.right;
   const marksStart = bar.events.length > 0 ? Math.min(bar.left, bar.events[0] - 4) : bar.left;
@@ -167,7 +195,7 @@ function drawLabel(c: CanvasRenderingContext2D, bar: Bar, width: number, palette
   const x = Math.min(bar.right, width) - w - 8;
   c.fillStyle = palette.surface;
   c.beginPath();
-  c.roundRect(x - 4, bar.y + barTop - 1, w + 8, barHeight + 2, 2);
+  c.roundRect(x - 4, bar.y + shape.barTop - 1, w + 8, shape.barHeight + 2, 2);
   c.fill();
   c.fillStyle = palette.text;
   c.fillText(text, x, y);

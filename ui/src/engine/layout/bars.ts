@@ -3,7 +3,6 @@
 import { flag, none } from "../model/skeleton";
 import type { Trace } from "../model/trace";
 import type { RowWindow } from "./rows";
-import { rowHeight } from "./rows";
 import { timeToX, type View } from "./view";
 
 /** Bar is one row's box, in pixels. left and right are clipped to the width; cut says where. */
@@ -45,7 +44,7 @@ export function layoutBars(
 ): Bar[] {
   const bars: Bar[] = [];
   for (let k = 0; k < window.count; k++) {
-    bars.push(layoutBar(t, shown[window.first + k], window.y + k * rowHeight, view, width));
+    bars.push(layoutBar(t, shown[window.first + k], window.y + k * window.rowHeight, view, width));
   }
   return bars;
 }

@@ -7,7 +7,15 @@ import { buildTrace, type Trace } from "../model/trace";
 import { ticks } from "./axis";
 import { layoutBars, minBar } from "./bars";
 import { layoutMinimap, maxLanes } from "./minimap";
-import { contentTop, maxScrollHeight, rowHeight, rowWindow, scrollHeight, scrollToShow } from "./rows";
+import {
+  besideRows,
+  contentTop,
+  maxScrollHeight,
+  rowWindow,
+  scrollHeight,
+  scrollToShow,
+  stackedRows,
+} from "./rows";
 import {
   around,
   clamped,
@@ -74,51 +82,65 @@ test("ticks are round and not too dense", () => {
   }
 });
 
+const rowHeight = besideRows.height;
+
 test("rows from the scroll position", () => {
-  expect(rowWindow(1000, 0, 240)).toEqual({ first: 0, count: 10, y: 0 });
-  expect(rowWindow(1000, 30, 240)).toEqual({ first: 1, count: 11, y: -6 });
-  expect(rowWindow(5, 0, 240)).toEqual({ first: 0, count: 5, y: 0 });
-  expect(rowWindow(5, 400, 240)).toEqual({ first: 0, count: 5, y: 0 });
-  expect(rowWindow(0, 0, 240)).toEqual({ first: 0, count: 0, y: 0 });
+  const f = (rows: number, top: number, height: number, first: number, count: number, y: number) =>
+    expect(rowWindow(rows, top, 240, height)).toEqual({ first, count, y, rowHeight: height });
+  f(1000, 0, 24, 0, 10, 0);
+  f(1000, 30, 24, 1, 11, -6);
+  f(5, 0, 24, 0, 5, 0);
+  f(5, 400, 24, 0, 5, 0);
+  f(0, 0, 24, 0, 0, 0);
+  f(1000, 0, 44, 0, 6, 0);
+  f(1000, 50, 44, 1, 6, -6);
 });
 
 test("the last row can be reached at any number of rows, and no pixel is ever uncovered", () => {
   const height = 611;
-  for (const rows of [1, 25, 26, 1000, 100_000, 600_000, 600_001, 1_000_000, 5_000_000]) {
-    const most = Math.max(0, scrollHeight(rows) - height);
-    for (const share of [0, 0.1, 0.5, 0.9, 0.99999, 1]) {
-      const { first, count, y } = rowWindow(rows, most * share, height);
-      expect(y).toBeLessThanOrEqual(0);
-      expect(y).toBeGreaterThan(-rowHeight);
-      expect(first + count).toBeLessThanOrEqual(rows);
-      const covered = y + count * rowHeight;
-      expect(covered, `${rows} rows at ${share}`).toBeGreaterThanOrEqual(
-        Math.min(height, rows * rowHeight) - 1e-6,
-      );
+  for (const shape of [besideRows, stackedRows]) {
+    for (const rows of [1, 25, 26, 1000, 100_000, 600_000, 600_001, 1_000_000, 5_000_000]) {
+      const most = Math.max(0, scrollHeight(rows, shape.height) - height);
+      for (const share of [0, 0.1, 0.5, 0.9, 0.99999, 1]) {
+        const { first, count, y } = rowWindow(rows, most * share, height, shape.height);
+        expect(y).toBeLessThanOrEqual(0);
+        expect(y).toBeGreaterThan(-shape.height);
+        expect(first + count).toBeLessThanOrEqual(rows);
+        const covered = y + count * shape.height;
+        expect(covered, `${rows} rows at ${share}`).toBeGreaterThanOrEqual(
+          Math.min(height, rows * shape.height) - 1e-6,
+        );
+      }
+      const last = rowWindow(rows, most, height, shape.height);
+      expect(last.first + last.count, `${rows} rows`).toBe(rows);
     }
-    const last = rowWindow(rows, most, height);
-    expect(last.first + last.count, `${rows} rows`).toBe(rows);
   }
-  expect(scrollHeight(10_000_000)).toBe(maxScrollHeight);
+  expect(scrollHeight(10_000_000, rowHeight)).toBe(maxScrollHeight);
 });
 
 test("a row is brought into sight", () => {
   for (const rows of [100, 100_000, 3_000_000]) {
     for (const row of [0, 17, 26, Math.floor(rows / 2), rows - 1]) {
-      const top = contentTop(rows, scrollToShow(rows, row, 0, 600), 600);
+      const top = contentTop(rows, scrollToShow(rows, row, 0, 600, rowHeight), 600, rowHeight);
       expect(row * rowHeight, `row ${row} of ${rows}`).toBeGreaterThanOrEqual(top - 0.01);
       expect((row + 1) * rowHeight, `row ${row} of ${rows}`).toBeLessThanOrEqual(top + 600.01);
     }
   }
-  expect(scrollToShow(100, 5, 100, 600), "in sight").toBe(100);
-  expect(scrollToShow(100, 25, 0, 600), "the next row").toBe(24);
-  expect(scrollToShow(100, 60, 0, 600), "far off: in the middle").toBe(60 * 24 - 288);
+  expect(scrollToShow(100, 5, 100, 600, rowHeight), "in sight").toBe(100);
+  expect(scrollToShow(100, 25, 0, 600, rowHeight), "the next row").toBe(24);
+  expect(scrollToShow(100, 60, 0, 600, rowHeight), "far off: in the middle").toBe(60 * 24 - 288);
 });
 
 test("bars of a troubled trace", () => {
   const t = traceOf(troubled(base));
   const shown = shownRows(t, autoFold, null);
-  const bars = layoutBars(t, shown, { first: 0, count: shown.length, y: 0 }, wholeView(t.extent), 1000);
+  const bars = layoutBars(
+    t,
+    shown,
+    { first: 0, count: shown.length, y: 0, rowHeight },
+    wholeView(t.extent),
+    1000,
+  );
   const lines = bars.map((b) => {
     const marks = [
       b.error && "error",
@@ -137,7 +159,7 @@ test("bars are never thinner than seen, nor outside the width", () => {
   const t = traceOf(batch(2000, base, "7".padStart(32, "0")));
   const shown = shownRows(t, autoFold, null);
   for (const view of [wholeView(t.extent), { v0: 10e9, v1: 11e9 }, { v0: 1, v1: 11 }]) {
-    for (const bar of layoutBars(t, shown, { first: 0, count: shown.length, y: 0 }, view, 700)) {
+    for (const bar of layoutBars(t, shown, { first: 0, count: shown.length, y: 0, rowHeight }, view, 700)) {
       expect(bar.left).toBeGreaterThanOrEqual(0);
       expect(bar.right).toBeLessThanOrEqual(700 + 1e-9);
       expect(bar.right - bar.left).toBeGreaterThanOrEqual(minBar - 1e-9);

@@ -1,17 +1,17 @@
 import { Link } from "@tanstack/react-router";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { type RefObject, useImperativeHandle, useRef } from "react";
+import { type RefObject, useImperativeHandle, useLayoutEffect, useRef } from "react";
 import type { TraceSummary } from "../../api/client";
 import { homeSlot } from "../../engine/base/colour";
 import { clip, visible } from "../../engine/base/text";
 import { formatCount, formatDuration } from "../../engine/base/time";
 import { Ago } from "../../parts/moment";
+import { useNarrow } from "../../state/narrow";
 import style from "./list.module.css";
 
-/** rowHeight and narrowRowHeight are those of the style sheet; narrowWidth is its break. */
+/** rowHeight and narrowRowHeight are those of the style sheet. */
 const rowHeight = 36;
 const narrowRowHeight = 56;
-const narrowWidth = 640;
 
 /** nameChars bounds what of a name is put into a row. */
 const nameChars = 200;
@@ -33,12 +33,14 @@ export function TraceList({
   handle: RefObject<ListHandle | null>;
 }) {
   const scroller = useRef<HTMLDivElement>(null);
+  const height = useNarrow() ? narrowRowHeight : rowHeight;
   const rows = useVirtualizer({
     count: traces.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (innerWidth <= narrowWidth ? narrowRowHeight : rowHeight),
+    estimateSize: () => height,
     overscan: 8,
   });
+  useLayoutEffect(() => rows.measure(), [rows, height]);
   const longest = Math.max(1, ...traces.map((t) => t.durationNanos));
   useImperativeHandle(handle, () => ({
     move(by) {
@@ -106,24 +108,30 @@ function Row({
         <Ago unixNanos={trace.start} />
       </span>
       <span className={style.root}>
-        <i className="stripe" data-slot={rooted && index0 !== undefined ? homeSlot(index0) : -1} />
-        <b className="isolate">
-          {rooted ? visible(clip(trace.rootService, nameChars)) || "(no service name)" : "root not received"}
-        </b>
-        <span className="isolate">{visible(clip(trace.rootName, nameChars))}</span>
-        {trace.errorCount > 0 && (
-          <span className="badge error">
-            {formatCount(trace.errorCount)} {trace.errorCount === 1 ? "error" : "errors"}
-          </span>
-        )}
-        {!trace.complete && <span className="badge warn">incomplete</span>}
+        <span className={style.names} title={visible(clip(`${trace.rootService} · ${trace.rootName}`, 600))}>
+          <i className="stripe" data-slot={rooted && index0 !== undefined ? homeSlot(index0) : -1} />
+          <b className="isolate">
+            {rooted
+              ? visible(clip(trace.rootService, nameChars)) || "(no service name)"
+              : "root not received"}
+          </b>
+          <span className="isolate">{visible(clip(trace.rootName, nameChars))}</span>
+        </span>
+        <span className={style.badges}>
+          {trace.errorCount > 0 && (
+            <span className="badge error">
+              {formatCount(trace.errorCount)} {trace.errorCount === 1 ? "error" : "errors"}
+            </span>
+          )}
+          {!trace.complete && <span className="badge warn">incomplete</span>}
+        </span>
       </span>
       <span className={style.matched}>
         <b>{formatCount(trace.matchedSpans)}</b> of {formatCount(trace.spanCount)} spans
       </span>
       <ServiceBar services={trace.services} />
       <span className={style.duration}>{formatDuration(trace.durationNanos)}</span>
-      <span>
+      <span className={style.share}>
         <div className={style.bar} style={{ width: `${(100 * trace.durationNanos) / longest}%` }} />
       </span>
     </Link>

@@ -2,7 +2,7 @@
 
 import { visible } from "../../engine/base/text";
 import { formatCount, formatDuration } from "../../engine/base/time";
-import { rowHeight, type RowWindow } from "../../engine/layout/rows";
+import type { RowWindow } from "../../engine/layout/rows";
 import { flag } from "../../engine/model/skeleton";
 import { errorsWithin, has, kindName, serviceName, spanName, type Trace } from "../../engine/model/trace";
 import type { TraceStore } from "./store";
@@ -49,7 +49,7 @@ export class RowPool {
         element.row = -1;
         return;
       }
-      element.root.style.transform = `translateY(${window.y + k * rowHeight}px)`;
+      element.root.style.transform = `translateY(${window.y + k * window.rowHeight}px)`;
       const row = this.store.shown[window.first + k];
       if (element.row === row && element.version === this.store.version) return;
       element.row = row;
@@ -71,6 +71,11 @@ export function rowOfEvent(event: Event): number {
   return element ? Number((element as HTMLElement).dataset.row) : -1;
 }
 
+/** isName tells whether an event happened on a name, where text is selected. */
+export function isName(event: Event): boolean {
+  return (event.target as Element | null)?.closest("[data-name]") !== null;
+}
+
 /** isTwist tells whether an event happened on the button that folds. */
 export function isTwist(event: Event): boolean {
   return (event.target as Element | null)?.closest("[data-twist]") !== null;
@@ -79,6 +84,7 @@ export function isTwist(event: Event): boolean {
 function makeRow(parent: HTMLElement): Row {
   const root = make("div", style.row, "row");
   const name = make("div", style.name, "gridcell");
+  name.dataset.name = "";
   const twist = make("button", style.twist);
   twist.type = "button";
   twist.tabIndex = -1;

@@ -1,9 +1,9 @@
-import { type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useRef } from "react";
-import { rowHeight } from "../../engine/layout/rows";
+import { type RefObject, useEffect, useImperativeHandle, useLayoutEffect, useMemo, useRef } from "react";
+import { useNarrow } from "../../state/narrow";
 import { setting, useSetting, within } from "../../state/setting";
 import { Sizer } from "./sizer";
 import type { TraceStore } from "./store";
-import { Waterfall } from "./waterfall";
+import { type Frame, Waterfall } from "./waterfall";
 import style from "./waterfall.module.css";
 
 const nameWidth = setting<number>("nameWidth", 400, within(160, 800));
@@ -17,14 +17,10 @@ export interface WaterfallHandle {
   pointerShare(): number;
 }
 
-/** narrowWidth is the page's width below which names get a fixed, small column. */
-const narrowWidth = 640;
-const narrowNames = 200;
-
 /** Rows is the frame of the waterfall; what is in it, Waterfall draws without React. */
 export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<WaterfallHandle | null> }) {
   const [chosen, setChosen] = useSetting(nameWidth);
-  const names = innerWidth <= narrowWidth ? narrowNames : chosen;
+  const stacked = useNarrow();
   const scroller = useRef<HTMLDivElement>(null);
   const parts = {
     spacer: useRef<HTMLDivElement>(null),
@@ -34,7 +30,8 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
     axis: useRef<HTMLCanvasElement>(null),
   };
   const waterfall = useRef<Waterfall>(null);
-  const firstNames = useRef(names);
+  const frame = useMemo<Frame>(() => (stacked ? "stacked" : { names: chosen }), [stacked, chosen]);
+  const firstFrame = useRef(frame);
   const { spacer, layer, rows, bars, axis } = parts;
 
   useLayoutEffect(() => {
@@ -48,13 +45,13 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
         axis: axis.current as HTMLCanvasElement,
       },
       store,
-      firstNames.current,
+      firstFrame.current,
     );
     waterfall.current = drawn;
     return () => drawn.destroy();
   }, [store, spacer, layer, rows, bars, axis]);
 
-  useEffect(() => waterfall.current?.setNameWidth(names), [names]);
+  useEffect(() => waterfall.current?.setFrame(frame), [frame]);
 
   useImperativeHandle(handle, () => ({
     focus: () => scroller.current?.focus({ preventScroll: true }),
@@ -62,12 +59,15 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
       document.activeElement === document.body ||
       document.activeElement === scroller.current ||
       document.activeElement?.id === "main",
-    pageRows: () => Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowHeight) - 1),
+    pageRows: () => waterfall.current?.pageRows() ?? 20,
     pointerShare: () => waterfall.current?.pointerShare() ?? 0.5,
   }));
 
   return (
-    <div className={style.waterfall} style={{ "--names": `${names}px` } as React.CSSProperties}>
+    <div
+      className={`${style.waterfall} ${stacked ? style.stacked : ""}`}
+      style={stacked ? undefined : ({ "--names": `${chosen}px` } as React.CSSProperties)}
+    >
       <div className={style.head}>
         <div className={style.headName}>Service and span</div>
         <canvas
@@ -77,14 +77,16 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
           title="Drag to zoom, double-click to show all"
         />
       </div>
-      <Sizer
-        className={style.handle}
-        label="Width of the names"
-        value={names}
-        min={160}
-        max={800}
-        onChange={setChosen}
-      />
+      {!stacked && (
+        <Sizer
+          className={style.handle}
+          label="Width of the names"
+          value={chosen}
+          min={160}
+          max={800}
+          onChange={setChosen}
+        />
+      )}
       <div
         ref={scroller}
         className={style.scroller}

@@ -4,7 +4,14 @@
 
 import { ticks } from "../../engine/layout/axis";
 import { layoutBars } from "../../engine/layout/bars";
-import { rowWindow, scrollHeight, scrollToShow } from "../../engine/layout/rows";
+import {
+  besideRows,
+  type RowShape,
+  rowWindow,
+  scrollHeight,
+  scrollToShow,
+  stackedRows,
+} from "../../engine/layout/rows";
 import { timeToX, xToTime } from "../../engine/layout/view";
 import { drawAxis } from "../../engine/draw/axis";
 import { fitCanvas } from "../../engine/draw/canvas";
@@ -12,7 +19,7 @@ import { type Palette, readPalette } from "../../engine/draw/palette";
 import { drawBars, drawGrid } from "../../engine/draw/waterfall";
 import { shownIndex } from "../../engine/model/fold";
 import { onThemeShown } from "../../state/theme";
-import { isTwist, RowPool, rowOfEvent } from "./rows";
+import { isName, isTwist, RowPool, rowOfEvent } from "./rows";
 import type { TraceStore } from "./store";
 
 /** Parts are the elements the waterfall draws into. */
@@ -30,6 +37,12 @@ export interface Parts {
 
 /** gutter is the room right of the bars, so that the end of the last one can be seen. */
 const gutter = 12;
+
+/** stackedInset is the room left of the bars where names stand above them. */
+const stackedInset = 12;
+
+/** Frame is how the rows are divided: names of a width beside the bars, or above them. */
+export type Frame = { names: number } | "stacked";
 
 /** tickGap is the least distance of two ticks, px. axisHeight is the height of the axis. */
 const tickGap = 96;
@@ -49,7 +62,9 @@ export class Waterfall {
   private readonly undo: (() => void)[] = [];
   private frameId = 0;
   private size = { width: 0, height: 0 };
-  private nameWidth: number;
+  private shape: RowShape = besideRows;
+  /** x of the bars. */
+  private barsLeft = 0;
   private pointer: { x: number; share: number } | null = null;
   private revealed = 0;
   private dragEnded = -Infinity;
@@ -60,9 +75,9 @@ export class Waterfall {
   constructor(
     private readonly parts: Parts,
     private readonly store: TraceStore,
-    nameWidth: number,
+    frame: Frame,
   ) {
-    this.nameWidth = nameWidth;
+    this.divide(frame);
     this.palette = readPalette(parts.scroller);
     this.pool = new RowPool(parts.rows, store);
     this.revealed = store.revealVersion - (store.selected >= 0 ? 1 : 0);
@@ -87,14 +102,28 @@ export class Waterfall {
     this.parts.rows.replaceChildren();
   }
 
-  setNameWidth(width: number): void {
-    this.nameWidth = width;
+  setFrame(frame: Frame): void {
+    this.divide(frame);
     this.pool.forget();
     this.measure();
   }
 
+  private divide(frame: Frame): void {
+    this.shape = frame === "stacked" ? stackedRows : besideRows;
+    this.barsLeft = frame === "stacked" ? stackedInset : frame.names;
+  }
+
   private timeWidth(): number {
-    return Math.max(1, this.size.width - this.nameWidth - gutter);
+    return Math.max(1, this.size.width - this.barsLeft - gutter);
+  }
+
+  private nameWidth(): number {
+    return this.shape === stackedRows ? this.size.width : this.barsLeft;
+  }
+
+  /** pageRows is how many rows a step by page goes. */
+  pageRows(): number {
+    return Math.max(1, Math.floor(this.size.height / this.shape.height) - 1);
   }
 
   private measure(): void {
@@ -114,12 +143,12 @@ export class Waterfall {
     const { store } = this;
     const { width, height } = this.size;
     if (width === 0 || height === 0) return;
-    const total = Math.max(height, scrollHeight(store.shown.length));
+    const total = Math.max(height, scrollHeight(store.shown.length, this.shape.height));
     if (spacer.style.height !== `${total}px`) spacer.style.height = `${total}px`;
     layer.style.height = `${height}px`;
     this.bringIntoSight();
-    const window = rowWindow(store.shown.length, scroller.scrollTop, height);
-    this.pool.update(window, this.nameWidth);
+    const window = rowWindow(store.shown.length, scroller.scrollTop, height, this.shape.height);
+    this.pool.update(window, this.nameWidth());
     this.drawRows(window, height);
     this.drawHead();
     this.writeAria();
@@ -135,7 +164,7 @@ export class Waterfall {
     if (index < 0) return;
     const { scroller } = this.parts;
     const now = scroller.scrollTop;
-    const top = scrollToShow(store.shown.length, index, now, this.size.height);
+    const top = scrollToShow(store.shown.length, index, now, this.size.height, this.shape.height);
     if (top !== now) scroller.scrollTop = top;
   }
 
@@ -144,15 +173,17 @@ export class Waterfall {
     const width = this.timeWidth();
     const context = fitCanvas(this.parts.bars, width, height);
     const times = ticks(store.view, width, tickGap);
+    const bars = layoutBars(store.trace, store.shown, window, store.view, width);
     drawGrid(
       context,
       times.map((time) => timeToX(store.view, width, time)),
       height,
       palette,
+      bars,
+      this.shape,
     );
-    const bars = layoutBars(store.trace, store.shown, window, store.view, width);
     const searching = store.find !== "";
-    drawBars(context, bars, width, palette, (row) => searching && store.hits[row] === 0);
+    drawBars(context, bars, width, palette, this.shape, (row) => searching && store.hits[row] === 0);
     if (this.pointer && !this.drag) {
       context.fillStyle = palette.text3;
       context.fillRect(Math.round(this.pointer.x), 0, 1, height);
@@ -207,7 +238,7 @@ export class Waterfall {
 
   /** timeX is a pointer's x within the time column; negative over the names. */
   private timeX(event: PointerEvent | WheelEvent | MouseEvent): number {
-    return event.clientX - this.parts.scroller.getBoundingClientRect().left - this.nameWidth;
+    return event.clientX - this.parts.scroller.getBoundingClientRect().left - this.barsLeft;
   }
 
   private onWheel(event: WheelEvent): void {
@@ -234,14 +265,14 @@ export class Waterfall {
       return;
     }
     // A click that ends the selection of text in a name is not a click on the row.
-    if (String(getSelection()).length > 0 && this.timeX(event) < 0) return;
+    if (String(getSelection()).length > 0 && isName(event)) return;
     this.store.select(row, false);
     this.store.openDetail(true);
   }
 
   private onDoubleClick(event: MouseEvent): void {
     const row = rowOfEvent(event);
-    if (row >= 0 && !isTwist(event) && this.timeX(event) >= 0) this.store.fit(row);
+    if (row >= 0 && !isName(event)) this.store.fit(row);
   }
 
   private onHover(event: PointerEvent): void {
@@ -262,18 +293,17 @@ export class Waterfall {
 
   private onDown(event: PointerEvent, kind: "zoom" | "pan"): void {
     const x = this.timeX(event);
-    if (event.button !== 0 || x < 0) return;
+    if (event.button !== 0 || x < 0 || (kind === "pan" && isName(event))) return;
     this.drag = { x, kind, moved: false, lastX: x };
     const end = new AbortController();
     addEventListener("pointermove", (e) => this.onDrag(e), { signal: end.signal });
-    addEventListener(
-      "pointerup",
-      () => {
-        end.abort();
-        this.onUp();
-      },
-      { signal: end.signal },
-    );
+    const up = () => {
+      end.abort();
+      this.onUp();
+    };
+    addEventListener("pointerup", up, { signal: end.signal });
+    // A finger that turns out to scroll is no drag.
+    addEventListener("pointercancel", up, { signal: end.signal });
   }
 
   private onDrag(event: PointerEvent): void {

@@ -68,7 +68,7 @@ const shots: Record<string, Shown> = {
   },
   "trace-troubled": async (page) => {
     await page.goto(`/trace/${troubled}`);
-    await row(page, /orphan two/).waitFor();
+    await row(page, /GET .report/).waitFor();
   },
   "trace-huge": async (page) => {
     await page.goto("/trace/0000000000000000000000000010000a");
