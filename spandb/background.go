@@ -214,7 +214,7 @@ func (db *DB) relieveMemory() {
 // grown beyond its limit: a tenant of few spans keeps the log of all others from
 // being cut.
 func (db *DB) relieveLog() (retired bool) {
-	if db.log.SizeBytes() <= db.logLimit {
+	if db.log.SizeBytes() <= db.logLimit.Load() {
 		return false
 	}
 	oldest, next := db.oldestNeeded(), db.log.Durable()+1

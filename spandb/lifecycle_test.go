@@ -312,7 +312,7 @@ func TestLogIsCut(t *testing.T) {
 	if n := db.oldestNeeded(); n != 1 {
 		t.Fatalf("the log is needed from record %d on, want 1", n)
 	}
-	db.logLimit = 1
+	db.logLimit.Store(1)
 	if !db.relieveLog() {
 		t.Fatal("nothing was retired")
 	}

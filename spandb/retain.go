@@ -3,16 +3,35 @@ package spandb
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 )
 
+// Limits are what a store keeps at most, as in Config.
+type Limits struct {
+	Retention time.Duration
+	MaxBytes  int64
+}
+
+// SetLimits replaces the limits of an open store. What the new ones do not allow
+// goes within backgroundTick.
+func (db *DB) SetLimits(l Limits) {
+	logLimit := int64(maxLogBytes)
+	if l.MaxBytes > 0 {
+		logLimit = min(maxLogBytes, max(l.MaxBytes/4, 4*logFileBytes))
+	}
+	db.limits.Store(&l)
+	db.logLimit.Store(logLimit)
+}
+
 // retain removes segments that are too old, then the oldest while the store is
 // too large. A segment is as old as its newest row.
 func (db *DB) retain() {
-	if db.cfg.Retention > 0 {
-		limit := uint64(clew.FromTime(db.cfg.Now().Add(-db.cfg.Retention)))
+	limits := db.limits.Load()
+	if limits.Retention > 0 {
+		limit := uint64(clew.FromTime(db.cfg.Now().Add(-limits.Retention)))
 		db.drop("age", func(all []*storedSegment) []*storedSegment {
 			n := 0
 			for _, s := range all {
@@ -24,11 +43,11 @@ func (db *DB) retain() {
 			return all[:n]
 		})
 	}
-	if db.cfg.MaxBytes == 0 {
+	if limits.MaxBytes == 0 {
 		return
 	}
 	total := db.Stats().DiskBytes
-	if total <= db.cfg.MaxBytes {
+	if total <= limits.MaxBytes {
 		return
 	}
 	db.drop("size", func(all []*storedSegment) []*storedSegment {
@@ -36,7 +55,7 @@ func (db *DB) retain() {
 			return cmp.Or(cmp.Compare(a.MaxArrival, b.MaxArrival), cmp.Compare(a.ID, b.ID))
 		})
 		n := 0
-		for n < len(all) && total > db.cfg.MaxBytes {
+		for n < len(all) && total > limits.MaxBytes {
 			total -= int64(all[n].Size)
 			n++
 		}

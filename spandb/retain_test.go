@@ -129,11 +129,11 @@ func TestRetentionBySize(t *testing.T) {
 	settle(t, db)
 	halt(db)
 	full := db.Stats()
-	db.cfg.MaxBytes = full.LogBytes + full.SegmentBytes/2
+	db.SetLimits(Limits{MaxBytes: full.LogBytes + full.SegmentBytes/2})
 	db.retain()
 	s := db.Stats()
-	if s.DiskBytes > db.cfg.MaxBytes || s.Segments == 0 {
-		t.Fatalf("%d bytes in %d segments, want at most %d and some", s.DiskBytes, s.Segments, db.cfg.MaxBytes)
+	if s.DiskBytes > s.MaxBytes || s.Segments == 0 {
+		t.Fatalf("%d bytes in %d segments, want at most %d and some", s.DiskBytes, s.Segments, s.MaxBytes)
 	}
 	if got := countAll(t, db, span.Condition{}); int64(got) != s.SegmentRows+s.HeadRows {
 		t.Fatalf("%d rows found, stats say %d", got, s.SegmentRows+s.HeadRows)
@@ -143,6 +143,34 @@ func TestRetentionBySize(t *testing.T) {
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestLimitsChangeWhileOpen gives an open store a shorter retention, then a longer
+// one: the old rows go, and no more.
+func TestLimitsChangeWhileOpen(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	db := openDB(t, vfs.NewMem(), "data", Config{SealRows: 100, Window: -1, Now: func() time.Time { return now }, Retention: 24 * time.Hour})
+	defer db.Close()
+	appendAt(t, db, corpus.Requests("shop", 4, 200, 100), now.Add(-3*time.Hour))
+	appendAt(t, db, corpus.Requests("shop", 5, 200, 100), now.Add(-time.Hour))
+	settle(t, db)
+	halt(db)
+	f := func(retention time.Duration, maxBytes int64, want int64) {
+		t.Helper()
+		db.SetLimits(Limits{Retention: retention, MaxBytes: maxBytes})
+		db.retain()
+		s := db.Stats()
+		if s.SegmentRows != want || s.Retention != retention || s.MaxBytes != maxBytes {
+			t.Errorf("at retention %v and %d bytes: %d rows under %v and %d bytes, want %d rows", retention, maxBytes, s.SegmentRows, s.Retention, s.MaxBytes, want)
+		}
+	}
+	f(24*time.Hour, 1<<40, 400)
+	f(2*time.Hour, 1<<40, 200)
+	f(0, 0, 200)
+	f(0, 1, 0)
+	if got, want := db.logLimit.Load(), int64(4*logFileBytes); got != want {
+		t.Errorf("the log is cut at %d bytes, want %d", got, want)
 	}
 }
 

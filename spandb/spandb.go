@@ -129,7 +129,8 @@ type DB struct {
 	appends     sync.WaitGroup // appends in flight
 	decoders    sync.Pool      // of *otlp.Decoder
 
-	logLimit  int64 // the size at which the log is cut at the cost of small segments
+	limits    atomic.Pointer[Limits]
+	logLimit  atomic.Int64 // the size at which the log is cut at the cost of small segments
 	pending   pending
 	resends   atomic.Int64 // records remembered by all tenants
 	headBytes atomic.Int64 // weight of all heads without a segment
@@ -187,10 +188,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant), seals: newSealQueue()}
-	db.logLimit = maxLogBytes
-	if cfg.MaxBytes > 0 {
-		db.logLimit = min(maxLogBytes, max(cfg.MaxBytes/4, 4*logFileBytes))
-	}
+	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
 	db.shelf = db.newShelf()
 	db.decoders.New = func() any { return new(otlp.Decoder) }
 	if err := db.open(); err != nil {

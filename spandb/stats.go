@@ -63,8 +63,10 @@ func (db *DB) Stats() Stats {
 		Accepted: db.stats.accepted.Load(), Refused: db.stats.refused.Load(), Resent: db.stats.resent.Load(),
 		Busy: db.stats.busy.Load(), Replayed: db.stats.replayed.Load(), DroppedRows: db.stats.droppedRows.Load(),
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
-		LostSegments: db.stats.lostSegments.Load(), Retention: db.cfg.Retention, MaxBytes: db.cfg.MaxBytes,
+		LostSegments: db.stats.lostSegments.Load(),
 	}
+	limits := db.limits.Load()
+	s.Retention, s.MaxBytes = limits.Retention, limits.MaxBytes
 	s.Merges, s.MergedRows, s.DuplicateRows = db.stats.merges.Load(), db.stats.mergedRows.Load(), db.stats.duplicates.Load()
 	s.ForgottenResends, s.LostRecords = db.stats.forgotten.Load(), db.stats.lostRecords.Load()
 	if s.Durability = db.cfg.Durability; s.Durability == wal.SyncInterval {
