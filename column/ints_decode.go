@@ -113,7 +113,9 @@ func decodeDelta[T Uint](out []T, x *Ints, start int) error {
 	return nil
 }
 
-func decodeRuns[T Uint](out []T, x *Ints, start int) error {
+// decodeParts decodes the values of runs into s.vals and their lengths, as many,
+// into s.more.
+func (x *Ints) decodeParts(s *scratch) error {
 	heads, _, err := parseInts(x.data[:x.split], x.n, false)
 	if err != nil {
 		return err
@@ -122,12 +124,17 @@ func decodeRuns[T Uint](out []T, x *Ints, start int) error {
 	if err != nil {
 		return err
 	}
-	s := getScratch()
-	defer s.put()
 	if s.vals, err = heads.Decode(s.vals[:0]); err != nil {
 		return err
 	}
-	if s.more, err = lengths.Decode(s.more[:0]); err != nil {
+	s.more, err = lengths.Decode(s.more[:0])
+	return err
+}
+
+func decodeRuns[T Uint](out []T, x *Ints, start int) error {
+	s := getScratch()
+	defer s.put()
+	if err := x.decodeParts(s); err != nil {
 		return err
 	}
 	left := uint64(x.n)

@@ -1,0 +1,240 @@
+package column
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// A Range is a set of integers that follow one another modulo 2^64: Low and the
+// Span integers behind it. So the int64 from a to b in two's complement are
+// Range{uint64(a), uint64(b - a)}, and the zero value is the set of 0 alone. There
+// is no empty one.
+type Range struct{ Low, Span uint64 }
+
+// Has reports whether v is in the range.
+func (r Range) Has(v uint64) bool { return v-r.Low <= r.Span }
+
+// within tells of the values base+p, for all p of w bits, whether all of them or
+// none are in the range.
+func (r Range) within(base uint64, w uint) (all, none bool) {
+	low, most := r.Low-base, maskOf(w)
+	all = -low <= r.Span && r.Span+low >= most
+	none = low > most && -low > r.Span
+	return all, none
+}
+
+// Select sets bit at+i-start of dst for each i in [start, end) whose value is in r,
+// and leaves the other bits as they are. Its errors are about damaged bytes; a range
+// of indexes outside [0, Len] panics.
+//
+// A chunk with RandomAccess costs its range only, and next to nothing if its
+// minimum and width tell the answer; the others are decoded from the front.
+func (x *Ints) Select(dst Bitmap, at, start, end int, r Range) error {
+	if start < 0 || start > end || end > x.n {
+		// The caller broke the contract: Len tells beforehand.
+		panic("column: Select outside the chunk")
+	}
+	if start == end {
+		return nil
+	}
+	switch x.kind {
+	case IntFor:
+		switch all, none := r.within(x.base, uint(x.width)); {
+		case none:
+		case all:
+			dst.SetRange(at, at+end-start)
+		default:
+			selectPacked(dst, at, x.data, start, end, uint(x.width), Range{r.Low - x.base, r.Span})
+		}
+		return nil
+	case IntRuns:
+		return x.selectRuns(dst, at, start, end, r)
+	}
+	s := getScratch()
+	defer s.put()
+	var err error
+	if s.vals, err = x.DecodeRange(s.vals[:0], start, end); err != nil {
+		return err
+	}
+	for i, v := range s.vals {
+		if r.Has(v) {
+			dst.Set(at + i)
+		}
+	}
+	return nil
+}
+
+// selectPacked is Select for values of w bits, 1 to 64, one word of dst at a time.
+func selectPacked(dst Bitmap, at int, src []byte, start, end int, w uint, r Range) {
+	for start < end {
+		shift := uint(at & 63)
+		n := min(64-int(shift), end-start)
+		var word uint64
+		first := uint64(start) * uint64(w)
+		// A load reaches eight bytes beyond the first of its value.
+		fits := w <= 56 && (first+uint64(n-1)*uint64(w))>>3+8 <= uint64(len(src))
+		switch {
+		case fits && n == 64:
+			word = selectWord(src, first, w, r)
+		case fits:
+			for i := range n {
+				v := binary.LittleEndian.Uint64(src[first>>3:]) >> (first & 7) & maskOf(w)
+				word |= (1 ^ r.outside(v)) << uint(i)
+				first += uint64(w)
+			}
+		default:
+			for i := range n {
+				word |= (1 ^ r.outside(bitsAt(src, start+i, w))) << uint(i)
+			}
+		}
+		dst[at>>6] |= word << shift
+		at, start = at+n, start+n
+	}
+}
+
+// outside is 1 if v is not in the range, else 0, without a branch: which values
+// are is nothing a processor can guess.
+func (r Range) outside(v uint64) uint64 {
+	_, out := bits.Sub64(r.Span, v-r.Low, 0)
+	return out
+}
+
+// selectWord tests the 64 values of w bits, at most 56, from a bit on; the last
+// ends at least eight bytes before the end of src.
+func selectWord(src []byte, bit uint64, w uint, r Range) (word uint64) {
+	if w <= 14 && bit&7 == 0 {
+		return selectNarrow(src[bit>>3:], w, r)
+	}
+	mask, step := maskOf(w), uint64(w)
+	one := func(bit uint64) uint64 {
+		return r.outside(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
+	}
+	for shift := uint(0); shift < 64; shift += 8 {
+		group := one(bit) | one(bit+step)<<1 | one(bit+2*step)<<2 | one(bit+3*step)<<3
+		bit += 4 * step
+		group |= one(bit)<<4 | one(bit+step)<<5 | one(bit+2*step)<<6 | one(bit+3*step)<<7
+		bit += 4 * step
+		word |= group << shift
+	}
+	return ^word
+}
+
+// selectNarrow takes four values of at most 14 bits from each load.
+func selectNarrow(src []byte, w uint, r Range) (word uint64) {
+	mask := maskOf(w)
+	w &= 15
+	half := 4 * w
+	for shift := uint(0); shift < 64; shift += 8 {
+		x := binary.LittleEndian.Uint64(src)
+		group := r.outside(x & mask)
+		x >>= w
+		group |= r.outside(x&mask) << 1
+		x >>= w
+		group |= r.outside(x&mask) << 2
+		x >>= w
+		group |= r.outside(x&mask) << 3
+		x = binary.LittleEndian.Uint64(src[half>>3:]) >> (half & 7)
+		group |= r.outside(x&mask) << 4
+		x >>= w
+		group |= r.outside(x&mask) << 5
+		x >>= w
+		group |= r.outside(x&mask) << 6
+		x >>= w
+		group |= r.outside(x&mask) << 7
+		src = src[w:]
+		word |= group << shift
+	}
+	return ^word
+}
+
+// selectRuns is Select for a chunk of runs: a test for each run.
+func (x *Ints) selectRuns(dst Bitmap, at, start, end int, r Range) error {
+	s := getScratch()
+	defer s.put()
+	if err := x.decodeParts(s); err != nil {
+		return err
+	}
+	first, left := 0, x.n
+	for i, run := range s.more {
+		if run > uint64(left) || run == 0 {
+			return damaged("run %d of %d values, %d are left", i, run, left)
+		}
+		left -= int(run)
+		from, to := max(first, start), min(first+int(run), end)
+		if from < to && r.Has(s.vals[i]) {
+			dst.SetRange(at+from-start, at+to-start)
+		}
+		first += int(run)
+	}
+	if left > 0 {
+		return damaged("runs end %d values early", left)
+	}
+	return nil
+}
+
+// SelectCodes is Select for codes: a value is tested by its bit in set. One that
+// set has no room for is damage.
+func (x *Ints) SelectCodes(dst Bitmap, at, start, end int, set Bitmap) error {
+	if start < 0 || start > end || end > x.n {
+		// The caller broke the contract: Len tells beforehand.
+		panic("column: SelectCodes outside the chunk")
+	}
+	s := getScratch()
+	defer s.put()
+	var err error
+	if s.vals, err = x.DecodeRange(s.vals[:0], start, end); err != nil {
+		return err
+	}
+	for i, v := range s.vals {
+		if v>>6 >= uint64(len(set)) {
+			return damaged("code %d of %d at most", v, 64*len(set))
+		}
+		if set.Get(int(v)) {
+			dst.Set(at + i)
+		}
+	}
+	return nil
+}
+
+// Gather appends the values at the given indexes, ascending and below x.Len, to
+// dst, as T. Its errors are those of DecodeRange; dst is then as it was.
+//
+// A chunk with RandomAccess costs what is asked for; others are decoded up to the
+// last index.
+func Gather[T Uint](dst []T, x *Ints, indexes []uint32) ([]T, error) {
+	if len(indexes) == 0 {
+		return dst, nil
+	}
+	last := int(indexes[len(indexes)-1])
+	if last >= x.n {
+		// The caller broke the contract: Len tells beforehand.
+		panic("column: Gather outside the chunk")
+	}
+	old := len(dst)
+	if x.kind == IntFor {
+		var all uint64
+		for _, i := range indexes {
+			v := x.At(int(i))
+			dst, all = append(dst, T(v)), all|v
+		}
+		if all > limitOf[T]() {
+			return dst[:old], damaged("a value does not fit %d", limitOf[T]())
+		}
+		return dst, nil
+	}
+	s := getScratch()
+	defer s.put()
+	vals, err := x.DecodeRange(s.vals[:0], 0, last+1)
+	if err != nil {
+		return dst, err
+	}
+	s.vals = vals
+	var all uint64
+	for _, i := range indexes {
+		dst, all = append(dst, T(vals[i])), all|vals[i]
+	}
+	if all > limitOf[T]() {
+		return dst[:old], damaged("a value does not fit %d", limitOf[T]())
+	}
+	return dst, nil
+}
