@@ -175,10 +175,25 @@ func (r *Reader) Column(name string) (int, bool) {
 	return i, ok
 }
 
-func (r *Reader) find(col, block int) *entry {
+// Chunks returns how many chunks the segment has, and Number which of them is that
+// of a column and block, or false.
+func (r *Reader) Chunks() int { return len(r.chunk) }
+
+// Number returns the number of a chunk: see Chunks.
+func (r *Reader) Number(col, block int) (int, bool) {
 	lo, hi := int(r.first[col]), int(r.first[col+1])
-	i := lo + sort.Search(hi-lo, func(i int) bool { return int(r.chunk[lo+i].block) >= block })
-	if i < hi && int(r.chunk[i].block) == block {
+	i := lo + block // most columns have a chunk in every block
+	if lo < hi && r.chunk[lo].block == WholeSegment {
+		i++
+	}
+	if i < lo || i >= hi || int(r.chunk[i].block) != block {
+		i = lo + sort.Search(hi-lo, func(i int) bool { return int(r.chunk[lo+i].block) >= block })
+	}
+	return i, i < hi && int(r.chunk[i].block) == block
+}
+
+func (r *Reader) find(col, block int) *entry {
+	if i, ok := r.Number(col, block); ok {
 		return &r.chunk[i]
 	}
 	return nil

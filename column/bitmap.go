@@ -163,6 +163,34 @@ func (b Bitmap) Rank(i int) int {
 	return n
 }
 
+// CountRange returns how many members are in [start, end).
+func (b Bitmap) CountRange(start, end int) int {
+	if start >= end {
+		return 0
+	}
+	first, last := start>>6, (end-1)>>6
+	head := ^uint64(0) << (start & 63)
+	tail := ^uint64(0) >> (63 - (end-1)&63)
+	if first == last {
+		return bits.OnesCount64(b[first] & head & tail)
+	}
+	n := bits.OnesCount64(b[first]&head) + bits.OnesCount64(b[last]&tail)
+	for _, w := range b[first+1 : last] {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// OrRange adds at+i for each member from+i of o with i in [0, n).
+func (b Bitmap) OrRange(at int, o Bitmap, from, n int) {
+	for n > 0 {
+		m := min(n, 64-at&63, 64-from&63)
+		word := o[from>>6] >> (from & 63) & (^uint64(0) >> (64 - m))
+		b[at>>6] |= word << (at & 63)
+		at, from, n = at+m, from+m, n-m
+	}
+}
+
 // Select returns the member with k members below it, or -1 if there are not so
 // many: Select(Rank(i)) is i for a member i.
 func (b Bitmap) Select(k int) int {

@@ -84,6 +84,16 @@ func checkBitmap(t *testing.T, b Bitmap, model []bool) {
 	}
 }
 
+func randomSet(r *rand.Rand, n int) Bitmap {
+	b := NewBitmap(n)
+	for i := range n {
+		if r.IntN(3) == 0 {
+			b.Set(i)
+		}
+	}
+	return b
+}
+
 func TestBitmapRangesAndMemory(t *testing.T) {
 	for start := range 140 {
 		for _, end := range []int{start - 1, start, start + 1, start + 63, start + 64, 200} {
@@ -93,6 +103,25 @@ func TestBitmapRangesAndMemory(t *testing.T) {
 			if b.Count() != want || want > 0 && (!b.Get(start) || !b.Get(end-1)) {
 				t.Fatalf("SetRange(%d, %d) set %d bits, want %d", start, end, b.Count(), want)
 			}
+		}
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 3000 {
+		src, dst := randomSet(r, 300), randomSet(r, 300)
+		from, at := r.IntN(300), r.IntN(300)
+		n := r.IntN(301 - max(from, at))
+		want, count := slices.Clone(dst), 0
+		for i := range n {
+			if src.Get(from + i) {
+				want.Set(at + i)
+				count++
+			}
+		}
+		if got := src.CountRange(from, from+n); got != count || src.CountRange(from, from-1) != 0 {
+			t.Fatalf("CountRange(%d, %d) = %d, want %d", from, from+n, got, count)
+		}
+		if dst.OrRange(at, src, from, n); !slices.Equal(dst, want) {
+			t.Fatalf("OrRange(%d, …, %d, %d) = %x, want %x", at, from, n, dst, want)
 		}
 	}
 	b := setOf(100, 1, 99).Grow(1000)

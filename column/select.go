@@ -211,30 +211,49 @@ func Gather[T Uint](dst []T, x *Ints, indexes []uint32) ([]T, error) {
 		panic("column: Gather outside the chunk")
 	}
 	old := len(dst)
-	if x.kind == IntFor {
-		var all uint64
+	s := getScratch()
+	defer s.put()
+	var all uint64 // their bits
+	var err error
+	switch x.kind {
+	case IntFor:
 		for _, i := range indexes {
 			v := x.At(int(i))
 			dst, all = append(dst, T(v)), all|v
 		}
-		if all > limitOf[T]() {
-			return dst[:old], damaged("a value does not fit %d", limitOf[T]())
+	case IntRuns:
+		dst, all, err = gatherRuns(dst, x, s, indexes)
+	default:
+		s.vals, err = x.DecodeRange(s.vals[:0], 0, last+1)
+		if err != nil {
+			return dst, err
 		}
-		return dst, nil
+		for _, i := range indexes {
+			dst, all = append(dst, T(s.vals[i])), all|s.vals[i]
+		}
 	}
-	s := getScratch()
-	defer s.put()
-	vals, err := x.DecodeRange(s.vals[:0], 0, last+1)
+	if err == nil && all > limitOf[T]() {
+		err = damaged("a value does not fit %d", limitOf[T]())
+	}
 	if err != nil {
-		return dst, err
-	}
-	s.vals = vals
-	var all uint64
-	for _, i := range indexes {
-		dst, all = append(dst, T(vals[i])), all|vals[i]
-	}
-	if all > limitOf[T]() {
-		return dst[:old], damaged("a value does not fit %d", limitOf[T]())
+		return dst[:old], err
 	}
 	return dst, nil
+}
+
+func gatherRuns[T Uint](dst []T, x *Ints, s *scratch, indexes []uint32) (vals []T, all uint64, err error) {
+	if err := x.decodeParts(s); err != nil {
+		return dst, 0, err
+	}
+	run, end := -1, uint64(0)
+	for _, i := range indexes {
+		for uint64(i) >= end {
+			if run++; run == len(s.more) || s.more[run] > uint64(x.n)-end {
+				return dst, 0, damaged("runs do not add up to %d values", x.n)
+			}
+			end += s.more[run]
+		}
+		dst, all = append(dst, T(s.vals[run])), all|s.vals[run]
+	}
+	return dst, all, nil
 }

@@ -67,7 +67,7 @@ type gatherer struct {
 	reader  segment.BlockReader
 	damage  error
 	blocks  []int
-	buf     []byte
+	rows    []uint32
 }
 
 // arrival orders rows of equal identity by when they came: by the head or segment
@@ -120,22 +120,16 @@ func (g *gatherer) damaged(err error) {
 	g.damage = errors.Join(g.damage, err)
 }
 
-func (g *gatherer) block(r *segment.Reader, blk int) (err error) {
-	var ordinals []uint32
-	if ordinals, g.buf, err = r.FindTrace(nil, g.buf, blk, g.id); err != nil || len(ordinals) == 0 {
+func (g *gatherer) block(r *segment.Reader, blk int) error {
+	batch, err := g.reader.ReadTrace(r, blk, g.id)
+	if err != nil || batch == nil {
 		return err
 	}
-	batch, err := g.reader.Read(r, blk, &segment.Need{All: true})
-	if err != nil {
-		return err
+	g.rows = g.rows[:0]
+	for row := range batch.Rows {
+		g.rows = append(g.rows, uint32(row))
 	}
-	var rows []uint32
-	for row, ord := range batch.Trace {
-		if slices.Contains(ordinals, ord) {
-			rows = append(rows, uint32(row))
-		}
-	}
-	g.add(batch, rows, g.reader.Received)
+	g.add(batch, g.rows, g.reader.Received)
 	return nil
 }
 

@@ -1,7 +1,10 @@
 package segment
 
 import (
+	"slices"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew/internal/corpus"
 )
@@ -41,6 +44,44 @@ func BenchmarkReadBlock(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(r.meta.BlockRows[1]), "ns/span")
+		})
+	}
+}
+
+// cpuTime is what this process has used of all processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkReadTrace is the cost of reading one trace out of a block, as a trace
+// lookup does.
+func BenchmarkReadTrace(b *testing.B) {
+	for _, name := range []corpus.Name{corpus.Shop, corpus.Wide} {
+		b.Run(string(name), func(b *testing.B) {
+			r := open(b, seal(decode(b, corpus.Requests(name, 1, benchRows, 500))))
+			reader := BlockReader{Cache: new(Cache)}
+			batch, err := reader.Read(r, 1, &Need{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ids := slices.Clone(batch.TraceIDs)
+			rows, i := 0, 0
+			b.ReportAllocs()
+			began := cpuTime()
+			for b.Loop() {
+				batch, err := reader.ReadTrace(r, 1, ids[i%len(ids)])
+				if err != nil {
+					b.Fatal(err)
+				}
+				rows += batch.Rows
+				i++
+			}
+			b.ReportMetric(float64((cpuTime()-began).Microseconds())/float64(b.N), "cpu-µs")
+			b.ReportMetric(float64(rows)/float64(b.N), "spans")
 		})
 	}
 }

@@ -3,47 +3,115 @@ package segment
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
+	"sort"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 )
 
-// A BlockReader reads blocks of segments into a batch that it reuses: what Read
+// A BlockReader reads blocks of segments into a batch that it reuses: what it
 // returns is valid until the next call. One goroutine.
 type BlockReader struct {
 	// Cache keeps tables and dictionaries; not nil.
 	Cache *Cache
+	// Keep lets the cache keep what is read of blocks, too: for scans, which come
+	// again, not for single traces.
+	Keep bool
 	// Bytes counts what was read; the caller may set it.
 	Bytes int64
 
-	seg  *Reader
-	t    *tables
-	blk  int
-	rows int
-	need *Need
+	seg   *Reader
+	t     *tables
+	blk   int
+	rows  int      // of the block
+	pick  []uint32 // the rows wanted, ascending; nil: all
+	whole bool     // pick has all rows of its traces
+	need  *Need
 
 	batch    span.Batch
 	received span.Column
-	buf      []byte
-	runs     []run
-	tmpl     []uint32
-	lens     []uint32
+	runs     *blockRuns
+	attrs    attrPlaces
+	buf, ids []byte
 	pres     column.Bitmap
 	codes    []uint32
+	ordinals []uint32
+	found    []uint32
 }
 
 // Read decodes the wanted columns of block blk.
 func (r *BlockReader) Read(s *Reader, blk int, n *Need) (*span.Batch, error) {
-	t, err := r.open(s, blk, n)
+	return r.read(s, blk, n, nil, false)
+}
+
+// ReadRows is Read for some rows of a block, ascending, at least one: those alone are
+// in the batch, and only traces that they are of. n wants no parents, which are found
+// among all rows of a trace: see Need.Parents.
+func (r *BlockReader) ReadRows(s *Reader, blk int, n *Need, rows []uint32) (*span.Batch, error) {
+	return r.read(s, blk, n, rows, false)
+}
+
+// ReadTrace reads all columns of the rows in a block of the traces that an id means:
+// those of equal low half whose high halves are equal or one of them zero. It returns
+// nil if there are none.
+func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID) (*span.Batch, error) {
+	if err := r.open(s, blk, &Need{All: true}); err != nil {
+		return nil, err
+	}
+	ids, _, err := r.records(colTraceIDs, 0, 16)
 	if err != nil {
 		return nil, err
 	}
+	ordinals := findTrace(ids, id)
+	if len(ordinals) == 0 {
+		return nil, nil
+	}
+	x, _, col, err := r.parseDense(colTrace, r.rows)
+	if err != nil {
+		return nil, err
+	}
+	r.pres = r.pres.Reset(r.rows)
+	for _, ord := range ordinals {
+		if err := x.Select(r.pres, 0, 0, r.rows, column.Range{Low: uint64(ord)}); err != nil {
+			return nil, s.corrupt(col, blk, err)
+		}
+	}
+	r.found = r.pres.AppendOnes(r.found[:0])
+	if len(r.found) == 0 {
+		return nil, r.bad(col, "trace %s is listed, but no row is of it", id)
+	}
+	return r.read(s, blk, r.need, r.found, true)
+}
+
+// findTrace returns the ordinals of the traces that an id means in a block's list.
+func findTrace(ids []byte, id clew.TraceID) (ordinals []uint32) {
+	at := func(i int) clew.TraceID { return clew.TraceID(ids[16*i : 16*i+16]) }
+	n := len(ids) / 16
+	lo := sort.Search(n, func(i int) bool { return at(i).Low() >= id.Low() }) // they ascend by their low halves
+	for ; lo < n && at(lo).Low() == id.Low(); lo++ {
+		if h := at(lo).High(); h == id.High() || h == 0 || id.High() == 0 {
+			ordinals = append(ordinals, uint32(lo))
+		}
+	}
+	return ordinals
+}
+
+func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole bool) (*span.Batch, error) {
+	if err := r.open(s, blk, n); err != nil {
+		return nil, err
+	}
+	t := r.t
+	r.pick, r.whole = pick, whole
 	r.batch = span.Batch{
 		Rows: r.rows, TraceIDs: r.batch.TraceIDs[:0], Trace: r.batch.Trace, SpanID: r.batch.SpanID, ParentID: r.batch.ParentID,
 		Start: r.batch.Start, Duration: r.batch.Duration, Name: r.batch.Name, Kind: r.batch.Kind, Status: r.batch.Status,
 		Flags: r.batch.Flags, Resource: r.batch.Resource, Scope: r.batch.Scope,
 		Names: t.names, NamesDictID: t.namesID, Resources: t.resources, Scopes: t.scopes,
+	}
+	if pick != nil {
+		r.batch.Rows = len(pick)
 	}
 	for _, step := range []func() error{r.readRuns, r.readTraces, r.readTimes, r.readIDs, r.readSparse, r.readAttrs, r.readEvents, r.readLinks} {
 		if err := step(); err != nil {
@@ -55,7 +123,7 @@ func (r *BlockReader) Read(s *Reader, blk int, n *Need) (*span.Batch, error) {
 
 // Received tells in which order rows of equal identity came that are in one
 // segment: the lesser number first. Of rows whose identity no other row has it says
-// nothing. It is about the block read last, with Need.All.
+// nothing. It is about the rows read last, with Need.All.
 func (r *BlockReader) Received(row uint32) uint64 {
 	if i, ok := r.received.Find(row); ok {
 		return r.received.Vals[i]
@@ -64,10 +132,10 @@ func (r *BlockReader) Received(row uint32) uint64 {
 }
 
 // open begins with a block.
-func (r *BlockReader) open(s *Reader, blk int, n *Need) (t *tables, err error) {
-	t, err = r.Cache.tables(s)
-	r.seg, r.t, r.blk, r.need, r.rows = s, t, blk, n, s.meta.BlockRows[blk]
-	return t, err
+func (r *BlockReader) open(s *Reader, blk int, n *Need) (err error) {
+	r.t, err = r.Cache.tables(s)
+	r.seg, r.blk, r.need, r.rows, r.pick, r.whole = s, blk, n, s.meta.BlockRows[blk], nil, false
+	return err
 }
 
 // chunk reads the block's chunk of a column; nil if there is none. The bytes are
@@ -81,104 +149,137 @@ func (r *BlockReader) chunk(name string) (b []byte, col int, err error) {
 	return b, col, err
 }
 
-func (r *BlockReader) chunkAt(col int) ([]byte, error) {
-	b, err := r.seg.blocks.Chunk(r.buf[:0], col, r.blk)
-	if b != nil {
-		r.buf = b
-		r.Bytes += int64(len(b))
+func (r *BlockReader) chunkAt(col int) ([]byte, error) { return r.chunkIn(&r.buf, col) }
+
+// chunkIn reads a chunk into memory of its own, should it not be kept anyway.
+func (r *BlockReader) chunkIn(buf *[]byte, col int) (b []byte, err error) {
+	if r.Keep {
+		b, err = r.Cache.chunk(r.seg, r.t, col, r.blk)
+	} else if b, err = r.seg.blocks.Chunk((*buf)[:0], col, r.blk); b != nil {
+		*buf = b
 	}
+	r.Bytes += int64(len(b))
 	return b, err
+}
+
+// records reads a chunk of n records of so many bytes each, or of as many as there
+// are where n is 0.
+func (r *BlockReader) records(name string, n, size int) (b []byte, col int, err error) {
+	col, ok := r.seg.blocks.Column(name)
+	if !ok {
+		return nil, 0, r.seg.lacks(name)
+	}
+	if b, err = r.chunkIn(&r.ids, col); err != nil {
+		return nil, col, err
+	}
+	if len(b) == 0 || len(b)%size != 0 || n > 0 && len(b) != n*size {
+		return nil, col, r.bad(col, "%d bytes are not %d records of %d", len(b), n, size)
+	}
+	return b, col, nil
 }
 
 func (r *BlockReader) bad(col int, format string, args ...any) error {
 	return r.seg.corrupt(col, r.blk, fmt.Errorf(format, args...))
 }
 
-// exactly reads a dense column of n integers.
-func exactly[T column.Uint](r *BlockReader, dst []T, name string, n int) ([]T, []byte, error) {
-	b, col, err := r.chunk(name)
+// dense reads the wanted rows of a column of integers, one for each row.
+func dense[T column.Uint](r *BlockReader, dst []T, name string) (vals []T, rest []byte, err error) {
+	return denseOf(r, dst, name, r.rows, r.pick)
+}
+
+// denseOf reads those in pick, or all, of a column of n integers, and returns what is
+// behind them in the chunk.
+func denseOf[T column.Uint](r *BlockReader, dst []T, name string, n int, pick []uint32) (vals []T, rest []byte, err error) {
+	x, rest, col, err := r.parseDense(name, n)
 	if err != nil {
 		return dst, nil, err
 	}
-	v, rest, err := column.DecodeInts(dst[:0], b, n)
+	if pick == nil {
+		vals, err = column.DecodeRange(dst[:0], &x, 0, n)
+	} else {
+		vals, err = column.Gather(dst[:0], &x, pick)
+	}
 	if err != nil {
 		return dst, nil, r.seg.corrupt(col, r.blk, err)
 	}
-	if len(v) != n {
-		return dst, nil, r.bad(col, "has %d values, want %d", len(v), n)
+	return vals, rest, nil
+}
+
+// parseDense finds the n integers of a column.
+func (r *BlockReader) parseDense(name string, n int) (x column.Ints, rest []byte, col int, err error) {
+	b, col, err := r.chunk(name)
+	if err != nil {
+		return x, nil, col, err
 	}
-	return v, rest, nil
+	if x, rest, err = column.ParseInts(b, n); err != nil {
+		return x, nil, col, r.seg.corrupt(col, r.blk, err)
+	}
+	if x.Len() != n {
+		return x, nil, col, r.bad(col, "has %d values, want %d", x.Len(), n)
+	}
+	return x, rest, col, nil
+}
+
+// eachRun calls f for each run that has wanted rows: they are rows [from, to) of the
+// batch.
+func (r *BlockReader) eachRun(f func(run, from, to int)) {
+	if r.pick == nil {
+		for i := range r.runs.template {
+			f(i, int(r.runs.start[i]), int(r.runs.start[i+1]))
+		}
+		return
+	}
+	for from := 0; from < len(r.pick); {
+		run := r.runs.of(r.pick[from])
+		to := from + 1
+		for to < len(r.pick) && r.pick[to] < r.runs.start[run+1] {
+			to++
+		}
+		f(run, from, to)
+		from = to
+	}
 }
 
 // readRuns reads which template each row has, and what follows from it.
-func (r *BlockReader) readRuns() error {
-	b, col, err := r.chunk(colRuns)
-	if err != nil {
+func (r *BlockReader) readRuns() (err error) {
+	if r.runs, err = r.Cache.blockRuns(r.seg, r.t, r.blk); err != nil {
 		return err
 	}
-	if r.tmpl, b, err = column.DecodeInts(r.tmpl[:0], b, r.rows); err == nil {
-		r.lens, _, err = column.DecodeInts(r.lens[:0], b, r.rows)
+	b, n := &r.batch, r.need
+	name, kind, status, scope := n.anyOf(span.Name), n.anyOf(span.SpanKind), n.anyOf(span.StatusCode), n.anyOf(span.ScopeName, span.ScopeVersion)
+	shapes := n.All && !r.seg.meta.Explicit
+	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
+	if shapes {
+		b.Attrs.Shape = make([]uint32, b.Rows)
+		b.Attrs.Shapes = r.t.shapes.forest
 	}
-	if err != nil {
-		return r.seg.corrupt(col, r.blk, err)
-	}
-	if len(r.tmpl) != len(r.lens) {
-		return r.bad(col, "%d templates, %d lengths", len(r.tmpl), len(r.lens))
-	}
-	r.runs = r.runs[:0]
-	at := uint32(0)
-	for i, k := range r.tmpl {
-		if int(k) >= len(r.t.templates) || r.lens[i] > uint32(r.rows)-at {
-			return r.bad(col, "run %d points outside", i)
+	r.eachRun(func(run, from, to int) {
+		t := &r.t.templates[r.runs.template[run]]
+		if name {
+			fill(b.Name[from:to], t.name)
 		}
-		r.runs = append(r.runs, run{template: k, start: at, end: at + r.lens[i]})
-		at += r.lens[i]
-	}
-	if at != uint32(r.rows) {
-		return r.bad(col, "runs cover %d rows of %d", at, r.rows)
-	}
-	r.expand()
+		if kind {
+			fill(b.Kind[from:to], t.kind)
+		}
+		if status {
+			fill(b.Status[from:to], t.status)
+		}
+		if scope {
+			fill(b.Scope[from:to], t.scope)
+		}
+		if shapes {
+			fill(b.Attrs.Shape[from:to], r.t.shapes.node[t.shape])
+		}
+	})
 	return r.readResource()
 }
 
-// expand fills the columns that are the same in a run.
-func (r *BlockReader) expand() {
-	b, n := &r.batch, r.need
-	if n.anyOf(span.Name) {
-		b.Name = resize(b.Name, r.rows)
+// wanted returns s with n elements, nil if it is not.
+func wanted[T any](yes bool, s []T, n int) []T {
+	if !yes {
+		return nil
 	}
-	if n.anyOf(span.SpanKind) {
-		b.Kind = resize(b.Kind, r.rows)
-	}
-	if n.anyOf(span.StatusCode) {
-		b.Status = resize(b.Status, r.rows)
-	}
-	if n.anyOf(span.ScopeName, span.ScopeVersion) {
-		b.Scope = resize(b.Scope, r.rows)
-	}
-	shapes := n.All && !r.seg.meta.Explicit
-	if shapes {
-		b.Attrs.Shape = make([]uint32, r.rows)
-		b.Attrs.Shapes = r.t.shapes.forest
-	}
-	for _, run := range r.runs {
-		t := &r.t.templates[run.template]
-		if n.anyOf(span.Name) {
-			fill(b.Name[run.start:run.end], t.name)
-		}
-		if n.anyOf(span.SpanKind) {
-			fill(b.Kind[run.start:run.end], t.kind)
-		}
-		if n.anyOf(span.StatusCode) {
-			fill(b.Status[run.start:run.end], t.status)
-		}
-		if n.anyOf(span.ScopeName, span.ScopeVersion) {
-			fill(b.Scope[run.start:run.end], t.scope)
-		}
-		if shapes {
-			fill(b.Attrs.Shape[run.start:run.end], r.t.shapes.node[t.shape])
-		}
-	}
+	return resize(s, n)
 }
 
 func fill[T any](dst []T, v T) {
@@ -189,109 +290,142 @@ func fill[T any](dst []T, v T) {
 
 // readResource reads each row's resource: its place among those of its service.
 func (r *BlockReader) readResource() (err error) {
+	b := &r.batch
 	if !r.need.resource && !r.need.All {
+		b.Resource = nil
 		return nil
 	}
-	b := &r.batch
-	if b.Resource, _, err = exactly(r, b.Resource, colResource, r.rows); err != nil {
+	if b.Resource, _, err = dense(r, b.Resource, colResource); err != nil {
 		return err
 	}
-	for _, run := range r.runs {
-		base := r.t.base[r.t.templates[run.template].service]
-		for i := run.start; i < run.end; i++ {
-			b.Resource[i] += base
-			if int(b.Resource[i]) >= len(r.t.resources) {
+	r.eachRun(func(run, from, to int) {
+		service := r.t.templates[r.runs.template[run]].service
+		base, n := r.t.base[service], r.t.base[service+1]-r.t.base[service]
+		for i := from; i < to; i++ {
+			if b.Resource[i] >= n && err == nil {
 				col, _ := r.seg.blocks.Column(colResource)
-				return r.bad(col, "row %d points outside the resources", i)
+				err = r.bad(col, "row %d points outside the resources", i)
 			}
+			b.Resource[i] += base
 		}
-	}
-	return nil
+	})
+	return err
 }
 
 func (r *BlockReader) readTraces() (err error) {
 	b := &r.batch
-	ids, col, err := r.chunk(colTraceIDs)
+	ids, _, err := r.records(colTraceIDs, 0, 16)
 	if err != nil {
 		return err
 	}
-	if len(ids) == 0 || len(ids)%16 != 0 {
-		return r.bad(col, "%d bytes are not a list of trace ids", len(ids))
-	}
-	for ; len(ids) > 0; ids = ids[16:] {
-		b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[:16]))
-	}
-	if b.Trace, _, err = exactly(r, b.Trace, colTrace, r.rows); err != nil {
+	traces := len(ids) / 16
+	if b.Trace, _, err = dense(r, b.Trace, colTrace); err != nil {
 		return err
 	}
 	for i, t := range b.Trace {
-		if int(t) >= len(b.TraceIDs) {
+		if int(t) >= traces {
 			col, _ := r.seg.blocks.Column(colTrace)
 			return r.bad(col, "row %d points outside the traces", i)
 		}
+	}
+	if r.pick == nil {
+		for ; len(ids) > 0; ids = ids[16:] {
+			b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[:16]))
+		}
+		return nil
+	}
+	r.ordinals = resize(r.ordinals, traces)
+	fill(r.ordinals, span.NoCode)
+	for i, t := range b.Trace {
+		if r.ordinals[t] == span.NoCode {
+			r.ordinals[t] = uint32(len(b.TraceIDs))
+			b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[16*t:16*t+16]))
+		}
+		b.Trace[i] = r.ordinals[t]
 	}
 	return nil
 }
 
 func (r *BlockReader) readTimes() (err error) {
 	b, n := &r.batch, r.need
-	if b.Start, _, err = exactly(r, b.Start, colStart, r.rows); err != nil {
+	if b.Start, _, err = dense(r, b.Start, colStart); err != nil {
 		return err
 	}
+	duration, flags := b.Duration, b.Flags
+	b.Duration, b.Flags = nil, nil
 	if n.anyOf(span.Duration) {
-		if b.Duration, _, err = exactly(r, b.Duration, colDuration, r.rows); err != nil {
+		if b.Duration, _, err = dense(r, duration, colDuration); err != nil {
 			return err
 		}
 	}
 	if n.All {
-		b.Flags, _, err = exactly(r, b.Flags, colFlags, r.rows)
+		b.Flags, _, err = dense(r, flags, colFlags)
 	}
 	return err
 }
 
+// row returns the block's row that is row i of the batch.
+func (r *BlockReader) row(i int) int {
+	if r.pick == nil {
+		return i
+	}
+	return int(r.pick[i])
+}
+
 func (r *BlockReader) readIDs() error {
 	b, n := &r.batch, r.need
-	if !n.anyOf(span.SpanID, span.ParentID) {
+	b.SpanID = wanted(n.anyOf(span.SpanID, span.ParentID), b.SpanID, b.Rows)
+	b.ParentID = wanted(n.Parents(), b.ParentID, b.Rows)
+	if b.SpanID == nil {
 		return nil
 	}
-	ids, col, err := r.chunk(colSpanID)
+	ids, _, err := r.records(colSpanID, r.rows, 8)
 	if err != nil {
 		return err
 	}
-	if len(ids) != 8*r.rows {
-		return r.bad(col, "%d bytes are not %d span ids", len(ids), r.rows)
-	}
-	b.SpanID = resize(b.SpanID, r.rows)
 	for i := range b.SpanID {
-		b.SpanID[i] = binary.LittleEndian.Uint64(ids[8*i:])
+		b.SpanID[i] = binary.LittleEndian.Uint64(ids[8*r.row(i):])
 	}
-	if n.anyOf(span.ParentID) {
+	if b.ParentID != nil {
 		return r.readParents()
 	}
 	return nil
 }
 
-// readParents turns places in the trace back into ids.
+// readParents turns places in the trace back into ids. All rows of each trace are in
+// the batch.
 func (r *BlockReader) readParents() error {
 	b := &r.batch
-	codes, rest, err := exactly(r, r.codes, colParent, r.rows)
+	x, rest, col, err := r.parseDense(colParent, r.rows)
 	if err != nil {
 		return err
 	}
-	r.codes = codes
-	col, _ := r.seg.blocks.Column(colParent)
-	lists := listByTrace(b.Trace, identity(r.rows), len(b.TraceIDs))
-	b.ParentID = resize(b.ParentID, r.rows)
-	for i, c := range codes {
+	if r.pick == nil {
+		r.codes, err = column.DecodeRange(r.codes[:0], &x, 0, r.rows)
+	} else {
+		r.codes, err = column.Gather(r.codes[:0], &x, r.pick)
+	}
+	// Ids of parents elsewhere stand in the order of the block's rows.
+	r.pres = r.pres.Reset(r.rows)
+	if err == nil && slices.Contains(r.codes, parentElsewhere) {
+		err = x.Select(r.pres, 0, 0, r.rows, column.Range{Low: parentElsewhere})
+	}
+	if err != nil {
+		return r.seg.corrupt(col, r.blk, err)
+	}
+	if len(rest) < 8*r.pres.Count() {
+		return r.bad(col, "ids of parents elsewhere are cut off")
+	}
+	lists := listByTrace(b.Trace, identity(b.Rows), len(b.TraceIDs))
+	passed, next := 0, 0 // rows of the block, and ids of those
+	for i, c := range r.codes {
 		switch {
 		case c == parentNone:
 			b.ParentID[i] = 0
 		case c == parentElsewhere:
-			if len(rest) < 8 {
-				return r.bad(col, "ids of parents elsewhere are cut off")
-			}
-			b.ParentID[i] = binary.LittleEndian.Uint64(rest)
-			rest = rest[8:]
+			next += r.pres.CountRange(passed, r.row(i))
+			passed = r.row(i)
+			b.ParentID[i] = binary.LittleEndian.Uint64(rest[8*next:])
 		default:
 			rows := lists.rows(int(b.Trace[i]))
 			if int(c-parentFirst) >= len(rows) {

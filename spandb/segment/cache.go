@@ -15,15 +15,19 @@ type Cache struct {
 	clock  atomic.Int64
 	nextID atomic.Uint64 // of dictionaries
 
-	mu      sync.Mutex // guards all below, and cached.bytes
-	holders []*Reader  // those with tables
-	bytes   int64      // of their tables
+	mu       sync.Mutex // guards all below, and cached.bytes
+	holders  []*Reader  // those with tables
+	bytes    int64      // of their tables
+	hotBytes int64      // of what is kept of their blocks
+	hand     int        // the holder that gave up what was kept of its blocks last
+	refused  int        // what has asked for room since there is none
 }
 
 // cached is what a Reader has while a Cache keeps it.
 type cached struct {
 	used  atomic.Int64 // clock of last use
 	bytes int64
+	hot   atomic.Pointer[hot]
 
 	mu    sync.Mutex // guards dicts; held while one is read
 	dicts map[int]dictionary
@@ -82,6 +86,7 @@ func (c *Cache) grow(keep *Reader, t *tables, bytes int64) {
 func (c *Cache) drop(i int) {
 	h := c.holders[i]
 	c.bytes -= h.tables.Load().bytes
+	c.cool(h.tables.Load())
 	h.tables.Store(nil)
 	last := len(c.holders) - 1
 	c.holders[i] = c.holders[last]

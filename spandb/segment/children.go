@@ -8,28 +8,77 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// childAttrs reads the attribute columns of n events or links.
-func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []attrColumnInfo, n int, shapes *shapeTable, shapeCol, extraCol string) error {
+// children are the events or links that are read: n of a block, or those of them in
+// pick.
+type children struct {
+	n    int
+	rows []uint32 // of the batch, by child
+	pick []uint32 // of the n; nil: all
+}
+
+// children reads which rows the children of a block belong to, and finds those of
+// the wanted rows.
+func (r *BlockReader) children(name string) (c children, err error) {
+	b, col, err := r.chunk(name)
+	if err != nil || b == nil {
+		return c, err
+	}
+	owners, _, err := column.DecodeInts[uint32](nil, b, maxChildren)
+	if err != nil {
+		return c, r.seg.corrupt(col, r.blk, err)
+	}
+	last := uint32(0)
+	for i, v := range owners {
+		if v < last || int(v) >= r.rows {
+			return c, r.bad(col, "child %d belongs to row %d", i, v)
+		}
+		last = v
+	}
+	c.n, c.rows = len(owners), owners
+	if r.pick == nil {
+		return c, nil
+	}
+	c.rows, c.pick = nil, []uint32{}
+	at := 0
+	for i, row := range r.pick {
+		for at < len(owners) && owners[at] < row {
+			at++
+		}
+		for ; at < len(owners) && owners[at] == row; at++ {
+			c.rows, c.pick = append(c.rows, uint32(i)), append(c.pick, uint32(at))
+		}
+	}
+	return c, nil
+}
+
+// field reads one dense column of children.
+func field[T column.Uint](r *BlockReader, name string, c *children) ([]T, error) {
+	vals, _, err := denseOf[T](r, nil, name, c.n, c.pick)
+	return vals, err
+}
+
+// childAttrs reads the attribute columns of events or links.
+func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []attrColumnInfo, c *children, shapes *shapeTable, shapeCol, extraCol string) error {
 	for i := range infos {
 		if !r.need.All && !r.need.attrs[attrNeed{family, infos[i].key}] {
 			continue
 		}
-		c := span.Column{Key: infos[i].key, Type: infos[i].typ}
-		if err := r.column(&c, infos[i].col, n, nil); err != nil {
+		x := span.Column{Key: infos[i].key, Type: infos[i].typ}
+		if err := r.column(&x, infos[i].col, c.n, c.pick); err != nil {
 			return err
 		}
-		dst.Columns = append(dst.Columns, c)
+		dst.Columns = append(dst.Columns, x)
 	}
 	if !r.need.All {
 		return nil
 	}
 	dst.Extra.Type = clew.TypeOther
 	if col, ok := r.seg.blocks.Column(extraCol); ok {
-		if err := r.column(&dst.Extra, col, n, nil); err != nil {
+		if err := r.column(&dst.Extra, col, c.n, c.pick); err != nil {
 			return err
 		}
 	}
-	codes, _, err := exactly[uint32](r, nil, shapeCol, n)
+	codes, err := field[uint32](r, shapeCol, c)
 	if err != nil {
 		return err
 	}
@@ -52,20 +101,19 @@ func (r *BlockReader) readEvents() error {
 	if !r.need.family(familyEvent) && !r.need.anyOf(span.EventName, span.EventTimeSinceStart) {
 		return nil
 	}
-	e := &r.batch.Events
-	owners, err := r.owners(colEventRow)
-	if err != nil || len(owners) == 0 {
+	c, err := r.children(colEventRow)
+	if err != nil || len(c.rows) == 0 {
 		return err
 	}
-	e.Row = owners
-	n := len(owners)
-	if e.Time, _, err = exactly[uint64](r, nil, colEventTime, n); err != nil {
+	e := &r.batch.Events
+	e.Row = c.rows
+	if e.Time, err = field[uint64](r, colEventTime, &c); err != nil {
 		return err
 	}
 	for i := range e.Time {
-		e.Time[i] += r.batch.Start[owners[i]]
+		e.Time[i] += r.batch.Start[e.Row[i]]
 	}
-	if e.Name, _, err = exactly[uint32](r, nil, colEventName, n); err != nil {
+	if e.Name, err = field[uint32](r, colEventName, &c); err != nil {
 		return err
 	}
 	e.Names = r.t.eventNames
@@ -77,80 +125,63 @@ func (r *BlockReader) readEvents() error {
 	}
 	e.Dropped.Type = clew.TypeInt
 	if col, ok := r.seg.blocks.Column(colEventDropped); ok && r.need.All {
-		if err := r.column(&e.Dropped, col, n, nil); err != nil {
+		if err := r.column(&e.Dropped, col, c.n, c.pick); err != nil {
 			return err
 		}
 	}
-	return r.childAttrs(&e.Attrs, familyEvent, r.t.eventAttrs, n, &r.t.eventShapes, colEventShape, colEventExtra)
-}
-
-// owners reads the rows of a block's children; none if it has no children.
-func (r *BlockReader) owners(name string) ([]uint32, error) {
-	b, col, err := r.chunk(name)
-	if err != nil || b == nil {
-		return nil, err
-	}
-	rows, _, err := column.DecodeInts[uint32](nil, b, maxChildren)
-	if err != nil {
-		return nil, r.seg.corrupt(col, r.blk, err)
-	}
-	last := uint32(0)
-	for i, v := range rows {
-		if v < last || int(v) >= r.rows {
-			return nil, r.bad(col, "child %d belongs to row %d", i, v)
-		}
-		last = v
-	}
-	return rows, nil
+	return r.childAttrs(&e.Attrs, familyEvent, r.t.eventAttrs, &c, &r.t.eventShapes, colEventShape, colEventExtra)
 }
 
 func (r *BlockReader) readLinks() error {
 	if !r.need.family(familyLink) && !r.need.anyOf(span.LinkTraceID, span.LinkSpanID) {
 		return nil
 	}
+	c, err := r.children(colLinkRow)
+	if err != nil || len(c.rows) == 0 {
+		return err
+	}
 	l := &r.batch.Links
-	owners, err := r.owners(colLinkRow)
-	if err != nil || len(owners) == 0 {
+	l.Row = c.rows
+	if err := r.linkIDs(l, &c); err != nil {
 		return err
 	}
-	l.Row = owners
-	n := len(owners)
-	b, col, err := r.chunk(colLinkTrace)
-	if err != nil {
-		return err
-	}
-	if len(b) != 16*n {
-		return r.bad(col, "%d bytes are not %d trace ids", len(b), n)
-	}
-	l.TraceHigh, l.TraceLow = make([]uint64, n), make([]uint64, n)
-	for i := range n {
-		l.TraceHigh[i], l.TraceLow[i] = binary.BigEndian.Uint64(b[16*i:]), binary.BigEndian.Uint64(b[16*i+8:])
-	}
-	if b, col, err = r.chunk(colLinkSpan); err != nil {
-		return err
-	}
-	if len(b) != 8*n {
-		return r.bad(col, "%d bytes are not %d span ids", len(b), n)
-	}
-	l.SpanID = make([]uint64, n)
-	for i := range n {
-		l.SpanID[i] = binary.LittleEndian.Uint64(b[8*i:])
-	}
-	if l.Flags, _, err = exactly[uint32](r, nil, colLinkFlags, n); err != nil {
+	if l.Flags, err = field[uint32](r, colLinkFlags, &c); err != nil {
 		return err
 	}
 	l.TraceState.Type, l.Dropped.Type = clew.TypeString, clew.TypeInt
 	if r.need.All {
-		for _, c := range []struct {
+		for _, f := range []struct {
 			name string
 			dst  *span.Column
 		}{{colLinkState, &l.TraceState}, {colLinkDropped, &l.Dropped}} {
-			if col, ok := r.seg.blocks.Column(c.name); ok {
-				if err := r.column(c.dst, col, n, nil); err != nil {
+			if col, ok := r.seg.blocks.Column(f.name); ok {
+				if err := r.column(f.dst, col, c.n, c.pick); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return r.childAttrs(&l.Attrs, familyLink, r.t.linkAttrs, n, &r.t.linkShapes, colLinkShape, colLinkExtra)
+	return r.childAttrs(&l.Attrs, familyLink, r.t.linkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra)
+}
+
+func (r *BlockReader) linkIDs(l *span.Links, c *children) error {
+	at := func(i int) int { return i }
+	if c.pick != nil {
+		at = func(i int) int { return int(c.pick[i]) }
+	}
+	b, _, err := r.records(colLinkTrace, c.n, 16)
+	if err != nil {
+		return err
+	}
+	for i := range c.rows {
+		id := b[16*at(i):]
+		l.TraceHigh, l.TraceLow = append(l.TraceHigh, binary.BigEndian.Uint64(id)), append(l.TraceLow, binary.BigEndian.Uint64(id[8:]))
+	}
+	if b, _, err = r.records(colLinkSpan, c.n, 8); err != nil {
+		return err
+	}
+	for i := range c.rows {
+		l.SpanID = append(l.SpanID, binary.LittleEndian.Uint64(b[8*at(i):]))
+	}
+	return nil
 }

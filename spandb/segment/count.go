@@ -60,25 +60,26 @@ func (r *BlockReader) count(s *Reader, blk int, w clew.Window, counts []int64) e
 	if err != nil || !w.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) {
 		return err
 	}
-	if _, err := r.open(s, blk, &Need{}); err != nil {
+	if err := r.open(s, blk, &Need{}); err != nil {
 		return err
 	}
 	if err := r.readRuns(); err != nil {
 		return err
 	}
-	if covers(w, lo, hi) {
-		for _, run := range r.runs {
-			counts[run.template] += int64(run.end - run.start)
+	if !covers(w, lo, hi) {
+		if err := r.readTimes(); err != nil {
+			return err
 		}
-		return nil
 	}
-	if err := r.readTimes(); err != nil {
-		return err
-	}
-	for _, run := range r.runs {
-		for _, start := range r.batch.Start[run.start:run.end] {
+	for i, k := range r.runs.template {
+		from, to := r.runs.start[i], r.runs.start[i+1]
+		if covers(w, lo, hi) {
+			counts[k] += int64(to - from)
+			continue
+		}
+		for _, start := range r.batch.Start[from:to] {
 			if w.Contains(clew.UnixNanos(start)) {
-				counts[run.template]++
+				counts[k]++
 			}
 		}
 	}

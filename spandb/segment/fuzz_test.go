@@ -64,7 +64,7 @@ func readAllOf(data []byte) error {
 			return err
 		}
 		span.NewBuilder(0).AppendRows(batch, identity(batch.Rows))
-		if _, _, err := r.FindTrace(nil, nil, blk, batch.TraceIDs[0]); err != nil {
+		if _, err := b.ReadTrace(r, blk, batch.TraceIDs[0]); err != nil {
 			return err
 		}
 	}

@@ -52,10 +52,14 @@ const (
 	keepBytes = 64 << 20
 )
 
-// A Cache keeps the tables of up to cachedSegments segments and cachedBytes.
+// A Cache keeps the tables of up to cachedSegments segments and cachedBytes, and of
+// their blocks, hotBytes of what scans read: the directories of runs and the
+// durations of seven million spans. When that is full, one in hotShare is let in.
 const (
 	cachedSegments = 128
 	cachedBytes    = 128 << 20
+	hotBytes       = 32 << 20
+	hotShare       = 8
 )
 
 // entryBytes is about what the parsed form of a resource, a scope or a shape

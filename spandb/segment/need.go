@@ -23,6 +23,10 @@ func (n *Need) Intrinsic(i span.Intrinsic) { n.intrinsics[i] = true }
 // Resources wants each row's resource.
 func (n *Need) Resources() { n.resource = true }
 
+// Parents reports whether parents are wanted: they can be found only where all rows of
+// a trace are read.
+func (n *Need) Parents() bool { return n.anyOf(span.ParentID) }
+
 // Field wants the columns that a test of f looks at.
 func (n *Need) Field(f span.Field) {
 	if f.Intrinsic != span.None {

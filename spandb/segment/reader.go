@@ -64,6 +64,10 @@ func (r *Reader) bad(col int, format string, args ...any) error {
 	return r.corrupt(col, block.WholeSegment, fmt.Errorf(format, args...))
 }
 
+func (r *Reader) lacks(name string) error {
+	return clew.Corruptf(r.file, 0, "segment lacks %s", name)
+}
+
 // whole reads the chunk of a column that belongs to no block; nil if the segment
 // does not have it.
 func (r *Reader) whole(name string) ([]byte, int, error) {
@@ -79,7 +83,7 @@ func (r *Reader) whole(name string) ([]byte, int, error) {
 func (r *Reader) must(name string) ([]byte, int, error) {
 	b, col, err := r.whole(name)
 	if err == nil && b == nil {
-		err = clew.Corruptf(r.file, 0, "segment lacks %s", name)
+		err = r.lacks(name)
 	}
 	return b, col, err
 }
@@ -128,7 +132,7 @@ func (r *Reader) TraceIndex() (TraceIndex, error) {
 func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
 	col, ok := r.blocks.Column(colTraceIDs)
 	if !ok {
-		return dst, clew.Corruptf(r.file, 0, "segment lacks %s", colTraceIDs)
+		return dst, r.lacks(colTraceIDs)
 	}
 	b, err := r.blocks.Chunk(nil, col, blk)
 	if err != nil {
@@ -141,40 +145,6 @@ func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
 		dst = append(dst, clew.TraceID(b[:16]))
 	}
 	return dst, nil
-}
-
-// FindTrace appends the ordinals, in a block, of the traces that an id means:
-// those of equal low half whose high halves are equal or one of them zero. buf is
-// scratch memory and returned for the next call.
-func (r *Reader) FindTrace(dst []uint32, buf []byte, blk int, id clew.TraceID) (ordinals []uint32, scratch []byte, err error) {
-	col, ok := r.blocks.Column(colTraceIDs)
-	if !ok {
-		return dst, buf, clew.Corruptf(r.file, 0, "segment lacks %s", colTraceIDs)
-	}
-	b, err := r.blocks.Chunk(buf[:0], col, blk)
-	if err == nil && b == nil {
-		err = clew.Corruptf(r.file, 0, "block %d lacks %s", blk, colTraceIDs)
-	}
-	if err != nil {
-		return dst, buf, err
-	}
-	at := func(i int) clew.TraceID { return clew.TraceID(b[16*i : 16*i+16]) }
-	n := len(b) / 16
-	lo, hi := 0, n // ids ascend by their low halves
-	for lo < hi {
-		m := (lo + hi) / 2
-		if at(m).Low() < id.Low() {
-			lo = m + 1
-		} else {
-			hi = m
-		}
-	}
-	for ; lo < n && at(lo).Low() == id.Low(); lo++ {
-		if h := at(lo).High(); h == id.High() || h == 0 || id.High() == 0 {
-			dst = append(dst, uint32(lo))
-		}
-	}
-	return dst, b, nil
 }
 
 // Damage reads every byte and decodes every row, and returns all damage found.
@@ -209,8 +179,8 @@ func (r *Reader) Damage() (damage []error) {
 			damage = append(damage, err)
 			continue
 		}
-		for _, run := range b.runs {
-			left[run.template] -= run.end - run.start
+		for i, k := range b.runs.template {
+			left[k] -= b.runs.start[i+1] - b.runs.start[i]
 		}
 	}
 	for i, n := range left {

@@ -30,115 +30,238 @@ func (r *BlockReader) readSparse() error {
 		if !ok || !c.wanted {
 			continue
 		}
-		if err := r.column(c.dst, col, r.rows, nil); err != nil {
+		if err := r.column(c.dst, col, r.rows, r.pick); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// column reads one sparse column of n possible rows. rows, where not nil, are
-// the rows that have a value; otherwise the chunk says.
-func (r *BlockReader) column(dst *span.Column, col, n int, rows []uint32) error {
+// valuePlaces says where the wanted values of a sparse column are.
+type valuePlaces struct {
+	rows  []uint32 // of the batch, that have one
+	at    []uint32 // which of the chunk's values each has; nil: all, in order
+	total int      // values in the chunk
+}
+
+// column reads a sparse column of n possible rows whose presence is in the chunk, or
+// of those in pick.
+func (r *BlockReader) column(dst *span.Column, col, n int, pick []uint32) error {
 	b, err := r.chunkAt(col)
 	if err != nil || b == nil {
 		return err
 	}
-	if rows == nil {
-		var bits int
-		if r.pres, bits, b, err = column.DecodeBitmap(r.pres, b, n); err != nil {
-			return r.seg.corrupt(col, r.blk, err)
-		}
-		if bits != n {
-			return r.bad(col, "presence of %d rows, want %d", bits, n)
-		}
-		rows = r.pres.AppendOnes(nil)
+	var bits int
+	if r.pres, bits, b, err = column.DecodeBitmap(r.pres, b, n); err != nil {
+		return r.seg.corrupt(col, r.blk, err)
 	}
-	dst.Rows = rows
-	if err := r.values(dst, col, b, len(rows)); err != nil {
-		return err
+	if bits != n {
+		return r.bad(col, "presence of %d rows, want %d", bits, n)
 	}
-	if len(dst.Vals) != len(rows) {
-		return r.bad(col, "%d values for %d rows", len(dst.Vals), len(rows))
+	p := valuePlaces{total: r.pres.Count()}
+	if pick == nil {
+		p.rows = r.pres.AppendOnes(nil)
+		return r.values(dst, col, b, &p)
+	}
+	passed, before := 0, 0
+	for i, row := range pick {
+		if r.pres.Get(int(row)) {
+			before += r.pres.CountRange(passed, int(row))
+			passed = int(row)
+			p.rows, p.at = append(p.rows, uint32(i)), append(p.at, uint32(before))
+		}
+	}
+	if len(p.rows) == 0 {
+		return nil
+	}
+	return r.values(dst, col, b, &p)
+}
+
+// values reads the values of a sparse column behind its presence.
+func (r *BlockReader) values(dst *span.Column, col int, b []byte, p *valuePlaces) (err error) {
+	dst.Rows = p.rows
+	dict, coded := dictionary{}, false
+	if isText(dst.Type) {
+		if dict, coded, err = r.Cache.dict(r.seg, r.t, col); err != nil {
+			return err
+		}
+	}
+	n := 0
+	switch {
+	case dst.Type == clew.TypeDouble:
+		n, err = r.doubles(dst, b, p)
+	case isText(dst.Type) && !coded:
+		n, err = r.strings(dst, b, p)
+	default:
+		n, err = r.ints(dst, b, p)
+	}
+	if err != nil {
+		return r.seg.corrupt(col, r.blk, err)
+	}
+	if n != p.total {
+		return r.bad(col, "%d values for %d rows", n, p.total)
+	}
+	if coded {
+		dst.Strings, dst.DictID = dict.values, dict.id
+		for _, v := range dst.Vals {
+			if v >= uint64(dict.values.Len()) {
+				return r.bad(col, "code %d points outside a dictionary of %d", v, dict.values.Len())
+			}
+		}
 	}
 	return nil
 }
 
-// values reads up to n values of a sparse column.
-func (r *BlockReader) values(dst *span.Column, col int, b []byte, n int) (err error) {
-	if !isText(dst.Type) {
-		if dst.Type == clew.TypeDouble {
-			dst.Vals, _, err = column.DecodeDoubles(nil, b, n)
-		} else {
-			dst.Vals, _, err = column.DecodeInts[uint64](nil, b, n)
-		}
-		if err != nil {
-			return r.seg.corrupt(col, r.blk, err)
-		}
-		return nil
+// ints reads integers, and returns how many the chunk has: where that is not what
+// was expected, there is nothing in dst.
+func (r *BlockReader) ints(dst *span.Column, b []byte, p *valuePlaces) (int, error) {
+	x, _, err := column.ParseInts(b, p.total)
+	if err != nil || x.Len() != p.total {
+		return x.Len(), err
 	}
-	d, ok, err := r.Cache.dict(r.seg, r.t, col)
-	if err != nil {
-		return err
+	if p.at == nil {
+		dst.Vals, err = x.Decode(nil)
+	} else {
+		dst.Vals, err = column.Gather(make([]uint64, 0, len(p.at)), &x, p.at)
 	}
-	if !ok {
-		if err := decodeStrings(&dst.Strings, b, n); err != nil {
-			return r.seg.corrupt(col, r.blk, err)
+	return x.Len(), err
+}
+
+// doubles is ints for doubles.
+func (r *BlockReader) doubles(dst *span.Column, b []byte, p *valuePlaces) (int, error) {
+	x, _, err := column.ParseDoubles(b, p.total)
+	if err != nil || x.Len() != p.total {
+		return x.Len(), err
+	}
+	if p.at != nil && x.RandomAccess() {
+		for _, i := range p.at {
+			dst.Vals = append(dst.Vals, x.At(int(i)))
 		}
-		dst.Vals = make([]uint64, dst.Strings.Len())
-		for i := range dst.Vals {
-			dst.Vals[i] = uint64(i)
+		return x.Len(), nil
+	}
+	all, err := x.Decode(nil)
+	if err != nil || p.at == nil {
+		dst.Vals = all
+		return x.Len(), err
+	}
+	for _, i := range p.at {
+		dst.Vals = append(dst.Vals, all[i])
+	}
+	return x.Len(), nil
+}
+
+// strings is ints for strings without a dictionary.
+func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, error) {
+	c, _, err := column.ParseStrings(b, p.total, maxText)
+	if err != nil || c.Len() != p.total {
+		return c.Len(), err
+	}
+	dst.Vals = make([]uint64, len(p.rows))
+	for i := range dst.Vals {
+		dst.Vals[i] = uint64(i)
+	}
+	if p.at == nil {
+		return c.Len(), c.Decode(&dst.Strings)
+	}
+	for _, i := range p.at {
+		if dst.Strings.Buf, err = c.At(dst.Strings.Buf, int(i)); err != nil {
+			return c.Len(), err
 		}
-		return nil
+		dst.Strings.Ends = append(dst.Strings.Ends, uint32(len(dst.Strings.Buf)))
 	}
-	if dst.Vals, _, err = column.DecodeInts[uint64](nil, b, n); err != nil {
-		return r.seg.corrupt(col, r.blk, err)
-	}
-	dst.Strings, dst.DictID = d.values, d.id
-	for _, v := range dst.Vals {
-		if v >= uint64(d.values.Len()) {
-			return r.bad(col, "code %d points outside a dictionary of %d", v, d.values.Len())
+	return c.Len(), nil
+}
+
+// attrPlaces finds the values of attributes in a segment where the shapes tell which
+// rows have them.
+type attrPlaces struct {
+	t      *tables
+	need   *Need
+	wanted []bool        // by attribute column
+	of     []valuePlaces // likewise, of the wanted ones
+}
+
+// find goes over the runs of a block.
+func (a *attrPlaces) find(r *BlockReader) {
+	if a.t != r.t || a.need != r.need {
+		a.t, a.need = r.t, r.need
+		a.wanted = a.wanted[:0]
+		for i := range r.t.attrs {
+			a.wanted = append(a.wanted, r.need.All || r.need.attrs[attrNeed{familySpan, r.t.attrs[i].key}])
 		}
 	}
-	return nil
+	a.of = resize(a.of, len(a.wanted))
+	for i := range a.of {
+		p := &a.of[i]
+		p.rows, p.at, p.total = p.rows[:0], p.at[:0], 0
+	}
+	if r.seg.meta.Explicit {
+		return
+	}
+	next := 0 // of the wanted rows
+	for i, k := range r.runs.template {
+		start, end := r.runs.start[i], r.runs.start[i+1]
+		first := next
+		for next < len(r.pick) && r.pick[next] < end {
+			next++
+		}
+		for _, c := range r.t.shapes.lists[r.t.templates[k].shape] {
+			if !a.wanted[c] {
+				continue
+			}
+			p := &a.of[c]
+			if r.pick == nil {
+				for row := start; row < end; row++ {
+					p.rows = append(p.rows, row)
+				}
+			}
+			for j := first; j < next; j++ {
+				p.rows = append(p.rows, uint32(j))
+				p.at = append(p.at, uint32(p.total)+r.pick[j]-start)
+			}
+			p.total += int(end - start)
+		}
+	}
+	if r.pick == nil {
+		for i := range a.of {
+			a.of[i].at = nil
+		}
+	}
 }
 
 // readAttrs reads the wanted attribute columns of spans. In all-mode every column
 // gets its place, with or without values, since shapes count them.
 func (r *BlockReader) readAttrs() error {
+	if !r.need.All && len(r.need.attrs) == 0 {
+		return nil
+	}
+	r.attrs.find(r)
 	for i := range r.t.attrs {
-		info := &r.t.attrs[i]
-		wanted := r.need.All || r.need.attrs[attrNeed{familySpan, info.key}]
-		if !wanted {
+		if !r.attrs.wanted[i] {
 			continue
 		}
+		info, p := &r.t.attrs[i], &r.attrs.of[i]
 		c := span.Column{Key: info.key, Type: info.typ}
-		var rows []uint32
-		if !r.seg.meta.Explicit {
-			if rows = r.shapeRows(uint32(i)); len(rows) == 0 {
-				if r.need.All {
-					r.batch.Attrs.Columns = append(r.batch.Attrs.Columns, c)
-				}
-				continue
+		switch {
+		case r.seg.meta.Explicit:
+			if err := r.column(&c, info.col, r.rows, r.pick); err != nil {
+				return err
+			}
+		case len(p.rows) > 0:
+			b, err := r.chunkAt(info.col)
+			if err == nil && b == nil {
+				err = r.bad(info.col, "values of %d rows are missing", p.total)
+			}
+			if err == nil {
+				err = r.values(&c, info.col, b, p)
+			}
+			if err != nil {
+				return err
 			}
 		}
-		if err := r.column(&c, info.col, r.rows, rows); err != nil {
-			return err
+		if r.need.All || len(c.Rows) > 0 {
+			r.batch.Attrs.Columns = append(r.batch.Attrs.Columns, c)
 		}
-		r.batch.Attrs.Columns = append(r.batch.Attrs.Columns, c)
 	}
 	return nil
-}
-
-// shapeRows lists the rows whose shape has column col.
-func (r *BlockReader) shapeRows(col uint32) []uint32 {
-	var rows []uint32
-	for _, run := range r.runs {
-		if r.t.shapes.has(r.t.templates[run.template].shape, col) {
-			for i := run.start; i < run.end; i++ {
-				rows = append(rows, i)
-			}
-		}
-	}
-	return rows
 }

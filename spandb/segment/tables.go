@@ -17,7 +17,7 @@ type tables struct {
 	scopes    []*span.ScopeEntry
 	resources []*span.ResourceEntry
 	services  []string
-	base      []uint32 // by service: its first resource
+	base      []uint32 // by service: its first resource; one more at the end
 	templates []segmentTemplate
 	shapes    shapeTable
 	attrs     []attrColumnInfo
@@ -27,6 +27,7 @@ type tables struct {
 	eventShapes shapeTable
 	linkAttrs   []attrColumnInfo
 	linkShapes  shapeTable
+	chunks      int // of the segment
 
 	cached
 }
@@ -55,18 +56,9 @@ type shapeTable struct {
 	node   []uint32 // by list: its last node
 }
 
-func (t *shapeTable) has(shape, col uint32) bool {
-	for _, c := range t.lists[shape] {
-		if c == col {
-			return true
-		}
-	}
-	return false
-}
-
 // read reads all tables of a segment.
 func (c *Cache) read(s *Reader) (*tables, error) {
-	t := &tables{namesID: c.nextID.Add(1)}
+	t := &tables{namesID: c.nextID.Add(1), chunks: s.blocks.Chunks()}
 	t.dicts = make(map[int]dictionary)
 	if err := s.strings(colNames, &t.names, s.meta.Rows); err != nil {
 		return nil, err
@@ -153,12 +145,13 @@ func (t *tables) readResources(s *Reader) error {
 	if err := decodeStrings(&raw, rest, s.meta.Rows); err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	sum := uint32(0)
+	sum := uint64(0)
 	for _, n := range perService {
-		t.base = append(t.base, sum)
-		sum += n
+		t.base = append(t.base, uint32(sum))
+		sum += uint64(n)
 	}
-	if int(sum) != raw.Len() || len(t.base) != len(t.services) {
+	t.base = append(t.base, uint32(sum))
+	if sum != uint64(raw.Len()) || len(perService) != len(t.services) {
 		return s.bad(col, "resources do not add up")
 	}
 	for i := range raw.Len() {
@@ -211,6 +204,7 @@ func (t *tables) sizeBytes() int64 {
 	for _, s := range t.scopes {
 		n += entryBytes + int64(len(s.Raw))
 	}
+	n += 8 * int64(t.chunks)
 	n += 32*int64(len(t.templates)) + 64*int64(len(t.attrs)+len(t.eventAttrs)+len(t.linkAttrs))
 	for _, f := range []*shapeTable{&t.shapes, &t.eventShapes, &t.linkShapes} {
 		n += 32*int64(len(f.lists)) + 12*int64(len(f.forest.Parent))
@@ -232,9 +226,10 @@ func (t *shapeTable) read(s *Reader, name string, columns int) error {
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
+	last := make([]int, columns) // list it was in last, from 1
 	root := span.Shapes{Parent: []uint32{span.NoCode}, Column: []uint32{span.NoCode}}
 	t.forest = root
-	for _, n := range lens {
+	for i, n := range lens {
 		if int(n) > len(all) {
 			return s.bad(col, "shape lists are cut off")
 		}
@@ -243,6 +238,10 @@ func (t *shapeTable) read(s *Reader, name string, columns int) error {
 			if int(c) >= columns {
 				return s.bad(col, "shape names column %d of %d", c, columns)
 			}
+			if last[c] == i+1 {
+				return s.bad(col, "shape names column %d twice", c)
+			}
+			last[c] = i + 1
 			t.forest.Parent = append(t.forest.Parent, at)
 			t.forest.Column = append(t.forest.Column, c)
 			at = uint32(len(t.forest.Parent) - 1)

@@ -1,0 +1,100 @@
+package segment
+
+import "sync/atomic"
+
+// hot is what scans have read of one segment's blocks and a Cache keeps: chunks,
+// verified, and directories of runs, parsed. What is in it does not change.
+type hot struct {
+	chunks []atomic.Pointer[[]byte]    // by number of the chunk
+	runs   []atomic.Pointer[blockRuns] // by block
+	bytes  int64                       // guarded by Cache.mu
+}
+
+// hotOf returns what is kept of the blocks of a segment.
+func (t *tables) hotOf(r *Reader) *hot {
+	if h := t.hot.Load(); h != nil {
+		return h
+	}
+	h := &hot{
+		chunks: make([]atomic.Pointer[[]byte], r.blocks.Chunks()),
+		runs:   make([]atomic.Pointer[blockRuns], len(r.meta.BlockRows)),
+	}
+	if !t.hot.CompareAndSwap(nil, h) {
+		if other := t.hot.Load(); other != nil {
+			return other
+		}
+	}
+	return h
+}
+
+// chunk returns the chunk of a column and block, nil if there is none. It is shared,
+// not to be changed.
+func (c *Cache) chunk(r *Reader, t *tables, col, blk int) ([]byte, error) {
+	i, ok := r.blocks.Number(col, blk)
+	if !ok {
+		return nil, nil
+	}
+	h := t.hotOf(r)
+	if b := h.chunks[i].Load(); b != nil {
+		return *b, nil
+	}
+	b, err := r.blocks.Chunk(nil, col, blk)
+	if err != nil {
+		return nil, err
+	}
+	c.keep(r, t, h, int64(len(b)), func() bool { return h.chunks[i].CompareAndSwap(nil, &b) })
+	return b, nil
+}
+
+// blockRuns returns the runs of a block.
+func (c *Cache) blockRuns(r *Reader, t *tables, blk int) (*blockRuns, error) {
+	h := t.hotOf(r)
+	if runs := h.runs[blk].Load(); runs != nil {
+		return runs, nil
+	}
+	runs, err := r.readRuns(t, blk)
+	if err != nil {
+		return nil, err
+	}
+	c.keep(r, t, h, runs.sizeBytes(), func() bool { return h.runs[blk].CompareAndSwap(nil, runs) })
+	return runs, nil
+}
+
+// keep makes room for bytes more of a segment's blocks and puts them in their place.
+//
+// Once the room is used up, one in hotShare is let in, in the place of all that is
+// kept of some other segment. So a scan of more than there is room for, again and
+// again, finds a part of it here; if the oldest made room for the newest, it would
+// find nothing.
+func (c *Cache) keep(r *Reader, t *tables, h *hot, bytes int64, put func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r.tables.Load() != t || t.hot.Load() != h {
+		return // they have gone already
+	}
+	if c.hotBytes+bytes > hotBytes {
+		if c.refused++; c.refused%hotShare != 0 {
+			return
+		}
+		for n := len(c.holders); n > 0 && c.hotBytes+bytes > hotBytes; n-- {
+			c.hand = (c.hand + 1) % len(c.holders)
+			if other := c.holders[c.hand].tables.Load(); other != t {
+				c.cool(other)
+			}
+		}
+		if c.hotBytes+bytes > hotBytes {
+			return
+		}
+	}
+	if put() {
+		h.bytes += bytes
+		c.hotBytes += bytes
+	}
+}
+
+// cool drops what is kept of a segment's blocks. c.mu is held.
+func (c *Cache) cool(t *tables) {
+	if h := t.hot.Swap(nil); h != nil {
+		c.hotBytes -= h.bytes
+	}
+}
