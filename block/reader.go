@@ -236,6 +236,15 @@ func (r *Reader) Place(col, block int) (offset int64, size int, crc uint32) {
 	return 0, 0, 0
 }
 
+// Sizes calls f for every chunk of the segment, in the order in which they lie.
+func (r *Reader) Sizes(f func(col, block, size int)) {
+	for col := range r.names {
+		for _, e := range r.chunk[r.first[col]:r.first[col+1]] {
+			f(col, int(e.block), int(e.size))
+		}
+	}
+}
+
 // SizeBytes is about the memory that the directory takes.
 func (r *Reader) SizeBytes() int64 {
 	n := int64(len(r.meta)) + int64(len(r.chunk))*int64(unsafe.Sizeof(entry{}))

@@ -235,6 +235,7 @@ func TestReportShowsOnlyWhatWasMeasured(t *testing.T) {
 	got.Runs = got.Runs[:1]
 	run := &got.Runs[0]
 	run.CPUMicros, run.PeakRSS, run.DiskBytes = 1.85, 168<<20, 28.1
+	run.DiskFamilies = map[string]float64{"start": 3.9, "span ids": 8}
 	run.Queries = []query{{Name: "count: errors", Spans: 12, Traces: 7, FirstMillis: 4, Millis: 3}}
 	run.check(true, "")
 	run.check(false, "%s", "wrong")
@@ -242,7 +243,7 @@ func TestReportShowsOnlyWhatWasMeasured(t *testing.T) {
 	if err := got.print(&out, false); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1.85", "168", "28.10", "count: errors", "2 answers compared with what was sent, 1 wrong"} {
+	for _, want := range []string{"1.85", "168", "28.10", "span ids   8.000  8.000  8.000", "start   3.900", "count: errors", "2 answers compared with what was sent, 1 wrong"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
 		}

@@ -54,6 +54,10 @@ type measurement struct {
 	Segments      int     `json:"segments"`
 	UnsealedSpans int64   `json:"unsealedSpans"`
 
+	// DiskFamilies splits DiskBytes by what the bytes are for, where the folder is a
+	// store of clew's.
+	DiskFamilies map[string]float64 `json:"diskBytesPerSpanByFamily,omitempty"`
+
 	Queries []query `json:"queries"`
 }
 
@@ -93,6 +97,7 @@ func (b *report) print(w io.Writer, asJSON bool) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	b.printFamilies(&text)
 	b.printQueries(&text)
 	_, err := io.WriteString(w, text.String())
 	return err

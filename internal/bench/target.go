@@ -246,6 +246,9 @@ func (t *target) readSettled(ctx context.Context, run *measurement, spans int) e
 		return err
 	}
 	run.DiskBytes = perSpan(float64(size), spans)
+	if run.DiskFamilies, err = families(t.paths, spans); err != nil {
+		return err
+	}
 	if t.api == nil {
 		return nil
 	}

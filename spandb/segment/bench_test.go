@@ -12,6 +12,27 @@ import (
 // benchRows is the size of a full head.
 const benchRows = 65536
 
+// perSpan measures f: its CPU time, which other work on the machine hardly
+// changes, by span.
+func perSpan(b *testing.B, spans int, f func()) {
+	b.Helper()
+	b.ReportAllocs()
+	before := cpuTime()
+	for b.Loop() {
+		f()
+	}
+	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/float64(b.N)/float64(spans), "cpu-ns/span")
+}
+
+// cpuTime is what this process has used of all processors.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
 // BenchmarkSeal is the cost of turning a full head into a segment.
 func BenchmarkSeal(b *testing.B) {
 	for _, name := range []corpus.Name{corpus.Shop, corpus.Wide, corpus.Huge} {
@@ -20,13 +41,34 @@ func BenchmarkSeal(b *testing.B) {
 			view := head.View(head.Rows())
 			var s Sealer
 			size := 0
-			b.ReportAllocs()
-			for b.Loop() {
-				size = len(s.Seal(view, Meta{Tenant: "x"}, nil))
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(view.Rows), "ns/span")
+			perSpan(b, view.Rows, func() { size = len(s.Seal(view, Meta{Tenant: "x"}, nil)) })
 			b.ReportMetric(float64(size)/float64(view.Rows), "B/span")
 		})
+	}
+}
+
+// BenchmarkSealStep is what each step of a seal takes of it.
+func BenchmarkSealStep(b *testing.B) {
+	for _, name := range []corpus.Name{corpus.Shop, corpus.Wide} {
+		head := decode(b, corpus.Requests(name, 1, benchRows, 500))
+		view := head.View(head.Rows())
+		var s Sealer
+		s.Seal(view, Meta{Tenant: "x"}, nil)
+		s.b = view
+		for _, step := range []struct {
+			name string
+			do   func()
+		}{
+			{"order", func() { s.order.build(view) }}, {"tables", s.tables}, {"traces", s.traces}, {"spans", s.spans},
+			{"intrinsics", s.intrinsics}, {"received", s.received}, {"attributes", s.aset.spans}, {"events", s.events}, {"links", s.links},
+		} {
+			b.Run(string(name)+"/"+step.name, func(b *testing.B) {
+				perSpan(b, view.Rows, func() {
+					s.w.Reset()
+					step.do()
+				})
+			})
+		}
 	}
 }
 
@@ -37,24 +79,13 @@ func BenchmarkReadBlock(b *testing.B) {
 		b.Run(string(name), func(b *testing.B) {
 			r := open(b, seal(decode(b, corpus.Requests(name, 1, benchRows, 500))))
 			reader, all := BlockReader{Cache: new(Cache)}, Need{All: true}
-			b.ReportAllocs()
-			for b.Loop() {
+			perSpan(b, r.meta.BlockRows[1], func() {
 				if _, err := reader.Read(r, 1, &all); err != nil {
 					b.Fatal(err)
 				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(r.meta.BlockRows[1]), "ns/span")
+			})
 		})
 	}
-}
-
-// cpuTime is what this process has used of all processors.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // BenchmarkReadTrace is the cost of reading one trace out of a block, as a trace
