@@ -11,8 +11,6 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
-	"github.com/clew-tracing/clew/spandb/folder"
-	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -49,11 +47,19 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 	if err != nil {
 		return storage.Result{}, db.count(err)
 	}
-	res, seq, err := db.appendLocked(ctx, t, &r, hash, patience.C)
+	u, res, err := db.decode(ctx, t, &r, hash, patience.C)
 	t.write.leave()
-	if err != nil || seq == 0 {
+	if err != nil || u == nil {
 		return res, db.count(err)
 	}
+	if !res.Resent {
+		db.arrive(u, &r)
+	}
+	<-u.done
+	if u.err != nil {
+		return storage.Result{}, db.count(db.unavailable(u.err))
+	}
+	seq := u.mark.Seq
 	if err := db.log.Wait(ctx, seq); err != nil {
 		if ctx.Err() != nil {
 			return storage.Result{}, clew.Errorf(clew.Canceled, "gave up waiting for the log; the record is kept all the same: %w", err)
@@ -112,79 +118,39 @@ func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.
 	}
 }
 
-// appendLocked decodes and logs a record; it returns the log record to wait for,
-// 0 if there is none. t.write is held.
-func (db *DB) appendLocked(ctx context.Context, t *tenant, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (storage.Result, uint64, error) {
+// decode puts the rows of a record into the tenant's head, where nobody sees them
+// yet, and returns its way to the log: of a record that is there or under way, that
+// of the first; of one without rows nil. t.write is held.
+func (db *DB) decode(ctx context.Context, t *tenant, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (*underWay, storage.Result, error) {
 	decoder := db.decoders.Get().(*otlp.Decoder)
 	defer db.decoders.Put(decoder)
 	t.mu.Lock()
-	if m, ok := t.resends.find(hash); ok {
-		t.mu.Unlock()
+	defer t.mu.Unlock()
+	if first := t.find(hash); first != nil {
 		db.stats.resent.Add(1)
 		res, err := answerAgain(decoder, r.Body)
-		return res, m.seq, err
+		return first, res, err
 	}
 	if err := db.room(ctx, t, patience); err != nil {
-		t.mu.Unlock()
-		return storage.Result{}, 0, err
+		return nil, storage.Result{}, err
 	}
 	h := db.headOf(t)
-	from := h.b.Rows()
 	dec, err := decoder.Decode(h.b, r.Body, otlp.Options{})
-	t.logging = db.log.Durable() + 1
 	if err != nil || dec.Accepted == 0 {
 		db.shed(t, h, len(r.Body))
-	}
-	t.mu.Unlock()
-	defer func() {
-		t.mu.Lock()
-		t.logging = 0
-		t.mu.Unlock()
-	}()
-	if err != nil {
-		return storage.Result{}, 0, err
-	}
-	res := result(dec)
-	if dec.Accepted == 0 {
+		if err != nil {
+			return nil, storage.Result{}, err
+		}
 		db.stats.refused.Add(int64(dec.Refused))
-		return res, 0, nil
+		return nil, result(dec), nil
 	}
-	mark := segment.Request{Hash: hash, Arrival: uint64(clew.FromTime(r.ReceivedAt)), Accepted: uint32(dec.Accepted), Refused: uint32(dec.Refused)}
-	body, packing := r.Body, storage.Identity
-	if r.Received != nil {
-		body, packing = r.Received, r.Compression
-	}
-	logged := folder.Record{Tenant: t.name, Compression: packing, Hash: hash, Arrival: mark.Arrival, Accepted: mark.Accepted, Refused: dec.RefusedSpans}
-	mark.Seq, err = db.log.Append(ctx, logged.AppendHeader(nil), body)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err != nil {
-		h.b.Truncate(from)
-		db.shed(t, h, len(r.Body))
-		return storage.Result{}, 0, db.notLogged(ctx, err)
-	}
-	h.note(&mark)
-	db.remember(t, &mark)
-	db.pending.add(pendingRows{mark.Seq, t, h, h.b.Rows()})
+	u := db.depart(t, h, r, &dec, hash)
 	if db.feed(h, len(r.Body)) {
 		db.retire(t, true)
 	} else if db.headBytes.Load() > db.cfg.HeadBytes {
 		db.seals.nudge()
 	}
-	db.stats.accepted.Add(int64(dec.Accepted))
-	db.stats.refused.Add(int64(dec.Refused))
-	return res, mark.Seq, nil
-}
-
-// notLogged makes the sender's error of one that the log gave for a record.
-func (db *DB) notLogged(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return gaveUp(ctx)
-	case clew.KindOf(err) == clew.TooLarge:
-		return err
-	}
-	return db.unavailable(err)
+	return u, result(dec), nil
 }
 
 // answerAgain returns the Result that a record had when it came first.
@@ -204,6 +170,9 @@ func answerAgain(d *otlp.Decoder, body []byte) (storage.Result, error) {
 func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) error {
 	for {
 		sealed := db.seals.progress()
+		if err := db.failed.Load(); err != nil {
+			return db.unavailable(*err)
+		}
 		over := db.headBytes.Load() > 2*db.cfg.HeadBytes
 		if len(t.sealing) < maxPendingHeads && !over {
 			return nil

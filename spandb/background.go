@@ -67,6 +67,14 @@ func (q *sealQueue) done() {
 	q.sealed = make(chan struct{})
 }
 
+// wakeWaiting has whoever waits for a head to leave look again.
+func (q *sealQueue) wakeWaiting() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	close(q.sealed)
+	q.sealed = make(chan struct{})
+}
+
 // progress returns a channel that is closed when the next head leaves.
 func (q *sealQueue) progress() <-chan struct{} {
 	q.mu.Lock()
@@ -120,7 +128,7 @@ func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 		if !ok {
 			return sealed, true
 		}
-		err := db.log.Wait(ctx, j.h.lastSeq)
+		err := db.settle(ctx, j)
 		if err == nil {
 			err = db.seal(j)
 		}
@@ -134,6 +142,21 @@ func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 		sealed = true
 	}
 	return sealed, true
+}
+
+// settle waits until all rows of a retired head are logged, and durable.
+func (db *DB) settle(ctx context.Context, j sealJob) error {
+	if j.h.settled != nil { // set before the head was queued
+		select {
+		case <-j.h.settled:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := db.failed.Load(); err != nil {
+		return *err // some of its rows may not be in the log, and were not acknowledged
+	}
+	return db.log.Wait(ctx, j.h.lastSeq)
 }
 
 // retireOld queues heads whose oldest row is older than sealAge, and those worth a
@@ -219,7 +242,7 @@ func (db *DB) relieveLog() (retired bool) {
 	}
 	oldest, next := db.oldestNeeded(), db.log.Durable()+1
 	middle := oldest + (next-oldest)/2
-	return db.retireWhere(func(h *head) bool { return h.firstSeq <= middle })
+	return db.retireWhere(func(h *head) bool { return h.firstSeq != 0 && h.firstSeq <= middle })
 }
 
 func (db *DB) allTenants() []*tenant {

@@ -152,11 +152,13 @@ func (db *DB) oldestNeeded() uint64 {
 	db.manMu.Unlock()
 	for _, t := range db.allTenants() {
 		t.mu.Lock()
-		if t.logging != 0 {
-			oldest = min(oldest, t.logging)
+		if len(t.underWay) > 0 {
+			oldest = min(oldest, t.underWay[0].least)
 		}
 		for _, h := range t.sealing {
-			oldest = min(oldest, h.firstSeq)
+			if h.firstSeq != 0 {
+				oldest = min(oldest, h.firstSeq)
+			}
 		}
 		if h := t.active; h != nil && h.firstSeq != 0 {
 			oldest = min(oldest, h.firstSeq)

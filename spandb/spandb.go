@@ -233,6 +233,7 @@ func (db *DB) open() (err error) {
 // fail notes that the store can accept nothing more.
 func (db *DB) fail(err error) {
 	if db.failed.CompareAndSwap(nil, &err) {
+		db.seals.wakeWaiting()
 		report(db.cfg.Events.Failed, err)
 	}
 }

@@ -19,15 +19,13 @@ type tenant struct {
 	// held across the log's Append, which may wait for the disk.
 	write gate
 
-	mu      sync.Mutex       // guards all below, and the builders of heads
-	active  *head            // nil until the first append
-	sealing []*head          // retired, oldest first; the queue has them in this order
-	segs    []*storedSegment // in order of arrival
-	resends resendTable
-	tail    tailers
-	// logging is not 0 while a record is being logged whose rows are in no head's
-	// range yet: its number will be at least this.
-	logging uint64
+	mu       sync.Mutex       // guards all below, and the builders of heads
+	active   *head            // nil until the first append
+	sealing  []*head          // retired, oldest first; the queue has them in this order
+	segs     []*storedSegment // in order of arrival
+	resends  resendTable
+	tail     tailers
+	underWay []*underWay // decoded and not logged yet, in this order
 	// filled is set when the last head was retired because it was full: the next
 	// will be large too.
 	filled bool
@@ -41,12 +39,14 @@ func newTenant(name clew.Tenant) *tenant { return &tenant{name: name, write: new
 // head is rows in memory.
 type head struct {
 	b         *span.Builder
-	published int // rows that readers see
-	weight    int // bytes of memory, roughly: counted in DB.headBytes
-	fed       int // bytes decoded since its size was looked at
-	marks     []segment.Request
-	firstSeq  uint64
+	published int               // rows that readers see
+	weight    int               // bytes of memory, roughly: counted in DB.headBytes
+	fed       int               // bytes decoded since its size was looked at
+	marks     []segment.Request // of records that were logged
+	firstSeq  uint64            // 0: none was
 	lastSeq   uint64
+	unlogged  int           // records whose rows are here and which are under way
+	settled   chan struct{} // of a retired head: closed when none is; nil if none was
 	// minArrival and maxArrival are unix nanoseconds.
 	minArrival, maxArrival uint64
 	readers                int  // snapshots and tails that use it
@@ -93,6 +93,9 @@ func (db *DB) feed(h *head, bytes int) (full bool) {
 func (db *DB) retire(t *tenant, filled bool) {
 	h := t.active
 	t.active, t.filled = nil, filled
+	if h.unlogged > 0 {
+		h.settled = make(chan struct{})
+	}
 	t.sealing = append(t.sealing, h)
 	db.seals.push(t, h)
 }
