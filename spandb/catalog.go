@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/tally"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -47,6 +48,19 @@ func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
 	})
 	return names, nil
+}
+
+// TagValues implements storage.Catalog by a scan of the field's column.
+func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f span.Field, limit int) ([]storage.TagValue, bool, error) {
+	counts := tally.New()
+	for b, err := range db.Scan(ctx, storage.Request{Tenant: name, Window: w, Where: span.Has(f)}) {
+		if err != nil {
+			return nil, false, err
+		}
+		counts.Add(b, f)
+	}
+	values, more := counts.Top(limit)
+	return values, more, nil
 }
 
 type tagKey struct {

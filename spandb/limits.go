@@ -106,13 +106,6 @@ const maxStall = 2 * time.Second
 // size; it is over sealBytes by that much at most.
 const sizeEvery = 4 << 20
 
-// maxCountedValues and maxCountedBytes bound the distinct values counted in one
-// answer, and the text of them.
-const (
-	maxCountedValues = 100_000
-	maxCountedBytes  = 64 << 20
-)
-
 // sealIdle is how long a head waits for more once nothing comes. Its log takes
 // twice as much disk as its segment will.
 const sealIdle = time.Minute

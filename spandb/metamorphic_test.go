@@ -17,6 +17,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/tally"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/vfs"
@@ -442,7 +443,7 @@ func (m *metamorph) checkValues(w clew.Window) {
 	limit := pick(m.rng, 1, 4, 1000)
 	got, more, err := m.db.TagValues(context.Background(), "t", w, f, limit)
 	want, wantMore, _ := m.model.TagValues(context.Background(), "t", w, f, limit)
-	same := func(a, b storage.TagValue) bool { return a.Count == b.Count && compareValues(a.Value, b.Value) == 0 }
+	same := func(a, b storage.TagValue) bool { return a.Count == b.Count && tally.Compare(a.Value, b.Value) == 0 }
 	if err != nil || more != wantMore || !slices.EqualFunc(got, want, same) {
 		m.Errorf("TagValues(%v, %v, %d) = %v, %v, %v, want %v, %v", w, f, limit, got, more, err, want, wantMore)
 	}

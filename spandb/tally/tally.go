@@ -1,9 +1,9 @@
-package spandb
+// Package tally counts the values of a field over batches of rows.
+package tally
 
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"math"
 	"slices"
 
@@ -13,18 +13,11 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// TagValues implements storage.Catalog by a scan of the field's column.
-func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f span.Field, limit int) ([]storage.TagValue, bool, error) {
-	counts := newValueCounter()
-	req := storage.Request{Tenant: name, Window: w, Where: span.Has(f)}
-	for b, err := range db.Scan(ctx, req) {
-		if err != nil {
-			return nil, false, err
-		}
-		counts.batch(b, f)
-	}
-	values := make([]storage.TagValue, 0, len(counts.count))
-	for k, n := range counts.count {
+// Top returns up to limit values, those of most rows first, then by value; limit 0
+// is all. more reports that there are others.
+func (c *Values) Top(limit int) (values []storage.TagValue, more bool) {
+	values = make([]storage.TagValue, 0, len(c.count))
+	for k, n := range c.count {
 		v := clew.Value{Type: k.typ, Bits: k.bits}
 		if text(k.typ) {
 			v.Bytes = []byte(k.text)
@@ -32,16 +25,16 @@ func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f 
 		values = append(values, storage.TagValue{Value: v, Count: n})
 	}
 	slices.SortFunc(values, func(a, b storage.TagValue) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), compareValues(a.Value, b.Value))
+		return cmp.Or(cmp.Compare(b.Count, a.Count), Compare(a.Value, b.Value))
 	})
 	if limit > 0 && len(values) > limit {
-		return values[:limit], true, nil
+		return values[:limit], true
 	}
-	return values, counts.more, nil
+	return values, c.more
 }
 
-// compareValues orders values by type, then numbers by size and text by bytes.
-func compareValues(a, b clew.Value) int {
+// Compare orders values by type, then numbers by size and text by bytes.
+func Compare(a, b clew.Value) int {
 	if a.Type != b.Type {
 		return cmp.Compare(a.Type, b.Type)
 	}
@@ -55,6 +48,13 @@ func compareValues(a, b clew.Value) int {
 	}
 	return bytes.Compare(a.Bytes, b.Bytes)
 }
+
+// maxCountedValues and maxCountedBytes bound the distinct values counted in one
+// answer, and the text of them.
+const (
+	maxCountedValues = 100_000
+	maxCountedBytes  = 64 << 20
+)
 
 type valueKey struct {
 	typ  clew.Type
@@ -77,23 +77,24 @@ func keyOf(v clew.Value) valueKey {
 	return k
 }
 
-// valueCounter counts the values of a field over batches: how many rows have each.
-type valueCounter struct {
+// Values counts how many rows have each value of a field.
+type Values struct {
 	count map[valueKey]int64
 	bytes int  // of the texts among them
 	more  bool // there were more distinct values than are counted
 	own   []valueKey
 }
 
-func newValueCounter() *valueCounter { return &valueCounter{count: make(map[valueKey]int64)} }
+// New returns counts of nothing.
+func New() *Values { return &Values{count: make(map[valueKey]int64)} }
 
-func (c *valueCounter) add(v clew.Value, n int64) {
+func (c *Values) add(v clew.Value, n int64) {
 	if n > 0 && v.Type != clew.TypeOther { // arrays, maps, bytes: nothing to choose from
 		c.addKey(keyOf(v), n)
 	}
 }
 
-func (c *valueCounter) addKey(k valueKey, n int64) {
+func (c *Values) addKey(k valueKey, n int64) {
 	if _, ok := c.count[k]; !ok {
 		if len(c.count) >= maxCountedValues || c.bytes+len(k.text) > maxCountedBytes {
 			c.more = true
@@ -104,13 +105,13 @@ func (c *valueCounter) addKey(k valueKey, n int64) {
 	c.count[k] += n
 }
 
-func (c *valueCounter) addText(b []byte, n int64) {
+func (c *Values) addText(b []byte, n int64) {
 	c.add(clew.Value{Type: clew.TypeString, Bytes: b}, n)
 }
 
-// batch counts the values of matching rows: each once per row, however many of
+// Add counts the values of matching rows: each once per row, however many of
 // its events or links have it.
-func (c *valueCounter) batch(b *span.Batch, f span.Field) {
+func (c *Values) Add(b *span.Batch, f span.Field) {
 	if f.Intrinsic != span.None {
 		c.intrinsic(b, f.Intrinsic)
 		return
@@ -153,7 +154,7 @@ func countCodes[T uint8 | uint32](codes []T, n int, rows column.Bitmap) []int64 
 	return counts
 }
 
-func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) {
+func (c *Values) resources(b *span.Batch, key string, rows column.Bitmap) {
 	for i, n := range countCodes(b.Resource, len(b.Resources), rows) {
 		if n > 0 {
 			c.list(b.Resources[i].Attrs, key, n)
@@ -162,7 +163,7 @@ func (c *valueCounter) resources(b *span.Batch, key string, rows column.Bitmap) 
 }
 
 // list counts the values of key, each once.
-func (c *valueCounter) list(attrs []clew.Attr, key string, n int64) {
+func (c *Values) list(attrs []clew.Attr, key string, n int64) {
 	c.own = c.own[:0]
 	for _, a := range attrs {
 		if a.Key == key {
@@ -172,7 +173,7 @@ func (c *valueCounter) list(attrs []clew.Attr, key string, n int64) {
 }
 
 // once counts a value unless it is among those of the row already.
-func (c *valueCounter) once(v clew.Value, n int64) {
+func (c *Values) once(v clew.Value, n int64) {
 	if v.Type == clew.TypeOther {
 		return
 	}
@@ -183,7 +184,7 @@ func (c *valueCounter) once(v clew.Value, n int64) {
 }
 
 // attrs counts the values of spans' attributes, by code first.
-func (c *valueCounter) attrs(a *span.Attrs, key string, matched column.Bitmap) {
+func (c *Values) attrs(a *span.Attrs, key string, matched column.Bitmap) {
 	for t := range clew.Type(clew.TypeOther) {
 		if col := a.Lookup(key, t); col != nil {
 			c.column(col, matched)
@@ -191,7 +192,7 @@ func (c *valueCounter) attrs(a *span.Attrs, key string, matched column.Bitmap) {
 	}
 }
 
-func (c *valueCounter) column(col *span.Column, matched column.Bitmap) {
+func (c *Values) column(col *span.Column, matched column.Bitmap) {
 	counts := make(map[uint64]int64)
 	for i, r := range col.Rows {
 		if matched.Get(int(r)) {
@@ -209,7 +210,7 @@ func (c *valueCounter) column(col *span.Column, matched column.Bitmap) {
 
 // children counts the values of attributes of events or links, each once for the
 // row that owns them.
-func (c *valueCounter) children(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
+func (c *Values) children(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
 	for t := range clew.Type(clew.TypeOther) {
 		col := a.Lookup(key, t)
 		if col == nil {
@@ -220,7 +221,7 @@ func (c *valueCounter) children(a *span.Attrs, key string, owner []uint32, match
 }
 
 // each counts n values, the i-th of row owner(i), which ascends.
-func (c *valueCounter) each(n int, owner func(i int) uint32, value func(i int) clew.Value, matched column.Bitmap) {
+func (c *Values) each(n int, owner func(i int) uint32, value func(i int) clew.Value, matched column.Bitmap) {
 	last := span.NoCode
 	for i := range n {
 		row := owner(i)
@@ -235,7 +236,7 @@ func (c *valueCounter) each(n int, owner func(i int) uint32, value func(i int) c
 
 // intrinsic counts the values of an intrinsic field, of the types that
 // span.Intrinsic names.
-func (c *valueCounter) intrinsic(b *span.Batch, i span.Intrinsic) {
+func (c *Values) intrinsic(b *span.Batch, i span.Intrinsic) {
 	switch i {
 	case span.Name:
 		for code, n := range countCodes(b.Name, b.Names.Len(), b.Matched) {
@@ -275,7 +276,7 @@ func (c *valueCounter) intrinsic(b *span.Batch, i span.Intrinsic) {
 }
 
 // rowIntrinsic counts a field that has another value in nearly every row.
-func (c *valueCounter) rowIntrinsic(b *span.Batch, i span.Intrinsic, row int) {
+func (c *Values) rowIntrinsic(b *span.Batch, i span.Intrinsic, row int) {
 	switch i {
 	case span.Duration:
 		c.add(clew.IntValue(int64(b.Duration[row])), 1)
@@ -290,7 +291,7 @@ func (c *valueCounter) rowIntrinsic(b *span.Batch, i span.Intrinsic, row int) {
 	}
 }
 
-func (c *valueCounter) childIntrinsic(b *span.Batch, i span.Intrinsic) {
+func (c *Values) childIntrinsic(b *span.Batch, i span.Intrinsic) {
 	owner := b.Events.Row
 	if i == span.LinkTraceID || i == span.LinkSpanID {
 		owner = b.Links.Row
