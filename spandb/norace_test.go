@@ -5,4 +5,5 @@ package spandb
 const (
 	powerCuts         = 1000
 	metamorphicRounds = 12
+	soakHours         = 30
 )

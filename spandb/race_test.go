@@ -6,4 +6,5 @@ package spandb
 const (
 	powerCuts         = 100
 	metamorphicRounds = 2
+	soakHours         = 9
 )
