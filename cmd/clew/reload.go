@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew/internal/config"
@@ -16,6 +18,8 @@ type reloader struct {
 	gate  *gate
 	// certificate is nil without TLS.
 	certificate *certificate
+	// setLimits gives the store the limits of a configuration.
+	setLimits func(*config.Config) error
 	// read resolves the settings anew from the same flags, the variables and
 	// the file.
 	read    func() (*config.Resolved, error)
@@ -25,33 +29,60 @@ type reloader struct {
 // reload reads the settings again. If they are wrong, all stays as it is.
 func (r *reloader) reload() {
 	next, err := r.read()
+	var pair *tls.Certificate
+	if err == nil && r.certificate != nil && next.TLSCert != "" {
+		pair, err = readCertificate(&next.Config)
+	}
+	if err == nil {
+		err = r.setLimits(&next.Config)
+	}
 	if err != nil {
 		r.log.Error("settings not reloaded; the old ones hold", "error", err)
 		return
 	}
-	if r.certificate != nil && next.TLSCert != "" {
-		if err := r.certificate.load(&next.Config); err != nil {
-			r.log.Error("settings not reloaded; the old ones hold", "error", err)
-			return
-		}
-	}
-	changes := config.Changes(&r.current.Config, &next.Config)
-	r.level.Set(next.LogLevel.L)
 	tokens := next.Tokens
 	r.gate.tokens.Store(&tokens)
+	changes := config.Changes(&r.current.Config, &next.Config)
 	// What needs a restart stays different from current, so that the next
 	// reload names it again.
 	current := *r.current
 	current.LogLevel, current.Tokens = next.LogLevel, next.Tokens
+	current.Retention, current.MaxDisk = next.Retention, next.MaxDisk
+	if pair != nil {
+		r.certificate.pair.Store(pair)
+		current.TLSCert, current.TLSKey = next.TLSCert, next.TLSKey
+	}
 	r.current = &current
+	waiting := map[string]bool{}
+	for _, c := range config.Changes(&r.current.Config, &next.Config) {
+		waiting[c.Setting.Name] = true
+	}
+	// What changed is said at the more talkative of both levels.
+	r.level.Set(min(r.level.Level(), next.LogLevel.L))
+	if pair != nil {
+		r.log.Info("certificate read again", "tls_cert", string(next.TLSCert))
+	}
+	r.report(changes, waiting)
+	r.level.Set(next.LogLevel.L)
+}
+
+// report tells what a reload did with each change, and in one line with all.
+func (r *reloader) report(changes []config.Change, waiting map[string]bool) {
+	var taken, restart []string
 	for _, c := range changes {
-		if c.Setting.Reloadable {
-			r.log.Info("setting changed", "setting", c.Setting.Name, "old", c.Old, "new", c.New)
-		} else {
+		if waiting[c.Setting.Name] {
+			restart = append(restart, c.Setting.Name)
 			r.log.Warn("setting changed, but needs a restart to take effect", "setting", c.Setting.Name, "running", c.Old, "configured", c.New)
+		} else {
+			taken = append(taken, c.Setting.Name)
+			r.log.Info("setting changed", "setting", c.Setting.Name, "old", c.Old, "new", c.New)
 		}
 	}
-	r.log.Info("settings reloaded", "changed", len(changes))
+	said := []any{"changed", cmp.Or(strings.Join(taken, " "), "nothing")}
+	if len(restart) > 0 {
+		said = append(said, "needs_restart", strings.Join(restart, " "))
+	}
+	r.log.Info("settings reloaded", said...)
 }
 
 // certificate is the server's, which can be replaced while it is in use.
@@ -59,14 +90,13 @@ type certificate struct {
 	pair atomic.Pointer[tls.Certificate]
 }
 
-// load reads tls-cert and tls-key.
-func (c *certificate) load(settings *config.Config) error {
+// readCertificate reads tls-cert and tls-key.
+func readCertificate(settings *config.Config) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(string(settings.TLSCert), string(settings.TLSKey))
 	if err != nil {
-		return usagef("tls-cert %s, tls-key %s: %w", settings.TLSCert, settings.TLSKey, err)
+		return nil, usagef("tls-cert %s, tls-key %s: %w", settings.TLSCert, settings.TLSKey, err)
 	}
-	c.pair.Store(&pair)
-	return nil
+	return &pair, nil
 }
 
 // config is what listeners need.

@@ -74,7 +74,6 @@ type server struct {
 	gate     *gate
 	store    *spandb.DB
 	metrics  *metrics
-	maxDisk  int64
 	started  time.Time
 	phase    atomic.Int32
 
@@ -103,12 +102,14 @@ func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
 func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*config.Resolved, error)) error {
 	log, level := newLogger(t.err, &r.Config)
 	s := &server{settings: r, log: log, doors: serverDoors(&r.Config), gate: newGate(r.Tokens), started: time.Now(), failed: make(chan error, 1)}
-	reload := &reloader{log: log, level: level, gate: s.gate, read: read, current: r}
+	reload := &reloader{log: log, level: level, gate: s.gate, read: read, current: r, setLimits: s.setLimits}
 	if r.TLSCert != "" {
-		reload.certificate = &certificate{}
-		if err := reload.certificate.load(&r.Config); err != nil {
+		pair, err := readCertificate(&r.Config)
+		if err != nil {
 			return err
 		}
+		reload.certificate = &certificate{}
+		reload.certificate.pair.Store(pair)
 	}
 	if err := s.open(reload.certificate); err != nil {
 		return err
@@ -135,17 +136,17 @@ func (s *server) open(cert *certificate) error {
 	if err := openDoors(s.doors, hosts, given, certConfig); err != nil {
 		return err
 	}
-	var err error
-	files := vfs.OS()
-	if s.maxDisk, err = maxDiskBytes(&s.settings.Config, files, string(s.settings.Data)); err != nil {
+	limits, err := storeLimits(&s.settings.Config, string(s.settings.Data))
+	if err != nil {
 		closeDoors(s.doors)
-		return fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
+		return err
 	}
+	files := vfs.OS()
 	s.metrics = newMetrics(s)
 	durability, _ := wal.ParseSyncPolicy(s.settings.Durability.Word) // the setting takes only what this knows
 	s.store, err = spandb.Open(files, string(s.settings.Data), spandb.Config{
-		Retention:  s.settings.Retention.D,
-		MaxBytes:   s.maxDisk,
+		Retention:  limits.Retention,
+		MaxBytes:   limits.MaxBytes,
 		Window:     logWindow(s.settings.WALWindow.D),
 		Durability: durability,
 		SyncEvery:  s.settings.DurabilityInterval.D,
@@ -164,6 +165,24 @@ func (s *server) open(cert *certificate) error {
 		return err
 	}
 	return nil
+}
+
+// storeLimits are what the settings let the store in dir keep.
+func storeLimits(c *config.Config, dir string) (spandb.Limits, error) {
+	maxBytes, err := maxDiskBytes(c, vfs.OS(), dir)
+	if err != nil {
+		return spandb.Limits{}, fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
+	}
+	return spandb.Limits{Retention: c.Retention.D, MaxBytes: maxBytes}, nil
+}
+
+// setLimits gives the running store the limits of c.
+func (s *server) setLimits(c *config.Config) error {
+	limits, err := storeLimits(c, string(s.settings.Data))
+	if err == nil {
+		s.store.SetLimits(limits)
+	}
+	return err
 }
 
 // logWindow is the setting as the log takes it: there, no waiting is negative.
@@ -236,7 +255,7 @@ func (s *server) announce(t *terminal) error {
 			return err
 		}
 	}
-	greet(t.out, s.settings, s.doors, s.maxDisk)
+	greet(t.out, s.settings, s.doors, s.store.Stats().MaxBytes)
 	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].address(), "took", time.Since(s.started).Round(time.Millisecond))
 	return nil
 }

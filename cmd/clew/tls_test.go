@@ -9,11 +9,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -63,9 +65,18 @@ func writeCertificate(t *testing.T, dir, name string) *x509.CertPool {
 // TestTLS sends over TLS through both doors, reads over TLS, and changes the
 // certificate of the running server.
 func TestTLS(t *testing.T) {
-	dir := t.TempDir()
+	dir, other := t.TempDir(), t.TempDir()
+	settings := filepath.Join(dir, "clew.yaml")
+	keep := func(certificates string) {
+		t.Helper()
+		text := fmt.Sprintf("tls-cert: %s\ntls-key: %s\n", filepath.Join(certificates, "cert.pem"), filepath.Join(certificates, "key.pem"))
+		if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	pool := writeCertificate(t, dir, "first")
-	p := startServer(t, dir, "--tls-cert", filepath.Join(dir, "cert.pem"), "--tls-key", filepath.Join(dir, "key.pem"))
+	keep(dir)
+	p := startServer(t, dir, "--config", settings)
 	ctx, trust := context.Background(), &tls.Config{RootCAs: pool}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
 	grpcExporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(p.addresses[doorOTLPGRPC][0]), otlptracegrpc.WithTLSCredentials(credentials.NewTLS(trust)))
@@ -88,19 +99,30 @@ func TestTLS(t *testing.T) {
 		}
 	}
 
+	reloads := 0
+	f := func(want, said string) {
+		t.Helper()
+		if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		if reloads++; !p.log.await("settings reloaded", reloads, p.exited) {
+			t.Fatalf("the server has gone:\n%s", p.log)
+		}
+		conn, err := tls.Dial("tcp", p.addresses[doorPage][0], &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if name := conn.ConnectionState().PeerCertificates[0].Subject.CommonName; name != want {
+			t.Errorf("after the reload the certificate is %q, want the %s", name, want)
+		}
+		if !strings.Contains(p.log.String(), "settings reloaded\" "+said) {
+			t.Errorf("the log does not say %s:\n%s", said, p.log)
+		}
+	}
 	writeCertificate(t, dir, "second")
-	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
-	if !p.log.await("settings reloaded", 1, p.exited) {
-		t.Fatalf("the server has gone:\n%s", p.log)
-	}
-	conn, err := tls.Dial("tcp", p.addresses[doorPage][0], &tls.Config{InsecureSkipVerify: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if name := conn.ConnectionState().PeerCertificates[0].Subject.CommonName; name != "second" {
-		t.Errorf("after the reload the certificate is %q, want the second", name)
-	}
+	f("second", "changed=nothing")
+	writeCertificate(t, other, "third")
+	keep(other)
+	f("third", `changed="tls-cert tls-key"`)
 }
