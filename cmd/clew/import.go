@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
@@ -30,12 +32,14 @@ type importer struct {
 	wait func(ctx context.Context, d time.Duration) error
 	// reached is set once the door has answered: from then on it is waited for.
 	reached bool
-	reasons map[string]int64 // of refusals, for the summary
+	refused refusals
+	// taken counts the spans that the door has acknowledged in this run.
+	taken int64
 }
 
 // newImport builds `clew import`.
 func newImport(t *terminal) *cobra.Command {
-	im := importer{t: t, wait: waitFor, reasons: map[string]int64{}}
+	im := importer{t: t, wait: waitFor}
 	c := &cobra.Command{
 		Use:   "import FILE…",
 		Short: "Send files of OTLP traces to a server",
@@ -49,7 +53,11 @@ with gzip or zstd are unpacked. "-" is standard input.
 How far a file has come is noted after every acknowledged request. An import
 that was stopped is continued by the same command, and a file that has grown is
 imported from where it ended; nothing is sent twice. A request whose reply was
-lost is sent again as the same bytes, which the server recognises.`,
+lost is sent again as the same bytes, which the server recognises.
+
+The exit code is 3 if spans were refused, which says how many and why; all others
+are in the store. It is 1 if a file has no traces or is cut off, or the server
+does not answer.`,
 		Example: `  clew import traces.jsonl
   clew import --format proto traces.bin.zst`,
 		Args: cobra.MinimumNArgs(1),
@@ -73,6 +81,7 @@ lost is sent again as the same bytes, which the server recognises.`,
 				}
 				im.endpoint = im.client.base.Scheme + "://" + at
 			}
+			im.endpoint = strings.TrimSuffix(strings.TrimRight(im.endpoint, "/"), otlpdoor.TracesPath)
 			return im.run(c.Context(), files)
 		},
 	}
@@ -103,15 +112,35 @@ func (im *importer) run(ctx context.Context, files []string) error {
 		}
 		im.stateDir = filepath.Join(dir, "clew", "import")
 	}
+	var without []string
 	for _, path := range files {
-		if err := im.file(ctx, path); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+		err := im.file(ctx, path)
+		var none *noTracesError
+		if errors.As(err, &none) {
+			without = append(without, fmt.Sprintf("%s: %v", sourceName(path), err))
+			continue
+		}
+		if err != nil {
+			im.refused.print(im.t.err)
+			return fmt.Errorf("%s: %w", sourceName(path), err)
 		}
 	}
-	for reason, n := range im.reasons {
-		fmt.Fprintf(im.t.err, "refused %d: %s\n", n, reason)
+	switch {
+	case len(without) > 0:
+		im.refused.print(im.t.err)
+		return errors.New(strings.Join(without, "\n"))
+	case im.refused.spans > 0:
+		return im.refused.err(im.taken + im.refused.spans)
 	}
 	return nil
+}
+
+// sourceName is how errors and lines name a file.
+func sourceName(path string) string {
+	if path == "-" {
+		return "standard input"
+	}
+	return path
 }
 
 func (im *importer) file(ctx context.Context, path string) error {
@@ -124,9 +153,9 @@ func (im *importer) file(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	from, spansBefore, refusedBefore := state.Offset, state.Spans, state.Refused
-	show := newProgress(im.t, path, src, time.Now())
-	next := src.batches(from)
+	before := *state
+	show := newProgress(im.t, sourceName(path), src, time.Now())
+	next := src.batches(before.Offset)
 	for {
 		batch, err := next()
 		if err == io.EOF {
@@ -137,20 +166,44 @@ func (im *importer) file(ctx context.Context, path string) error {
 		}
 		if err != nil {
 			show.end()
-			if state.Offset > 0 && path != "-" {
-				err = fmt.Errorf("%w (acknowledged up to byte %d; the same command goes on from there)", err, state.Offset)
-			}
-			return err
+			return stoppedAt(err, path, &before, state)
 		}
-		show.update(state.Spans-spansBefore, time.Now())
+		show.update(state.Spans-before.Spans, time.Now())
 	}
 	show.end()
-	if state.Offset == from && from > 0 {
-		_, err = fmt.Fprintf(im.t.out, "%s: nothing after byte %d, up to which it was imported before; --restart sends it again\n", path, from)
+	switch sent := state.sent() - before.sent(); {
+	case state.sent() == 0:
+		return src.without()
+	case sent == 0:
+		_, err = fmt.Fprintf(im.t.out, "%s: nothing after byte %d, up to which it was imported before; --restart sends it again\n", sourceName(path), before.Offset)
 		return err
 	}
-	_, err = fmt.Fprintf(im.t.out, "%s: %d spans imported, %d refused\n", path, state.Spans-spansBefore, state.Refused-refusedBefore)
+	_, err = fmt.Fprintf(im.t.out, "%s: %s imported, %d refused\n", sourceName(path), console.Plural(int(state.Spans-before.Spans), "span"), state.Refused-before.Refused)
 	return err
+}
+
+// stoppedAt adds to an error how far the import of a file came, and what to do
+// about the rest.
+func stoppedAt(err error, path string, before, now *importState) error {
+	switch {
+	case now.sent() == 0:
+		return fmt.Errorf("%w; nothing of it was imported", err)
+	case now.sent() == before.sent():
+		return fmt.Errorf("%w; nothing after byte %d was imported", err, before.Offset)
+	}
+	n := now.Spans - before.Spans
+	text := fmt.Sprintf("%s before it, up to byte %d, %s imported", console.Plural(int(n), "span"), now.Offset, wereOrWas(n))
+	if path != "-" {
+		text += "; the same command goes on from there"
+	}
+	return fmt.Errorf("%w; %s", err, text)
+}
+
+func wereOrWas(n int64) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
 }
 
 // resume loads the state of an import and moves src to where it stopped.
@@ -179,21 +232,26 @@ func (im *importer) resume(path string, src *importSource) (*importState, error)
 // send delivers one batch, trying again while the door is busy or away, and
 // notes that it is acknowledged.
 func (im *importer) send(ctx context.Context, b *importBatch, state *importState, head []byte) error {
+	if len(b.body) == 0 {
+		state.note(b, 0, head) // messages without spans; the next request saves it
+		return nil
+	}
 	header := http.Header{"Content-Type": {b.contentType}}
 	pause := importMinWait
 	for try := 1; ; try++ {
-		resp, err := im.client.doURL(ctx, "POST", im.endpoint+"/v1/traces", header, b.body)
+		resp, err := im.client.doURL(ctx, "POST", im.endpoint+otlpdoor.TracesPath, header, b.body)
 		if err == nil {
 			im.reached = true
 			refused, err := im.readReply(resp)
 			if err != nil {
 				return err
 			}
+			im.taken += b.spans - refused
 			return state.advance(b, refused, head)
 		}
 		again, after := im.mayRetry(ctx, err)
 		if !again {
-			return err
+			return b.notTaken(err)
 		}
 		if try == importTries {
 			return fmt.Errorf("given up after %d tries: %w", try, err)
@@ -247,7 +305,7 @@ func (im *importer) readReply(resp *http.Response) (refused int64, err error) {
 		return 0, fmt.Errorf("the reply of %s is not OTLP's: %w", im.endpoint, err)
 	}
 	if refused > 0 {
-		im.reasons[console.Printable(reason)] += refused
+		im.refused.add(refused, console.Printable(reason))
 	}
 	return refused, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -61,6 +62,12 @@ func (d *testDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // printed and how long it would have waited.
 func testImport(t *testing.T, door *testDoor, state, path string, options ...func(*importer)) (out string, waited []time.Duration, err error) {
 	t.Helper()
+	return testImportAll(t, door, state, []string{path}, options...)
+}
+
+// testImportAll is testImport of several files.
+func testImportAll(t *testing.T, door *testDoor, state string, paths []string, options ...func(*importer)) (out string, waited []time.Duration, err error) {
+	t.Helper()
 	server := httptest.NewServer(door)
 	defer server.Close()
 	base, err := url.Parse(server.URL)
@@ -72,14 +79,14 @@ func testImport(t *testing.T, door *testDoor, state, path string, options ...fun
 		t:      &terminal{out: &stdout, err: &stderr},
 		client: &client{base: base, tenant: string(clew.DefaultTenant), http: server.Client()},
 		// The state is kept for this name, whatever port the test server has.
-		endpoint: "http://door.test", format: formatAuto, stateDir: state, reasons: map[string]int64{},
+		endpoint: "http://door.test", format: formatAuto, stateDir: state,
 		wait: func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil },
 	}
 	im.client.http.Transport = redirect{server.Listener.Addr().String(), http.DefaultTransport}
 	for _, o := range options {
 		o(im)
 	}
-	err = im.run(context.Background(), []string{path})
+	err = im.run(context.Background(), paths)
 	return stdout.String() + stderr.String(), waited, err
 }
 
@@ -203,8 +210,88 @@ func TestImportReportsRefusals(t *testing.T) {
 	lines, _ := testMessages(t, 5, 0)
 	door := &testDoor{bodies: map[string]bool{}, reply: `"partialSuccess":{"rejectedSpans":"2","errorMessage":"trace id is zero"}`}
 	out, _, err := testImport(t, door, t.TempDir(), writeFile(t, "x", lines))
-	if err != nil || !strings.Contains(out, "3 spans imported, 2 refused") || !strings.Contains(out, "refused 2: trace id is zero") {
-		t.Errorf("printed %q, %v", out, err)
+	if !errors.Is(err, errPartly) || err.Error() != "2 of 5 spans refused, the others are in the store:\n  2 spans: trace id is zero" {
+		t.Errorf("error %v", err)
+	}
+	if !strings.Contains(out, "3 spans imported, 2 refused") {
+		t.Errorf("printed %q", out)
+	}
+
+	// Another file has none: both are told.
+	out, _, err = testImportAll(t, door, t.TempDir(), []string{writeFile(t, "x", lines), writeFile(t, "empty", nil)})
+	if err == nil || errors.Is(err, errPartly) || !strings.Contains(err.Error(), "empty") || !strings.Contains(out, "2 spans refused:\n  2 spans: trace id is zero") {
+		t.Errorf("refusals and a file without traces: %v, printed %q", err, out)
+	}
+}
+
+func TestRefusalsAreFew(t *testing.T) {
+	var r refusals
+	for i := range 2 * maxReasons {
+		r.add(int64(i+1), fmt.Sprint("reason ", i))
+	}
+	r.add(10, "reason 1")
+	err := r.err(100)
+	for _, want := range []string{"65 of 100 spans refused", "\n  1 span: reason 0", "\n  12 spans: reason 1", "\n  40 spans: for other reasons"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	if strings.Contains(err.Error(), fmt.Sprint("reason ", maxReasons)) {
+		t.Errorf("%q tells more than %d reasons", err, maxReasons)
+	}
+}
+
+func TestImportOfFilesWithoutTraces(t *testing.T) {
+	f := func(content string, want string) {
+		t.Helper()
+		door := &testDoor{bodies: map[string]bool{}}
+		lines, _ := testMessages(t, 1, 0)
+		state, path := t.TempDir(), writeFile(t, "x", []byte(content))
+		for range 2 { // it is no other the second time
+			_, _, err := testImportAll(t, door, state, []string{path, writeFile(t, "good", lines)})
+			if err == nil || !strings.Contains(err.Error(), "x: there are no traces in it: "+want) {
+				t.Errorf("%q: error %v, want %q", content, err, want)
+			}
+		}
+		if n := door.spansIn(t); n != 1 {
+			t.Errorf("%q: %d spans, want 1 of the file behind it", content, n)
+		}
+	}
+	f("", "it is empty")
+	f(" \n", "0 messages")
+	f("{}\n{}", "2 messages without spans")
+	f(`{"resourceSpans":[]}`, "1 message without spans")
+	f(`{"resourceLogs":[{}]}`+"\n"+`{"resourceMetrics":[]}`, "its messages have resourceLogs, resourceMetrics, but no resourceSpans")
+	f(`{"data":[{"traceID":"1"}]}`, "its messages have data")
+	f("\x00\x00\x00\x00", "1 message without spans")
+}
+
+func TestImportSaysHowFarItCame(t *testing.T) {
+	_, messages := testMessages(t, 600, 4000)
+	whole := framed(messages, formatProto)
+	begin := len(framed(messages[:599], formatProto))
+	state, path := t.TempDir(), writeFile(t, "cut.bin", whole[:begin+100])
+	door := &testDoor{bodies: map[string]bool{}}
+	_, _, err := testImport(t, door, state, path)
+	want := fmt.Sprintf("%s: the file ends within the message that begins at byte %d; 599 spans before it, up to byte %d, were imported; the same command goes on from there", path, begin, begin)
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v\nwant  %s", err, want)
+	}
+	_, _, err = testImport(t, door, state, path)
+	want = fmt.Sprintf("%s: the file ends within the message that begins at byte %d; nothing after byte %d was imported", path, begin, begin)
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v\nwant  %s", err, want)
+	}
+	if err := writeInto(path, whole); err != nil {
+		t.Fatal(err)
+	}
+	if out, _, err := testImport(t, door, state, path); err != nil || !strings.Contains(out, "1 span imported") {
+		t.Errorf("the whole file: %q, %v", out, err)
+	}
+	door.fail = func(int) int { return http.StatusBadRequest }
+	_, _, err = testImport(t, door, t.TempDir(), path)
+	if err == nil || !strings.Contains(err.Error(), "bytes 0 to ") || !strings.Contains(err.Error(), "come again; nothing of it was imported") {
+		t.Errorf("a request that is refused: %v", err)
 	}
 }
 

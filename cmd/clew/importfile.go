@@ -8,7 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/otlp"
@@ -37,8 +41,18 @@ type importBatch struct {
 	body        []byte
 	contentType string
 	spans       int64
-	// end is the offset behind its last message, in the unpacked file.
-	end int64
+	// from and end are the offsets of its first message and behind its last, in
+	// the unpacked file.
+	from, end int64
+}
+
+// notTaken adds to the door's answer to a batch which part of the file it is about.
+func (b *importBatch) notTaken(err error) error {
+	var api *apiError
+	if !errors.As(err, &api) {
+		return err
+	}
+	return fmt.Errorf("bytes %d to %d were not taken: %w", b.from, b.end, err)
 }
 
 // importSource is an opened file of messages.
@@ -52,6 +66,26 @@ type importSource struct {
 	// head is the beginning of the unpacked file, up to importGuardBytes.
 	head   []byte
 	format string
+	// others are fields of JSON messages that have no spans, such as
+	// resourceLogs; messages counts all.
+	others   []string
+	messages int64
+}
+
+// noTracesError says of a file that there is no span in it.
+type noTracesError struct{ text string }
+
+func (e *noTracesError) Error() string { return e.text }
+
+// without words that the file has no span.
+func (s *importSource) without() error {
+	switch {
+	case len(s.head) == 0:
+		return &noTracesError{"there are no traces in it: it is empty"}
+	case len(s.others) > 0:
+		return &noTracesError{fmt.Sprintf("there are no traces in it: its messages have %s, but no resourceSpans with spans", strings.Join(s.others, ", "))}
+	}
+	return &noTracesError{fmt.Sprintf("there are no traces in it: %s without spans", console.Plural(int(s.messages), "message"))}
 }
 
 type countingReader struct {
@@ -73,11 +107,19 @@ func openImport(path string, in io.Reader, format string) (*importSource, error)
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, err
+			return nil, plainFileError(err)
 		}
 		s.file, raw = f, f
 		s.close = func() { _ = f.Close() } // it was only read
-		if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		info, err := f.Stat()
+		switch {
+		case err != nil:
+			s.close()
+			return nil, plainFileError(err)
+		case info.IsDir():
+			s.close()
+			return nil, errors.New("this is a folder; name the files in it")
+		case info.Mode().IsRegular():
 			s.size = info.Size()
 		}
 	}
@@ -85,12 +127,12 @@ func openImport(path string, in io.Reader, format string) (*importSource, error)
 	s.in = bufio.NewReaderSize(s.read, 256<<10)
 	if err := s.unpack(); err != nil {
 		s.close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	head, err := s.in.Peek(importGuardBytes)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF && len(head) == 0 {
 		s.close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, plainFileError(err)
 	}
 	s.head = bytes.Clone(head)
 	if s.format = format; format == formatAuto {
@@ -99,13 +141,29 @@ func openImport(path string, in io.Reader, format string) (*importSource, error)
 	return s, nil
 }
 
+// plainFileError says what is wrong with a file without its name, which comes
+// before it anyway.
+func plainFileError(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no such file%w", quietly(err))
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not read it%w", quietly(err))
+	}
+	return fmt.Errorf("cannot be read: %w", err)
+}
+
 func (s *importSource) unpack() error {
 	magic, _ := s.in.Peek(4) // a shorter file is no packed file
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(s.in)
 		if err != nil {
-			return err
+			return fmt.Errorf("begins as gzip does, but is none: %w", err)
 		}
 		s.in, s.file = bufio.NewReaderSize(z, 256<<10), nil
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
@@ -124,7 +182,8 @@ func (s *importSource) unpack() error {
 // with the tag of resource_spans, 0x0a, and a size below 16 MiB in four bytes
 // begins with a zero, which as a varint would be an empty message.
 func detectFormat(head []byte) string {
-	if text := bytes.TrimLeft(head, " \t\r\n\ufeff"); len(text) > 0 && text[0] == '{' {
+	text := bytes.TrimLeft(head, " \t\r\n\ufeff")
+	if len(text) == 0 || text[0] == '{' || text[0] == '[' { // a list is not OTLP's, which JSON's error says
 		return formatJSON
 	}
 	if len(head) > 0 && head[0] != 0 {
@@ -152,8 +211,14 @@ func (s *importSource) skip(offset int64) error {
 	return err
 }
 
-// errCutOff says that a file ends within a message.
-var errCutOff = errors.New("the file ends within a message")
+// messageAt words what is wrong with the message that begins at an offset. A file
+// that ends within it says so, packed or not.
+func messageAt(offset int64, err error) error {
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("the file ends within the message that begins at byte %d", offset)
+	}
+	return fmt.Errorf("the message at byte %d: %w", offset, err)
+}
 
 // batches returns a function that gives the next batch from offset on: io.EOF
 // at the end of the file. After another error it must not be called again.
@@ -169,7 +234,7 @@ func (s *importSource) batches(offset int64) func() (*importBatch, error) {
 		if failed != nil {
 			return nil, failed
 		}
-		b := &importBatch{contentType: contentType}
+		b := &importBatch{contentType: contentType, from: at}
 		var parts [][]byte
 		for size := 0; size < importBatchBytes && failed == nil; {
 			m, err := next()
@@ -177,6 +242,7 @@ func (s *importSource) batches(offset int64) func() (*importBatch, error) {
 				failed = err
 				break
 			}
+			s.messages++
 			parts = append(parts, m.parts...)
 			size += int(m.end - at)
 			b.spans += m.spans
@@ -185,7 +251,9 @@ func (s *importSource) batches(offset int64) func() (*importBatch, error) {
 		if b.end == 0 {
 			return nil, failed
 		}
-		b.body = assemble(parts, contentType)
+		if len(parts) > 0 {
+			b.body = assemble(parts, contentType)
+		}
 		return b, nil
 	}
 }
@@ -209,46 +277,93 @@ type importMessage struct {
 }
 
 func (s *importSource) jsonMessages(offset int64) func() (importMessage, error) {
+	if mark, _ := s.in.Peek(len(byteOrderMark)); offset == 0 && string(mark) == byteOrderMark {
+		n, _ := s.in.Discard(len(mark)) // they were just seen
+		offset += int64(n)
+	}
 	limited := &limitedReader{r: s.in}
 	dec := json.NewDecoder(limited)
+	at := offset
 	return func() (importMessage, error) {
 		limited.left = maxImportMessage
-		var m struct {
-			ResourceSpans []json.RawMessage `json:"resourceSpans"`
-		}
+		var m map[string]json.RawMessage
 		err := dec.Decode(&m)
-		at := offset + dec.InputOffset()
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			return importMessage{}, io.EOF
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			return importMessage{}, errCutOff
-		case err != nil:
-			return importMessage{}, fmt.Errorf("byte %d: %w", at, err)
 		}
-		out := importMessage{end: at}
-		for _, r := range m.ResourceSpans {
-			n, err := countJSON(r)
-			if err != nil {
-				return importMessage{}, fmt.Errorf("before byte %d: %w", at, err)
-			}
-			out.spans += n
-			out.parts = append(out.parts, r)
+		if err != nil {
+			return importMessage{}, messageAt(at, plainJSON(err))
 		}
+		out := importMessage{end: offset + dec.InputOffset()}
+		if err := out.takeSpans(m); err != nil {
+			return importMessage{}, messageAt(at, err)
+		}
+		if out.spans == 0 {
+			s.noteOthers(m)
+		}
+		at = out.end
 		return out, nil
 	}
 }
 
+// byteOrderMark is what some editors put in front of text.
+const byteOrderMark = "\ufeff"
+
+// takeSpans takes the resource spans of a JSON message, under either of the names
+// that OTLP allows.
+func (m *importMessage) takeSpans(fields map[string]json.RawMessage) error {
+	for _, name := range []string{"resourceSpans", "resource_spans"} {
+		var list []json.RawMessage
+		if raw := fields[name]; raw != nil {
+			if err := json.Unmarshal(raw, &list); err != nil {
+				return fmt.Errorf("%s: %w", name, plainJSON(err))
+			}
+		}
+		for _, r := range list {
+			n, err := countJSON(r)
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, plainJSON(err))
+			}
+			m.spans += n
+			m.parts = append(m.parts, r)
+		}
+	}
+	return nil
+}
+
+// noteOthers remembers what a message without spans has instead.
+func (s *importSource) noteOthers(fields map[string]json.RawMessage) {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if name = console.Printable(name); len(s.others) < maxReasons && name != "resourceSpans" && !slices.Contains(s.others, name) {
+			s.others = append(s.others, name)
+		}
+	}
+}
+
+// plainJSON words a value of the wrong type without the types of this program.
+func plainJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	if wrong.Field == "" {
+		return fmt.Errorf("OTLP JSON has no %s here%w", wrong.Value, quietly(err))
+	}
+	return fmt.Errorf("%s cannot be a %s in OTLP JSON%w", wrong.Field, wrong.Value, quietly(err))
+}
+
 func countJSON(resourceSpans []byte) (n int64, err error) {
+	type scopes []struct {
+		Spans []json.RawMessage `json:"spans"`
+	}
 	var r struct {
-		ScopeSpans []struct {
-			Spans []json.RawMessage `json:"spans"`
-		} `json:"scopeSpans"`
+		ScopeSpans scopes `json:"scopeSpans"`
+		SnakeCase  scopes `json:"scope_spans"`
 	}
 	if err := json.Unmarshal(resourceSpans, &r); err != nil {
 		return 0, err
 	}
-	for _, s := range r.ScopeSpans {
+	for _, s := range append(r.ScopeSpans, r.SnakeCase...) {
 		n += int64(len(s.Spans))
 	}
 	return n, nil
@@ -274,53 +389,49 @@ func (s *importSource) protoMessages(offset int64) func() (importMessage, error)
 	return func() (importMessage, error) {
 		n, used, err := s.frame()
 		switch {
+		case err == io.EOF && used == 0:
+			return importMessage{}, io.EOF
 		case err != nil:
-			return importMessage{}, err
+			return importMessage{}, messageAt(at, err)
 		case n > maxImportMessage:
-			return importMessage{}, fmt.Errorf("byte %d: a message of %d bytes is more than %s: the file is no OTLP, or its messages are framed in another way; name that with --format", at, n, console.Bytes(maxImportMessage))
+			return importMessage{}, messageAt(at, fmt.Errorf("a size of %d bytes is more than %s: the file is no OTLP, or its messages are framed in another way; name that with --format", n, console.Bytes(maxImportMessage)))
 		}
 		// Grown as bytes come: the size is the file's claim.
 		var body bytes.Buffer
 		if _, err := io.CopyN(&body, s.in, int64(n)); err != nil {
-			if err == io.EOF {
-				err = errCutOff
-			}
-			return importMessage{}, err
+			return importMessage{}, messageAt(at, err)
 		}
 		spans, err := otlp.CountSpans(body.Bytes())
 		if err != nil {
-			return importMessage{}, fmt.Errorf("byte %d: %w; if this is OTLP, give the framing with --format", at, err)
+			return importMessage{}, messageAt(at, fmt.Errorf("%w; if this is OTLP, give the framing with --format", err))
 		}
 		at += int64(used) + int64(n)
-		return importMessage{parts: [][]byte{body.Bytes()}, spans: int64(spans), end: at}, nil
+		m := importMessage{spans: int64(spans), end: at}
+		if spans > 0 {
+			m.parts = [][]byte{body.Bytes()}
+		}
+		return m, nil
 	}
 }
 
-// frame reads the size in front of a message.
+// frame reads the size in front of a message. used is how many bytes it took, as
+// far as there are any.
 func (s *importSource) frame() (n uint64, used int, err error) {
 	if s.format == formatProto {
 		var size [4]byte
-		if _, err := io.ReadFull(s.in, size[:]); err != nil {
-			if err == io.ErrUnexpectedEOF {
-				err = errCutOff
-			}
-			return 0, 0, err
-		}
-		return uint64(binary.BigEndian.Uint32(size[:])), 4, nil
+		used, err := io.ReadFull(s.in, size[:])
+		return uint64(binary.BigEndian.Uint32(size[:])), used, err
 	}
 	var raw []byte
 	for {
 		b, err := s.in.ReadByte()
-		if err == io.EOF && len(raw) > 0 {
-			err = errCutOff
-		}
 		if err != nil {
-			return 0, 0, err
+			return 0, len(raw), err
 		}
 		if raw = append(raw, b); b < 0x80 || len(raw) == binary.MaxVarintLen64 {
 			n, used := binary.Uvarint(raw)
 			if used <= 0 {
-				return 0, 0, fmt.Errorf("a size that is no number; give the framing with --format")
+				return 0, len(raw), fmt.Errorf("a size that is no number; give the framing with --format")
 			}
 			return n, used, nil
 		}

@@ -81,6 +81,19 @@ func writeFile(t testing.TB, name string, content []byte) string {
 	return path
 }
 
+func zipped(t *testing.T, content []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func TestImportFormats(t *testing.T) {
 	// 600 messages of 4 kB are three batches.
 	lines, messages := testMessages(t, 600, 4000)
@@ -88,22 +101,15 @@ func TestImportFormats(t *testing.T) {
 	for line := range bytes.Lines(lines) {
 		pretty.Write(bytes.ReplaceAll(line, []byte(","), []byte(",\n  ")))
 	}
-	var zipped bytes.Buffer
-	z := gzip.NewWriter(&zipped)
-	if _, err := z.Write(lines); err != nil {
-		t.Fatal(err)
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
 	enc, err := zstd.NewWriter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		"lines": lines, "pretty": pretty.Bytes(), "bom": append([]byte("\n  "), lines...),
+		"lines": lines, "pretty": pretty.Bytes(), "blanks": append([]byte("\n  "), lines...), "bom": append([]byte("\ufeff"), lines...),
+		"snake": bytes.ReplaceAll(bytes.ReplaceAll(lines, []byte("scopeSpans"), []byte("scope_spans")), []byte("resourceSpans"), []byte("resource_spans")),
 		"proto": framed(messages, formatProto), "delimited": framed(messages, formatDelimited),
-		"lines.gz": zipped.Bytes(), "proto.zst": enc.EncodeAll(framed(messages, formatProto), nil),
+		"lines.gz": zipped(t, lines), "proto.zst": enc.EncodeAll(framed(messages, formatProto), nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := writeFile(t, name, content)
@@ -151,17 +157,24 @@ func TestImportOfDamagedFiles(t *testing.T) {
 			t.Errorf("%s: %d spans, error %v; want %d and %q", name, n, err, spans, want)
 		}
 	}
-	bad("cut line", lines[:len(lines)-20], formatAuto, 2, "ends within a message")
-	bad("no json", append(bytes.Clone(lines), "{nonsense"...), formatAuto, 3, "byte ")
-	bad("other json", []byte(`{"resourceSpans":7}`), formatAuto, 0, "resourceSpans")
+	last := bytes.LastIndexByte(lines[:len(lines)-1], '\n')
+	bad("cut line", lines[:len(lines)-20], formatAuto, 2, fmt.Sprintf("ends within the message that begins at byte %d", last))
+	bad("no json", append(bytes.Clone(lines), "{nonsense"...), formatAuto, 3, fmt.Sprintf("the message at byte %d: invalid character 'n'", len(lines)-1))
+	bad("other json", []byte(`{"resourceSpans":7}`), formatAuto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
+	bad("other list", []byte(`{"resourceSpans":[7]}`), formatAuto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
+	bad("other spans", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":true}]}]}`), formatAuto, 0, "scopeSpans.spans cannot be a bool")
+	bad("zipkin", []byte(`[{"traceId":"1"}]`), formatAuto, 0, "byte 0: OTLP JSON has no array here")
 	p := framed(messages, formatProto)
-	bad("cut size", p[:len(p)-len(messages[2])-2], formatAuto, 2, "ends within a message")
-	bad("cut message", p[:len(p)-1], formatAuto, 2, "ends within a message")
+	third := fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], formatProto)))
+	bad("cut size", p[:len(p)-len(messages[2])-2], formatAuto, 2, third)
+	bad("cut message", p[:len(p)-1], formatAuto, 2, third)
+	bad("cut gzip", zipped(t, p)[:len(zipped(t, p))-8], formatAuto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(p)))
 	bad("giant", []byte{0xff, 0xff, 0xff, 0xff, 0x0a}, formatProto, 0, "more than 67.1 MB")
-	bad("no protobuf", []byte{0, 0, 0, 2, 0x0a, 0x7f}, formatAuto, 0, "give the framing with --format")
+	bad("no protobuf", append(bytes.Clone(p), 0, 0, 0, 2, 0x0a, 0x7f), formatAuto, 3, fmt.Sprintf("the message at byte %d: ", len(p)))
 	d := framed(messages, formatDelimited)
-	bad("cut varint", append(bytes.Clone(d), 0x80), formatAuto, 3, "ends within a message")
-	bad("endless varint", bytes.Repeat([]byte{0xff}, 11), formatDelimited, 0, "no number")
+	bad("cut varint", append(bytes.Clone(d), 0x80), formatAuto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(d)))
+	bad("cut delimited", d[:len(d)-1], formatAuto, 2, fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], formatDelimited))))
+	bad("endless varint", bytes.Repeat([]byte{0xff}, 11), formatDelimited, 0, "byte 0: a size that is no number")
 	if _, err := readBatches(writeFile(t, "x.gz", []byte{0x1f, 0x8b, 0, 0}), formatAuto, 0); err == nil {
 		t.Error("a broken gzip file opens")
 	}

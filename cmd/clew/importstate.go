@@ -63,13 +63,21 @@ func (s *importState) fits(head []byte) bool {
 	return s.Offset == 0 || s.GuardBytes <= len(head) && s.Guard == guard(head, s.GuardBytes)
 }
 
-// advance notes that everything before offset is acknowledged.
+// sent counts the spans that the door has answered for, over all runs.
+func (s *importState) sent() int64 { return s.Spans + s.Refused }
+
+// advance notes that everything up to b's end is acknowledged, for the next run too.
 func (s *importState) advance(b *importBatch, refused int64, head []byte) error {
+	s.note(b, refused, head)
+	return s.save()
+}
+
+// note moves on to b's end.
+func (s *importState) note(b *importBatch, refused int64, head []byte) {
 	s.Offset, s.GuardBytes = b.end, int(min(b.end, int64(len(head))))
 	s.Guard = guard(head, s.GuardBytes)
 	s.Spans += b.spans - refused
 	s.Refused += refused
-	return s.save()
 }
 
 // save replaces the file as a whole, so that a crash leaves the old one.

@@ -51,6 +51,10 @@ const (
 	// compared, to notice that it is not the file it was.
 	importGuardBytes = 4 << 10
 
+	// maxReasons is how many different reasons of refused spans are told; more
+	// are noise.
+	maxReasons = 5
+
 	// importMinWait and importMaxWait bound the pauses before a refused or lost
 	// request is sent again; importTries is how often before giving up. The
 	// last six are 30 s each: about four minutes in all, a long restart.

@@ -22,6 +22,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // it was tried and failed
 	exitUsage   = 2 // it was not tried: a flag, a setting or an argument is wrong
+	exitPartly  = 3 // it was done, except for spans that were refused
 )
 
 // errUsage marks an error as the caller's: the command was not tried.
@@ -57,8 +58,11 @@ func run(args []string) int {
 		return exitOK // somebody pressed Ctrl-C and got what they wanted
 	}
 	fmt.Fprintf(tty.err, "clew: %v\n", err)
-	if errors.Is(err, errUsage) {
+	switch {
+	case errors.Is(err, errUsage):
 		return exitUsage
+	case errors.Is(err, errPartly):
+		return exitPartly
 	}
 	return exitFailure
 }
