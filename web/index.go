@@ -14,7 +14,7 @@ import (
 const baseTag = `<base href="/" />`
 
 // serveIndex answers index.html with the base that the reader's proxy asks for.
-func (h *handler) serveIndex(w http.ResponseWriter, r *http.Request) {
+func (h *handler) serveIndex(w http.ResponseWriter, r *http.Request, status int) {
 	header := w.Header()
 	base := basePath(r.Header.Get("X-Forwarded-Prefix"))
 	body := h.index
@@ -26,13 +26,13 @@ func (h *handler) serveIndex(w http.ResponseWriter, r *http.Request) {
 	header.Set("ETag", etag)
 	header.Set("Vary", "X-Forwarded-Prefix")
 	header.Set("Cache-Control", "no-cache")
-	if etagMatches(r.Header.Get("If-None-Match"), etag) {
+	if status == http.StatusOK && etagMatches(r.Header.Get("If-None-Match"), etag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
 	header.Set("Content-Type", contentType(indexFile))
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	write(w, r, http.StatusOK, body)
+	write(w, r, status, body)
 }
 
 // basePath makes the base of the page from X-Forwarded-Prefix: it begins and

@@ -7,7 +7,12 @@
 //	path             answer                                 Cache-Control
 //	/assets/…        a file whose name holds its hash        one year, immutable
 //	another file     favicon.svg, theme.js, …                no-cache, ETag
-//	anything else    index.html: the page reads the path     no-cache, ETag
+//	a place          index.html: the page reads the path     no-cache, ETag
+//	anything else    404; a browser gets index.html with it  no-cache
+//
+// The places are the routes of the page's own router (ui/src/app/router.tsx). What
+// is none of them is no success, or whoever watches a wrong path would always be
+// told that all is well.
 //
 // Each file lies in dist as it is, and, where that is smaller, as .gz and .br
 // beside it; Accept-Encoding chooses.
@@ -22,13 +27,14 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 )
 
 //go:embed all:dist
 var dist embed.FS
 
-// Handler serves the embedded page: GET and HEAD of every path. Mount it at
+// Handler serves the embedded page: GET and HEAD. Mount it at
 // "/", below all APIs. It is safe for concurrent use.
 func Handler() http.Handler {
 	built, err := fs.Sub(dist, "dist")
@@ -76,32 +82,38 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the page is read with GET", http.StatusMethodNotAllowed)
 		return
 	}
-	if h.index == nil {
+	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
+	if h.index == nil && isPlace(name) {
 		header.Set("Cache-Control", "no-store")
 		header.Set("Content-Type", "text/html; charset=utf-8")
 		write(w, r, http.StatusOK, []byte(notBuilt))
 		return
 	}
-	name := strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/")
 	switch a := h.assets[name]; {
 	case a != nil && name != indexFile:
 		serveAsset(w, r, a)
-	case isFileRequest(name, r):
-		header.Set("Cache-Control", "no-store")
-		http.Error(w, "no such file in the page", http.StatusNotFound)
+	case isPlace(name) || a != nil:
+		h.serveIndex(w, r, http.StatusOK)
+	case h.index != nil && !strings.HasPrefix(name, hashedDir) && strings.Contains(r.Header.Get("Accept"), "text/html"):
+		h.serveIndex(w, r, http.StatusNotFound) // somebody reads it: the page says that it is lost
 	default:
-		h.serveIndex(w, r)
+		header.Set("Cache-Control", "no-store")
+		http.Error(w, "there is nothing here: the page begins at / and the API at /api/v1", http.StatusNotFound)
 	}
 }
 
-// isFileRequest tells a request for a file that is not there from one for a
-// place within the page. Names of services have dots too, so a dot alone does
-// not make a file: a browser that opens a place says that it wants HTML.
-func isFileRequest(name string, r *http.Request) bool {
-	if strings.HasPrefix(name, hashedDir) {
-		return true
-	}
-	return path.Ext(name) != "" && !strings.Contains(r.Header.Get("Accept"), "text/html")
+// places are the routes of the page: in each, a word that begins with $ stands for
+// any.
+var places = []string{"/", "/explore", "/trace/$traceId", "/welcome"}
+
+// isPlace reports whether a path without leading slash is a place within the page.
+func isPlace(name string) bool {
+	return slices.ContainsFunc(places, func(place string) bool {
+		want, got := strings.Split(place[1:], "/"), strings.Split(name, "/")
+		return slices.EqualFunc(want, got, func(w, g string) bool {
+			return w == g || strings.HasPrefix(w, "$") && g != ""
+		})
+	})
 }
 
 func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {

@@ -4,6 +4,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -65,7 +68,8 @@ func TestFilesAndPlaces(t *testing.T) {
 	f("/", html, 200, page, "no-cache")
 	f("/index.html", html, 200, page, "no-cache")
 	f("/trace/4bf92f3577b34da6a3ce929d0e0e4736", html, 200, page, "no-cache")
-	f("/services/shop.cart", html, 200, page, "no-cache")
+	f("/trace/4bf9.x", html, 200, page, "no-cache")
+	f("/trace/4bf9/", html, 200, page, "no-cache")
 	f("/explore", "*/*", 200, page, "no-cache")
 	f("/assets/a-1.js", "*/*", 200, script, forever)
 	f("/assets/font-2.woff2", "*/*", 200, "font/woff2", forever)
@@ -73,9 +77,35 @@ func TestFilesAndPlaces(t *testing.T) {
 
 	f("/assets/gone-9.js", html, 404, "", "no-store")
 	f("/robots.txt", "*/*", 404, "", "no-store")
+	f("/favicon.ico", html, 404, page, "no-cache")
+
+	// What is no place of the page is no success; a person is shown the page.
+	const text = "text/plain; charset=utf-8"
+	for _, path := range []string{"/health", "/ready", "/-/healthy", "/v1/traces", "/explore/more", "/trace", "/trace/", "/trace/1/2", "/explorer", "/index.htm"} {
+		f(path, "", 404, text, "no-store")
+		f(path, "*/*", 404, text, "no-store")
+		f(path, html, 404, page, "no-cache")
+	}
 	f("/assets/../../web.go", "*/*", 404, "", "no-store")
 	f("/.keep", "*/*", 404, "", "no-store")
 	f("/assets/a-1.js.gz", "*/*", 404, "", "no-store")
+}
+
+// TestPlacesAreTheRouters reads the page's router: both must know the same places.
+func TestPlacesAreTheRouters(t *testing.T) {
+	const file = "../ui/src/app/router.tsx"
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []string
+	for _, m := range regexp.MustCompile(`(?m)^\s*path: "([^"]*)"`).FindAllSubmatch(source, -1) {
+		routes = append(routes, string(m[1]))
+	}
+	slices.Sort(routes)
+	if !slices.Equal(routes, places) {
+		t.Errorf("places = %q\n%s has %q\na place that is missing here is answered with 404", places, file, routes)
+	}
 }
 
 func TestEncoding(t *testing.T) {
@@ -163,7 +193,12 @@ func TestMethods(t *testing.T) {
 
 func TestWithoutPage(t *testing.T) {
 	h := newHandler(fstest.MapFS{".keep": {Data: []byte("x")}})
-	for _, path := range []string{"/", "/trace/1", "/assets/a-1.js"} {
+	for _, path := range []string{"/assets/a-1.js", "/index.html", "/livez"} {
+		if res, _ := get(t, h, path, "Accept", "text/html"); res.StatusCode != 404 {
+			t.Errorf("GET %s: %d, want 404", path, res.StatusCode)
+		}
+	}
+	for _, path := range []string{"/", "/trace/1"} {
 		res, body := get(t, h, path)
 		if res.StatusCode != 200 || !strings.Contains(body, "make ui build") || strings.Count(body, "\n") != 1 {
 			t.Errorf("GET %s: %d %q", path, res.StatusCode, body)

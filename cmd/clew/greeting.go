@@ -7,32 +7,25 @@ import (
 	"net"
 	"os"
 
+	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 )
 
 // greet prints where the server is and what to do next.
 func greet(w io.Writer, r *config.Resolved, doors []*door, maxDisk int64) {
-	scheme := "http"
-	if r.TLSCert != "" {
-		scheme = "https"
-	}
 	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", programVersion(), r.Data,
 		config.FormatDuration(r.Retention.D), console.Bytes(maxDisk))
 	page := ""
 	for _, d := range doors {
-		at := hostName(d.address())
-		switch {
-		case at == "":
-			fmt.Fprintf(w, "  %-13s off (--%s)\n", doorTitle(d), d.setting)
-		case d.name == doorPage:
-			page = scheme + "://" + at
-			fmt.Fprintf(w, "  %-13s %s\n", doorTitle(d), page)
-		case d.protocol == "grpc":
-			fmt.Fprintf(w, "  %-13s %s\n", doorTitle(d), at)
-		default:
-			fmt.Fprintf(w, "  %-13s %s://%s/v1/traces\n", doorTitle(d), scheme, at)
+		at := d.url(r.TLSCert != "")
+		if d.name == doorPage {
+			page = at
 		}
+		if at == "" {
+			at = fmt.Sprintf("off (--%s)", d.setting)
+		}
+		fmt.Fprintf(w, "  %-13s %s\n", doorTitle(d), at)
 	}
 	fmt.Fprintln(w)
 	if r.Demo {
@@ -45,6 +38,28 @@ func greet(w io.Writer, r *config.Resolved, doors []*door, maxDisk int64) {
 		fmt.Fprintf(w, "Next: open %s, and point any OpenTelemetry SDK at these doors; most SDKs\nexpect them at ports 4317 and 4318. No spans at hand? In another terminal: %s\n", page, demo)
 	}
 	fmt.Fprint(w, "Ctrl-C stops the server.\n\n")
+}
+
+// url is where clients reach the door: a URL, or host:port for gRPC; "" where it
+// is off.
+func (d *door) url(tls bool) string {
+	at := d.address()
+	if at == "" {
+		return ""
+	}
+	at = hostName(at)
+	if d.protocol == "grpc" {
+		return at
+	}
+	scheme := "http"
+	if tls {
+		scheme = "https"
+	}
+	at = scheme + "://" + at
+	if d.name == doorOTLPHTTP {
+		at += otlpdoor.TracesPath
+	}
+	return at
 }
 
 func doorTitle(d *door) string {

@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/web"
+	"google.golang.org/grpc/codes"
 )
 
 // The limits of connections, for every HTTP address.
@@ -58,11 +60,34 @@ func (s *server) pageHandler(api http.Handler) http.Handler {
 	mux.Handle("/api/", api)
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))
-	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
+	alive := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") }
+	mux.HandleFunc("/healthz", alive)
+	mux.HandleFunc("/livez", alive) // the other name that watchers know
 	mux.HandleFunc("/readyz", s.readyz)
+	mux.HandleFunc("/v1/", s.elsewhere("OTLP over HTTP", doorOTLPHTTP, s.otlpHTTP.Deny))
+	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", doorOTLPGRPC, s.otlpGRPC.Deny))
 	mux.Handle("/", web.Handler())
 	// Another site's page must not act here through a visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// elsewhere answers those who send spans to the page's address where the door is
+// that they mean.
+func (s *server) elsewhere(what, name string, deny func(http.ResponseWriter, *http.Request, int, codes.Code, string)) http.HandlerFunc {
+	text := "this address has the page and the read API; "
+	for _, d := range s.doors {
+		if d.name != name {
+			continue
+		}
+		if at := d.url(s.settings.TLSCert != ""); at == "" {
+			text += fmt.Sprintf("the door for %s is off (--%s)", what, d.setting)
+		} else {
+			text += fmt.Sprintf("%s is taken at %s", what, at)
+		}
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		deny(w, r, http.StatusNotFound, codes.Unimplemented, text)
+	}
 }
 
 // profiles answers what the runtime knows of itself, for go tool pprof.
