@@ -149,24 +149,6 @@ func TestAFailedSyncBreaksTheLogForGood(t *testing.T) {
 	}
 }
 
-func TestAFullDiskIsNamed(t *testing.T) {
-	m := vfs.NewMem()
-	m.SetCapacity(10_000)
-	l := open(t, m, wal.Config{})
-	add(t, l, "fits")
-	seq, err := l.Append(ctx, make([]byte, 5000))
-	must(t, err)
-	if err := l.Wait(ctx, seq); !errors.Is(err, syscall.ENOSPC) || clew.KindOf(err) != clew.Busy {
-		t.Fatalf("Wait on a full disk = %v, want Busy around ENOSPC", err)
-	}
-	l.Close()
-	m.SetCapacity(0)
-	report := wantReplay(t, m, 0, "1:fits")
-	if report.DamagedCount != 0 || report.TornBytes == 0 {
-		t.Fatalf("report = %+v, want torn bytes only", report)
-	}
-}
-
 // TestASyncPrecedesEachConfirmation counts: whenever records are confirmed, all
 // of their bytes are in the disk that a cruel power cut leaves.
 func TestASyncPrecedesEachConfirmation(t *testing.T) {

@@ -24,6 +24,9 @@ var (
 	// ErrFull is found by errors.Is in what TryAppend returns while the buffer
 	// is full.
 	ErrFull = errors.New("buffer is full")
+	// ErrDiskFull is found by errors.Is in what Append, Wait and Rotate return while
+	// the disk is full.
+	ErrDiskFull = errors.New("the disk is full")
 )
 
 // Log takes records. Its methods may be called from several goroutines.
@@ -51,6 +54,11 @@ var (
 // bytes and forgotten the error, so a second try could report success for what
 // is gone; the only truth left is what Replay finds.
 //
+// A write that finds the disk full does not: nothing that was written before is in
+// doubt. The log stalls. The group stays, and is written to a new file once there is
+// room; what is torn at the end of the old one lies outside of the numbers that the
+// new one leaves to it. Meanwhile Append and Wait say so at once.
+//
 // A channel for each record would be simpler, and an allocation and a wake-up
 // each; one channel for each group wakes all of its waiters at once.
 type Log struct {
@@ -73,7 +81,9 @@ type Log struct {
 	// be synced.
 	unsyncedFrom uint64
 	closing      bool
-	broken       error // why the log takes no more
+	broken       error         // why the log takes no more
+	stalled      error         // why it takes nothing for the moment
+	stalls       chan struct{} // closed while it is stalled
 	files        []fileRange
 
 	wake      chan struct{}   // capacity 1: there may be something to do
@@ -121,6 +131,7 @@ func Open(fsys vfs.FS, dir string, cfg Config) (*Log, error) {
 		fsys: fsys, dir: dir, cfg: cfg.withDefaults(),
 		gathering: &group{},
 		wakeAt:    1,
+		stalls:    make(chan struct{}),
 		wake:      make(chan struct{}, 1),
 		rotations: make(chan chan error),
 		stopped:   make(chan struct{}),
@@ -218,7 +229,8 @@ func (c Config) withDefaults() Config {
 // Append blocks while the buffer is full, until a group was written or ctx ends;
 // so no lock may be held across it that OnDurable takes. Its errors: TooLarge
 // for a record above Config.MaxRecordBytes; Canceled if ctx ended; Busy once the
-// log is closed or broken. After an error nothing was logged.
+// log is closed or broken, and around ErrDiskFull while it is stalled. After an
+// error nothing was logged.
 func (l *Log) Append(ctx context.Context, parts ...[]byte) (seq uint64, err error) {
 	for {
 		seq, taken, err := l.append(parts)
@@ -320,42 +332,44 @@ func (g *group) add(h recordHead, payloadSum uint32, parts [][]byte) {
 //
 // Its errors: Canceled if ctx ended first; Invalid for a number that was never
 // given; Busy if the log broke, and then the record may or may not come back in
-// a replay.
+// a replay; Busy around ErrDiskFull while the log is stalled, and then the record
+// is written when there is room, and Wait may be called again.
 func (l *Log) Wait(ctx context.Context, seq uint64) error {
 	if seq <= l.durable.Load() {
 		return nil
 	}
-	done, err := l.outcome(seq)
-	if done == nil {
-		return err
+	for {
+		done, stalls, err := l.outcome(seq)
+		if done == nil {
+			return err
+		}
+		select {
+		case <-done:
+		case <-stalls:
+		case <-ctx.Done():
+			return clew.Errorf(clew.Canceled, "wal: wait: %w", ctx.Err())
+		}
 	}
-	select {
-	case <-done:
-	case <-ctx.Done():
-		return clew.Errorf(clew.Canceled, "wal: wait: %w", ctx.Err())
-	}
-	if seq <= l.durable.Load() {
-		return nil
-	}
-	return l.Err()
 }
 
-// outcome returns the channel that is closed when the outcome of seq is known,
-// or nil and the outcome.
-func (l *Log) outcome(seq uint64) (<-chan struct{}, error) {
+// outcome returns the channel that is closed when the outcome of seq is known, and
+// the one that is when the log stalls; or nil and the outcome.
+func (l *Log) outcome(seq uint64) (done, stalls <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
 	case seq <= l.durable.Load():
-		return nil, nil
+		return nil, nil, nil
 	case seq >= l.next:
-		return nil, clew.Errorf(clew.Invalid, "wal: wait for record %d, but the last is %d", seq, l.next-1)
+		return nil, nil, clew.Errorf(clew.Invalid, "wal: wait for record %d, but the last is %d", seq, l.next-1)
 	case l.broken != nil:
-		return nil, l.broken
+		return nil, nil, l.broken
+	case l.stalled != nil:
+		return nil, nil, l.stalled
 	case l.gathering.records > 0 && seq >= l.gathering.first:
-		return l.gathering.done, nil
+		return l.gathering.done, l.stalls, nil
 	}
-	return l.committing.done, nil
+	return l.committing.done, l.stalls, nil
 }
 
 // Durable returns the number up to which all records are durable, as Config.Sync
@@ -381,12 +395,12 @@ func (l *Log) refusal() error {
 	case l.closing:
 		return clew.Errorf(clew.Busy, "wal: %w", ErrClosed)
 	}
-	return nil
+	return l.stalled
 }
 
 // Rotate makes the next record begin a new file, so that TruncateBefore can
 // remove the present one. Without records in the present file it does nothing.
-// An error breaks the log.
+// An error breaks the log, unless it is one around ErrDiskFull.
 func (l *Log) Rotate() error {
 	reply := make(chan error, 1)
 	select {

@@ -173,6 +173,9 @@ type Events struct {
 	Started func(name string)
 	// Failed comes once, when the log breaks, before its waiters are woken.
 	Failed func(error)
+	// Stalled comes when the disk is full, Resumed when there is room again.
+	Stalled func(error)
+	Resumed func()
 }
 
 // SyncInfo describes one group.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -20,6 +21,11 @@ type writer struct {
 	// unsyncedSince is when the oldest record was written that is in file and not
 	// synced; zero if there is none.
 	unsyncedSince time.Time
+	// made says that this process made a file before.
+	made bool
+	// syncFailed says that records could not be synced, and that there is no trying
+	// again, whatever the error.
+	syncFailed bool
 
 	// What the last commit tells about the load.
 	committedAt time.Time
@@ -139,6 +145,7 @@ func (l *Log) sync() error {
 		return nil
 	}
 	if err := w.file.Sync(); err != nil {
+		w.syncFailed = true
 		return err
 	}
 	w.unsyncedSince = time.Time{}
@@ -182,15 +189,21 @@ func (l *Log) syncAll() error {
 // commit makes a group durable, as Config.Sync says, and lets everybody know.
 func (l *Log) commit(g *group) error {
 	w := &l.writer
-	if w.file == nil || w.sizeBytes > recordsOffset && w.sizeBytes >= l.cfg.SegmentBytes {
-		if err := l.startFile(g.first); err != nil {
+	var start time.Time
+	for {
+		start = time.Now()
+		err := l.write(g)
+		if err == nil {
+			break
+		}
+		if !l.diskFull(err) {
+			return err
+		}
+		if err := l.stall(err); err != nil {
 			return err
 		}
 	}
-	start := time.Now()
-	if _, err := w.file.Write(g.buf); err != nil {
-		return err
-	}
+	l.resume()
 	info := SyncInfo{Records: g.records, SizeBytes: int64(len(g.buf))}
 	w.sizeBytes += info.SizeBytes
 	w.previous = g.first + uint64(g.records)
@@ -212,6 +225,111 @@ func (l *Log) commit(g *group) error {
 		l.cfg.Events.Synced(info)
 	}
 	return nil
+}
+
+// write writes a group to the present file, or to a new one. After an error the
+// whole group may be written again: what is there of it in a file that was given up
+// is outside of the numbers that the next file leaves to it.
+func (l *Log) write(g *group) error {
+	w := &l.writer
+	if w.file == nil || w.sizeBytes > recordsOffset && w.sizeBytes >= l.cfg.SegmentBytes {
+		if err := l.startFile(g.first); err != nil {
+			return err
+		}
+	}
+	n, err := w.file.Write(g.buf)
+	if err == nil || !l.diskFull(err) {
+		return err
+	}
+	if err := l.giveUpFile(g.first, int64(n)); err != nil {
+		return err
+	}
+	return err
+}
+
+// giveUpFile ends the present file, at whose end torn bytes of a group are that
+// begins with a record. If nothing else is in it, it goes, as the next file will
+// have its name.
+func (l *Log) giveUpFile(first uint64, torn int64) error {
+	w := &l.writer
+	if err := errors.Join(l.sync(), l.closeFile()); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	last := &l.files[len(l.files)-1]
+	last.sizeBytes = w.sizeBytes + torn
+	empty := last.first == first
+	l.mu.Unlock()
+	if !empty {
+		return nil
+	}
+	if err := l.fsys.Remove(filePath(l.dir, first)); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.files = l.files[:len(l.files)-1]
+	l.mu.Unlock()
+	return nil
+}
+
+// stall tells everybody that the disk is full and returns when it is time to try
+// again, or with an error when the log is closing.
+func (l *Log) stall(cause error) error {
+	l.mu.Lock()
+	closing := l.closing
+	first := l.stalled == nil
+	l.stalled = clew.Errorf(clew.Busy, "wal: %w, waiting for room: %w", ErrDiskFull, cause)
+	err := l.stalled
+	if first {
+		close(l.stalls)
+	}
+	if taken := l.gathering.taken; taken != nil {
+		close(taken) // who waits for room in the buffer is told, too
+		l.gathering.taken = nil
+	}
+	l.mu.Unlock()
+	if first && l.cfg.Events.Stalled != nil {
+		l.cfg.Events.Stalled(err)
+	}
+	if closing {
+		return err
+	}
+	again := time.NewTimer(fullRetry)
+	defer again.Stop()
+	for {
+		select {
+		case <-again.C:
+			return nil
+		case reply := <-l.rotations:
+			reply <- err
+		case <-l.wake:
+			l.mu.Lock()
+			closing := l.closing
+			l.mu.Unlock()
+			if closing {
+				return nil // the last try
+			}
+		}
+	}
+}
+
+// resume ends a stall.
+func (l *Log) resume() {
+	l.mu.Lock()
+	was := l.stalled
+	if was != nil {
+		l.stalled = nil
+		l.stalls = make(chan struct{})
+	}
+	l.mu.Unlock()
+	if was != nil && l.cfg.Events.Resumed != nil {
+		l.cfg.Events.Resumed()
+	}
+}
+
+// diskFull reports whether an error says that there is no room, which may change.
+func (l *Log) diskFull(err error) bool {
+	return !l.writer.syncFailed && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
 }
 
 // publish wakes who waits for g and makes it the spare group.
@@ -246,12 +364,17 @@ func (l *Log) rotate(reply chan<- error) error {
 		reply <- nil
 		return nil
 	}
-	if err := l.startFile(next); err != nil {
-		reply <- l.fail(err)
-		return err
+	err := l.startFile(next)
+	switch {
+	case err == nil:
+		reply <- nil
+		return nil
+	case l.diskFull(err): // the present file goes on
+		reply <- clew.Errorf(clew.Busy, "wal: %w: %w", ErrDiskFull, err)
+		return nil
 	}
-	reply <- nil
-	return nil
+	reply <- l.fail(err)
+	return err
 }
 
 // startFile ends the present file and makes the one whose first record will be
@@ -260,15 +383,17 @@ func (l *Log) rotate(reply chan<- error) error {
 func (l *Log) startFile(first uint64) error {
 	w := &l.writer
 	h := header{marker: l.marker, first: first, previous: w.previous}
-	switch {
-	case w.file == nil: // what is before was synced by Open, and may end in what was not
-	case l.cfg.Sync == SyncNever:
-		h.flags = flagUnsynced
-	default:
+	if w.file != nil && l.cfg.Sync != SyncNever {
 		if err := l.sync(); err != nil {
 			return err
 		}
+	}
+	switch {
+	case w.made && l.cfg.Sync == SyncNever:
+		h.flags = flagUnsynced
+	case w.file != nil:
 		h.flags = flagContinues
+	default: // what is before was synced by Open or giveUpFile, and may end in what was not
 	}
 	if l.cfg.Sync != SyncAlways {
 		h.flags |= flagLax
@@ -280,13 +405,16 @@ func (l *Log) startFile(first uint64) error {
 	}
 	if err := l.writeHeader(f, h); err != nil {
 		f.Close()
+		if l.diskFull(err) {
+			_ = l.fsys.Remove(name) // where it stays, making it again fails, which says why
+		}
 		return err
 	}
 	if err := l.closeFile(); err != nil {
 		f.Close()
 		return err
 	}
-	w.file, w.name, w.sizeBytes = f, name, recordsOffset
+	w.file, w.name, w.sizeBytes, w.made = f, name, recordsOffset, true
 	l.mu.Lock()
 	l.files = append(l.files, fileRange{first: first, end: first, sizeBytes: recordsOffset})
 	l.mu.Unlock()
