@@ -2,7 +2,6 @@ package spandb
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -37,7 +36,7 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 		return storage.Result{}, clew.Errorf(clew.TooLarge, "request of %d bytes: the store takes up to %d; send smaller batches", len(r.Body), maxBodyBytes)
 	}
 	if err := db.begin(); err != nil {
-		return storage.Result{}, err
+		return storage.Result{}, db.count(err)
 	}
 	defer db.appends.Done()
 	hash := xxh3.Hash128(r.Body)
@@ -70,26 +69,21 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 	return res, nil
 }
 
-// begin admits an append, unless the store is closed or has failed.
+// begin admits an append, unless the store is closed, read-only or its disk full.
 func (db *DB) begin() error {
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if db.closed {
 		return errClosed()
 	}
-	if err := db.failed.Load(); err != nil {
-		return db.unavailable(*err)
+	if err := db.refusal(); err != nil {
+		return err
 	}
 	db.appends.Add(1)
 	return nil
 }
 
 func errClosed() error { return behind("the store is closed: send again later") }
-
-func (db *DB) unavailable(err error) error {
-	return &clew.Error{Kind: clew.Busy, RetryAfter: failedRetry,
-		Err: fmt.Errorf("the store takes nothing more since a write failed (%w); restart it when the disk is mended", err)}
-}
 
 // count counts the refusals that ask to come again.
 func (db *DB) count(err error) error {

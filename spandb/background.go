@@ -100,6 +100,7 @@ func (db *DB) background(ctx context.Context) {
 		case <-again.C:
 		case <-tick.C:
 			ticked = true
+			_ = db.space.Full() // tells of a change
 			db.retireOld()
 		}
 		db.relieveMemory()

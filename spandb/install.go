@@ -36,6 +36,9 @@ func (db *DB) seal(j sealJob) error {
 		return err
 	}
 	if err := db.commit(addition(r)); err != nil {
+		if clew.KindOf(err) == clew.Busy { // surely not listed, and the next try has another id
+			err = errors.Join(err, db.fs.Remove(seg.path))
+		}
 		return err
 	}
 	db.swap(j, seg)
@@ -61,13 +64,14 @@ func addition(r folder.Segment) folder.Edit {
 	return folder.Edit{Add: []folder.Segment{r}, Sealed: map[clew.Tenant]uint64{r.Tenant: r.LastSeq}, NextID: r.ID + 1, NextSeq: r.LastSeq + 1}
 }
 
-// commit makes an edit of the manifest. An error means that the store can seal
-// nothing more.
+// commit makes an edit of the manifest. An error of kind Busy says that the disk is
+// full, and that it may be tried again; any other, that the store can seal nothing
+// more.
 func (db *DB) commit(e folder.Edit) error {
 	db.manMu.Lock()
 	defer db.manMu.Unlock()
 	err := db.manifest.Commit(e)
-	if err != nil {
+	if err != nil && clew.KindOf(err) != clew.Busy {
 		db.fail(err)
 	}
 	return err
@@ -119,9 +123,12 @@ func (db *DB) writeSegment(dir, file string, data []byte) error {
 		return errors.Join(err, db.fs.Remove(tmp)) // gives back what space it took
 	}
 	if err := db.fs.Rename(tmp, file); err != nil {
-		return err
+		return errors.Join(err, db.fs.Remove(tmp))
 	}
-	return db.fs.SyncDir(dir)
+	if err := db.fs.SyncDir(dir); err != nil {
+		return errors.Join(err, db.fs.Remove(file))
+	}
+	return nil
 }
 
 // swap puts a segment in the place of its head, in one step for readers.

@@ -140,7 +140,11 @@ func (db *DB) merge(ctx context.Context, j mergeJob) error {
 		err = db.installMerge(j, outputs)
 	}
 	if err != nil {
-		db.discardOutputs(outputs)
+		// After an edit that failed for good nobody knows what is listed: the next
+		// start does, and removes the others.
+		if db.failed.Load() == nil {
+			db.discardOutputs(outputs)
+		}
 		return err
 	}
 	info := MergeInfo{Tenant: j.t.name, Inputs: len(j.inputs), Outputs: len(outputs),

@@ -35,6 +35,7 @@ import (
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/shelf"
+	"github.com/clew-tracing/clew/spandb/space"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -89,8 +90,12 @@ type Events struct {
 	// Trouble comes for what failed and will be tried again: a segment could not be
 	// written, a file not be removed.
 	Trouble func(error)
-	// Failed comes once when the store stops accepting.
+	// Failed comes once when the store stops accepting for good: it is read-only.
 	Failed func(error)
+	// Full comes when the store accepts nothing because the disk is full, Room when
+	// it accepts again.
+	Full func(error)
+	Room func()
 	// Synced comes after each group of log records became durable.
 	Synced func(wal.SyncInfo)
 	// Replayed comes once, when Open has read the log.
@@ -152,6 +157,7 @@ type DB struct {
 	done   sync.WaitGroup
 	pool   headPool
 
+	space  *space.Watch
 	failed atomic.Pointer[error]
 	stats  counters
 }
@@ -189,6 +195,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	}
 	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant), seals: newSealQueue()}
 	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
+	db.space = space.New(fs, dir, cfg.Events.Full, cfg.Events.Room)
 	db.shelf = db.newShelf()
 	db.decoders.New = func() any { return new(otlp.Decoder) }
 	if err := db.open(); err != nil {
@@ -215,7 +222,7 @@ func (db *DB) open() (err error) {
 		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
 		MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
 		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes,
-		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail},
+		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
 	})
 	if err != nil {
 		db.manifest.Close()

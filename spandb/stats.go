@@ -43,8 +43,13 @@ type Stats struct {
 	// Trouble is what failed last and is being tried again; nil once a segment
 	// could be written.
 	Trouble error
-	// Failed is why the store accepts nothing more; nil while it does.
+	// Failed is why the store is read-only until it is opened again; nil while it is
+	// not.
 	Failed error
+	// Full is why it accepts nothing until there is room on the disk, of which
+	// FreeBytes are free and KeepFreeBytes kept free.
+	Full                     error
+	FreeBytes, KeepFreeBytes uint64
 	// LostRecords is how many log records Open knew to be missing although they may
 	// have been acknowledged: a durability below wal.SyncAlways allows it.
 	LostRecords int64
@@ -80,6 +85,8 @@ func (db *DB) Stats() Stats {
 	if err := db.failed.Load(); err != nil {
 		s.Failed = *err
 	}
+	s.Full = db.space.Full()
+	s.FreeBytes, s.KeepFreeBytes = db.space.Usage()
 	oldest := ^uint64(0)
 	for _, t := range db.allTenants() {
 		t.mu.Lock()

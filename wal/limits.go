@@ -48,9 +48,9 @@ const (
 	// a call vanish, little enough to stay in the cache.
 	readBytes = 256 << 10
 
-	// fullRetry is how often a log that found the disk full tries again: somebody
-	// who makes room waits no longer than that.
-	fullRetry = 250 * time.Millisecond
+	// fullRetry is how often a log that found the disk full tries again: a write
+	// that fails costs microseconds, and whoever makes room waits no longer.
+	fullRetry = 50 * time.Millisecond
 
 	// maxDamages bounds the list in a Report; the counts beside it go on.
 	maxDamages = 1000

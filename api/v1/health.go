@@ -41,6 +41,10 @@ type StoreHealth struct {
 	Oldest           string  `json:"oldest,omitempty"`
 	RetentionSeconds float64 `json:"retentionSeconds"`
 	MaxDiskBytes     int64   `json:"maxDiskBytes"`
+	// State is what becomes of what comes: open, full (until there is room on the
+	// disk) or read-only (until a restart), and StateReason why.
+	State       string `json:"state,omitempty"`
+	StateReason string `json:"stateReason,omitempty"`
 	// Durability is when a reply leaves: sync, interval or os. With interval,
 	// DurabilityIntervalSeconds is how much time a power cut may take.
 	Durability                string  `json:"durability,omitempty"`

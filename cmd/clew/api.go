@@ -55,7 +55,8 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	if !stats.OldestArrival.IsZero() {
 		h.Store.Oldest = decimalNanos(stats.OldestArrival)
 	}
-	if err := cmp.Or(stats.Failed, s.services.Err()); err != nil {
+	h.Store.State, h.Store.StateReason = storeState(stats)
+	if err := cmp.Or(stats.Failed, stats.Full, stats.Trouble, s.services.Err()); err != nil {
 		h.Store.LastError = err.Error()
 	}
 	for _, d := range s.doors {

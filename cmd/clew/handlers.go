@@ -11,6 +11,7 @@ import (
 
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/web"
 	"google.golang.org/grpc/codes"
 )
@@ -120,10 +121,19 @@ func (s *server) notReady() string {
 	case s.in(phaseLeaving):
 		return "the server is ending"
 	}
-	if failed := s.store.Stats().Failed; failed != nil {
-		return "the store accepts nothing more: " + failed.Error()
+	_, why := storeState(s.store.Stats())
+	return why
+}
+
+// storeState names what a store does with what comes, and says why it takes nothing.
+func storeState(stats spandb.Stats) (state, why string) {
+	switch {
+	case stats.Failed != nil:
+		return "read-only", "the store is read-only until a restart, since a write failed: " + stats.Failed.Error()
+	case stats.Full != nil:
+		return "full", stats.Full.Error()
 	}
-	return ""
+	return "open", ""
 }
 
 // readyz answers 200 when doors and store are ready, else 503 and why.

@@ -92,13 +92,18 @@ func storeMetrics() []storeMetric {
 		{"clew_store_damages_total", "Places of damage met on disk.", counter, func(s spandb.Stats) float64 { return float64(s.Damages) }},
 		{"clew_store_unsynced_requests", "Requests acknowledged that a power cut may take; 0 with durability sync.", gauge, func(s spandb.Stats) float64 { return float64(s.UnsyncedRecords) }},
 		{"clew_store_lost_requests", "Requests the log was known to lack at the start although they may have been acknowledged, as durability interval and os allow.", gauge, func(s spandb.Stats) float64 { return float64(s.LostRecords) }},
-		{"clew_store_failed", "1 once the store accepts nothing more.", gauge, func(s spandb.Stats) float64 {
-			if s.Failed != nil {
-				return 1
-			}
-			return 0
-		}},
+		{"clew_store_failed", "Whether the store is read-only until a restart, 1 or 0.", gauge, func(s spandb.Stats) float64 { return oneIf(s.Failed != nil) }},
+		{"clew_store_full", "Whether the store accepts nothing because the disk is full, 1 or 0.", gauge, func(s spandb.Stats) float64 { return oneIf(s.Full != nil) }},
+		{"clew_store_disk_free_bytes", "Bytes free on the disk, when it was last looked at.", gauge, func(s spandb.Stats) float64 { return float64(s.FreeBytes) }},
+		{"clew_store_disk_keep_bytes", "Bytes free below which the store accepts nothing.", gauge, func(s spandb.Stats) float64 { return float64(s.KeepFreeBytes) }},
 	}
+}
+
+func oneIf(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Describe implements prometheus.Collector. It names nothing in advance, since

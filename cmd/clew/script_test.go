@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -24,6 +26,9 @@ import (
 //	hangup NAME TEXT              SIGHUP, then waits until the log says TEXT
 //	log NAME                      shows what it printed, log and all, as stdout
 //	flip DIR                      turns a bit in the middle of the largest file below
+//	smalldisk DIR                 mounts a disk of 8 MB there; [smalldisk] says if it can
+//	fill FILE                     writes a file until the disk is full
+//	await URL TEXT                asks until the answer holds TEXT
 //	http METHOD URL [BODY] [HEADER: VALUE]…
 //	                              sends the file BODY (- for none); shows status,
 //	                              headers and body as stdout
@@ -41,8 +46,17 @@ func TestScripts(t *testing.T) {
 			})
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			if name != "smalldisk" {
+				return false, fmt.Errorf("no condition is called %s", name)
+			}
+			dir := t.TempDir()
+			defer unmount(dir)
+			return mountSmall(dir, 1<<20) == nil, nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "terminate": scriptTerminate, "sigkill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP, "flip": scriptFlip,
+			"smalldisk": scriptSmallDisk, "fill": scriptFill, "await": scriptAwait,
 		},
 	})
 }
@@ -126,6 +140,44 @@ func scriptFlip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	content[size/2] ^= 0x10
 	ts.Check(os.WriteFile(largest, content, 0o600))
+}
+
+func scriptSmallDisk(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(mountSmall(dir, 8<<20))
+	ts.Defer(func() { unmount(dir) })
+}
+
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: await URL TEXT")
+	}
+	last := ""
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
+		resp, err := http.DefaultClient.Get(args[0])
+		ts.Check(err)
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		ts.Check(err)
+		if last = string(text); strings.Contains(last, args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s never said %q, at last:\n%s", args[0], args[1], last)
+}
+
+func scriptFill(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	for size := 1 << 16; size > 0; {
+		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
+			size /= 2
+		} else {
+			ts.Check(err)
+		}
+	}
 }
 
 func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {

@@ -209,9 +209,12 @@ func (s *server) storeEvents() spandb.Events {
 		},
 		Damaged: func(err error) { s.log.Error("damage on disk; run clew verify", "error", err) },
 		Failed: func(err error) {
-			s.log.Error("the store accepts nothing more until a restart", "error", err)
+			s.log.Error("the store is read-only until a restart: mend the disk", "error", err)
 		},
-		Synced: s.metrics.synced,
+		Full:    func(err error) { s.log.Error("nothing is accepted until there is room", "error", err) },
+		Room:    func() { s.log.Info("there is room on the disk again: spans are accepted") },
+		Trouble: func(err error) { s.log.Warn("trying again", "error", err) },
+		Synced:  s.metrics.synced,
 		Replayed: func(r wal.Report) {
 			if r.LostRecords > 0 {
 				s.log.Warn("requests that were acknowledged are not in the log, as durability interval and os allow", "requests", r.LostRecords, "torn_bytes", r.TornBytes)

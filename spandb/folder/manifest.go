@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/vfs"
@@ -104,6 +105,9 @@ type Manifest struct {
 	edits  int
 	size   int   // of the file
 	failed error // after a failed write nothing more is written
+	// torn says that the file may end in what a full disk took of an edit, or that
+	// there is none yet: the next edit begins a new file.
+	torn bool
 }
 
 func (e *Edit) append(dst []byte) []byte {
@@ -159,13 +163,17 @@ func (m *Manifest) apply(payload []byte) error {
 }
 
 // OpenManifest reads the state of the store in dir, which may be new, and starts
-// a fresh manifest file with it.
+// a fresh manifest file with it. If the disk is full, the first edit starts it.
 func OpenManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
 	m, err := ReadManifest(filesystem, dir)
 	if err != nil {
 		return nil, err
 	}
-	return m, m.rewrite()
+	isNew := m.number == 0
+	if err := m.rewrite(); err != nil && (m.failed != nil || isNew) {
+		return nil, err
+	}
+	return m, nil
 }
 
 // ReadManifest reads the state of the store in dir and changes nothing. Nothing
@@ -185,7 +193,7 @@ func (m *Manifest) File() string { return path.Join(m.dir, manifestName(m.number
 
 // read loads what CURRENT names; a store without CURRENT is new.
 func (m *Manifest) read() error {
-	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), 256)
+	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), maxCurrentBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -259,20 +267,42 @@ func recordChecksum(payload []byte, off int) uint32 {
 	return crc32.Update(sum, table, binary.LittleEndian.AppendUint64(nil, uint64(off)))
 }
 
-// rewrite writes the whole state to a new file and makes it the one in force.
-// After an error it is unknown which one that is, and every later commit fails.
+// rewrite writes the whole state to a new file and makes it the one in force. After
+// an error of kind Busy, the disk is full and the old one is in force; after another
+// it is unknown which one is, and every later commit fails.
 func (m *Manifest) rewrite() error {
 	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		e.Add = append(e.Add, m.Segments[id])
 	}
-	if err := m.startFile(e.append(nil)); err != nil {
-		m.failed = err
-		return err
+	err := m.startFile(e.append(nil))
+	switch {
+	case err == nil:
+		m.torn = false
+		m.removeOthers()
+		return nil
+	case noRoom(err) && m.inForce():
+		m.torn = m.torn || m.file == nil
+		_ = m.fs.Remove(path.Join(m.dir, manifestName(m.number+1))) // as far as it was written
+		return full(err)
 	}
-	m.removeOthers()
-	return nil
+	m.failed = err
+	return err
 }
+
+// inForce reports whether CURRENT names the file that it named when it was read or
+// replaced last.
+func (m *Manifest) inForce() bool {
+	b, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), maxCurrentBytes)
+	if m.number == 0 {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return err == nil && string(b) == manifestName(m.number)+"\n"
+}
+
+func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
+func full(err error) error { return clew.Errorf(clew.Busy, "manifest: the disk is full: %w", err) }
 
 func (m *Manifest) startFile(payload []byte) error {
 	number := m.number + 1
@@ -330,11 +360,17 @@ func appendRecord(dst, payload []byte, off int) []byte {
 	return append(dst, payload...)
 }
 
-// Commit makes an edit durable and applies it. After an error nothing has changed that a reader sees, and
-// every later commit fails: what is on disk is unknown.
+// Commit makes an edit durable and applies it. After an error nothing has changed
+// that a reader sees. One of kind Busy says that the disk is full and that it may be
+// tried again. After any other every later commit fails: what is on disk is unknown.
 func (m *Manifest) Commit(e Edit) error {
 	if m.failed != nil {
 		return m.failed
+	}
+	if m.torn {
+		if err := m.rewrite(); err != nil {
+			return err
+		}
 	}
 	e.NextID, e.NextSeq = max(e.NextID, m.NextID), max(e.NextSeq, m.NextSeq)
 	payload := e.append(nil)
@@ -342,6 +378,10 @@ func (m *Manifest) Commit(e Edit) error {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
 	}
 	_, err := m.file.Write(appendRecord(nil, payload, m.size))
+	if noRoom(err) { // what is torn was never acknowledged, and nothing comes behind it
+		m.torn = true
+		return full(err)
+	}
 	m.size += 8 + len(payload)
 	if err == nil {
 		err = m.file.Sync()
@@ -354,7 +394,7 @@ func (m *Manifest) Commit(e Edit) error {
 		return err
 	}
 	if m.edits++; m.edits >= maxEdits {
-		_ = m.rewrite() // this edit is durable; the next will fail
+		_ = m.rewrite() // this edit is durable; the next will fail, or try again
 	}
 	return nil
 }

@@ -572,6 +572,13 @@ export interface components {
                 /** Format: int64 */
                 maxDiskBytes: number;
                 /**
+                 * @description What becomes of what comes: full refuses it until there is room on the disk, read-only until a restart.
+                 * @enum {string}
+                 */
+                state?: "open" | "full" | "read-only";
+                /** @description Why it is not open. */
+                stateReason?: string;
+                /**
                  * @description When a reply leaves: after the sync; after the write, with a sync at least every interval; after the write.
                  * @enum {string}
                  */

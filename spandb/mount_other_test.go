@@ -1,0 +1,9 @@
+//go:build !linux
+
+package spandb
+
+import "errors"
+
+func mountSmall(string, int) error { return errors.New("only Linux has tmpfs") }
+
+func unmount(string) {}
