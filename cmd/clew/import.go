@@ -16,6 +16,7 @@ import (
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
+	"github.com/clew-tracing/clew/internal/otlpfile"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -63,7 +64,7 @@ does not answer.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
 			switch im.format {
-			case formatAuto, formatJSON, formatProto, formatDelimited:
+			case otlpfile.Auto, otlpfile.JSON, otlpfile.Proto, otlpfile.Delimited:
 			default:
 				return usagef("--format %q: want auto, json, proto or delimited", im.format)
 			}
@@ -87,7 +88,7 @@ does not answer.`,
 	}
 	addSettings(c, config.Client|config.Sender)
 	f := c.Flags()
-	f.StringVar(&im.format, "format", formatAuto, "auto, json, proto or delimited")
+	f.StringVar(&im.format, "format", otlpfile.Auto, "auto, json, proto or delimited")
 	f.StringVar(&im.stateDir, "state", "", "folder that notes how far each file has come (default clew/import in the user's cache folder)")
 	f.BoolVar(&im.restart, "restart", false, "begin at the start of each file, whatever was sent before")
 	return c
@@ -115,7 +116,7 @@ func (im *importer) run(ctx context.Context, files []string) error {
 	var without []string
 	for _, path := range files {
 		err := im.file(ctx, path)
-		var none *noTracesError
+		var none *otlpfile.NoTracesError
 		if errors.As(err, &none) {
 			without = append(without, fmt.Sprintf("%s: %v", sourceName(path), err))
 			continue
@@ -144,25 +145,25 @@ func sourceName(path string) string {
 }
 
 func (im *importer) file(ctx context.Context, path string) error {
-	src, err := openImport(path, im.t.in, im.format)
+	src, err := otlpfile.Open(path, im.t.in, im.format)
 	if err != nil {
 		return err
 	}
-	defer src.close()
+	defer src.Close()
 	state, err := im.resume(path, src)
 	if err != nil {
 		return err
 	}
 	before := *state
 	show := newProgress(im.t, sourceName(path), src, time.Now())
-	next := src.batches(before.Offset)
+	next := src.Batches(before.Offset)
 	for {
 		batch, err := next()
 		if err == io.EOF {
 			break
 		}
 		if err == nil {
-			err = im.send(ctx, batch, state, src.head)
+			err = im.send(ctx, batch, state, src.Head)
 		}
 		if err != nil {
 			show.end()
@@ -173,7 +174,7 @@ func (im *importer) file(ctx context.Context, path string) error {
 	show.end()
 	switch sent := state.sent() - before.sent(); {
 	case state.sent() == 0:
-		return src.without()
+		return src.NoTraces()
 	case sent == 0:
 		_, err = fmt.Fprintf(im.t.out, "%s: nothing after byte %d, up to which it was imported before; --restart sends it again\n", sourceName(path), before.Offset)
 		return err
@@ -207,7 +208,7 @@ func wereOrWas(n int64) string {
 }
 
 // resume loads the state of an import and moves src to where it stopped.
-func (im *importer) resume(path string, src *importSource) (*importState, error) {
+func (im *importer) resume(path string, src *otlpfile.Source) (*importState, error) {
 	if path == "-" {
 		return &importState{}, nil
 	}
@@ -218,11 +219,11 @@ func (im *importer) resume(path string, src *importSource) (*importState, error)
 	if im.restart {
 		state = &importState{File: state.File, Endpoint: im.endpoint, Tenant: im.client.tenant, path: state.path}
 	}
-	if !state.fits(src.head) {
+	if !state.fits(src.Head) {
 		return nil, fmt.Errorf("this is not the file that was imported up to byte %d; --restart imports it from its start", state.Offset)
 	}
 	if state.Offset > 0 {
-		if err := src.skip(state.Offset); err != nil {
+		if err := src.Skip(state.Offset); err != nil {
 			return nil, err
 		}
 	}
@@ -231,27 +232,27 @@ func (im *importer) resume(path string, src *importSource) (*importState, error)
 
 // send delivers one batch, trying again while the door is busy or away, and
 // notes that it is acknowledged.
-func (im *importer) send(ctx context.Context, b *importBatch, state *importState, head []byte) error {
-	if len(b.body) == 0 {
+func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *importState, head []byte) error {
+	if len(b.Body) == 0 {
 		state.note(b, 0, head) // messages without spans; the next request saves it
 		return nil
 	}
-	header := http.Header{"Content-Type": {b.contentType}}
+	header := http.Header{"Content-Type": {b.ContentType}}
 	pause := importMinWait
 	for try := 1; ; try++ {
-		resp, err := im.client.doURL(ctx, "POST", im.endpoint+otlpdoor.TracesPath, header, b.body)
+		resp, err := im.client.doURL(ctx, "POST", im.endpoint+otlpdoor.TracesPath, header, b.Body)
 		if err == nil {
 			im.reached = true
 			refused, err := im.readReply(resp)
 			if err != nil {
 				return err
 			}
-			im.taken += b.spans - refused
+			im.taken += b.Spans - refused
 			return state.advance(b, refused, head)
 		}
 		again, after := im.mayRetry(ctx, err)
 		if !again {
-			return b.notTaken(err)
+			return notTaken(b, err)
 		}
 		if try == importTries {
 			return fmt.Errorf("given up after %d tries: %w", try, err)
@@ -261,6 +262,15 @@ func (im *importer) send(ctx context.Context, b *importBatch, state *importState
 		}
 		pause = min(pause*2, importMaxWait)
 	}
+}
+
+// notTaken adds to the door's answer to a batch which part of the file it is about.
+func notTaken(b *otlpfile.Batch, err error) error {
+	var api *apiError
+	if !errors.As(err, &api) {
+		return err
+	}
+	return fmt.Errorf("bytes %d to %d were not taken: %w", b.From, b.End, err)
 }
 
 // mayRetry says whether the same request may succeed later, and how long the
@@ -328,4 +338,27 @@ func protoReply(body []byte) (refused int64, reason string, err error) {
 		return nil
 	})
 	return refused, reason, err
+}
+
+// eachField calls f for each length-delimited field of that number.
+func eachField(message []byte, want protowire.Number, f func(value []byte) error) error {
+	for len(message) > 0 {
+		num, typ, used := protowire.ConsumeTag(message)
+		if used < 0 {
+			return fmt.Errorf("no protobuf: %w", protowire.ParseError(used))
+		}
+		message = message[used:]
+		length := protowire.ConsumeFieldValue(num, typ, message)
+		if length < 0 {
+			return fmt.Errorf("no protobuf: %w", protowire.ParseError(length))
+		}
+		if num == want && typ == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(message)
+			if err := f(value); err != nil {
+				return err
+			}
+		}
+		message = message[length:]
+	}
+	return nil
 }

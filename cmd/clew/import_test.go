@@ -3,18 +3,24 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/otlpfile"
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // testDoor is an OTLP door that keeps distinct bodies, as a store does that
@@ -79,7 +85,7 @@ func testImportAll(t *testing.T, door *testDoor, state string, paths []string, o
 		t:      &terminal{out: &stdout, err: &stderr},
 		client: &client{base: base, tenant: string(clew.DefaultTenant), http: server.Client()},
 		// The state is kept for this name, whatever port the test server has.
-		endpoint: "http://door.test", format: formatAuto, stateDir: state,
+		endpoint: "http://door.test", format: otlpfile.Auto, stateDir: state,
 		wait: func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil },
 	}
 	im.client.http.Transport = redirect{server.Listener.Addr().String(), http.DefaultTransport}
@@ -110,6 +116,43 @@ func (d *testDoor) spansIn(t *testing.T) (n int64) {
 	}
 	return n
 }
+
+// testMessages makes n messages of one span each; with big, names of that many
+// bytes.
+func testMessages(t testing.TB, n, big int) (jsonLines []byte, messages [][]byte) {
+	t.Helper()
+	for i := range n {
+		name := fmt.Sprint("span ", i, strings.Repeat("x", big))
+		jsonLines = fmt.Appendf(jsonLines, `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"%032x","spanId":"%016x","name":"%s"}]}]}]}`+"\n", i+1, i+1, name)
+		m, err := proto.Marshal(&tracev1.TracesData{ResourceSpans: []*tracev1.ResourceSpans{{ScopeSpans: []*tracev1.ScopeSpans{{
+			Spans: []*tracev1.Span{{Name: name}},
+		}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		messages = append(messages, m)
+	}
+	return jsonLines, messages
+}
+
+// framed puts the size before each message, in four bytes.
+func framed(messages [][]byte) (out []byte) {
+	for _, m := range messages {
+		out = append(binary.BigEndian.AppendUint32(out, uint32(len(m))), m...)
+	}
+	return out
+}
+
+func writeFile(t testing.TB, name string, content []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := writeInto(path, content); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func writeInto(path string, content []byte) error { return os.WriteFile(path, content, 0o600) }
 
 func TestImportGoesOnWhereItStopped(t *testing.T) {
 	lines, _ := testMessages(t, 1000, 4000)
@@ -268,8 +311,8 @@ func TestImportOfFilesWithoutTraces(t *testing.T) {
 
 func TestImportSaysHowFarItCame(t *testing.T) {
 	_, messages := testMessages(t, 600, 4000)
-	whole := framed(messages, formatProto)
-	begin := len(framed(messages[:599], formatProto))
+	whole := framed(messages)
+	begin := len(framed(messages[:599]))
 	state, path := t.TempDir(), writeFile(t, "cut.bin", whole[:begin+100])
 	door := &testDoor{bodies: map[string]bool{}}
 	_, _, err := testImport(t, door, state, path)

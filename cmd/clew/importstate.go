@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/clew-tracing/clew/internal/otlpfile"
 )
 
 // importState is how far a file has been imported into one tenant of one server.
@@ -67,16 +69,16 @@ func (s *importState) fits(head []byte) bool {
 func (s *importState) sent() int64 { return s.Spans + s.Refused }
 
 // advance notes that everything up to b's end is acknowledged, for the next run too.
-func (s *importState) advance(b *importBatch, refused int64, head []byte) error {
+func (s *importState) advance(b *otlpfile.Batch, refused int64, head []byte) error {
 	s.note(b, refused, head)
 	return s.save()
 }
 
 // note moves on to b's end.
-func (s *importState) note(b *importBatch, refused int64, head []byte) {
-	s.Offset, s.GuardBytes = b.end, int(min(b.end, int64(len(head))))
+func (s *importState) note(b *otlpfile.Batch, refused int64, head []byte) {
+	s.Offset, s.GuardBytes = b.End, int(min(b.End, int64(len(head))))
 	s.Guard = guard(head, s.GuardBytes)
-	s.Spans += b.spans - refused
+	s.Spans += b.Spans - refused
 	s.Refused += refused
 }
 

@@ -39,18 +39,6 @@ const (
 	// are 500 spans of 300 B.
 	maxTailLine = 16 << 20
 
-	// importBatchBytes is how much of a file goes into one request: large
-	// enough to make a commit worth while, far below what doors take.
-	importBatchBytes = 1 << 20
-
-	// maxImportMessage bounds one line or message of an imported file; it is
-	// what a door takes by default.
-	maxImportMessage = 64 << 20
-
-	// importGuardBytes is how much of a file before the point of resumption is
-	// compared, to notice that it is not the file it was.
-	importGuardBytes = 4 << 10
-
 	// maxReasons is how many different reasons of refused spans are told; more
 	// are noise.
 	maxReasons = 5

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew/internal/console"
+	"github.com/clew-tracing/clew/internal/otlpfile"
 )
 
 // progress draws one moving line on a terminal, and nothing elsewhere.
@@ -14,7 +15,7 @@ import (
 type progress struct {
 	t     *terminal
 	name  string
-	src   *importSource
+	src   *otlpfile.Source
 	began time.Time
 	from  int64 // bytes read when it began
 	drawn time.Time
@@ -22,8 +23,8 @@ type progress struct {
 
 const progressCells = 30
 
-func newProgress(t *terminal, name string, src *importSource, now time.Time) *progress {
-	return &progress{t: t, name: name, src: src, began: now, from: src.read.n}
+func newProgress(t *terminal, name string, src *otlpfile.Source, now time.Time) *progress {
+	return &progress{t: t, name: name, src: src, began: now, from: src.ReadBytes()}
 }
 
 // update draws the line if the last time is long enough ago. spans counts those
@@ -39,15 +40,15 @@ func (p *progress) update(spans int64, now time.Time) {
 func (p *progress) line(spans int64, now time.Time) string {
 	seconds := max(now.Sub(p.began).Seconds(), 0.001)
 	rate := fmt.Sprintf("%.0f spans/s", float64(spans)/seconds)
-	if p.src.size == 0 {
-		return fmt.Sprintf("%s  %s  %s", p.name, console.Bytes(p.src.read.n), rate)
+	if p.src.SizeBytes == 0 {
+		return fmt.Sprintf("%s  %s  %s", p.name, console.Bytes(p.src.ReadBytes()), rate)
 	}
-	done := min(float64(p.src.read.n)/float64(p.src.size), 1)
+	done := min(float64(p.src.ReadBytes())/float64(p.src.SizeBytes), 1)
 	cells := int(done * progressCells)
 	line := fmt.Sprintf("%s  [%s%s] %3.0f %%  %s of %s  %s", p.name, strings.Repeat("█", cells), strings.Repeat("·", progressCells-cells),
-		done*100, console.Bytes(p.src.read.n), console.Bytes(p.src.size), rate)
-	if perByte := seconds / max(float64(p.src.read.n-p.from), 1); done < 1 {
-		left := time.Duration(perByte * float64(p.src.size-p.src.read.n) * float64(time.Second))
+		done*100, console.Bytes(p.src.ReadBytes()), console.Bytes(p.src.SizeBytes), rate)
+	if perByte := seconds / max(float64(p.src.ReadBytes()-p.from), 1); done < 1 {
+		left := time.Duration(perByte * float64(p.src.SizeBytes-p.src.ReadBytes()) * float64(time.Second))
 		line += fmt.Sprintf("  %s left", left.Round(time.Second))
 	}
 	return line

@@ -1,4 +1,4 @@
-package main
+package otlpfile
 
 import (
 	"bytes"
@@ -37,7 +37,7 @@ func testMessages(t testing.TB, n, big int) (jsonLines []byte, messages [][]byte
 
 func framed(messages [][]byte, format string) (out []byte) {
 	for _, m := range messages {
-		if format == formatProto {
+		if format == Proto {
 			out = binary.BigEndian.AppendUint32(out, uint32(len(m)))
 		} else {
 			out = binary.AppendUvarint(out, uint64(len(m)))
@@ -48,18 +48,18 @@ func framed(messages [][]byte, format string) (out []byte) {
 }
 
 // readBatches reads all batches of a file from offset on.
-func readBatches(path, format string, offset int64) (batches []*importBatch, err error) {
-	src, err := openImport(path, nil, format)
+func readBatches(path, format string, offset int64) (batches []*Batch, err error) {
+	src, err := Open(path, nil, format)
 	if err != nil {
 		return nil, err
 	}
-	defer src.close()
+	defer src.Close()
 	if offset > 0 {
-		if err := src.skip(offset); err != nil {
+		if err := src.Skip(offset); err != nil {
 			return nil, err
 		}
 	}
-	next := src.batches(offset)
+	next := src.Batches(offset)
 	for {
 		b, err := next()
 		if err == io.EOF {
@@ -94,7 +94,7 @@ func zipped(t *testing.T, content []byte) []byte {
 	return b.Bytes()
 }
 
-func TestImportFormats(t *testing.T) {
+func TestFormats(t *testing.T) {
 	// 600 messages of 4 kB are three batches.
 	lines, messages := testMessages(t, 600, 4000)
 	var pretty bytes.Buffer
@@ -108,20 +108,20 @@ func TestImportFormats(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"lines": lines, "pretty": pretty.Bytes(), "blanks": append([]byte("\n  "), lines...), "bom": append([]byte("\ufeff"), lines...),
 		"snake": bytes.ReplaceAll(bytes.ReplaceAll(lines, []byte("scopeSpans"), []byte("scope_spans")), []byte("resourceSpans"), []byte("resource_spans")),
-		"proto": framed(messages, formatProto), "delimited": framed(messages, formatDelimited),
-		"lines.gz": zipped(t, lines), "proto.zst": enc.EncodeAll(framed(messages, formatProto), nil),
+		"proto": framed(messages, Proto), "delimited": framed(messages, Delimited),
+		"lines.gz": zipped(t, lines), "proto.zst": enc.EncodeAll(framed(messages, Proto), nil),
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := writeFile(t, name, content)
-			all, err := readBatches(path, formatAuto, 0)
+			all, err := readBatches(path, Auto, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
 			spans := int64(0)
 			for _, b := range all {
-				spans += b.spans
-				if len(b.body) > importBatchBytes+5000 {
-					t.Errorf("a batch of %d bytes", len(b.body))
+				spans += b.Spans
+				if len(b.Body) > batchBytes+5000 {
+					t.Errorf("a batch of %d bytes", len(b.Body))
 				}
 			}
 			if spans != 600 || len(all) < 3 {
@@ -130,13 +130,13 @@ func TestImportFormats(t *testing.T) {
 			// From the end of any batch on, the same batches follow, byte for
 			// byte: that is what lets the server recognise one sent twice.
 			for i := range all {
-				rest, err := readBatches(path, formatAuto, all[i].end)
+				rest, err := readBatches(path, Auto, all[i].End)
 				if err != nil || len(rest) != len(all)-i-1 {
-					t.Fatalf("from %d: %d batches, %v; want %d", all[i].end, len(rest), err, len(all)-i-1)
+					t.Fatalf("from %d: %d batches, %v; want %d", all[i].End, len(rest), err, len(all)-i-1)
 				}
 				for k, b := range rest {
-					if w := all[i+1+k]; !bytes.Equal(b.body, w.body) || b.end != w.end {
-						t.Fatalf("batch %d differs after a resumption at %d", i+1+k, all[i].end)
+					if w := all[i+1+k]; !bytes.Equal(b.Body, w.Body) || b.End != w.End {
+						t.Fatalf("batch %d differs after a resumption at %d", i+1+k, all[i].End)
 					}
 				}
 			}
@@ -144,77 +144,75 @@ func TestImportFormats(t *testing.T) {
 	}
 }
 
-func TestImportOfDamagedFiles(t *testing.T) {
+func TestDamagedFiles(t *testing.T) {
 	lines, messages := testMessages(t, 3, 0)
 	bad := func(name string, content []byte, format string, spans int64, want string) {
 		t.Helper()
 		got, err := readBatches(writeFile(t, name, content), format, 0)
 		n := int64(0)
 		for _, b := range got {
-			n += b.spans
+			n += b.Spans
 		}
 		if err == nil || !strings.Contains(err.Error(), want) || n != spans {
 			t.Errorf("%s: %d spans, error %v; want %d and %q", name, n, err, spans, want)
 		}
 	}
 	last := bytes.LastIndexByte(lines[:len(lines)-1], '\n')
-	bad("cut line", lines[:len(lines)-20], formatAuto, 2, fmt.Sprintf("ends within the message that begins at byte %d", last))
-	bad("no json", append(bytes.Clone(lines), "{nonsense"...), formatAuto, 3, fmt.Sprintf("the message at byte %d: invalid character 'n'", len(lines)-1))
-	bad("other json", []byte(`{"resourceSpans":7}`), formatAuto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
-	bad("other list", []byte(`{"resourceSpans":[7]}`), formatAuto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
-	bad("other spans", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":true}]}]}`), formatAuto, 0, "scopeSpans.spans cannot be a bool")
-	bad("zipkin", []byte(`[{"traceId":"1"}]`), formatAuto, 0, "byte 0: OTLP JSON has no array here")
-	p := framed(messages, formatProto)
-	third := fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], formatProto)))
-	bad("cut size", p[:len(p)-len(messages[2])-2], formatAuto, 2, third)
-	bad("cut message", p[:len(p)-1], formatAuto, 2, third)
-	bad("cut gzip", zipped(t, p)[:len(zipped(t, p))-8], formatAuto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(p)))
-	bad("giant", []byte{0xff, 0xff, 0xff, 0xff, 0x0a}, formatProto, 0, "more than 67.1 MB")
-	bad("no protobuf", append(bytes.Clone(p), 0, 0, 0, 2, 0x0a, 0x7f), formatAuto, 3, fmt.Sprintf("the message at byte %d: ", len(p)))
-	d := framed(messages, formatDelimited)
-	bad("cut varint", append(bytes.Clone(d), 0x80), formatAuto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(d)))
-	bad("cut delimited", d[:len(d)-1], formatAuto, 2, fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], formatDelimited))))
-	bad("endless varint", bytes.Repeat([]byte{0xff}, 11), formatDelimited, 0, "byte 0: a size that is no number")
-	if _, err := readBatches(writeFile(t, "x.gz", []byte{0x1f, 0x8b, 0, 0}), formatAuto, 0); err == nil {
+	bad("cut line", lines[:len(lines)-20], Auto, 2, fmt.Sprintf("ends within the message that begins at byte %d", last))
+	bad("no json", append(bytes.Clone(lines), "{nonsense"...), Auto, 3, fmt.Sprintf("the message at byte %d: invalid character 'n'", len(lines)-1))
+	bad("other json", []byte(`{"resourceSpans":7}`), Auto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
+	bad("other list", []byte(`{"resourceSpans":[7]}`), Auto, 0, "byte 0: resourceSpans: OTLP JSON has no number here")
+	bad("other spans", []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":true}]}]}`), Auto, 0, "scopeSpans.spans cannot be a bool")
+	bad("zipkin", []byte(`[{"traceId":"1"}]`), Auto, 0, "byte 0: OTLP JSON has no array here")
+	p := framed(messages, Proto)
+	third := fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], Proto)))
+	bad("cut size", p[:len(p)-len(messages[2])-2], Auto, 2, third)
+	bad("cut message", p[:len(p)-1], Auto, 2, third)
+	bad("cut gzip", zipped(t, p)[:len(zipped(t, p))-8], Auto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(p)))
+	bad("giant", []byte{0xff, 0xff, 0xff, 0xff, 0x0a}, Proto, 0, "more than 67.1 MB")
+	bad("no protobuf", append(bytes.Clone(p), 0, 0, 0, 2, 0x0a, 0x7f), Auto, 3, fmt.Sprintf("the message at byte %d: ", len(p)))
+	d := framed(messages, Delimited)
+	bad("cut varint", append(bytes.Clone(d), 0x80), Auto, 3, fmt.Sprintf("ends within the message that begins at byte %d", len(d)))
+	bad("cut delimited", d[:len(d)-1], Auto, 2, fmt.Sprintf("ends within the message that begins at byte %d", len(framed(messages[:2], Delimited))))
+	bad("endless varint", bytes.Repeat([]byte{0xff}, 11), Delimited, 0, "byte 0: a size that is no number")
+	if _, err := readBatches(writeFile(t, "x.gz", []byte{0x1f, 0x8b, 0, 0}), Auto, 0); err == nil {
 		t.Error("a broken gzip file opens")
 	}
-	if _, err := readBatches(filepath.Join(t.TempDir(), "gone"), formatAuto, 0); !errors.Is(err, os.ErrNotExist) {
+	if _, err := readBatches(filepath.Join(t.TempDir(), "gone"), Auto, 0); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a missing file: %v", err)
 	}
 }
 
-func TestLargeImportMessageIsRefused(t *testing.T) {
-	long := append([]byte(`{"resourceSpans":[],"x":"`), bytes.Repeat([]byte("y"), maxImportMessage+1)...)
-	_, err := readBatches(writeFile(t, "long", append(long, `"}`...)), formatAuto, 0)
+func TestLargeMessageIsRefused(t *testing.T) {
+	long := append([]byte(`{"resourceSpans":[],"x":"`), bytes.Repeat([]byte("y"), maxMessage+1)...)
+	_, err := readBatches(writeFile(t, "long", append(long, `"}`...)), Auto, 0)
 	if err == nil || !strings.Contains(err.Error(), "larger than") {
 		t.Errorf("error %v, want one about the size", err)
 	}
 }
 
-func FuzzImportFile(f *testing.F) {
+func FuzzFile(f *testing.F) {
 	lines, messages := testMessages(f, 2, 0)
 	f.Add(lines)
-	f.Add(framed(messages, formatProto))
-	f.Add(framed(messages, formatDelimited))
+	f.Add(framed(messages, Proto))
+	f.Add(framed(messages, Delimited))
 	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd})
 	f.Fuzz(func(t *testing.T, content []byte) {
-		src, err := openImport("-", bytes.NewReader(content), formatAuto)
+		src, err := Open("-", bytes.NewReader(content), Auto)
 		if err != nil {
 			return
 		}
-		defer src.close()
-		next, end := src.batches(0), int64(0)
+		defer src.Close()
+		next, end := src.Batches(0), int64(0)
 		for {
 			b, err := next()
 			if err != nil {
 				return
 			}
-			if b.end <= end {
-				t.Fatalf("batches end at %d, then %d", end, b.end)
+			if b.End <= end {
+				t.Fatalf("batches end at %d, then %d", end, b.End)
 			}
-			end = b.end
+			end = b.End
 		}
 	})
 }
-
-func writeInto(path string, content []byte) error { return os.WriteFile(path, content, 0o600) }
