@@ -28,3 +28,11 @@ func (w Weight) Counted() Weight {
 
 // Float64 returns w as a number of spans, 0 where it is unknown.
 func (w Weight) Float64() float64 { return float64(w) / float64(WeightOne) }
+
+// Plus returns the sum of two sums of weights; it stays at the greatest number.
+func (w Weight) Plus(o Weight) Weight {
+	if w+o < w {
+		return ^Weight(0)
+	}
+	return w + o
+}

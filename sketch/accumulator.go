@@ -1,6 +1,9 @@
 package sketch
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // An Accumulator is a histogram of all buckets, 16 KiB, for counting many values
 // fast: adding one costs a few nanoseconds. The zero value is empty and ready.
@@ -15,13 +18,9 @@ func (a *Accumulator) Add(vs []uint64, n uint64) {
 	if len(vs) == 0 {
 		return
 	}
-	if a.hi == 0 {
-		a.lo = len(a.n)
-	}
-	lo, hi, zeros := a.lo, a.hi, uint64(0)
-	least, greatest, sum := vs[0], vs[0], Uint128{}
+	zeros, sum := uint64(0), Uint128{}
+	least, greatest := ^uint64(0), uint64(0) // of all but zeros
 	for _, v := range vs {
-		least, greatest = min(least, v), max(greatest, v)
 		var carry uint64
 		sum.Lo, carry = bits.Add64(sum.Lo, v, 0)
 		sum.Hi += carry
@@ -29,13 +28,29 @@ func (a *Accumulator) Add(vs []uint64, n uint64) {
 			zeros++
 			continue
 		}
+		least, greatest = min(least, v), max(greatest, v)
 		p := place(v)
-		a.n[p] = add(a.n[p], n)
-		lo, hi = min(lo, p), max(hi, p+1)
+		if a.n[p] += n; a.n[p] < n {
+			a.n[p] = math.MaxUint64
+		}
 	}
-	a.lo, a.hi = lo, hi
+	lowest := least
+	if zeros > 0 {
+		lowest = 0
+	}
 	a.rest.zero = add(a.rest.zero, times(zeros, n))
-	a.rest.note(least, greatest, times(uint64(len(vs)), n), timesUint128(sum, n))
+	a.rest.note(lowest, greatest, times(uint64(len(vs)), n), timesUint128(sum, n))
+	if greatest > 0 {
+		a.reach(place(least), place(greatest))
+	}
+}
+
+// reach notes that places from lo to hi may be in use.
+func (a *Accumulator) reach(lo, hi int) {
+	if a.hi == 0 {
+		a.lo = lo
+	}
+	a.lo, a.hi = min(a.lo, lo), max(a.hi, hi+1)
 }
 
 // Merge adds what h has.
@@ -43,14 +58,11 @@ func (a *Accumulator) Merge(h *Histogram) {
 	if h.count == 0 {
 		return
 	}
-	if a.hi == 0 {
-		a.lo = len(a.n)
-	}
 	for i, p := range h.place {
 		a.n[p] = add(a.n[p], h.n[i])
 	}
 	if last := len(h.place) - 1; last >= 0 {
-		a.lo, a.hi = min(a.lo, int(h.place[0])), max(a.hi, int(h.place[last])+1)
+		a.reach(int(h.place[0]), int(h.place[last]))
 	}
 	a.rest.zero = add(a.rest.zero, h.zero)
 	a.rest.note(h.min, h.max, h.count, h.sum)
@@ -58,16 +70,27 @@ func (a *Accumulator) Merge(h *Histogram) {
 
 // Move makes h what a has counted, in h's own memory, and empties a.
 func (a *Accumulator) Move(h *Histogram) {
-	place, n := h.place[:0], h.n[:0]
-	if a.hi > 0 {
-		for i, c := range a.n[a.lo:a.hi] {
-			if c != 0 {
-				place, n = append(place, uint16(a.lo+i)), append(n, c)
-			}
+	used := a.n[a.lo:a.hi]
+	// Every bucket is written, and those that are empty overwritten: no branch, as
+	// half of them are.
+	place, n, k := resize(h.place, len(used)), resize(h.n, len(used)), 0
+	for i, c := range used {
+		place[k], n[k] = uint16(a.lo+i), c
+		if c != 0 {
+			k++
 		}
-		clear(a.n[a.lo:a.hi])
 	}
+	clear(used)
+	place, n = place[:k], n[:k]
 	*h = a.rest
 	h.place, h.n = place, n
 	a.rest, a.lo, a.hi = Histogram{}, 0, 0
+}
+
+// resize returns s with length n, keeping its memory; contents are unspecified.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
 }

@@ -73,7 +73,7 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("append", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			bytes = Append(bytes[:0], hs)
+			bytes = appendAll(bytes[:0], hs)
 		}
 		b.ReportMetric(float64(len(bytes))/float64(len(hs)), "B/series")
 	})

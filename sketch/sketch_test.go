@@ -249,7 +249,7 @@ func TestSmall(t *testing.T) {
 	for i := range hs {
 		hs[i].Add(uint64(1000+i*37), 65536)
 	}
-	if n := len(Append(nil, hs)); n > 8*len(hs) {
+	if n := len(appendAll(nil, hs)); n > 8*len(hs) {
 		t.Errorf("%d histograms of one value are encoded in %d bytes", len(hs), n)
 	}
 	var a Accumulator

@@ -41,6 +41,7 @@ type Builder struct {
 	DroppedEvents ColumnBuilder
 	DroppedLinks  ColumnBuilder
 	Weight        ColumnBuilder // see Batch.Weight
+	moved         ColumnBuilder
 
 	Attrs  AttrsBuilder
 	Events EventsBuilder
@@ -74,6 +75,7 @@ func NewBuilder(rows int) *Builder {
 	b.DroppedEvents.typ = clew.TypeInt
 	b.DroppedLinks.typ = clew.TypeInt
 	b.Weight.typ = clew.TypeInt
+	b.moved.typ = clew.TypeInt
 	b.Attrs.shape = make([]uint32, 0, rows)
 	b.Attrs.init()
 	b.Events.dropped.typ = clew.TypeInt
@@ -169,12 +171,23 @@ func (b *Builder) SetScopeRange(from int, code uint32) {
 	}
 }
 
+// Move sees to it that rows [from, Rows()) are counted between earliest and latest:
+// those that start before or after are noted with that time (see Batch.Moved). It is
+// called once for rows, before a view covers them.
+func (b *Builder) Move(from int, earliest, latest uint64) {
+	for i, start := range b.start[from:b.rows] {
+		if start < earliest || start > latest {
+			b.moved.PutBits(uint32(from+i), min(max(start, earliest), latest))
+		}
+	}
+}
+
 // DropRow takes back what was added for the row not yet ended, whose attributes
 // have come to node shape, with all its events and links, which have ended. It
 // costs no more than adding it did; Truncate looks at every column.
 func (b *Builder) DropRow(shape uint32) {
 	row := uint32(b.rows)
-	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight} {
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight, &b.moved} {
 		c.truncate(row)
 	}
 	b.Attrs.drop(row, shape)
@@ -195,7 +208,7 @@ func (b *Builder) Truncate(row int) {
 	b.start, b.duration = b.start[:row], b.duration[:row]
 	b.name, b.kind, b.status, b.flags = b.name[:row], b.kind[:row], b.status[:row], b.flags[:row]
 	b.resource, b.scope = b.resource[:row], b.scope[:row]
-	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight} {
+	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight, &b.moved} {
 		c.truncate(r)
 	}
 	b.Attrs.shape = b.Attrs.shape[:row]
@@ -250,6 +263,7 @@ func (b *Builder) View(rows int) *Batch {
 		DroppedEvents: b.DroppedEvents.view().until(r),
 		DroppedLinks:  b.DroppedLinks.view().until(r),
 		Weight:        b.Weight.view().until(r),
+		Moved:         b.moved.view().until(r),
 		Attrs:         b.Attrs.view(r, rows),
 		Events:        b.Events.view(r),
 		Links:         b.Links.view(r),

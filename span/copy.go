@@ -108,7 +108,7 @@ func (c *Copier) Append(src *Batch, rows []uint32) {
 	}{
 		{&b.StatusMessage, &src.StatusMessage}, {&b.TraceState, &src.TraceState}, {&b.DroppedAttrs, &src.DroppedAttrs},
 		{&b.DroppedEvents, &src.DroppedEvents}, {&b.DroppedLinks, &src.DroppedLinks},
-		{&b.Weight, &src.Weight},
+		{&b.Weight, &src.Weight}, {&b.moved, &src.Moved},
 	} {
 		c.column(s.dst, s.src, &c.m)
 	}

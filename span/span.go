@@ -65,6 +65,9 @@ type Batch struct {
 	// Weight has weights (clew.Weight) that were set when rows were sampled here, or
 	// read from a segment. Weights returns those of all rows.
 	Weight Column
+	// Moved has the time, in unix nanoseconds, under which a row is counted that
+	// starts too far from when it came (see Builder.Move).
+	Moved Column
 
 	Attrs  Attrs
 	Events Events

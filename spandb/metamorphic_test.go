@@ -44,6 +44,7 @@ type metamorph struct {
 type metaRequest struct {
 	body  []byte
 	spans []clew.Span
+	at    time.Time // of its arrival
 }
 
 func (r metaRequest) is(body []byte) bool { return bytes.Equal(r.body, body) }
@@ -57,7 +58,7 @@ func TestMetamorphic(t *testing.T) {
 	for round := range rounds {
 		m := &metamorph{
 			T: t, rng: rand.New(rand.NewPCG(seed, uint64(round))), gen: storagetest.NewGenerator(seed + uint64(round)),
-			disk: vfs.NewMem(), model: storagetest.NewMemory(storagetest.AllCapabilities()), now: time.Unix(1_800_000_000, 0),
+			disk: vfs.NewMem(), model: storagetest.NewMemory(storagetest.AllCapabilities()), now: (storagetest.Epoch + 200e9).Time(),
 		}
 		m.open()
 		for range 25 {
@@ -95,7 +96,7 @@ func (m *metamorph) step() {
 	m.now = m.now.Add(time.Second)
 	switch n := m.rng.IntN(20); {
 	case n < 8:
-		m.append(m.gen.Spans(1+m.rng.IntN(12), 6))
+		m.append(m.fresh())
 	case n < 11:
 		m.append(m.repeated())
 	case n < 13 && len(m.sent) > 0:
@@ -155,15 +156,24 @@ func (m *metamorph) append(spans []clew.Span) {
 	if res := m.send(body); res.Accepted != len(spans) || res.Resent {
 		m.Fatalf("Append(%d spans) = %+v", len(spans), res)
 	}
-	m.keep(metaRequest{body, spans})
-	m.sent = append(m.sent, metaRequest{body, spans})
+	m.keep(metaRequest{body: body, spans: spans})
+	m.sent = append(m.sent, metaRequest{body: body, spans: spans})
 	m.spans = append(m.spans, spans...)
+}
+
+// fresh returns spans that were not there before.
+func (m *metamorph) fresh() []clew.Span {
+	if m.rng.IntN(2) == 0 {
+		return m.gen.Spans(1+m.rng.IntN(12), 6)
+	}
+	return slices.Concat(m.gen.Rolled(1+m.rng.IntN(12), 6)...)
 }
 
 // keep notes a request whose rows are there.
 func (m *metamorph) keep(r metaRequest) {
+	r.at = m.now
 	m.kept = append(m.kept, r)
-	m.tell(r.body)
+	m.tell(r.body, r.at)
 }
 
 // tellAll makes the model anew.
@@ -171,14 +181,14 @@ func (m *metamorph) tellAll() {
 	m.model = storagetest.NewMemory(storagetest.AllCapabilities())
 	for _, r := range m.kept {
 		if len(r.spans) > 0 {
-			m.tell(storagetest.Body(r.spans...))
+			m.tell(storagetest.Body(r.spans...), r.at)
 		}
 	}
 }
 
-func (m *metamorph) tell(body []byte) {
+func (m *metamorph) tell(body []byte, at time.Time) {
 	m.Helper()
-	if _, err := m.model.Append(context.Background(), storage.Record{Tenant: "t", Body: body}); err != nil {
+	if _, err := m.model.Append(context.Background(), storage.Record{Tenant: "t", Body: body, ReceivedAt: at}); err != nil {
 		m.Fatal(err)
 	}
 }
@@ -416,6 +426,7 @@ func (m *metamorph) check() {
 		}
 		m.checkTrace(pick(m.rng, m.spans...).TraceID)
 	}
+	m.checkRollups()
 	w := m.window()
 	got, err := m.db.Services(ctx, "t", w)
 	want, _ := m.model.Services(ctx, "t", w)
@@ -478,5 +489,23 @@ func (m *metamorph) checkTrace(id clew.TraceID) {
 	if g, w := texts(got), texts(want); !slices.Equal(g, w) || got.Duplicates != want.Duplicates || got.Conflicts != want.Conflicts {
 		m.Errorf("Trace(%s): %d rows, %d duplicates, %d conflicts, want %d, %d, %d\n%s\nwant\n%s", id, got.Rows, got.Duplicates, got.Conflicts,
 			want.Rows, want.Duplicates, want.Conflicts, strings.Join(g, "\n"), strings.Join(w, "\n"))
+	}
+}
+
+// checkRollups compares the sums over operations. Those over edges depend on which
+// rows of a trace lie together: see TestRollupsOfMerges.
+func (m *metamorph) checkRollups() {
+	m.Helper()
+	r := m.gen.RollupRequest("t")
+	if r.Edges {
+		r.Edges, r.By = false, storage.OperationDimensions
+	}
+	got, err := m.db.Rollups(context.Background(), r)
+	if err != nil {
+		m.Fatal(err)
+	}
+	want, _ := m.model.Rollups(context.Background(), r)
+	if a, b := storagetest.RollupText(got), storagetest.RollupText(want); !slices.Equal(a, b) {
+		m.Errorf("Rollups(%+v):\n%s\nwant\n%s", r, strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}
 }

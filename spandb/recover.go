@@ -260,11 +260,13 @@ func (p *replayer) rows(seq uint64, r *folder.Record) error {
 		return nil
 	}
 	h := db.headOf(t)
+	from := h.b.Rows()
 	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.Refused}); err != nil {
 		p.damaged(seq, err)
 		return nil
 	}
 	mark := segment.Request{Hash: r.Hash, Seq: seq, Arrival: r.Arrival, Accepted: r.Accepted, Refused: uint32(len(r.Refused))}
+	h.moveStrays(from, r.Arrival)
 	h.note(&mark)
 	h.published = h.b.Rows()
 	db.remember(t, &mark)

@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -23,7 +24,7 @@ type storedSegment struct {
 	folder.Segment
 	path  string
 	file  shelf.Slot[*segmentFile]
-	index atomic.Pointer[segment.TraceIndex] // nil until somebody asks for a trace
+	index atomic.Pointer[traceindex.Index] // nil until somebody asks for a trace
 
 	refs    atomic.Int64 // readers, and one for being listed
 	dropped atomic.Bool  // the manifest has forgotten it
@@ -178,7 +179,7 @@ func (db *DB) blocksOf(dst []int, s *storedSegment, id clew.TraceID) ([]int, err
 	return x.Blocks(dst, id), nil
 }
 
-func (db *DB) readIndex(s *storedSegment) (*segment.TraceIndex, error) {
+func (db *DB) readIndex(s *storedSegment) (*traceindex.Index, error) {
 	var f vfs.File
 	if err := db.spare(func() (err error) {
 		f, err = db.fs.Open(s.path)
@@ -197,7 +198,7 @@ func (db *DB) readIndex(s *storedSegment) (*segment.TraceIndex, error) {
 	if crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) != s.Index.Sum {
 		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "index of traces fails its checksum")
 	}
-	x, err := segment.ParseTraceIndex(b)
+	x, err := traceindex.Parse(b)
 	if err != nil {
 		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "%w", err)
 	}
@@ -205,7 +206,7 @@ func (db *DB) readIndex(s *storedSegment) (*segment.TraceIndex, error) {
 }
 
 // keepIndex keeps the index of a segment while all together are not too large.
-func (db *DB) keepIndex(s *storedSegment, x *segment.TraceIndex) {
+func (db *DB) keepIndex(s *storedSegment, x *traceindex.Index) {
 	size := int64(s.Index.Size)
 	if db.indexBytes.Add(size) > db.cfg.IndexBytes || !s.index.CompareAndSwap(nil, x) {
 		db.indexBytes.Add(-size)

@@ -166,6 +166,8 @@ var (
 	_ storage.Store   = (*DB)(nil)
 	_ storage.Catalog = (*DB)(nil)
 	_ storage.Tailer  = (*DB)(nil)
+
+	_ storage.Aggregator = (*DB)(nil)
 )
 
 // Open opens the store in dir, which is made if missing, and replays its log.
@@ -314,7 +316,7 @@ func (db *DB) forgetTenant() bool {
 
 // Capabilities says what the store can do.
 func (db *DB) Capabilities() storage.Capabilities {
-	return storage.Capabilities{Durable: true, Conditions: true, Resends: true}
+	return storage.Capabilities{Durable: true, Conditions: true, Resends: true, Rollups: true}
 }
 
 // Close commits what was accepted, seals large heads so that the next start has

@@ -60,6 +60,7 @@ func (db *DB) depart(t *tenant, h *head, r *storage.Record, dec *otlp.Result, ha
 	}
 	t.underWay = append(t.underWay, u)
 	h.unlogged++
+	h.moveStrays(u.rows-dec.Accepted, u.mark.Arrival)
 	h.minArrival, h.maxArrival = min(h.minArrival, u.mark.Arrival), max(h.maxArrival, u.mark.Arrival)
 	return u
 }

@@ -263,6 +263,8 @@ type Capabilities struct {
 	TracesMode bool
 	// Resends: a byte-identical record is recognised.
 	Resends bool
+	// Rollups: the store is an Aggregator.
+	Rollups bool
 }
 
 // A Store is all of it.

@@ -116,3 +116,44 @@ func BenchmarkReadTrace(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRollup is what of BenchmarkSeal goes into counting rows and writing the
+// sums; also of a head that took 11 minutes to fill, so that its series are of few
+// rows.
+func BenchmarkRollup(b *testing.B) {
+	for _, c := range []struct {
+		name corpus.Name
+		pace float64
+	}{{corpus.Shop, 0}, {corpus.Shop, 100}, {corpus.Wide, 0}, {corpus.Huge, 0}} {
+		name := string(c.name)
+		gen, err := corpus.New(c.name, 1, benchRows)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if c.pace > 0 {
+			gen.SpansPerSecond = c.pace
+			name += " slow"
+		}
+		var bodies [][]byte
+		for body, n := gen.Next(nil); n > 0; body, n = gen.Next(nil) {
+			bodies = append(bodies, body)
+		}
+		b.Run(name, func(b *testing.B) {
+			head := decode(b, bodies)
+			view := head.View(head.Rows())
+			var s Sealer
+			s.Seal(view, Meta{Tenant: "x"}, nil)
+			s.b = view
+			size := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				s.w.Reset()
+				s.rollup()
+				size = s.w.Size()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(view.Rows), "ns/span")
+			b.ReportMetric(float64(size)/float64(view.Rows), "B/span")
+			b.ReportMetric(float64(len(s.count().Operations)+len(s.count().Edges)), "series")
+		})
+	}
+}

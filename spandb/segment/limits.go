@@ -34,17 +34,6 @@ const dictChunk = 4096
 // rawMini is the number of strings a point read has to decode.
 const rawMini = 256
 
-// A trace has an entry of indexPrint bits and its block's number in the index, in a
-// group of about indexGroup: a lookup of what is not there compares eight entries,
-// so that one in a thousand names a block in vain. Groups of half the size would
-// save a bit of each entry and take it back for the places of the groups.
-const (
-	indexPrint = 13
-	indexGroup = 8
-	// indexPadding is what a read of eight bytes at the last entry needs behind it.
-	indexPadding = 7
-)
-
 // keepRows and keepBytes bound the memory that a sealer keeps for the next head:
 // four usual ones.
 const (

@@ -12,6 +12,11 @@ const (
 	colShapes    = ".shapes" // lists of attribute columns
 	colRequests  = ".requests"
 
+	colRollup      = ".rollup"           // what operations did per minute
+	colRollupTimes = ".rollup.durations" // how long that took
+	colEdges       = ".edges"            // what services asked of others
+	colEdgesTimes  = ".edges.durations"
+
 	colTraceIDs   = ".traceids"
 	colTraceIndex = ".traceindex"
 	colRuns       = ".runs"
@@ -31,6 +36,7 @@ const (
 	colExtra         = ".extra"
 	colReceived      = ".received"
 	colWeight        = ".weight"
+	colMoved         = ".moved"
 
 	colEventRow     = ".event.row"
 	colEventTime    = ".event.time"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 )
 
 // A Reader reads one segment. Its directory is in memory; tables are read when
@@ -46,7 +47,7 @@ func (r *Reader) Meta() *Meta { return &r.meta }
 func (r *Reader) SizeBytes() int64 { return r.blocks.SizeBytes() + 8*int64(len(r.meta.BlockRows)) }
 
 // IndexChunk returns where the segment's index of traces lies, its size and its
-// checksum; ParseTraceIndex reads it. All are 0 if there is none.
+// checksum; traceindex.Parse reads it. All are 0 if there is none.
 func (r *Reader) IndexChunk() (offset int64, size int, crc uint32) {
 	if col, ok := r.blocks.Column(colTraceIndex); ok {
 		return r.blocks.Place(col, block.WholeSegment)
@@ -112,17 +113,17 @@ func (r *Reader) Requests() ([]Request, error) {
 }
 
 // TraceIndex reads the segment's index of traces.
-func (r *Reader) TraceIndex() (TraceIndex, error) {
+func (r *Reader) TraceIndex() (traceindex.Index, error) {
 	b, col, err := r.must(colTraceIndex)
 	if err != nil {
-		return TraceIndex{}, err
+		return traceindex.Index{}, err
 	}
-	x, err := ParseTraceIndex(b)
-	if err == nil && (x.traces != r.meta.Traces || x.blocks != len(r.meta.BlockRows)) {
-		err = fmt.Errorf("index of %d traces in %d blocks, the segment has %d in %d", x.traces, x.blocks, r.meta.Traces, len(r.meta.BlockRows))
+	x, err := traceindex.Parse(b)
+	if traces, blocks := x.Size(); err == nil && (traces != r.meta.Traces || blocks != len(r.meta.BlockRows)) {
+		err = fmt.Errorf("index of %d traces in %d blocks, the segment has %d in %d", traces, blocks, r.meta.Traces, len(r.meta.BlockRows))
 	}
 	if err != nil {
-		return TraceIndex{}, r.corrupt(col, block.WholeSegment, err)
+		return traceindex.Index{}, r.corrupt(col, block.WholeSegment, err)
 	}
 	return x, nil
 }
@@ -183,6 +184,9 @@ func (r *Reader) Damage() (damage []error) {
 			left[k] -= b.runs.start[i+1] - b.runs.start[i]
 		}
 	}
+	if _, err := c.Rollup(r, RollupNeed{Operations: true, Edges: true, Durations: true}); err != nil {
+		damage = append(damage, err)
+	}
 	for i, n := range left {
 		if n != 0 && len(damage) == 0 {
 			damage = append(damage, clew.Corruptf(r.file, 0, "%s counts other rows of template %d than there are", colTemplates, i))
@@ -192,7 +196,7 @@ func (r *Reader) Damage() (damage []error) {
 }
 
 // indexed checks that the index names a block for each of its traces.
-func (r *Reader) indexed(x *TraceIndex, blk int, ids []clew.TraceID) error {
+func (r *Reader) indexed(x *traceindex.Index, blk int, ids []clew.TraceID) error {
 	var blocks []int
 	for _, id := range ids {
 		if blocks = x.Blocks(blocks[:0], id); !slices.Contains(blocks, blk) {

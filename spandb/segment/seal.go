@@ -9,6 +9,8 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/rollup"
+	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 )
 
 // A Sealer turns a head into the bytes of a segment. It keeps its memory from
@@ -31,12 +33,20 @@ type Sealer struct {
 	u64   []uint64
 	u32   []uint32
 	strs  column.Strings
-	index indexer
+	index traceindex.Builder
 	// twins are hashes of low halves of trace ids that occur under two high halves,
 	// and repeats the positions of rows whose span id occurs again in their trace.
+	// In repeats the first pairs are two by two of one id, the first row first.
 	twins   []uint64
 	repeats []uint32
+	pairs   int
 	aset    attrSealer
+
+	// By position: start, duration, the code of the parent and its position.
+	start, duration []uint64
+	codes, parent   []uint32
+	counter         counter
+	names           []uint32 // by code of the head: place among the names of the segment
 }
 
 // Seal writes all rows of b, at least one. Of meta, the caller gives tenant,
@@ -46,10 +56,8 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	if s.w == nil {
 		s.w = block.NewWriter(b.Rows * 48)
 	}
-	s.b = b
 	s.w.Reset()
-	s.order.blockRows, s.order.maxShapes = cmp.Or(s.BlockRows, blockRows), cmp.Or(s.Shapes, maxShapes)
-	s.order.build(b)
+	s.place(b)
 	s.aset.s = s
 
 	meta.Rows = b.Rows
@@ -69,10 +77,30 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	s.aset.spans()
 	s.events()
 	s.links()
+	s.rollup()
 	s.requests(requests)
 	out := s.w.Finish(meta.append(nil))
 	s.b = nil
 	return out
+}
+
+// place finds the order of rows, and the parent of each.
+func (s *Sealer) place(b *span.Batch) {
+	s.b = b
+	s.order.blockRows, s.order.maxShapes = cmp.Or(s.BlockRows, blockRows), cmp.Or(s.Shapes, maxShapes)
+	s.order.build(b)
+	s.start = s.gather(s.start, b.Start)
+	s.duration = s.gather(s.duration, b.Duration)
+	s.resolve()
+}
+
+// gather puts the values of rows in order.
+func (s *Sealer) gather(dst, vals []uint64) []uint64 {
+	dst = resize(dst, len(s.order.perm))
+	for k, r := range s.order.perm {
+		dst[k] = vals[r]
+	}
+	return dst
 }
 
 // Trim lets go of memory that only an uncommonly large head needed.
@@ -147,6 +175,7 @@ func (s *Sealer) dictionary(col int, d column.Strings, list []uint32) {
 func (s *Sealer) tables() {
 	b, o := s.b, &s.order
 	names, nameRemap := s.used(b.Name, b.Names.Len())
+	s.names = nameRemap
 	s.dictionary(s.w.Column(colNames), b.Names, names)
 
 	scopes, scopeRemap := s.used(b.Scope, len(b.Scopes))
@@ -259,20 +288,20 @@ func (s *Sealer) resources() {
 // index of all of them, and each row's ordinal among them.
 func (s *Sealer) traces() {
 	b, o := s.b, &s.order
-	s.index.reset()
+	s.index.Reset()
 	s.twins = s.twins[:0]
 	col := s.w.Column(colTraceIDs)
 	for i, blk := range o.blocks {
 		buf := s.w.Buf()
 		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
 			id := b.TraceIDs[t]
-			s.index.add(id.Low(), i)
+			s.index.Add(id.Low(), i)
 			buf = append(buf, id[:]...)
 		}
 		s.chunk(col, i, buf)
 	}
-	s.index.group(func(hash uint64) { s.twins = append(s.twins, hash) })
-	s.chunk(s.w.Column(colTraceIndex), block.WholeSegment, s.index.append(s.w.Buf(), len(o.blocks)))
+	s.index.Group(func(hash uint64) { s.twins = append(s.twins, hash) })
+	s.chunk(s.w.Column(colTraceIndex), block.WholeSegment, s.index.Append(s.w.Buf(), len(o.blocks)))
 	col = s.w.Column(colTrace)
 	for i, blk := range o.blocks {
 		s.u32 = resize(s.u32, blk.end-blk.start)
@@ -305,8 +334,8 @@ func (s *Sealer) spans() {
 		s.chunk(col, i, buf)
 	}
 	s.parents()
-	s.dense(colStart, b.Start, packed)
-	s.dense(colDuration, b.Duration, packedInts)
+	s.dense(colStart, s.start, packed)
+	s.dense(colDuration, s.duration, packedInts)
 	col = s.w.Column(colFlags)
 	for i, blk := range o.blocks {
 		s.u32 = resize(s.u32, blk.end-blk.start)
@@ -320,11 +349,7 @@ func (s *Sealer) spans() {
 func (s *Sealer) dense(name string, vals []uint64, opt column.IntOptions) {
 	col := s.w.Column(name)
 	for i, blk := range s.order.blocks {
-		s.u64 = resize(s.u64, blk.end-blk.start)
-		for k, r := range s.order.perm[blk.start:blk.end] {
-			s.u64[k] = vals[r]
-		}
-		s.ints(col, i, s.u64, opt)
+		s.ints(col, i, vals[blk.start:blk.end], opt)
 	}
 }
 
@@ -336,16 +361,15 @@ const (
 	parentFirst     = 2
 )
 
-// parents writes each row's parent as a place in its trace, and the ids of those
-// that are not there.
-func (s *Sealer) parents() {
+// resolve finds each row's parent, and the rows whose span id occurs again.
+func (s *Sealer) resolve() {
 	o, b := &s.order, s.b
-	col := s.w.Column(colParent)
 	places := newPlaces()
 	s.repeats = s.repeats[:0]
-	for i, blk := range o.blocks {
+	s.codes, s.parent = resize(s.codes, len(o.perm)), resize(s.parent, len(o.perm))
+	for _, blk := range o.blocks {
 		byTrace := listByTrace(o.local, o.perm[blk.start:blk.end], blk.traceEnd-blk.traceStart)
-		codes := resize(s.u32, blk.end-blk.start)
+		codes, parent := s.codes[blk.start:blk.end], s.parent[blk.start:blk.end]
 		for t := range blk.traceEnd - blk.traceStart {
 			rows := byTrace.rows(t)
 			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.perm[blk.start+int(k)]] })
@@ -354,15 +378,33 @@ func (s *Sealer) parents() {
 			}
 			for _, k := range rows {
 				codes[k] = places.code(b.ParentID[o.perm[blk.start+int(k)]])
+				switch c := codes[k]; c {
+				case parentNone:
+					parent[k] = rollup.NoParent
+				case parentElsewhere:
+					parent[k] = rollup.Elsewhere
+				default:
+					parent[k] = uint32(blk.start) + rows[c-parentFirst]
+				}
 			}
 		}
+	}
+	s.pairs = len(s.repeats)
+}
+
+// parents writes each row's parent as a place in its trace, and the ids of those
+// that are not there.
+func (s *Sealer) parents() {
+	o, b := &s.order, s.b
+	col := s.w.Column(colParent)
+	for i, blk := range o.blocks {
+		codes := s.codes[blk.start:blk.end]
 		buf := column.AppendInts(s.w.Buf(), codes, packed)
 		for k, c := range codes {
 			if c == parentElsewhere {
 				buf = binary.LittleEndian.AppendUint64(buf, b.ParentID[o.perm[blk.start+k]])
 			}
 		}
-		s.u32 = codes
 		s.chunk(col, i, buf)
 	}
 }
@@ -386,7 +428,7 @@ func (s *Sealer) intrinsics() {
 	}{
 		{colStatusMessage, &b.StatusMessage}, {colTraceState, &b.TraceState}, {colDroppedAttrs, &b.DroppedAttrs},
 		{colDroppedEvents, &b.DroppedEvents}, {colDroppedLinks, &b.DroppedLinks}, {colExtra, &b.Attrs.Extra},
-		{colWeight, &weights},
+		{colWeight, &weights}, {colMoved, &b.Moved},
 	} {
 		s.aset.sparse(c.name, c.col, place, limits)
 	}
@@ -432,7 +474,7 @@ func (s *Sealer) repeatTwins() {
 	slices.Sort(s.twins)
 	seen := make(map[uint64][]uint32, len(s.twins))
 	for _, t := range o.traces {
-		hash := traceHash(b.TraceIDs[t].Low())
+		hash := traceindex.Hash(b.TraceIDs[t].Low())
 		if _, ok := slices.BinarySearch(s.twins, hash); ok {
 			seen[hash] = append(seen[hash], t)
 		}

@@ -24,6 +24,7 @@ func (r *BlockReader) readSparse() error {
 		{colExtra, clew.TypeOther, r.need.All, &b.Attrs.Extra},
 		{colReceived, clew.TypeInt, r.need.All, &r.received},
 		{colWeight, clew.TypeInt, r.need.All, &b.Weight},
+		{colMoved, clew.TypeInt, r.need.All, &b.Moved},
 	} {
 		c.dst.Type = c.typ
 		col, ok := r.seg.blocks.Column(c.name)

@@ -31,6 +31,7 @@ const (
 	Presence     Family = "attributes: presence"
 	Events       Family = "events"
 	Links        Family = "links"
+	Rollups      Family = "rollups"
 	Requests     Family = "requests"
 	Directory    Family = "directory" // names and places of chunks, the frame
 )
@@ -38,7 +39,7 @@ const (
 // Families lists all families.
 func Families() []Family {
 	return []Family{SpanIDs, TraceIDs, TraceIndexes, Starts, Durations, Structure, Resources, Sparse, Codes, Dictionaries,
-		Texts, Ints, Doubles, Bools, Others, Presence, Events, Links, Requests, Directory}
+		Texts, Ints, Doubles, Bools, Others, Presence, Events, Links, Rollups, Requests, Directory}
 }
 
 // familyOf returns the family of a column that is no attribute of spans.
@@ -58,6 +59,8 @@ func familyOf(name string) Family {
 		return Structure
 	case colResource, colResources, colScopes, colServices, colNames:
 		return Resources
+	case colRollup, colRollupTimes, colEdges, colEdgesTimes:
+		return Rollups
 	case colRequests:
 		return Requests
 	}

@@ -21,6 +21,7 @@ type row struct {
 	eventExtra [][]byte
 	linkExtra  [][]byte
 	tenant     clew.Tenant
+	received   clew.UnixNanos
 	refused    string // why it is not kept, "" if it is
 }
 

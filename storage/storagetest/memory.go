@@ -39,7 +39,7 @@ type resend struct {
 
 // AllCapabilities is what Memory can do at most: everything but survive.
 func AllCapabilities() storage.Capabilities {
-	return storage.Capabilities{Conditions: true, TracesMode: true, Resends: true}
+	return storage.Capabilities{Conditions: true, TracesMode: true, Resends: true, Rollups: true}
 }
 
 // NewMemory returns an empty store that does what caps claim and no more:
@@ -88,7 +88,7 @@ func (m *Memory) Append(ctx context.Context, r storage.Record) (storage.Result, 
 			refuse(&res, i, &rows[i])
 			continue
 		}
-		rows[i].tenant = r.Tenant
+		rows[i].tenant, rows[i].received = r.Tenant, clew.FromTime(r.ReceivedAt)
 		m.rows = append(m.rows, rows[i])
 		res.Accepted++
 	}
@@ -166,6 +166,7 @@ next:
 func sameContent(a, b *row) bool {
 	x, y := *a, *b
 	x.span.TraceID, y.span.TraceID = clew.TraceID{}, clew.TraceID{}
+	x.received, y.received = 0, 0
 	return reflect.DeepEqual(x, y)
 }
 

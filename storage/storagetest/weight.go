@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -85,6 +86,48 @@ func (g *Generator) sampled(spans []clew.Span) {
 		}
 	}
 }
+
+// Rolled returns traces that provoke rollups: with weights, with attributes that say how
+// they talk and with whom, without an end, and of clocks that are off.
+func (g *Generator) Rolled(traces, maxSpans int) [][]clew.Span {
+	out := make([][]clew.Span, traces)
+	for i := range out {
+		out[i] = g.Trace(maxSpans)
+		g.sampled(out[i])
+		for k := range out[i] {
+			s := &out[i][k]
+			for _, key := range talkKeys {
+				if g.r.IntN(8) == 0 {
+					v := clew.StringValue(pick(g, talkValues))
+					if g.r.IntN(9) == 0 {
+						v = clew.IntValue(1)
+					}
+					s.Attrs = append(s.Attrs, clew.Attr{Key: key, Value: v})
+				}
+			}
+			off := clew.UnixNanos(s.End - s.Start)
+			switch g.r.IntN(30) {
+			case 0:
+				s.End = 0
+			case 1:
+				s.Start -= clew.UnixNanos(30 * 24 * time.Hour)
+				s.End = s.Start + off
+			case 2:
+				s.Start += clew.UnixNanos(5 * time.Hour)
+				s.End = s.Start + off
+			case 3:
+				s.Start, s.End = 0, off
+			}
+		}
+	}
+	return out
+}
+
+var (
+	talkKeys = []string{"http.request.method", "http.method", "rpc.system", "rpc.system.name", "messaging.system", "db.system", "db.system.name",
+		"server.address", "net.peer.name", "peer.service", "service.peer.name"}
+	talkValues = []string{"grpc", "redis", "a", "", "cart", "10.0.0.1"}
+)
 
 // testWeights compares the weight of every row, wherever it lies.
 func testWeights(_ *testing.T, s *suite) {

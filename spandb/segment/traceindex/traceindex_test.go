@@ -1,4 +1,4 @@
-package segment
+package traceindex
 
 import (
 	"math/rand/v2"
@@ -9,14 +9,14 @@ import (
 )
 
 // indexOf builds the index of n traces, the i-th of them in block i·blocks/n.
-func indexOf(t testing.TB, ids []clew.TraceID, blocks int) TraceIndex {
+func indexOf(t testing.TB, ids []clew.TraceID, blocks int) Index {
 	t.Helper()
-	var x indexer
+	var x Builder
 	for i, id := range ids {
-		x.add(id.Low(), i*blocks/len(ids))
+		x.Add(id.Low(), i*blocks/len(ids))
 	}
-	x.group(func(uint64) {})
-	index, err := ParseTraceIndex(x.append(nil, blocks))
+	x.Group(func(uint64) {})
+	index, err := Parse(x.Append(nil, blocks))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,9 +32,9 @@ func randomIDs(seed uint64, n int) []clew.TraceID {
 	return ids
 }
 
-// TestTraceIndex finds every trace of indexes of many sizes in its block, and one in
+// TestIndex finds every trace of indexes of many sizes in its block, and one in
 // a thousand of those that are not there in some block, at 17 bits a trace.
-func TestTraceIndex(t *testing.T) {
+func TestIndex(t *testing.T) {
 	for _, c := range []struct{ traces, blocks int }{{1, 1}, {2, 2}, {7, 3}, {8, 1}, {100, 9}, {2700, 8}, {65536, 8}, {300_000, 200}} {
 		ids := randomIDs(1, c.traces)
 		x := indexOf(t, ids, c.blocks)
@@ -51,14 +51,14 @@ func TestTraceIndex(t *testing.T) {
 		if c.traces > 100 && found > others/500 {
 			t.Errorf("%d traces: %d of %d others are named", c.traces, found, others)
 		}
-		if size := float64(8*(len(x.places)+indexPadding)) / float64(c.traces); c.traces > 1000 && c.blocks <= 8 && size > 18.5 {
+		if size := float64(8*(len(x.places)+padding)) / float64(c.traces); c.traces > 1000 && c.blocks <= 8 && size > 18.5 {
 			t.Errorf("%d traces take %.1f bits each", c.traces, size)
 		}
 	}
 }
 
-// TestTraceIndexTwins has ids of equal low half in several blocks, and finds all.
-func TestTraceIndexTwins(t *testing.T) {
+// TestTwins has ids of equal low half in several blocks, and finds all.
+func TestTwins(t *testing.T) {
 	ids := make([]clew.TraceID, 40)
 	for i := range ids {
 		ids[i] = clew.MakeTraceID(uint64(i), 7)
@@ -67,24 +67,24 @@ func TestTraceIndexTwins(t *testing.T) {
 	if got := x.Blocks([]int{9}, clew.MakeTraceID(0, 7)); !slices.Equal(got, []int{9, 0, 1, 2, 3}) {
 		t.Errorf("blocks %v, want 0 to 3 behind the 9", got)
 	}
-	var zero TraceIndex
+	var zero Index
 	if got := zero.Blocks(nil, ids[0]); len(got) != 0 {
 		t.Errorf("an index of nothing names %v", got)
 	}
 }
 
-// FuzzTraceIndex reads any bytes: an index or an error, and no block that is not
+// FuzzParse reads any bytes: an index or an error, and no block that is not
 // there.
-func FuzzTraceIndex(f *testing.F) {
-	var x indexer
+func FuzzParse(f *testing.F) {
+	var x Builder
 	for i, id := range randomIDs(3, 50) {
-		x.add(id.Low(), i%5)
+		x.Add(id.Low(), i%5)
 	}
-	x.group(func(uint64) {})
-	f.Add(x.append(nil, 5), uint64(1))
+	x.Group(func(uint64) {})
+	f.Add(x.Append(nil, 5), uint64(1))
 	f.Add([]byte{1, 1}, uint64(0))
 	f.Fuzz(func(t *testing.T, b []byte, low uint64) {
-		x, err := ParseTraceIndex(b)
+		x, err := Parse(b)
 		if err != nil {
 			return
 		}
@@ -98,9 +98,9 @@ func FuzzTraceIndex(f *testing.F) {
 	})
 }
 
-// BenchmarkTraceIndex looks a trace up in the indexes of a thousand segments.
-func BenchmarkTraceIndex(b *testing.B) {
-	indexes := make([]TraceIndex, 1000)
+// BenchmarkBlocks looks a trace up in the indexes of a thousand segments.
+func BenchmarkBlocks(b *testing.B) {
+	indexes := make([]Index, 1000)
 	for i := range indexes {
 		indexes[i] = indexOf(b, randomIDs(uint64(i+10), 2700), 8)
 	}

@@ -1,4 +1,5 @@
-package segment
+// Package traceindex tells in which blocks of a segment a trace is.
+package traceindex
 
 import (
 	"cmp"
@@ -10,20 +11,35 @@ import (
 	"github.com/clew-tracing/clew"
 )
 
-// A TraceIndex tells in which blocks of a segment a trace may be. It is small
+// A trace has an entry of printBits bits and its block's number in the index, in a
+// group of about groupSize: a lookup of what is not there compares eight entries,
+// so that one in a thousand names a block in vain. Groups of half the size would
+// save a bit of each entry and take it back for the places of the groups.
+const (
+	printBits = 13
+	groupSize = 8
+	// padding is what a read of eight bytes at the last entry needs behind it.
+	padding = 7
+)
+
+// maxTraces bounds the traces and blocks that a damaged index may claim: no segment
+// has as many rows.
+const maxTraces = 1 << 23
+
+// An Index tells in which blocks of a segment a trace may be. It is small
 // enough to be kept in memory for every segment of a store: 17 bits a trace in a
 // segment of eight blocks. It errs in one lookup of a thousand, and then names a
 // block that has no such trace; what it does not name has none. The zero value
 // names nothing.
 //
-// Traces are put into groups of about indexGroup by the upper bits of a hash of
-// their low halves. Of each trace it has an entry: indexPrint lower bits of the
+// Traces are put into groups of about groupSize by the upper bits of a hash of
+// their low halves. Of each trace it has an entry: printBits lower bits of the
 // hash and the number of its block. A lookup reads where its group's entries lie
 // and compares those.
 //
 // A blocked Bloom filter of 12 bits was tried: it reads one cache line where this
 // reads two, but errs five times as often and does not know the block.
-type TraceIndex struct {
+type Index struct {
 	traces, blocks int
 	placeBits      int // of a place in entries
 	entryBits      int
@@ -31,8 +47,8 @@ type TraceIndex struct {
 	entries        []byte
 }
 
-// traceHash mixes the low half of a trace id. No two halves have the same hash.
-func traceHash(low uint64) uint64 {
+// Hash mixes the low half of a trace id. No two halves have the same hash.
+func Hash(low uint64) uint64 {
 	low ^= low >> 32
 	low *= 0x9E3779B97F4A7C15
 	low ^= low >> 29
@@ -40,28 +56,28 @@ func traceHash(low uint64) uint64 {
 	return low ^ low>>32
 }
 
-// indexGroups is the number of groups of so many traces.
-func indexGroups(traces int) int { return traces/indexGroup + 1 }
+// groupsOf is the number of groups of so many traces.
+func groupsOf(traces int) int { return traces/groupSize + 1 }
 
 func groupOf(hash uint64, groups int) int { return int((hash >> 32) * uint64(groups) >> 32) }
 
 // Blocks appends the blocks that may have a trace of this low half, ascending for
 // one fingerprint.
-func (x *TraceIndex) Blocks(dst []int, id clew.TraceID) []int {
+func (x *Index) Blocks(dst []int, id clew.TraceID) []int {
 	if x.traces == 0 {
 		return dst
 	}
-	hash := traceHash(id.Low())
-	group := groupOf(hash, indexGroups(x.traces))
+	hash := Hash(id.Low())
+	group := groupOf(hash, groupsOf(x.traces))
 	at := int(unpack(x.places, group, x.placeBits))
 	end := min(int(unpack(x.places, group+1, x.placeBits)), x.traces)
 	known := len(dst)
 	for ; at < end; at++ {
 		e := unpack(x.entries, at, x.entryBits)
-		if (e^hash)&(1<<indexPrint-1) != 0 {
+		if (e^hash)&(1<<printBits-1) != 0 {
 			continue
 		}
-		if blk := int(e >> indexPrint); blk < x.blocks && !slices.Contains(dst[known:], blk) {
+		if blk := int(e >> printBits); blk < x.blocks && !slices.Contains(dst[known:], blk) {
 			dst = append(dst, blk)
 		}
 	}
@@ -100,8 +116,8 @@ func (p *packer) end() {
 
 func packedBytes(n, width int) int { return (n*width + 7) / 8 }
 
-// indexer builds a TraceIndex; it is used again and again.
-type indexer struct {
+// A Builder builds indexes; it is used again and again.
+type Builder struct {
 	traces []indexed
 	sorted []indexed
 	starts []uint32
@@ -112,17 +128,19 @@ type indexed struct {
 	block uint32
 }
 
-func (x *indexer) reset() { x.traces = x.traces[:0] }
+// Reset begins an index.
+func (x *Builder) Reset() { x.traces = x.traces[:0] }
 
-func (x *indexer) add(low uint64, block int) {
-	x.traces = append(x.traces, indexed{traceHash(low), uint32(block)})
+// Add adds a trace by the low half of its id.
+func (x *Builder) Add(low uint64, block int) {
+	x.traces = append(x.traces, indexed{Hash(low), uint32(block)})
 }
 
-// group sorts the traces into their groups, and each group by hash and block.
+// Group sorts the traces into their groups, and each group by hash and block.
 // twin is called for each hash that two traces have.
-func (x *indexer) group(twin func(hash uint64)) {
-	groups := indexGroups(len(x.traces))
-	x.starts = resize(x.starts, groups+2)
+func (x *Builder) Group(twin func(hash uint64)) {
+	groups := groupsOf(len(x.traces))
+	x.starts = slices.Grow(x.starts[:0], groups+2)[:groups+2]
 	clear(x.starts)
 	for _, t := range x.traces {
 		x.starts[groupOf(t.hash, groups)+2]++
@@ -130,7 +148,7 @@ func (x *indexer) group(twin func(hash uint64)) {
 	for i := 2; i < len(x.starts); i++ {
 		x.starts[i] += x.starts[i-1]
 	}
-	x.sorted = resize(x.sorted, len(x.traces))
+	x.sorted = slices.Grow(x.sorted[:0], len(x.traces))[:len(x.traces)]
 	for _, t := range x.traces {
 		at := &x.starts[groupOf(t.hash, groups)+1]
 		x.sorted[*at] = t
@@ -150,8 +168,8 @@ func (x *indexer) group(twin func(hash uint64)) {
 	}
 }
 
-// append writes the index of what was grouped.
-func (x *indexer) append(dst []byte, blocks int) []byte {
+// Append writes the index of what was grouped.
+func (x *Builder) Append(dst []byte, blocks int) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(x.sorted)))
 	dst = binary.AppendUvarint(dst, uint64(blocks))
 	p := packer{dst: dst}
@@ -160,24 +178,29 @@ func (x *indexer) append(dst []byte, blocks int) []byte {
 	}
 	p.end()
 	for _, t := range x.sorted {
-		p.add(t.hash&(1<<indexPrint-1)|uint64(t.block)<<indexPrint, indexPrint+bits.Len(uint(blocks-1)))
+		p.add(t.hash&(1<<printBits-1)|uint64(t.block)<<printBits, printBits+bits.Len(uint(blocks-1)))
 	}
 	p.end()
-	return append(p.dst, make([]byte, indexPadding)...)
+	return append(p.dst, make([]byte, padding)...)
 }
 
-// ParseTraceIndex reads an index, which keeps b.
-func ParseTraceIndex(b []byte) (TraceIndex, error) {
-	f := fields{b: b}
-	x := TraceIndex{traces: f.count(), blocks: f.count()}
-	if f.bad || x.traces == 0 || x.blocks == 0 {
-		return TraceIndex{}, errors.New("trace index is cut off or has no traces")
+// Size returns how many traces and blocks there are.
+func (x *Index) Size() (traces, blocks int) { return x.traces, x.blocks }
+
+// Parse reads an index, which keeps b.
+func Parse(b []byte) (Index, error) {
+	traces, n := binary.Uvarint(b)
+	blocks, m := binary.Uvarint(b[max(n, 0):])
+	if n <= 0 || m <= 0 || traces == 0 || blocks == 0 || max(traces, blocks) > maxTraces {
+		return Index{}, errors.New("trace index is cut off or has no traces")
 	}
-	x.placeBits, x.entryBits = bits.Len(uint(x.traces)), indexPrint+bits.Len(uint(x.blocks-1))
-	at := packedBytes(indexGroups(x.traces)+1, x.placeBits)
-	if len(f.b) != at+packedBytes(x.traces, x.entryBits)+indexPadding {
-		return TraceIndex{}, errors.New("trace index has not the size of its traces")
+	b = b[n+m:]
+	x := Index{traces: int(traces), blocks: int(blocks)}
+	x.placeBits, x.entryBits = bits.Len(uint(x.traces)), printBits+bits.Len(uint(x.blocks-1))
+	at := packedBytes(groupsOf(x.traces)+1, x.placeBits)
+	if len(b) != at+packedBytes(x.traces, x.entryBits)+padding {
+		return Index{}, errors.New("trace index has not the size of its traces")
 	}
-	x.places, x.entries = f.b, f.b[at:]
+	x.places, x.entries = b, b[at:]
 	return x, nil
 }

@@ -1,0 +1,89 @@
+package spandb
+
+import (
+	"context"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/rollup"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Rollups implements storage.Aggregator: from the sums that lie in segments, and
+// from those of the heads, which are computed as at a seal.
+func (db *DB) Rollups(ctx context.Context, r storage.RollupRequest) (storage.Rollups, error) {
+	if err := r.Check(); err != nil {
+		return storage.Rollups{}, err
+	}
+	now := db.cfg.Now()
+	answer := rollup.NewAnswer(&r)
+	t, err := db.tenantOf(r.Tenant)
+	if err != nil {
+		return storage.Rollups{}, err
+	}
+	if t != nil {
+		snap := db.snapshot(t)
+		defer snap.release()
+		if err := db.rollups(ctx, &r, snap, answer); err != nil {
+			return storage.Rollups{}, err
+		}
+	}
+	out, err := answer.Finish()
+	out.Watermark = now
+	return out, err
+}
+
+func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snapshot, answer *rollup.Answer) error {
+	var sealer segment.Sealer
+	for _, v := range snap.views {
+		if ctx.Err() != nil {
+			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
+		}
+		sums := sealer.Rollup(v)
+		answer.Add(sums.Rollup, sums.Services, &sums.Names)
+	}
+	need := segment.RollupNeed{Operations: !r.Edges, Edges: r.Edges, Durations: r.Durations}
+	for _, s := range snap.segs {
+		if ctx.Err() != nil {
+			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
+		}
+		if !s.mayCountIn(r.Window) {
+			continue
+		}
+		reader, err := db.take(s)
+		if err == nil {
+			err = db.segmentRollup(r, reader, need, answer)
+			db.give(s)
+		}
+		if err != nil {
+			answer.Damaged(int64(s.Rows), err)
+			db.damaged(err)
+		}
+	}
+	return nil
+}
+
+func (db *DB) segmentRollup(r *storage.RollupRequest, s *segment.Reader, need segment.RollupNeed, answer *rollup.Answer) error {
+	first, last, err := s.Minutes()
+	if err != nil || !r.Window.Overlaps(clew.UnixNanos(first)*rollup.Minute, clew.UnixNanos(last)*rollup.Minute) {
+		return err
+	}
+	sums, err := db.cache.Rollup(s, need)
+	if err == nil {
+		answer.Add(sums.Rollup, sums.Services, &sums.Names)
+	}
+	return err
+}
+
+// mayCountIn reports whether rows of the segment may count in a window of whole
+// minutes: where they start, or at the bounds of where rows of their arrival may.
+func (s *storedSegment) mayCountIn(w clew.Window) bool {
+	const late, early, minute = uint64(storage.MaxLate), uint64(storage.MaxEarly), uint64(time.Minute)
+	lo, hi := s.MinStart, s.MaxStart
+	if s.MinArrival != 0 {
+		lo = min(max(lo, s.MinArrival-min(late, s.MinArrival)), s.MinArrival+early)
+		hi = max(min(hi, s.MaxArrival+early), s.MaxArrival-min(late, s.MaxArrival))
+	}
+	return w.Overlaps(clew.UnixNanos(lo-lo%minute), clew.UnixNanos(hi))
+}

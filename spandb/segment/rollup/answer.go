@@ -1,0 +1,181 @@
+package rollup
+
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// An Answer collects the series that a request wants from rollups of any number of
+// segments and heads.
+type Answer struct {
+	r      *storage.RollupRequest
+	groups map[storage.RollupKey]*storage.Figures
+	out    storage.Rollups
+	err    error
+}
+
+// NewAnswer returns an empty answer to a request, which is kept.
+func NewAnswer(r *storage.RollupRequest) *Answer {
+	return &Answer{r: r, groups: make(map[storage.RollupKey]*storage.Figures)}
+}
+
+// Add adds what a rollup has. services and names are those that it points into.
+func (a *Answer) Add(r *Rollup, services []string, names *column.Strings) {
+	for _, m := range r.Minutes {
+		if a.r.Window.Contains(startOf(m.Minute)) {
+			a.out.Unfinished += int64(m.Unfinished)
+			a.out.Moved += int64(m.Moved)
+		}
+	}
+	if a.r.Edges {
+		a.edges(r, services)
+		return
+	}
+	a.operations(r, services, names)
+}
+
+func startOf(minute uint32) clew.UnixNanos { return clew.UnixNanos(minute) * Minute }
+
+// wanted reports whether a filter lets one of some names pass.
+func wanted(filter []string, names ...string) bool {
+	return len(filter) == 0 || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(filter, n) })
+}
+
+func (a *Answer) operations(r *Rollup, services []string, names *column.Strings) {
+	by := a.r.By
+	each(r.Operations, func(key uint32, list []Series) {
+		k := &r.OperationKeys[key]
+		other, name := k.Name == OtherName, ""
+		if !other && (by&storage.ByOperation != 0 || len(a.r.Operations) > 0) {
+			name = string(names.At(int(k.Name)))
+		}
+		if !wanted(a.r.Services, services[k.Service]) || len(a.r.Operations) > 0 && (other || !slices.Contains(a.r.Operations, name)) {
+			return
+		}
+		var group storage.RollupKey
+		if by&storage.ByService != 0 {
+			group.Service = services[k.Service]
+		}
+		if by&storage.ByOperation != 0 {
+			group.Operation, group.Other = name, other
+		}
+		if by&storage.ByKind != 0 {
+			group.Kind = clew.Kind(k.Kind)
+		}
+		if by&storage.ByStatus != 0 {
+			group.Status = clew.Status(k.Status)
+		}
+		a.add(group, list, clew.Status(k.Status) == clew.StatusError)
+	})
+}
+
+func (a *Answer) edges(r *Rollup, services []string) {
+	by := a.r.By
+	each(r.Edges, func(key uint32, list []Series) {
+		k := &r.EdgeKeys[key]
+		var client, server string
+		if int(k.Client) < len(services) {
+			client = services[k.Client]
+		}
+		peer := int(k.Server) - len(services)
+		switch {
+		case peer < 0:
+			server = services[k.Server]
+		case k.Server != OtherName:
+			server = string(r.Peers.At(peer))
+		}
+		unresolved, other := int(k.Client) == len(services), k.Server == OtherName
+		if !wanted(a.r.Services, client, server) {
+			return
+		}
+		group := storage.RollupKey{Unresolved: unresolved}
+		if by&storage.ByClient != 0 {
+			group.Client = client
+		}
+		if by&storage.ByServer != 0 {
+			group.Server, group.Virtual, group.Other = server, peer >= 0, other
+		}
+		if by&storage.ByConnection != 0 {
+			group.Connection = k.Connection
+		}
+		a.add(group, list, k.Failed)
+	})
+}
+
+// each calls f with the series of each key that has some.
+func each(list []Series, f func(key uint32, list []Series)) {
+	for from := 0; from < len(list); {
+		to := from + 1
+		for to < len(list) && list[to].Key == list[from].Key {
+			to++
+		}
+		f(list[from].Key, list[from:to])
+		from = to
+	}
+}
+
+// add adds the series of a key, by ascending minute, to those of a group.
+func (a *Answer) add(group storage.RollupKey, list []Series, failed bool) {
+	var sum *storage.Figures
+	for i := range list {
+		s := &list[i]
+		at := startOf(s.Minute)
+		if !a.r.Window.Contains(at) {
+			continue
+		}
+		if step := a.r.StepOf(at); sum == nil || step != group.Start {
+			group.Start = step
+			if sum = a.figures(group); sum == nil {
+				return
+			}
+		}
+		sum.Spans += s.Rows
+		sum.Unknown += s.Unknown
+		sum.Weight = sum.Weight.Plus(clew.Weight(s.Weight))
+		sum.Squares = sum.Squares.Add(s.Squares)
+		if failed {
+			sum.Errors += s.Rows
+			sum.ErrorWeight = sum.ErrorWeight.Plus(clew.Weight(s.Weight))
+		}
+		if a.r.Durations {
+			sum.Durations.Merge(&s.Durations)
+		}
+	}
+}
+
+// figures returns the sums of a group; nil if there are too many groups.
+func (a *Answer) figures(k storage.RollupKey) *storage.Figures {
+	sum := a.groups[k]
+	switch {
+	case sum != nil:
+	case len(a.groups) >= storage.MaxRollupSeries:
+		a.err = storage.TooManySeries()
+	default:
+		sum = new(storage.Figures)
+		a.groups[k] = sum
+	}
+	return sum
+}
+
+// Damaged notes that rows are missing.
+func (a *Answer) Damaged(rows int64, err error) {
+	a.out.Damaged += rows
+	if a.out.Damage == nil {
+		a.out.Damage = err
+	}
+}
+
+// Finish returns the answer.
+func (a *Answer) Finish() (storage.Rollups, error) {
+	if a.err != nil {
+		return storage.Rollups{}, a.err
+	}
+	for k, f := range a.groups {
+		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: k, Figures: *f})
+	}
+	slices.SortFunc(a.out.Series, func(x, y storage.RollupSeries) int { return x.Compare(&y.RollupKey) })
+	return a.out, nil
+}

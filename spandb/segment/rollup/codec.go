@@ -1,0 +1,227 @@
+package rollup
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/sketch"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// A rollup is four chunks of bytes, each of chunks of package column:
+//
+//	operations  minutes, their unfinished and moved rows: three of integers
+//	            keys: service, name + 1 (0: other), kind, status: four of integers
+//	            series
+//	edges       peers: strings
+//	            keys: client, server + 1 (0: other), 2 · connection + failed: three
+//	            series
+//	durations   of the series of operations, and of those of edges: package sketch
+//
+// Series are seven chunks of integers: key, minute (its number in the list of them),
+// rows, and what weight, squares (low, high) and unknown have beyond those of so many
+// rows of weight 1, wrapping; so that they are 0 where nobody samples.
+
+var ints = column.IntOptions{Delta: true, Zstd: true}
+
+// AppendOperations appends what tells of operations. names gives the code that a
+// name is to have, by the code it has.
+func (r *Rollup) AppendOperations(dst []byte, names []uint32) []byte {
+	var m [3][]uint32
+	for _, x := range r.Minutes {
+		m[0], m[1], m[2] = append(m[0], x.Minute), append(m[1], x.Unfinished), append(m[2], x.Moved)
+	}
+	var k [4][]uint32
+	for _, x := range r.OperationKeys {
+		name := uint32(0)
+		if x.Name != OtherName {
+			name = names[x.Name] + 1
+		}
+		k[0], k[1] = append(k[0], x.Service), append(k[1], name)
+		k[2], k[3] = append(k[2], uint32(x.Kind)), append(k[3], uint32(x.Status))
+	}
+	for _, f := range [][]uint32{m[0], m[1], m[2], k[0], k[1], k[2], k[3]} {
+		dst = column.AppendInts(dst, f, ints)
+	}
+	return r.appendSeries(dst, r.Operations)
+}
+
+// AppendEdges appends what tells of edges.
+func (r *Rollup) AppendEdges(dst []byte) []byte {
+	dst = column.AppendStrings(dst, r.Peers, column.StringOptions{})
+	var k [3][]uint32
+	for _, x := range r.EdgeKeys {
+		talk := 2 * uint32(x.Connection)
+		if x.Failed {
+			talk++
+		}
+		k[0], k[1], k[2] = append(k[0], x.Client), append(k[1], x.Server+1), append(k[2], talk)
+	}
+	for _, f := range k {
+		dst = column.AppendInts(dst, f, ints)
+	}
+	return r.appendSeries(dst, r.Edges)
+}
+
+// AppendDurations appends the durations of series.
+func AppendDurations(dst []byte, list []Series) []byte {
+	return sketch.Append(dst, len(list), func(i int) *sketch.Histogram { return &list[i].Durations })
+}
+
+// seriesFields is how many chunks of integers series are.
+const seriesFields = 7
+
+func (r *Rollup) appendSeries(dst []byte, list []Series) []byte {
+	number := make(map[uint32]uint64, len(r.Minutes))
+	for i, m := range r.Minutes {
+		number[m.Minute] = uint64(i)
+	}
+	var fields [seriesFields][]uint64
+	all := make([]uint64, seriesFields*len(list))
+	for f := range fields {
+		fields[f] = all[f*len(list):][:0]
+	}
+	for i := range list {
+		s := &list[i]
+		w, sq := plain(s.Rows)
+		lo, borrow := bits.Sub64(s.Squares.Lo, sq.Lo, 0)
+		hi, _ := bits.Sub64(s.Squares.Hi, sq.Hi, borrow)
+		for f, v := range [seriesFields]uint64{uint64(s.Key), number[s.Minute], s.Rows, s.Weight - w, lo, hi, s.Unknown} {
+			fields[f] = append(fields[f], v)
+		}
+	}
+	for _, f := range fields {
+		dst = column.AppendInts(dst, f, ints)
+	}
+	return dst
+}
+
+// plain returns the sums over rows of weight 1.
+func plain(rows uint64) (weight uint64, squares sketch.Uint128) {
+	const one = uint64(clew.WeightOne)
+	return rows * one, sketch.Product(rows*one, one)
+}
+
+// Sizes bound what a rollup may refer to.
+type Sizes struct{ Services, Names, Rows int }
+
+// ParseOperations reads what AppendOperations wrote into r.
+func (r *Rollup) ParseOperations(src []byte, n Sizes) error {
+	var f [7][]uint32
+	if err := readInts(&src, f[:], n.Rows); err != nil {
+		return err
+	}
+	if len(f[1]) != len(f[0]) || len(f[2]) != len(f[0]) {
+		return damaged("%d minutes, %d and %d counts", len(f[0]), len(f[1]), len(f[2]))
+	}
+	for i, m := range f[0] {
+		if i > 0 && m <= f[0][i-1] {
+			return damaged("minute %d behind %d", m, f[0][i-1])
+		}
+		r.Minutes = append(r.Minutes, Counts{Minute: m, Unfinished: f[1][i], Moved: f[2][i]})
+	}
+	keys := len(f[3])
+	if len(f[4]) != keys || len(f[5]) != keys || len(f[6]) != keys {
+		return damaged("%d, %d, %d, %d parts of keys", keys, len(f[4]), len(f[5]), len(f[6]))
+	}
+	for i := range keys {
+		k := OperationKey{Service: f[3][i], Name: f[4][i] - 1, Kind: uint8(f[5][i]), Status: uint8(f[6][i])}
+		if int(k.Service) >= n.Services || k.Name != OtherName && int(k.Name) >= n.Names || f[5][i] > math.MaxUint8 || f[6][i] > math.MaxUint8 {
+			return damaged("operation %d points outside its tables", i)
+		}
+		r.OperationKeys = append(r.OperationKeys, k)
+	}
+	var err error
+	r.Operations, err = r.parseSeries(src, keys, n.Rows)
+	return err
+}
+
+// ParseEdges reads what AppendEdges wrote into r, which has its operations.
+func (r *Rollup) ParseEdges(src []byte, n Sizes) error {
+	limit := 2 * n.Rows // a row may be called, and call
+	c, src, err := column.ParseStrings(src, limit, maxText)
+	if err != nil {
+		return err
+	}
+	if err := c.Decode(&r.Peers); err != nil {
+		return err
+	}
+	var f [3][]uint32
+	if err := readInts(&src, f[:], limit); err != nil {
+		return err
+	}
+	keys := len(f[0])
+	if len(f[1]) != keys || len(f[2]) != keys {
+		return damaged("%d, %d, %d parts of keys", keys, len(f[1]), len(f[2]))
+	}
+	for i := range keys {
+		k := EdgeKey{Client: f[0][i], Server: f[1][i] - 1, Connection: storage.Connection(f[2][i] >> 1), Failed: f[2][i]&1 != 0}
+		if int(k.Client) > n.Services || k.Server != OtherName && int(k.Server) >= n.Services+r.Peers.Len() || f[2][i]>>1 > uint32(storage.ConnDB) {
+			return damaged("edge %d points outside its tables", i)
+		}
+		r.EdgeKeys = append(r.EdgeKeys, k)
+	}
+	r.Edges, err = r.parseSeries(src, keys, limit)
+	return err
+}
+
+// ParseDurations reads what AppendDurations wrote into list.
+func ParseDurations(list []Series, src []byte, n Sizes) error {
+	hs, rest, err := sketch.Decode(src, len(list), 2*n.Rows)
+	if err != nil {
+		return err
+	}
+	if len(hs) != len(list) || len(rest) != 0 {
+		return damaged("durations of %d series, %d bytes behind; want %d", len(hs), len(rest), len(list))
+	}
+	for i := range hs {
+		list[i].Durations = hs[i]
+	}
+	return nil
+}
+
+func (r *Rollup) parseSeries(src []byte, keys, rows int) ([]Series, error) {
+	var f [seriesFields][]uint64
+	if err := readInts(&src, f[:], rows); err != nil {
+		return nil, err
+	}
+	if len(src) != 0 {
+		return nil, damaged("%d bytes behind the series", len(src))
+	}
+	list := make([]Series, len(f[0]))
+	for _, v := range f {
+		if len(v) != len(list) {
+			return nil, damaged("%d series in one field, %d in another", len(list), len(v))
+		}
+	}
+	left := uint64(rows)
+	for i := range list {
+		if f[0][i] >= uint64(keys) || f[1][i] >= uint64(len(r.Minutes)) || f[2][i] > left || f[6][i] > f[2][i] {
+			return nil, damaged("series %d points outside its tables", i)
+		}
+		left -= f[2][i]
+		s := &list[i]
+		s.Key, s.Minute, s.Rows, s.Unknown = uint32(f[0][i]), r.Minutes[f[1][i]].Minute, f[2][i], f[6][i]
+		w, sq := plain(s.Rows)
+		var carry uint64
+		s.Weight = w + f[3][i]
+		s.Squares.Lo, carry = bits.Add64(sq.Lo, f[4][i], 0)
+		s.Squares.Hi, _ = bits.Add64(sq.Hi, f[5][i], carry)
+	}
+	return list, nil
+}
+
+// readInts reads a chunk of integers into each of fields, of at most limit values.
+func readInts[T column.Uint](src *[]byte, fields [][]T, limit int) (err error) {
+	for i := range fields {
+		if fields[i], *src, err = column.DecodeInts[T](nil, *src, limit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func damaged(format string, args ...any) error { return fmt.Errorf("damaged rollup: "+format, args...) }

@@ -1,0 +1,90 @@
+// Package rollup counts the rows of a segment per minute: what each operation of a
+// service did, and what each service asked of another, with the distribution of
+// durations. It is computed when rows are sealed, lies in the segment beside them,
+// and is computed in the same way from rows that are not sealed yet.
+//
+//	operation   service, span name, kind, status
+//	edge        client service, server service or virtual server, how they talk,
+//	            whether it failed
+//	figures     rows, their weights, the squares of these, how many weights are
+//	            unknown, and an exponential histogram of durations (package sketch)
+//
+// A series is the figures of one operation or edge in one minute. Build makes all
+// series of some rows and is a function of these rows alone, whatever segments they
+// come from: merged segments have the exact series of the rows they hold.
+//
+// Which rows count, what an edge is and how servers are named says
+// storage.Aggregator.
+package rollup
+
+import (
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/sketch"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Minute is nanoseconds in a minute: series begin with the minutes of UTC.
+const Minute = 60e9
+
+// A Rollup is all series of some rows.
+type Rollup struct {
+	// Minutes lists the minutes that rows belong to, ascending.
+	Minutes []Counts
+	// Peers are the names of virtual servers.
+	Peers column.Strings
+
+	// Series refer to keys by number; keys ascend, series ascend by key, then
+	// minute.
+	OperationKeys []OperationKey
+	Operations    []Series
+	EdgeKeys      []EdgeKey
+	Edges         []Series
+}
+
+// Counts are the rows of a minute of which its series do not tell.
+type Counts struct {
+	Minute     uint32 // since 1970
+	Unfinished uint32 // rows without an end: they are in no series
+	Moved      uint32 // rows that are counted here although they start elsewhere
+}
+
+// OtherName stands for a name in the keys of what is beyond a cap.
+const OtherName = span.NoCode
+
+// OperationKey names the operations of a rollup.
+type OperationKey struct {
+	Service      uint32 // ordinal among the services of the segment
+	Name         uint32 // code among its names, or OtherName
+	Kind, Status uint8
+}
+
+// EdgeKey names its edges.
+type EdgeKey struct {
+	// Client is the ordinal of a service, or how many there are: nobody knows, since
+	// the parent is not among the rows.
+	Client uint32
+	// Server is the ordinal of a service, or how many there are and the number of a
+	// peer: a virtual server. OtherName: peers beyond the cap.
+	Server     uint32
+	Connection storage.Connection
+	Failed     bool
+}
+
+// Series is what the rows of a key did in a minute.
+type Series struct {
+	Key    uint32
+	Minute uint32
+	Figures
+}
+
+// Figures are sums over rows. Rows of unknown weight weigh 1 in them.
+type Figures struct {
+	Rows    uint64
+	Weight  uint64         // in the units of clew.Weight
+	Squares sketch.Uint128 // of the weights, in the square of that unit
+	Unknown uint64         // rows of unknown weight
+	// Durations has the durations of rows that end after they start, as often as
+	// the rows weigh.
+	Durations sketch.Histogram
+}
