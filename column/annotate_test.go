@@ -98,8 +98,11 @@ func (a *annotator) ints(name string) []uint64 {
 	fmt.Fprintf(&a.out, "%s; %s\n", strings.Repeat(" ", 42+2*a.in), name)
 	a.in++
 	defer func() { a.in-- }()
-	kind := a.byte("for", "delta", "runs", "zstd", "delta-zstd")
+	kind := a.byte("for", "delta", "runs", "zstd", "delta-zstd", "packs")
 	n := int(a.uvarint("n"))
+	if kind == 5 {
+		return a.packs(n)
+	}
 	if kind == 2 {
 		a.uvarint("size of the run values")
 		var vals []uint64
@@ -142,6 +145,19 @@ func (a *annotator) ints(name string) []uint64 {
 			all = append(all, all[i]+d)
 		}
 		vals = all
+	}
+	return vals
+}
+
+func (a *annotator) packs(n int) (vals []uint64) {
+	least := a.uvarint("min")
+	sumBits, lowBits := a.byte("bits of a sum"), a.byte("bits of a minimum")
+	packs := (n + 63) / 64
+	sums, lows := a.bits(packs+1, sumBits), a.bits(packs, lowBits)
+	for i, low := range lows {
+		for _, v := range a.bits(min(64, n-64*i), int(sums[i+1]-sums[i])) {
+			vals = append(vals, least+low+v)
+		}
 	}
 	return vals
 }

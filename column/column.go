@@ -12,6 +12,7 @@
 //	  runs       2  |           | size of the first part   | run values, run lengths: integers
 //	  zstd       3  |           | min, width, size         | byte planes of v-min, compressed
 //	  delta-zstd 4  |           | dmin, width, first, size | byte planes of the differences
+//	  packs      5  |           | min, two widths          | for every 64 values: minimum, width, v-minimum
 //	bitmap     kind | uvarint n | nothing, bits, or integers: members or run lengths
 //	doubles    kind | 0 plain:   integers, the bits
 //	                | 1 decimal: exponent | integers | exceptions: positions and bits

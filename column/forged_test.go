@@ -22,7 +22,7 @@ func TestForgedClaims(t *testing.T) {
 		}
 	}
 	ints("empty", nil)
-	ints("kind", chunk(5, 1, 0, 0))
+	ints("kind", chunk(6, 1, 0, 0))
 	ints("2^62 constants", chunk(0, 1<<62, 7, 0))
 	ints("one constant too many", chunk(0, limit+1, 7, 0))
 	ints("width 65", append(chunk(0, 1, 0, 65), make([]byte, 100)...))
@@ -36,6 +36,15 @@ func TestForgedClaims(t *testing.T) {
 	ints("runs too short", append(append(chunk(2, 10, 4), chunk(0, 1, 9, 0)...), chunk(0, 1, 9, 0)...))
 	ints("runs of nothing", append(append(chunk(2, 10, 4), chunk(0, 2, 9, 0)...), chunk(0, 2, 0, 0)...))
 	ints("fewer lengths", append(append(chunk(2, 10, 4), chunk(0, 2, 9, 0)...), chunk(0, 1, 10, 0)...))
+
+	ints("packs of nothing", chunk(5, 0, 0, 0, 0))
+	ints("sums of 33 bits", append(chunk(5, 1, 0, 33, 0), make([]byte, 100)...))
+	ints("minimums of 65 bits", append(chunk(5, 1, 0, 0, 65), make([]byte, 100)...))
+	ints("a first sum", append(chunk(5, 64, 0, 8, 0), append([]byte{1, 2}, make([]byte, 100)...)...))
+	ints("a pack of 65 bits", append(chunk(5, 64, 0, 8, 0), append([]byte{0, 65}, make([]byte, 1000)...)...))
+	ints("sums descend", append(chunk(5, 128, 0, 8, 0), append([]byte{0, 9, 8}, make([]byte, 1000)...)...))
+	ints("packs missing", append(chunk(5, 64, 0, 8, 0), append([]byte{0, 9}, make([]byte, 71)...)...))
+	ints("heads missing", chunk(5, limit, 0, 32, 64))
 
 	// A frame of a gigabyte of zeros takes a few kilobytes.
 	s := getScratch()

@@ -78,6 +78,16 @@ func TestGoldenInts(t *testing.T) {
 		}
 		return vals
 	}()...)
+	f("packs", IntOptions{}, func() []uint64 {
+		var vals []uint64
+		for i := range uint64(70) {
+			vals = append(vals, 1000+i%4)
+		}
+		for i := range uint64(70) {
+			vals = append(vals, 500+i%2*300)
+		}
+		return vals
+	}()...)
 	golden(t, "ints.txt", out.String())
 }
 

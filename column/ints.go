@@ -9,8 +9,12 @@ type Ints struct {
 	n     int
 	base  uint64 // minimum of the values, or of the zigzag differences
 	first uint64 // value 0 of the delta kinds
-	split int    // IntRuns: length of the run values in data
-	data  []byte // payload; For and Delta: with what follows it, at most 8 bytes
+	split int    // IntRuns: length of the run values in data; IntPacks: of the heads
+	data  []byte // payload; For, Delta, Packs: with what follows it, at most 8 bytes
+
+	// Of IntPacks, whose width is that of the packs' minimums:
+	sumBits uint8
+	lows    int // where the minimums begin in data
 }
 
 // ParseInts reads the header of the chunk at the start of src, of at most
@@ -27,8 +31,11 @@ func parseInts(src []byte, maxValues int, allowRuns bool) (x Ints, rest []byte, 
 		p.fail("kind of integers %d", x.kind)
 	}
 	x.n = p.count("number of values", min(maxValues, MaxValues))
-	if x.kind == IntRuns {
+	switch x.kind {
+	case IntRuns:
 		return parseRuns(x, p)
+	case IntPacks:
+		return parsePacks(x, p)
 	}
 	x.base = p.uvarint("minimum")
 	x.width = p.byte("width")
@@ -86,10 +93,10 @@ func (x *Ints) Len() int { return x.n }
 // Kind returns how the chunk is encoded.
 func (x *Ints) Kind() IntKind { return x.kind }
 
-// Min returns the least value of an IntFor or IntZstd chunk (as int64 for a
+// Min returns the least value of an IntFor, IntPacks or IntZstd chunk (as int64 for a
 // vector encoded as Signed), and 0 for the other kinds and for no values.
 func (x *Ints) Min() uint64 {
-	if x.kind == IntFor || x.kind == IntZstd {
+	if x.kind == IntFor || x.kind == IntPacks || x.kind == IntZstd {
 		return x.base
 	}
 	return 0
@@ -100,14 +107,17 @@ func (x *Ints) Min() uint64 {
 func (x *Ints) Constant() bool { return x.kind == IntFor && x.width == 0 }
 
 // RandomAccess reports whether At works.
-func (x *Ints) RandomAccess() bool { return x.kind == IntFor }
+func (x *Ints) RandomAccess() bool { return x.kind == IntFor || x.kind == IntPacks }
 
 // At returns value i of a chunk with RandomAccess; it panics for any other
 // chunk, and for an index that is not in [0, Len).
 func (x *Ints) At(i int) uint64 {
-	if x.kind != IntFor || uint(i) >= uint(x.n) {
+	if !x.RandomAccess() || uint(i) >= uint(x.n) {
 		// The caller broke the contract: Len and RandomAccess tell beforehand.
 		panic("column: Ints.At without random access or beyond the end")
+	}
+	if x.kind == IntPacks {
+		return x.packAt(i)
 	}
 	if x.width == 0 {
 		return x.base
@@ -176,6 +186,8 @@ func DecodeRange[T Uint](dst []T, x *Ints, start, end int) ([]T, error) {
 		err = decodeFor(out, x, start)
 	case IntRuns:
 		err = decodeRuns(out, x, start)
+	case IntPacks:
+		err = decodePacks(out, x, start)
 	case IntDelta:
 		err = decodeDelta(out, x, start)
 	default:
@@ -188,7 +200,7 @@ func DecodeRange[T Uint](dst []T, x *Ints, start, end int) ([]T, error) {
 }
 
 // kindNames are for people: inspection tools and test output.
-var kindNames = [intKinds]string{"for", "delta", "runs", "zstd", "delta-zstd"}
+var kindNames = [intKinds]string{"for", "delta", "runs", "zstd", "delta-zstd", "packs"}
 
 // String returns the kind's name.
 func (k IntKind) String() string {

@@ -8,18 +8,19 @@ import (
 // IntKind is the way a chunk of integers is encoded: its first byte.
 type IntKind uint8
 
-// The kinds of integer chunk. For is the only one with random access.
+// The kinds of integer chunk. For and Packs have random access.
 const (
 	IntFor       IntKind = iota // frame of reference: v-min, bit-packed
 	IntDelta                    // zigzag differences less their minimum, bit-packed
 	IntRuns                     // run values, run lengths
 	IntZstd                     // byte planes of v-min, compressed
 	IntDeltaZstd                // byte planes of the differences, compressed
+	IntPacks                    // like For, with a minimum and width for every 64 values
 	intKinds
 )
 
 // IntOptions says which encodings are worth it for a vector. The zero value
-// allows frame of reference and runs only. Decoding needs no options.
+// allows frame of reference, packs and runs only. Decoding needs no options.
 type IntOptions struct {
 	// Delta allows differences between neighbours, for sorted or slowly moving
 	// values. Their chunks are read from the front.
@@ -43,19 +44,34 @@ func AppendInts[T Uint](dst []byte, vals []T, o IntOptions) []byte {
 type intStats struct {
 	min, max uint64
 	runs     int
+	packs    []packSize // nil for a short vector
 }
 
 // appendInts is AppendInts; the parts of a chunk of runs may not be runs again.
 func appendInts[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool) []byte {
-	if len(vals) == 0 {
-		return appendFor(dst, vals, 0, 0)
+	if len(vals) < packMinValues {
+		return appendMeasured(dst, vals, o, allowRuns, measure(vals, o.Signed))
 	}
-	s := measure(vals, o.Signed)
+	p := packPool.Get().(*packScratch)
+	p.packs = resize(p.packs, packCount(len(vals)))
+	dst = appendMeasured(dst, vals, o, allowRuns, measurePacks(vals, o.Signed, p.packs))
+	if len(p.packs) <= maxPooledPacks {
+		packPool.Put(p)
+	}
+	return dst
+}
+
+func appendMeasured[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool, s intStats) []byte {
 	w := uint(bits.Len64(s.max - s.min))
 	if w == 0 {
 		return appendFor(dst, vals, s.min, 0)
 	}
 	size, kind := packedSize(len(vals), w), IntFor
+	if s.packs != nil {
+		if packs := packsSize(s.packs, len(vals), s.min); packs*20 < size*19 {
+			size, kind = packs, IntPacks
+		}
+	}
 	if runsSize := s.runs*(int(w)+10)/8 + 8; allowRuns && runsSize < size*3/4 {
 		size, kind = runsSize, IntRuns
 	}
@@ -83,30 +99,62 @@ func appendInts[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool) []by
 			return dst
 		}
 	}
-	if kind == IntDelta {
+	switch kind {
+	case IntDelta:
 		return appendDelta(dst, vals, dmin, dw)
+	case IntPacks:
+		return appendPacks(dst, vals, s.packs, s.min)
 	}
 	return appendFor(dst, vals, s.min, w)
 }
 
-func measure[T Uint](vals []T, signed bool) intStats {
-	// With the sign bit flipped, unsigned order is signed order.
-	var bias uint64
+// signBit returns what turns signed order into unsigned order.
+func signBit(signed bool) uint64 {
 	if signed {
-		bias = 1 << 63
+		return 1 << 63
 	}
+	return 0
+}
+
+func measure[T Uint](vals []T, signed bool) intStats {
+	if len(vals) == 0 {
+		return intStats{}
+	}
+	bias := signBit(signed)
+	low, high, runs := measurePart(vals, vals[0], bias)
+	return intStats{min: low ^ bias, max: high ^ bias, runs: runs + 1}
+}
+
+// measurePacks is measure, and fills in packs.
+func measurePacks[T Uint](vals []T, signed bool, packs []packSize) intStats {
+	bias := signBit(signed)
+	s := intStats{min: ^uint64(0), runs: 1, packs: packs}
 	prev := vals[0]
-	s := intStats{min: uint64(prev) ^ bias, max: uint64(prev) ^ bias, runs: 1}
-	for _, v := range vals {
-		u := uint64(v) ^ bias
-		s.min, s.max = min(s.min, u), max(s.max, u)
-		if v != prev {
-			s.runs++
-			prev = v
-		}
+	for i := range packs {
+		part := vals[i*packValues : min(len(vals), (i+1)*packValues)]
+		low, high, runs := measurePart(part, prev, bias)
+		packs[i] = packSize{low: low ^ bias, width: uint8(bits.Len64(high - low))}
+		s.min, s.max = min(s.min, low), max(s.max, high)
+		s.runs += runs
+		prev = part[len(part)-1]
 	}
 	s.min, s.max = s.min^bias, s.max^bias
 	return s
+}
+
+// measurePart returns the least and greatest value, with bias, and how many differ
+// from the one before; prev stands before the first.
+func measurePart[T Uint](vals []T, prev T, bias uint64) (low, high uint64, changes int) {
+	low = ^uint64(0)
+	for _, v := range vals {
+		u := uint64(v) ^ bias
+		low, high = min(low, u), max(high, u)
+		if v != prev {
+			changes++
+			prev = v
+		}
+	}
+	return low, high, changes
 }
 
 // measureDeltas returns the range of the zigzag differences; one value has none.
@@ -207,6 +255,9 @@ func appendPlanes[T Uint](dst []byte, vals []T, kind IntKind, base uint64, w uin
 				plane[i] = byte((block[i] - base) >> (shift & 63))
 			}
 		}
+	}
+	if expectedBytes(s.planes, planes, n)*100 >= size*zstdHopePercent {
+		return dst, false
 	}
 	s.frame = s.compress(s.frame[:0], s.planes)
 	if len(s.frame)*100 >= size*85 {

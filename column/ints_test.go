@@ -33,6 +33,9 @@ func intVectors() map[string][]uint64 {
 		"walk":      vector(4096, func(int) uint64 { walk += rng.Uint64N(1000) - 300; return walk }),
 		"few":       vector(4096, func(int) uint64 { return []uint64{200, 404, 500}[rng.IntN(3)] << 30 }),
 		"pulse":     vector(4096, func(i int) uint64 { return uint64(i)*1000 + uint64(i%2)<<50 }),
+		"stretches": vector(3001, func(i int) uint64 { return rng.Uint64N(1 << (i / 300 * 7 % 30)) }),
+		"plateaus":  vector(1000, func(i int) uint64 { return uint64(i/128) << 61 }),
+		"around 0":  vector(1000, func(i int) uint64 { return rng.Uint64N(1<<(i/300*9)) - 1<<(i/300*8) }),
 		"signed":    vector(512, func(int) uint64 { return uint64(int64(rng.IntN(100)) - 50) }),
 	}
 	for w := range 65 {

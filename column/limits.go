@@ -35,6 +35,27 @@ const (
 	// minZstdBytes is the size from which a chunk is offered to zstd: below it
 	// a frame's header and tables eat what they save.
 	minZstdBytes = 64
+
+	// entropySample is how many bytes of each plane are counted before it is
+	// compressed: a hundredth of what compressing takes. Vectors that are expected
+	// to come out above zstdHopePercent of their size are not compressed: most would
+	// not reach the 85 % that are asked for.
+	entropySample   = 512
+	zstdHopePercent = 92
+)
+
+const (
+	// packValues is the number of values with a minimum and a width of their own:
+	// one word of a bitmap. Packs of 32 save as much as their heads take; those of
+	// 128 lose a tenth of what 64 gain on durations.
+	packValues = 64
+
+	// packMinValues is the size from which packs are tried.
+	packMinValues = 2 * packValues
+
+	// maxPooledPacks is the size of a vector of packs that is kept for the next
+	// caller: of a million values.
+	maxPooledPacks = 1 << 14
 )
 
 const (

@@ -47,6 +47,9 @@ func (x *Ints) Select(dst Bitmap, at, start, end int, r Range) error {
 			selectPacked(dst, at, x.data, start, end, uint(x.width), Range{r.Low - x.base, r.Span})
 		}
 		return nil
+	case IntPacks:
+		x.selectPacks(dst, at, start, end, r)
+		return nil
 	case IntRuns:
 		return x.selectRuns(dst, at, start, end, r)
 	}
@@ -216,7 +219,7 @@ func Gather[T Uint](dst []T, x *Ints, indexes []uint32) ([]T, error) {
 	var all uint64 // their bits
 	var err error
 	switch x.kind {
-	case IntFor:
+	case IntFor, IntPacks:
 		for _, i := range indexes {
 			v := x.At(int(i))
 			dst, all = append(dst, T(v)), all|v

@@ -168,19 +168,19 @@ func TestSelectDamage(t *testing.T) {
 	if err := x.SelectCodes(NewBitmap(8), 0, 0, 8, NewBitmap(800)); err == nil {
 		t.Error("a code beyond the set is taken")
 	}
-	vals := make([]uint64, 200)
+	vals := make([]uint64, 2000)
 	for i := range vals {
-		vals[i] = uint64(i / 100)
+		vals[i] = uint64(i / 50 * 7919 % 64)
 	}
 	runs := AppendInts(nil, vals, IntOptions{})
-	x, _, err = ParseInts(runs, 200)
+	x, _, err = ParseInts(runs, len(vals))
 	if err != nil || x.kind != IntRuns {
 		t.Fatal(x.kind, err)
 	}
-	for _, n := range []int{150, 300} {
+	for _, n := range []int{1990, 3000} {
 		x.n = n
 		if err := x.Select(NewBitmap(n), 0, 0, n, Range{}); err == nil {
-			t.Errorf("runs of 200 values are taken for %d", n)
+			t.Errorf("runs of %d values are taken for %d", len(vals), n)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package column
 
 import (
+	"math"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -77,3 +78,45 @@ func (s *scratch) decompress(dst, frame []byte, size int) ([]byte, error) {
 	}
 	return dst[:len(out)], nil // the same memory, with dst's capacity
 }
+
+// expectedBytes estimates what a compressor makes of planes of n bytes each, from how
+// often each byte occurs in a sample: their entropy, with what a small sample makes
+// it look less, and a table of half a byte for each that occurs. It does not see
+// repeated sequences.
+func expectedBytes(data []byte, planes, n int) int {
+	step := max(1, n/entropySample)
+	bits := 0.0
+	for k := range planes {
+		var count [256]uint16
+		seen := 0
+		for i := k * n; i < (k+1)*n; i += step {
+			count[data[i]]++
+			seen++
+		}
+		each, distinct := 0.0, 0.0 // the sum of c·log2 c
+		for _, c := range count {
+			if c > 0 {
+				each += float64(c) * log2Of(c)
+				distinct++
+			}
+		}
+		entropy := math.Log2(float64(seen)) - (each-(distinct-1)/(2*math.Ln2))/float64(seen)
+		bits += entropy*float64(n) + 4*distinct
+	}
+	return int(bits / 8)
+}
+
+// log2Of is math.Log2 of small numbers.
+func log2Of(c uint16) float64 {
+	if int(c) < len(log2Table) {
+		return log2Table[c]
+	}
+	return math.Log2(float64(c))
+}
+
+var log2Table = func() (t [256]float64) {
+	for i := range t {
+		t[i] = math.Log2(float64(i))
+	}
+	return t
+}()
