@@ -34,7 +34,7 @@ func TestPowerCutsByLevel(t *testing.T) {
 	for _, level := range []wal.SyncPolicy{wal.SyncAlways, wal.SyncInterval, wal.SyncNever} {
 		t.Run(level.String(), func(t *testing.T) {
 			cuts, lost := 0, 0
-			for round := uint64(0); cuts < max(50, *cutsFlag/10); round++ {
+			for round := uint64(0); cuts < max(12, *cutsFlag/10); round++ {
 				for _, c := range levelRun(t, level, rand.New(rand.NewPCG(seed, round)), seed+round) {
 					lost += c.check(t)
 					cuts++

@@ -75,7 +75,7 @@ func TestMerge(t *testing.T) {
 	now.Store(start.UnixNano())
 	fs := vfs.NewMem()
 	db := mergeStore(t, fs, &now, Config{})
-	bodies := corpus.Requests("shop", 5, 6000, 100)
+	bodies := corpus.Requests("shop", 5, 1800, 30)
 	for i, body := range bodies {
 		appendAt(t, db, [][]byte{body}, start.Add(time.Duration(i)*time.Second))
 		if i%10 == 9 {
@@ -87,7 +87,7 @@ func TestMerge(t *testing.T) {
 	var info []MergeInfo
 	db.cfg.Events.Merged = func(i MergeInfo) { info = append(info, i) }
 	if n, err := db.mergeAll(t.Context()); n != 0 || err != nil {
-		t.Fatalf("%d merges of 6,000 rows after 20 minutes, %v; want none: they wait for the hour", n, err)
+		t.Fatalf("%d merges of 1,800 rows after 20 minutes, %v; want none: they wait for the hour", n, err)
 	}
 	now.Store(start.Add(70 * time.Minute).UnixNano())
 	if n, err := db.mergeAll(t.Context()); n != 0 || err != nil {
@@ -100,8 +100,8 @@ func TestMerge(t *testing.T) {
 	if n, err := db.mergeAll(t.Context()); n != 0 || err != nil {
 		t.Fatalf("%d merges of what is merged, %v", n, err)
 	}
-	if i := info[0]; i.Inputs != 6 || i.Outputs != 1 || i.Rows != 6000 || i.Duplicates != 0 {
-		t.Errorf("%+v, want 6 segments to become one of 6,000 rows", i)
+	if i := info[0]; i.Inputs != 6 || i.Outputs != 1 || i.Rows != 1800 || i.Duplicates != 0 {
+		t.Errorf("%+v, want 6 segments to become one of 1,800 rows", i)
 	}
 	check := func(what string) {
 		t.Helper()
@@ -284,9 +284,9 @@ func TestMergeCrash(t *testing.T) {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now.Store(start.UnixNano())
 	fs := vfs.NewMem()
-	db := mergeStore(t, fs, &now, Config{MergeRows: 500})
+	db := mergeStore(t, fs, &now, Config{MergeRows: 120})
 	for i := range 8 {
-		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 200, 200), start)
+		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 50, 50), start)
 		sealNow(t, db)
 	}
 	before := answersOf(t, db)
@@ -329,8 +329,8 @@ func TestMergeFaults(t *testing.T) {
 		only func(op string) bool
 		step int
 	}{
-		{"what changes the disk", func(op string) bool { return op != "read" }, 1},
-		{"reads", func(op string) bool { return op == "read" }, 61},
+		{"what changes the disk", func(op string) bool { return op != "read" }, mergeFaultStep},
+		{"reads", func(op string) bool { return op == "read" }, 11 * mergeFaultStep},
 	} {
 		t.Run(c.what, func(t *testing.T) { mergeFaults(t, c.step, c.only) })
 	}
@@ -344,9 +344,9 @@ func mergeFaults(t *testing.T, step int, only func(op string) bool) {
 		var armed atomic.Bool
 		now.Store(start.UnixNano())
 		fs := vfs.NewFault(vfs.NewMem(), vfs.Plan{FailAt: n, Err: syscall.EIO, Only: func(op, _ string) bool { return armed.Load() && only(op) }})
-		db := mergeStore(t, fs, &now, Config{MergeRows: 500})
+		db := mergeStore(t, fs, &now, Config{MergeRows: 100})
 		for i := range 4 {
-			appendAt(t, db, corpus.Requests("shop", uint64(i+1), 200, 200), start)
+			appendAt(t, db, corpus.Requests("shop", uint64(i+1), 40, 40), start)
 			sealNow(t, db)
 		}
 		db.cfg.Events.Damaged = nil
@@ -356,7 +356,7 @@ func mergeFaults(t *testing.T, step int, only func(op string) bool) {
 		merges, err := db.mergeAll(context.Background())
 		armed.Store(false)
 		if fs.Ops() < n {
-			if faults < 5 || merges != 1 || err != nil {
+			if faults < 3 || merges != 1 || err != nil {
 				t.Fatalf("%d operations failed in turn, then %d merges, %v", faults, merges, err)
 			}
 			return
@@ -369,8 +369,8 @@ func mergeFaults(t *testing.T, step int, only func(op string) bool) {
 			if _, err := db.mergeAll(context.Background()); err != nil {
 				t.Errorf("operation %d: the next merge: %v", n, err)
 			}
-			if s := db.Stats(); s.SegmentRows != 800 {
-				t.Errorf("operation %d: %d rows after the next merge, want 800", n, s.SegmentRows)
+			if s := db.Stats(); s.SegmentRows != 160 {
+				t.Errorf("operation %d: %d rows after the next merge, want 160", n, s.SegmentRows)
 			}
 		}
 		_ = db.Close() // fails where the manifest has

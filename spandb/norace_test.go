@@ -6,4 +6,5 @@ const (
 	powerCuts         = 1000
 	metamorphicRounds = 12
 	soakHours         = 30
+	mergeFaultStep    = 1
 )

@@ -7,4 +7,5 @@ const (
 	powerCuts         = 100
 	metamorphicRounds = 2
 	soakHours         = 9
+	mergeFaultStep    = 5
 )
