@@ -17,6 +17,7 @@ type Reader struct {
 	src   io.ReaderAt
 	file  string // for errors
 	size  int64
+	sum   uint32 // of the directory
 	meta  []byte
 	names []string
 	index map[string]int
@@ -67,7 +68,7 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 	if err := r.readAt(dir, int64(off)); err != nil {
 		return nil, err
 	}
-	if checksum(dir) != binary.LittleEndian.Uint32(tail[12:]) {
+	if r.sum = checksum(dir); r.sum != binary.LittleEndian.Uint32(tail[12:]) {
 		return nil, clew.Corruptf(file, int64(off), "directory fails its checksum")
 	}
 	if err := r.parse(dir, off); err != nil {
@@ -227,14 +228,9 @@ func (r *Reader) Offset(col, block int) int64 {
 	return 0
 }
 
-// Place returns where a chunk lies, how large it is and its checksum: what it takes
-// to read it without the directory. All are 0 if there is no such chunk.
-func (r *Reader) Place(col, block int) (offset int64, size int, crc uint32) {
-	if e := r.find(col, block); e != nil {
-		return int64(e.off), int(e.size), e.crc
-	}
-	return 0, 0, 0
-}
+// Sum returns the checksum of the directory, which has those of all chunks: two
+// files of one sum have the same content.
+func (r *Reader) Sum() uint32 { return r.sum }
 
 // Sizes calls f for every chunk of the segment, in the order in which they lie.
 func (r *Reader) Sizes(f func(col, block, size int)) {

@@ -72,7 +72,7 @@ func BenchmarkServices(b *testing.B) {
 	defer db.Close()
 	lo, hi := ^uint64(0), uint64(0)
 	t, _ := db.tenantOf(clew.DefaultTenant)
-	for _, s := range t.segs {
+	for _, s := range t.list.segs {
 		lo, hi = min(lo, s.MinStart), max(hi, s.MaxStart)
 	}
 	cut := clew.Window{Start: clew.UnixNanos(lo + (hi-lo)/40), End: clew.UnixNanos(hi - (hi-lo)/40)}
@@ -127,9 +127,8 @@ func BenchmarkMerge(b *testing.B) {
 		joined, rows, bytes = m.Joined, 0, 0
 		for _, s := range out {
 			rows, bytes = rows+int64(s.Rows), bytes+int64(s.Size)
-			s.dropped.Store(true)
-			db.release(s)
 		}
+		db.discardOutputs(out)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/span")
 	b.ReportMetric(float64(bytes)/float64(rows), "B/span")

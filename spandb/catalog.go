@@ -125,7 +125,7 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 			head(v)
 		}
 	}
-	for _, s := range snap.segs {
+	for _, s := range snap.list.segs {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "stopped: %w", context.Cause(ctx))
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -89,6 +90,11 @@ func checkDisk(t *testing.T, fs vfs.FS, s *script, acked []int) {
 			if rows[id] != 1 {
 				t.Fatalf("acknowledged row %v of request %d is gone", id, r)
 			}
+		}
+		id := s.ids[r][0]
+		tr, err := db.Trace(context.Background(), clew.DefaultTenant, id.trace)
+		if err != nil || !slices.Contains(tr.SpanID, id.span) {
+			t.Fatalf("trace of acknowledged row %v: %v", id, err)
 		}
 	}
 	// A client that got no answer sends everything again: nothing doubles.

@@ -1,7 +1,6 @@
 package spandb
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -23,21 +22,16 @@ func (db *DB) seal(j sealJob) error {
 	j.t.mu.Lock()
 	view := j.h.b.View(j.h.b.Rows())
 	j.t.mu.Unlock()
-	id := db.newID()
 	data := db.sealer.Seal(view, segment.Meta{
 		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
 	}, j.h.marks)
-	r, err := sealedRecord(id, data)
+	seg, err := db.create(data)
 	if err != nil {
 		return err
 	}
-	seg := db.newSegment(r)
-	if err := db.writeSegment(path.Dir(seg.path), seg.path, data); err != nil {
-		return err
-	}
-	if err := db.commit(addition(r)); err != nil {
+	if err := db.commit(addition(seg.Segment)); err != nil {
 		if clew.KindOf(err) == clew.Busy { // surely not listed, and the next try has another id
-			err = errors.Join(err, db.fs.Remove(seg.path))
+			db.discardOutputs([]*storedSegment{seg})
 		}
 		return err
 	}
@@ -45,18 +39,9 @@ func (db *DB) seal(j sealJob) error {
 	db.sealer.Trim()
 	db.truncateLog()
 	if db.cfg.Events.Sealed != nil {
-		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(r.Size), Took: time.Since(began)})
+		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(seg.Size), Took: time.Since(began)})
 	}
 	return nil
-}
-
-// sealedRecord is what the manifest will say of a segment of these bytes.
-func sealedRecord(id uint64, data []byte) (folder.Segment, error) {
-	r, err := segment.Open(bytes.NewReader(data), int64(len(data)), folder.SegmentName(id))
-	if err != nil {
-		return folder.Segment{}, err
-	}
-	return recordOf(id, int64(len(data)), r), nil
 }
 
 // addition is the edit that makes a segment visible: it is the next of its tenant.
@@ -133,16 +118,18 @@ func (db *DB) writeSegment(dir, file string, data []byte) error {
 
 // swap puts a segment in the place of its head, in one step for readers.
 func (db *DB) swap(j sealJob, seg *storedSegment) {
+	db.enlist(seg)
 	j.t.mu.Lock()
 	if j.t.sealing[0] != j.h {
 		// Sealed out of order: the manifest would say that rows are in segments that are not.
 		panic("spandb: a head was sealed before one in front of it")
 	}
 	j.t.sealing = slices.Clone(j.t.sealing[1:])
-	j.t.segs = append(j.t.segs, seg)
+	finished := j.t.relist(keepAll, seg)
 	j.h.retired = true
 	idle := j.h.readers == 0
 	j.t.mu.Unlock()
+	db.finish(finished)
 	db.headBytes.Add(-int64(j.h.weight))
 	db.stats.trouble.Store(nil)
 	if idle {
@@ -208,7 +195,6 @@ func (db *DB) sealQueued() error {
 // discard removes the file of a dropped segment that nobody reads any more, and
 // the folders that it leaves empty.
 func (db *DB) discard(s *storedSegment) {
-	db.forgetIndex(s)
 	if err := db.fs.Remove(s.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		db.trouble(err) // the next start removes it
 		return

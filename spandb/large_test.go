@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"flag"
 	"fmt"
-	"path"
 	"testing"
 	"time"
 
@@ -123,22 +122,22 @@ func sealLarge(t testing.TB, db *DB, b *span.Batch, name clew.Tenant, n int, at 
 			Arrival: arrival + uint64(i)*uint64(time.Second)*500/largeRate, Accepted: uint32(min(500, b.Rows-500*i))}
 	}
 	data := db.sealer.Seal(b, meta, marks)
-	r, err := sealedRecord(db.manifest.NextID, data)
+	s, err := db.create(data)
+	if err == nil {
+		err = db.commit(addition(s.Segment))
+	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	s := db.newSegment(r)
-	if err := db.writeSegment(path.Dir(s.path), s.path, data); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.commit(addition(r)); err != nil {
 		t.Fatal(err)
 	}
 	ten, err := db.addTenant(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ten.segs = append(ten.segs, s)
+	db.enlist(s)
+	ten.mu.Lock()
+	finished := ten.relist(keepAll, s)
+	ten.mu.Unlock()
+	db.finish(finished)
 }
 
 // TestLargeStoreIsHonest makes a small one of the kind, which has no damage and

@@ -129,11 +129,6 @@ const (
 	openTries = 10
 )
 
-// maxIndexBytes bounds the indexes of traces in memory: those of five billion spans
-// in traces of 24, or of 240 million traces of one. What has no room is read for each
-// lookup.
-const maxIndexBytes = 512 << 20
-
 // mergeRows is the number of rows of a merged segment: four heads. Larger ones would
 // be no smaller per span, and a merge holds the rows of one in memory, some 65 MB.
 // Of the rows that later segments have of its traces it takes no further segment's

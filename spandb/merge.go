@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"path"
-	"slices"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -97,7 +95,7 @@ func (t *tenant) unmerged() (list []*storedSegment, unsealed uint64) {
 	if t.active != nil {
 		unsealed = min(unsealed, t.active.minArrival)
 	}
-	for _, s := range t.segs {
+	for _, s := range t.list.segs {
 		if s.Merged == 0 && !s.damaged.Load() {
 			list = append(list, s)
 		}
@@ -134,6 +132,7 @@ func dueMerge(list []*storedSegment, now, unsealed uint64, enough int) []*stored
 // Corrupt, one of them is damaged and will not be merged.
 func (db *DB) merge(ctx context.Context, j mergeJob) error {
 	began := time.Now()
+	defer db.giveList(j.t, db.takeList(j.t)) // the inputs stay on disk, even if retention drops them
 	m := db.newMerger(j.inputs)
 	outputs, err := db.runMerge(ctx, j, m)
 	if err == nil {
@@ -183,13 +182,11 @@ func (i mergeInput) Give()                          { i.db.give(i.s) }
 // be damaged is kept from being merged again.
 func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (outputs []*storedSegment, err error) {
 	err = m.Run(ctx, func(data []byte) error {
-		r, err := sealedRecord(db.newID(), data)
-		if err != nil {
-			return err
+		s, err := db.create(data)
+		if s != nil {
+			outputs = append(outputs, s)
 		}
-		s := db.newSegment(r)
-		outputs = append(outputs, s)
-		return db.writeSegment(path.Dir(s.path), s.path, data)
+		return err
 	})
 	var bad *merge.InputError
 	if errors.As(err, &bad) && clew.KindOf(err) == clew.Corrupt {
@@ -202,8 +199,8 @@ func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (output
 // discardOutputs removes segments that the manifest does not list.
 func (db *DB) discardOutputs(outputs []*storedSegment) {
 	for _, s := range outputs {
-		s.dropped.Store(true)
-		db.release(s)
+		db.traces.Remove(indexed(&s.Segment))
+		db.discard(s)
 	}
 }
 
@@ -215,13 +212,11 @@ var errOvertaken = errors.New("retention removed segments while they were merged
 func (db *DB) installMerge(j mergeJob, outputs []*storedSegment) error {
 	db.listing.Lock()
 	defer db.listing.Unlock()
-	gone := make(map[*storedSegment]bool, len(j.inputs))
 	var e folder.Edit
 	for _, s := range j.inputs {
 		if s.dropped.Load() {
 			return errOvertaken
 		}
-		gone[s] = true
 		e.Remove = append(e.Remove, s.ID)
 	}
 	for _, s := range outputs {
@@ -231,20 +226,16 @@ func (db *DB) installMerge(j mergeJob, outputs []*storedSegment) error {
 	if err := db.commit(e); err != nil {
 		return err
 	}
-	j.t.mu.Lock()
-	kept := make([]*storedSegment, 0, len(j.t.segs))
-	for _, s := range j.t.segs {
-		if !gone[s] {
-			kept = append(kept, s)
-		}
-	}
-	j.t.segs = append(kept, outputs...)
-	slices.SortStableFunc(j.t.segs, byArrival)
-	j.t.mu.Unlock()
 	for _, s := range j.inputs {
 		s.dropped.Store(true)
-		db.release(s)
 	}
+	for _, s := range outputs {
+		db.enlist(s)
+	}
+	j.t.mu.Lock()
+	finished := j.t.relist(func(s *storedSegment) bool { return s.dropped.Load() }, outputs...)
+	j.t.mu.Unlock()
+	db.finish(finished)
 	return nil
 }
 

@@ -124,7 +124,7 @@ func TestMerge(t *testing.T) {
 }
 
 func segmentsFolder(t *testing.T, db *DB) string {
-	s := tenantFor(t, db).segs[0]
+	s := tenantFor(t, db).list.segs[0]
 	return folder.SegmentDir(db.dir, s.Tenant, s.MinArrival)
 }
 
@@ -183,7 +183,7 @@ func TestMergeOutputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	where := make(map[clew.TraceID]int)
-	for i, s := range ten.segs {
+	for i, s := range ten.list.segs {
 		r, err := db.take(s)
 		if err != nil {
 			t.Fatal(err)
@@ -203,8 +203,8 @@ func TestMergeOutputs(t *testing.T) {
 		}
 	}
 	// The first 30 rows are of 30 traces, of which 120 more lie in later inputs.
-	if len(ten.segs) != 2 || ten.segs[0].Rows != 150 || ten.segs[1].Rows != 50 {
-		t.Errorf("%d outputs, want one of 150 rows and one of 50", len(ten.segs))
+	if len(ten.list.segs) != 2 || ten.list.segs[0].Rows != 150 || ten.list.segs[1].Rows != 50 {
+		t.Errorf("%d outputs, want one of 150 rows and one of 50", len(ten.list.segs))
 	}
 }
 
@@ -219,7 +219,7 @@ func TestMergeDamage(t *testing.T) {
 		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 200, 200), start)
 		sealNow(t, db)
 	}
-	path := tenantFor(t, db).segs[1].path
+	path := tenantFor(t, db).list.segs[1].path
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -233,12 +233,12 @@ func TestMergeDamage(t *testing.T) {
 	}
 	db = mergeStore(t, fs, &now, Config{})
 	db.cfg.Events.Damaged = nil
-	bad := tenantFor(t, db).segs[1]
+	bad := tenantFor(t, db).list.segs[1]
 	now.Store(start.Add(26 * time.Hour).UnixNano())
 	if n, err := db.mergeAll(t.Context()); n != 1 || err != nil {
 		t.Fatalf("%d merges, %v, want one without the damaged segment", n, err)
 	}
-	segs := tenantFor(t, db).segs
+	segs := tenantFor(t, db).list.segs
 	if len(segs) != 2 || !slices.Contains(segs, bad) {
 		t.Errorf("%d segments, want the damaged one and one of the others", len(segs))
 	}

@@ -80,7 +80,7 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 func (m *metamorph) open() {
 	m.Helper()
 	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Window: -1, HeadBytes: pick[int64](m.rng, 0, 0, 100_000),
-		MergeRows: pick(m.rng, 1, 20, 100, 0), OpenFiles: pick(m.rng, 0, 0, 1, 3), IndexBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
+		MergeRows: pick(m.rng, 1, 20, 100, 0), OpenFiles: pick(m.rng, 0, 0, 1, 3), DirectoryBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
@@ -107,6 +107,7 @@ func (m *metamorph) step() {
 		m.merge()
 	case n < 18:
 		m.retain()
+		m.reindex()
 	case n < 19:
 		m.note("restart")
 		if err := m.db.Close(); err != nil {
@@ -245,6 +246,23 @@ func (m *metamorph) seal() {
 	m.db.relieveMemory()
 	if err := m.db.sealQueued(); err != nil {
 		m.Fatal(err)
+	}
+}
+
+// reindex does what the worker of the index of traces does, or loses its files.
+func (m *metamorph) reindex() {
+	switch len(m.steps) % 4 {
+	case 0:
+		m.note("index written")
+		m.db.traces.Flush()
+	case 1:
+		m.note("index completed")
+		m.db.coverAll(context.Background())
+	case 2:
+		m.note("index lost")
+		if err := m.disk.RemoveAll("data/traces"); err != nil {
+			m.Fatal(err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -26,26 +27,26 @@ func (db *DB) openSegments() error {
 	if err != nil {
 		return err
 	}
-	recs := make([]folder.Segment, 0, len(db.manifest.Segments))
-	for _, r := range db.manifest.Segments {
-		recs = append(recs, r)
-	}
-	slices.SortFunc(recs, func(a, b folder.Segment) int {
-		return cmp.Or(cmp.Compare(a.FirstSeq, b.FirstSeq), cmp.Compare(a.ID, b.ID)) // as byArrival
-	})
+	db.openTraces()
 	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resendWindow)))
-	for _, r := range recs {
+	come := make(map[*tenant][]*storedSegment)
+	for _, id := range slices.Sorted(maps.Keys(db.manifest.Segments)) {
+		r := db.manifest.Segments[id]
 		t, err := db.addTenant(r.Tenant)
 		if err != nil {
 			return err
 		}
 		s := db.newSegment(r)
-		t.segs = append(t.segs, s)
+		db.enlist(s)
+		come[t] = append(come[t], s)
 		if !found[r.ID] {
 			db.damaged(db.lost(s, fs.ErrNotExist))
 		} else if r.MaxArrival >= recent {
 			db.recall(t, s, recent)
 		}
+	}
+	for t, list := range come {
+		t.relist(keepAll, list...)
 	}
 	return nil
 }

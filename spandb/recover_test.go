@@ -27,7 +27,7 @@ func storeOf(t *testing.T, fs vfs.FS, segments int) (files []string, manifest st
 	db := openDB(t, fs, "data", Config{SealRows: 100, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 9, 100*segments, 100), time.Now())
 	settle(t, db)
-	for _, s := range tenantFor(t, db).segs {
+	for _, s := range tenantFor(t, db).list.segs {
 		files = append(files, s.path)
 	}
 	manifest = db.manifest.File()

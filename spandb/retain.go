@@ -71,14 +71,15 @@ func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSeg
 	tenants := db.allTenants()
 	for _, t := range tenants {
 		t.mu.Lock()
-		all = append(all, t.segs...)
+		all = append(all, t.list.segs...)
 		t.mu.Unlock()
 	}
-	gone := make(map[*storedSegment]bool)
+	tenantsOfGone := make(map[clew.Tenant]bool)
 	info := DropInfo{Reason: reason}
 	var e folder.Edit
-	for _, s := range choose(all) {
-		gone[s] = true
+	gone := choose(all)
+	for _, s := range gone {
+		tenantsOfGone[s.Tenant] = true
 		e.Remove = append(e.Remove, s.ID)
 		info.Segments++
 		info.Rows += int64(s.Rows)
@@ -90,21 +91,17 @@ func (db *DB) drop(reason string, choose func(all []*storedSegment) []*storedSeg
 	if db.commit(e) != nil {
 		return
 	}
-	for _, t := range tenants {
-		t.mu.Lock()
-		// A new slice: snapshots hold the old one.
-		kept := make([]*storedSegment, 0, len(t.segs))
-		for _, s := range t.segs {
-			if !gone[s] {
-				kept = append(kept, s)
-			}
-		}
-		t.segs = kept
-		t.mu.Unlock()
-	}
-	for s := range gone {
+	for _, s := range gone {
 		s.dropped.Store(true)
-		db.release(s)
+	}
+	for _, t := range tenants {
+		if !tenantsOfGone[t.name] {
+			continue
+		}
+		t.mu.Lock()
+		finished := t.relist(func(s *storedSegment) bool { return s.dropped.Load() })
+		t.mu.Unlock()
+		db.finish(finished)
 	}
 	db.stats.droppedRows.Add(info.Rows)
 	db.stats.droppedSegments.Add(int64(info.Segments))

@@ -282,7 +282,7 @@ func TestDamagedBlock(t *testing.T) {
 	db := openDB(t, fs, "data", Config{SealRows: 1000, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 7, 3000, 500), time.Now())
 	settle(t, db)
-	path := tenantFor(t, db).segs[1].path
+	path := tenantFor(t, db).list.segs[1].path
 	off := chunkAt(t, fs, path, ".start", 0) + 20
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
@@ -321,7 +321,7 @@ func TestVerify(t *testing.T) {
 	db := openDB(t, fs, "data", Config{SealRows: 200, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 8, 500, 100), time.Now())
 	settle(t, db)
-	path := tenantFor(t, db).segs[0].path
+	path := tenantFor(t, db).list.segs[0].path
 	if _, err := Verify(fs, "data", nil); clew.KindOf(err) != clew.Busy {
 		t.Fatalf("Verify of an open store = %v, want busy", err)
 	}

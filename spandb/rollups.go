@@ -44,7 +44,7 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		answer.Add(sums.Rollup, sums.Services, &sums.Names)
 	}
 	need := segment.RollupNeed{Operations: !r.Edges, Edges: r.Edges, Durations: r.Durations}
-	for _, s := range snap.segs {
+	for _, s := range snap.list.segs {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}

@@ -95,7 +95,7 @@ func TestRollupDamage(t *testing.T) {
 		}
 	}
 	good := rollupText(t, db)
-	bad := tenantOfTest(t, db, "t").segs[1]
+	bad := tenantOfTest(t, db, "t").list.segs[1]
 	lacking := fmt.Sprintf("damaged %d", bad.Rows)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

@@ -169,8 +169,8 @@ func (s *scanner) list(snap *snapshot) {
 		v := snap.views[i]
 		s.queue = append(s.queue, unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
 	}
-	for i := len(snap.segs) - 1; i >= 0; i-- {
-		seg := snap.segs[i]
+	for i := len(snap.list.segs) - 1; i >= 0; i-- {
+		seg := snap.list.segs[i]
 		if !s.req.Window.Overlaps(clew.UnixNanos(seg.MinStart), clew.UnixNanos(seg.MaxStart)) {
 			s.stats.PrunedRows += int64(seg.Rows)
 			continue

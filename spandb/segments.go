@@ -1,15 +1,16 @@
 package spandb
 
 import (
+	"bytes"
 	"errors"
-	"hash/crc32"
+	"math"
+	"path"
 	"sync/atomic"
 	"syscall"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
-	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -18,37 +19,50 @@ import (
 // memory; its file is opened when somebody reads it, and closed when others need
 // the room.
 //
-// It is removed in two steps: the manifest forgets it, then, when the last reader
-// lets go, the file is closed and removed.
+// It is removed in two steps: the manifest forgets it and a new list of the tenant's
+// has it no more, then, when the last reader of an older list lets go, the file is
+// closed and removed.
 type storedSegment struct {
 	folder.Segment
-	path  string
-	file  shelf.Slot[*segmentFile]
-	index atomic.Pointer[traceindex.Index] // nil until somebody asks for a trace
+	path string
+	file shelf.Slot[*segmentFile]
 
-	refs    atomic.Int64 // readers, and one for being listed
-	dropped atomic.Bool  // the manifest has forgotten it
-	lost    atomic.Bool  // its file could not be opened when it was last tried
-	damaged atomic.Bool  // a merge met damage in it: it stays as it is
+	since, until atomic.Uint64 // versions of the tenant's list: it is in those from since on, below until
+	dropped      atomic.Bool   // the manifest has forgotten it
+	lost         atomic.Bool   // its file could not be opened when it was last tried
+	damaged      atomic.Bool   // damage was met in it: it is not merged, nor added to the index of traces
 }
 
-// newSegment returns a segment of the manifest.
+// newSegment returns a segment of the manifest, which is in no list yet.
 func (db *DB) newSegment(r folder.Segment) *storedSegment {
 	s := &storedSegment{Segment: r, path: r.Path(db.dir)}
-	s.refs.Store(1)
+	s.since.Store(math.MaxUint64)
+	s.until.Store(math.MaxUint64)
 	return s
 }
 
-func (s *storedSegment) acquire() { s.refs.Add(1) }
-
-// release ends one use of a segment.
-func (db *DB) release(s *storedSegment) {
-	if s.refs.Add(-1) > 0 {
-		return
+// create writes the bytes of a new segment, which nothing lists yet.
+func (db *DB) create(data []byte) (*storedSegment, error) {
+	id := db.newID()
+	r, err := segment.Open(bytes.NewReader(data), int64(len(data)), folder.SegmentName(id))
+	if err != nil {
+		return nil, err
 	}
-	db.shelf.Drop(&s.file)
-	if s.dropped.Load() {
-		db.discard(s)
+	s := db.newSegment(recordOf(id, int64(len(data)), r))
+	if err := db.writeSegment(path.Dir(s.path), s.path, data); err != nil {
+		return s, err
+	}
+	return s, db.addTraces(&s.Segment, r)
+}
+
+// finish lets go of segments that nobody reads any more.
+func (db *DB) finish(list []*storedSegment) {
+	for _, s := range list {
+		db.shelf.Drop(&s.file)
+		if s.dropped.Load() {
+			db.delist(s)
+			db.discard(s)
+		}
 	}
 }
 
@@ -77,7 +91,7 @@ func openSegmentFile(fs vfs.FS, path string) (*segmentFile, error) {
 
 // newShelf returns the shelf of a store's segment files.
 func (db *DB) newShelf() *shelf.Shelf[*segmentFile] {
-	return shelf.New(db.cfg.OpenFiles, maxDirectoryBytes, func(f *segmentFile) {
+	return shelf.New(db.cfg.OpenFiles, db.cfg.DirectoryBytes, func(f *segmentFile) {
 		db.cache.Forget(f.r)
 		f.file.Close()
 	})
@@ -152,7 +166,6 @@ func (s *storedSegment) isListed(f *segmentFile) error {
 // recordOf is what the manifest says of a segment.
 func recordOf(id uint64, size int64, r *segment.Reader) folder.Segment {
 	m := r.Meta()
-	off, n, sum := r.IndexChunk()
 	merged := uint64(0)
 	if m.Merged {
 		merged = 1
@@ -160,61 +173,6 @@ func recordOf(id uint64, size int64, r *segment.Reader) folder.Segment {
 	return folder.Segment{
 		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(size), Rows: uint64(m.Rows),
 		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Merged: merged,
-		MinStart: m.MinStart, MaxStart: m.MaxStart, Index: folder.Chunk{Offset: uint64(off), Size: uint64(n), Sum: sum},
-	}
-}
-
-// blocksOf returns the blocks of a segment that may have a trace. The index that
-// tells is read from the file alone, which is not opened as a whole, and kept while
-// there is room.
-func (db *DB) blocksOf(dst []int, s *storedSegment, id clew.TraceID) ([]int, error) {
-	x := s.index.Load()
-	if x == nil {
-		var err error
-		if x, err = db.readIndex(s); err != nil {
-			return dst, err
-		}
-		db.keepIndex(s, x)
-	}
-	return x.Blocks(dst, id), nil
-}
-
-func (db *DB) readIndex(s *storedSegment) (*traceindex.Index, error) {
-	var f vfs.File
-	if err := db.spare(func() (err error) {
-		f, err = db.fs.Open(s.path)
-		return err
-	}); err != nil {
-		return nil, db.lost(s, err)
-	}
-	defer f.Close()
-	if s.Index.Size > s.Size {
-		return nil, clew.Corruptf(s.path, 0, "index of traces of %d bytes in a file of %d", s.Index.Size, s.Size)
-	}
-	b := make([]byte, s.Index.Size)
-	if n, err := f.ReadAt(b, int64(s.Index.Offset)); n < len(b) {
-		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "index of traces cannot be read: %w", err)
-	}
-	if crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) != s.Index.Sum {
-		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "index of traces fails its checksum")
-	}
-	x, err := traceindex.Parse(b)
-	if err != nil {
-		return nil, clew.Corruptf(s.path, int64(s.Index.Offset), "%w", err)
-	}
-	return &x, nil
-}
-
-// keepIndex keeps the index of a segment while all together are not too large.
-func (db *DB) keepIndex(s *storedSegment, x *traceindex.Index) {
-	size := int64(s.Index.Size)
-	if db.indexBytes.Add(size) > db.cfg.IndexBytes || !s.index.CompareAndSwap(nil, x) {
-		db.indexBytes.Add(-size)
-	}
-}
-
-func (db *DB) forgetIndex(s *storedSegment) {
-	if s.index.Swap(nil) != nil {
-		db.indexBytes.Add(-int64(s.Index.Size))
+		MinStart: m.MinStart, MaxStart: m.MaxStart, Sum: uint64(r.Sum()),
 	}
 }

@@ -36,6 +36,7 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/spandb/space"
+	"github.com/clew-tracing/clew/spandb/traceindex"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -66,10 +67,10 @@ type Config struct {
 	// maxHeadBytes.
 	HeadBytes int64
 	// OpenFiles is how many segments stay open besides those being read; 0 is
-	// maxOpenFiles. IndexBytes is how much memory the indexes of traces may take; 0
-	// is maxIndexBytes.
-	OpenFiles  int
-	IndexBytes int64
+	// maxOpenFiles. DirectoryBytes is how much memory their directories may take; 0
+	// is maxDirectoryBytes.
+	OpenFiles      int
+	DirectoryBytes int64
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
 	// Events reports what the store does.
@@ -147,9 +148,12 @@ type DB struct {
 	manifest *folder.Manifest
 	lastID   uint64 // given to a segment file
 
-	cache      segment.Cache
-	shelf      *shelf.Shelf[*segmentFile]
-	indexBytes atomic.Int64 // of the indexes of traces in memory
+	cache     segment.Cache
+	shelf     *shelf.Shelf[*segmentFile]
+	traces    *traceindex.Index
+	indexWake chan struct{} // of capacity 1
+	segMu     sync.RWMutex  // guards byID
+	byID      map[uint64]*storedSegment
 
 	sealer segment.Sealer
 	seals  *sealQueue
@@ -178,7 +182,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	cfg.MergeRows = cmp.Or(cfg.MergeRows, mergeRows)
 	cfg.HeadBytes = cmp.Or(cfg.HeadBytes, maxHeadBytes)
 	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
-	cfg.IndexBytes = cmp.Or(cfg.IndexBytes, maxIndexBytes)
+	cfg.DirectoryBytes = cmp.Or(cfg.DirectoryBytes, maxDirectoryBytes)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -199,6 +203,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
 	db.space = space.New(fs, dir, cfg.Events.Full, cfg.Events.Room)
 	db.shelf = db.newShelf()
+	db.indexWake, db.byID = make(chan struct{}, 1), make(map[uint64]*storedSegment)
 	db.decoders.New = func() any { return new(otlp.Decoder) }
 	if err := db.open(); err != nil {
 		db.closeSegments()
@@ -233,9 +238,10 @@ func (db *DB) open() (err error) {
 	db.truncateLog()
 	ctx, cancel := context.WithCancel(context.Background())
 	db.cancel = cancel
-	db.done.Add(2)
+	db.done.Add(3)
 	go db.background(ctx)
 	go db.merging(ctx)
+	go db.indexing(ctx)
 	return nil
 }
 
@@ -346,12 +352,12 @@ func (db *DB) Close() error {
 func (db *DB) closeSegments() {
 	for _, t := range db.allTenants() {
 		t.mu.Lock()
-		segs := t.segs
-		t.segs = nil
+		finished := t.relist(func(*storedSegment) bool { return true })
 		t.tail.close()
 		t.mu.Unlock()
-		for _, s := range segs {
-			db.release(s)
-		}
+		db.finish(finished)
+	}
+	if db.traces != nil {
+		db.traces.Close()
 	}
 }

@@ -25,7 +25,8 @@ type Stats struct {
 	Segments    int
 	SegmentRows int64
 	HeadRows    int64 // in memory and in the log
-	// SegmentBytes and LogBytes are on disk; DiskBytes is their sum.
+	// SegmentBytes and LogBytes are on disk; DiskBytes is their sum and that of the
+	// index of traces.
 	SegmentBytes, LogBytes, DiskBytes int64
 	// OldestArrival is when the oldest row came; zero where there is none.
 	OldestArrival time.Time
@@ -91,7 +92,7 @@ func (db *DB) Stats() Stats {
 	for _, t := range db.allTenants() {
 		t.mu.Lock()
 		s.Tenants++
-		for _, seg := range t.segs {
+		for _, seg := range t.list.segs {
 			s.Segments++
 			s.SegmentRows += int64(seg.Rows)
 			s.SegmentBytes += int64(seg.Size)
@@ -111,6 +112,6 @@ func (db *DB) Stats() Stats {
 		s.OldestArrival = clew.UnixNanos(oldest).Time()
 	}
 	s.LogBytes = db.log.SizeBytes()
-	s.DiskBytes = s.SegmentBytes + s.LogBytes
+	s.DiskBytes = s.SegmentBytes + s.LogBytes + db.traces.SizeBytes()
 	return s
 }

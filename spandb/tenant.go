@@ -2,7 +2,6 @@ package spandb
 
 import (
 	"runtime"
-	"slices"
 	"sync"
 
 	"github.com/clew-tracing/clew"
@@ -20,10 +19,11 @@ type tenant struct {
 	// held across the log's Append, which may wait for the disk.
 	write gate
 
-	mu       sync.Mutex       // guards all below, and the builders of heads
-	active   *head            // nil until the first append
-	sealing  []*head          // retired, oldest first; the queue has them in this order
-	segs     []*storedSegment // in order of arrival
+	mu       sync.Mutex     // guards all below, and the builders of heads
+	active   *head          // nil until the first append
+	sealing  []*head        // retired, oldest first; the queue has them in this order
+	list     *segmentList   // of segments
+	old      []*segmentList // that somebody may read, oldest first
 	resends  resendTable
 	tail     tailers
 	underWay []*underWay // decoded and not logged yet, in this order
@@ -35,7 +35,9 @@ type tenant struct {
 	gone bool
 }
 
-func newTenant(name clew.Tenant) *tenant { return &tenant{name: name, write: newGate()} }
+func newTenant(name clew.Tenant) *tenant {
+	return &tenant{name: name, write: newGate(), list: &segmentList{tenant: name}}
+}
 
 // head is rows in memory.
 type head struct {
@@ -173,7 +175,7 @@ func (db *DB) let(t *tenant, heads ...*head) {
 // and t.mu are held.
 func (t *tenant) empty() bool {
 	return (t.active == nil || t.active.b.Rows() == 0 && t.active.readers == 0) &&
-		len(t.sealing) == 0 && len(t.segs) == 0 && len(t.tail.list) == 0
+		len(t.sealing) == 0 && len(t.list.segs) == 0 && len(t.old) == 0 && t.list.readers == 0 && len(t.tail.list) == 0
 }
 
 // snapshot is what a reader sees of a tenant: fixed when it was taken.
@@ -182,7 +184,7 @@ type snapshot struct {
 	t     *tenant
 	heads []*head
 	views []*span.Batch // of heads
-	segs  []*storedSegment
+	list  *segmentList
 }
 
 // snapshot returns the published rows of t. Release it.
@@ -196,10 +198,7 @@ func (db *DB) snapshot(t *tenant) *snapshot {
 	if t.active != nil {
 		s.addHead(t.active)
 	}
-	s.segs = slices.Clone(t.segs)
-	for _, seg := range s.segs {
-		seg.acquire()
-	}
+	s.list = t.take()
 	return s
 }
 
@@ -219,10 +218,8 @@ func (s *snapshot) release() {
 		return
 	}
 	s.db.let(s.t, s.heads...)
-	for _, seg := range s.segs {
-		s.db.release(seg)
-	}
-	s.t, s.heads, s.views, s.segs = nil, nil, nil, nil
+	s.db.giveList(s.t, s.list)
+	s.t, s.heads, s.views, s.list = nil, nil, nil, nil
 }
 
 // pin is a snapshot that waits to be used. When it is forgotten instead, the
@@ -255,7 +252,7 @@ func (p *pin) take() (*snapshot, error) {
 	} else if t != nil {
 		s = p.db.snapshot(t)
 	} else {
-		s = &snapshot{}
+		s = &snapshot{list: new(segmentList)}
 	}
 	runtime.KeepAlive(p)
 	return s, err

@@ -29,8 +29,8 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	snap := db.snapshot(t)
 	defer snap.release()
 	g := gatherer{db: db, id: id, b: span.NewBuilder(64), reader: segment.BlockReader{Cache: &db.cache}}
-	for _, seg := range snap.segs {
-		if err := g.segment(ctx, seg); err != nil {
+	for _, c := range db.candidates(snap.list, id) {
+		if err := g.segment(ctx, c); err != nil {
 			return storage.Trace{}, err
 		}
 	}
@@ -66,7 +66,6 @@ type gatherer struct {
 	sources uint32    // heads and segments so far, oldest first
 	reader  segment.BlockReader
 	damage  error
-	blocks  []int
 	rows    []uint32
 }
 
@@ -86,21 +85,17 @@ func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) ui
 
 // segment adds the trace's rows of a segment. What cannot be read is noted and left
 // out, block by block; the error is that ctx has ended.
-func (g *gatherer) segment(ctx context.Context, s *storedSegment) error {
+func (g *gatherer) segment(ctx context.Context, c candidate) error {
 	g.sources++
-	blocks, indexed := g.db.blocksOf(g.blocks[:0], s, g.id)
-	if g.blocks = blocks; indexed == nil && len(blocks) == 0 {
-		return nil
-	}
-	r, err := g.db.take(s)
+	r, err := g.db.take(c.seg)
 	if err != nil {
 		g.damaged(err)
 		return nil
 	}
-	defer g.db.give(s)
-	if indexed != nil {
-		g.damaged(indexed)
-		for blk := range r.Meta().BlockRows { // look at every block
+	defer g.db.give(c.seg)
+	blocks := c.blocks
+	if blocks == nil {
+		for blk := range r.Meta().BlockRows {
 			blocks = append(blocks, blk)
 		}
 	}

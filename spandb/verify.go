@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/traceindex"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
 )
@@ -61,6 +62,11 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 		if done++; progress != nil {
 			progress(done, len(m.Segments))
 		}
+	}
+	size, damage := traceindex.Verify(filesystem, path.Join(dir, folder.TracesDir))
+	v.Bytes += size
+	for _, d := range damage {
+		v.add(d)
 	}
 	report, err := wal.Verify(filesystem, path.Join(dir, folder.LogDir))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -9,7 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/spandb/usage"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -18,7 +18,7 @@ import (
 func families(paths []string, spans int) (map[string]float64, error) {
 	all := make(map[string]float64)
 	for _, dir := range paths {
-		use, err := spandb.Usage(vfs.OS(), dir)
+		use, err := usage.Of(vfs.OS(), dir)
 		if clew.KindOf(err) == clew.NotFound {
 			return nil, nil
 		}

@@ -54,6 +54,7 @@ var plan = []place{
 	{"spandb/segment", 3, keeping},
 	{"spandb/folder", 3, keeping},
 	{"spandb/shelf", 3, keeping},
+	{"spandb/traceindex", 3, keeping},
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only

@@ -16,6 +16,7 @@ import (
 //	CURRENT                    name of the manifest in force
 //	MANIFEST-00000012          which segments there are
 //	wal/                       the log (package wal)
+//	traces/                    the index of traces (package traceindex)
 //	seg/TENANT/2026112314/     segments, by hour of arrival
 //	    0000000000000017.seg
 //	    0000000000000018.tmp   a segment being written
@@ -25,6 +26,7 @@ const (
 	CurrentName = "CURRENT"
 	LogDir      = "wal"
 	SegmentsDir = "seg"
+	TracesDir   = "traces"
 
 	manifestPrefix = "MANIFEST-"
 	segSuffix      = ".seg"

@@ -26,8 +26,7 @@ import (
 //	tag 1  segment added      id, tenant, arrival hour, size, rows,
 //	                          least and greatest arrival, first and last log record,
 //	                          1 if it was merged of others, else 0,
-//	                          least and greatest start,
-//	                          offset, size and crc32c of its index of traces
+//	                          least and greatest start, crc32c of its directory
 //	tag 2  segment removed    id
 //	tag 3  tenant sealed      tenant, log record up to which its rows are in segments
 //	tag 4  counters           next segment id, next log record
@@ -60,13 +59,7 @@ type Segment struct {
 	FirstSeq, LastSeq      uint64 // log records
 	Merged                 uint64 // 1: made of other segments
 	MinStart, MaxStart     uint64
-	Index                  Chunk // of its traces
-}
-
-// Chunk is a part of a file that can be read and checked without the rest.
-type Chunk struct {
-	Offset, Size uint64
-	Sum          uint32 // crc32c
+	Sum                    uint64 // crc32c of its directory, which has those of all else
 }
 
 // Path returns the name of the segment's file in the store in dir.
@@ -117,7 +110,7 @@ func (e *Edit) append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, r.ID)
 		dst = appendString(dst, string(r.Tenant))
 		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq, r.Merged,
-			r.MinStart, r.MaxStart, r.Index.Offset, r.Index.Size, uint64(r.Index.Sum)} {
+			r.MinStart, r.MaxStart, r.Sum} {
 			dst = binary.AppendUvarint(dst, v)
 		}
 	}
@@ -140,10 +133,9 @@ func (m *Manifest) apply(payload []byte) error {
 		case tagAdd:
 			r := Segment{ID: f.uint(), Tenant: f.tenant()}
 			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq, &r.Merged,
-				&r.MinStart, &r.MaxStart, &r.Index.Offset, &r.Index.Size} {
+				&r.MinStart, &r.MaxStart, &r.Sum} {
 				*p = f.uint()
 			}
-			r.Index.Sum = uint32(f.uint())
 			m.Segments[r.ID] = r
 		case tagRemove:
 			delete(m.Segments, f.uint())

@@ -3,13 +3,11 @@ package segment
 import (
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
-	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 )
 
 // A Reader reads one segment. Its directory is in memory; tables are read when
@@ -46,14 +44,9 @@ func (r *Reader) Meta() *Meta { return &r.meta }
 // SizeBytes is about the memory that the reader takes, without tables.
 func (r *Reader) SizeBytes() int64 { return r.blocks.SizeBytes() + 8*int64(len(r.meta.BlockRows)) }
 
-// IndexChunk returns where the segment's index of traces lies, its size and its
-// checksum; traceindex.Parse reads it. All are 0 if there is none.
-func (r *Reader) IndexChunk() (offset int64, size int, crc uint32) {
-	if col, ok := r.blocks.Column(colTraceIndex); ok {
-		return r.blocks.Place(col, block.WholeSegment)
-	}
-	return 0, 0, 0
-}
+// Sum is a checksum of all that is in the segment: of its directory, which has that
+// of every chunk.
+func (r *Reader) Sum() uint32 { return r.blocks.Sum() }
 
 // corrupt makes an error about the content of a chunk.
 func (r *Reader) corrupt(col, blk int, err error) error {
@@ -112,22 +105,6 @@ func (r *Reader) Requests() ([]Request, error) {
 	return list, nil
 }
 
-// TraceIndex reads the segment's index of traces.
-func (r *Reader) TraceIndex() (traceindex.Index, error) {
-	b, col, err := r.must(colTraceIndex)
-	if err != nil {
-		return traceindex.Index{}, err
-	}
-	x, err := traceindex.Parse(b)
-	if traces, blocks := x.Size(); err == nil && (traces != r.meta.Traces || blocks != len(r.meta.BlockRows)) {
-		err = fmt.Errorf("index of %d traces in %d blocks, the segment has %d in %d", traces, blocks, r.meta.Traces, len(r.meta.BlockRows))
-	}
-	if err != nil {
-		return traceindex.Index{}, r.corrupt(col, block.WholeSegment, err)
-	}
-	return x, nil
-}
-
 // TraceIDs appends the traces of a block, ascending by their low halves: the trace
 // of a row is an index into them.
 func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
@@ -157,10 +134,6 @@ func (r *Reader) Damage() (damage []error) {
 	if _, err := r.Requests(); err != nil {
 		return []error{err}
 	}
-	index, err := r.TraceIndex()
-	if err != nil {
-		return []error{err}
-	}
 	t, err := c.tables(r)
 	if err != nil {
 		return []error{err}
@@ -172,11 +145,7 @@ func (r *Reader) Damage() (damage []error) {
 	b := BlockReader{Cache: &c}
 	all := Need{All: true}
 	for blk := range r.meta.BlockRows {
-		batch, err := b.Read(r, blk, &all)
-		if err == nil {
-			err = r.indexed(&index, blk, batch.TraceIDs)
-		}
-		if err != nil {
+		if _, err := b.Read(r, blk, &all); err != nil {
 			damage = append(damage, err)
 			continue
 		}
@@ -193,16 +162,4 @@ func (r *Reader) Damage() (damage []error) {
 		}
 	}
 	return damage
-}
-
-// indexed checks that the index names a block for each of its traces.
-func (r *Reader) indexed(x *traceindex.Index, blk int, ids []clew.TraceID) error {
-	var blocks []int
-	for _, id := range ids {
-		if blocks = x.Blocks(blocks[:0], id); !slices.Contains(blocks, blk) {
-			col, _ := r.blocks.Column(colTraceIndex)
-			return r.bad(col, "trace %s of block %d is not in the index", id, blk)
-		}
-	}
-	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
-	"github.com/clew-tracing/clew/spandb/segment/traceindex"
 )
 
 // A Sealer turns a head into the bytes of a segment. It keeps its memory from
@@ -30,12 +29,12 @@ type Sealer struct {
 	b     *span.Batch
 	order order
 
-	u64   []uint64
-	u32   []uint32
-	strs  column.Strings
-	index traceindex.Builder
-	// twins are hashes of low halves of trace ids that occur under two high halves,
-	// and repeats the positions of rows whose span id occurs again in their trace.
+	u64  []uint64
+	u32  []uint32
+	strs column.Strings
+	lows twinFinder
+	// twins are low halves of trace ids that occur under two high halves, and
+	// repeats the positions of rows whose span id occurs again in their trace.
 	// In repeats the first pairs are two by two of one id, the first row first.
 	twins   []uint64
 	repeats []uint32
@@ -284,24 +283,22 @@ func (s *Sealer) resources() {
 	}
 }
 
-// traces writes the ids of each block's traces, ascending by their low half, the
-// index of all of them, and each row's ordinal among them.
+// traces writes the ids of each block's traces, ascending by their low half, and
+// each row's ordinal among them.
 func (s *Sealer) traces() {
 	b, o := s.b, &s.order
-	s.index.Reset()
-	s.twins = s.twins[:0]
+	s.lows.reset()
 	col := s.w.Column(colTraceIDs)
 	for i, blk := range o.blocks {
 		buf := s.w.Buf()
 		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
 			id := b.TraceIDs[t]
-			s.index.Add(id.Low(), i)
+			s.lows.add(id.Low())
 			buf = append(buf, id[:]...)
 		}
 		s.chunk(col, i, buf)
 	}
-	s.index.Group(func(hash uint64) { s.twins = append(s.twins, hash) })
-	s.chunk(s.w.Column(colTraceIndex), block.WholeSegment, s.index.Append(s.w.Buf(), len(o.blocks)))
+	s.twins = s.lows.append(s.twins[:0])
 	col = s.w.Column(colTrace)
 	for i, blk := range o.blocks {
 		s.u32 = resize(s.u32, blk.end-blk.start)
@@ -471,12 +468,11 @@ func (s *Sealer) received() {
 // as repeated: they are one trace to whoever asks for the low half.
 func (s *Sealer) repeatTwins() {
 	o, b := &s.order, s.b
-	slices.Sort(s.twins)
 	seen := make(map[uint64][]uint32, len(s.twins))
 	for _, t := range o.traces {
-		hash := traceindex.Hash(b.TraceIDs[t].Low())
-		if _, ok := slices.BinarySearch(s.twins, hash); ok {
-			seen[hash] = append(seen[hash], t)
+		low := b.TraceIDs[t].Low()
+		if _, ok := slices.BinarySearch(s.twins, low); ok {
+			seen[low] = append(seen[low], t)
 		}
 	}
 	for _, traces := range seen {

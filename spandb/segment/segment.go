@@ -8,7 +8,6 @@
 //
 //	.names .scopes .resources .services    dictionaries of the whole segment
 //	.templates .shapes                     what the rows of a run have in common
-//	.traceindex                            in which block a trace is, if it is here
 //	.requests                              which records the rows came in
 //	.traceids .trace .runs .resource       per block of whole traces, some 8,192
 //	.spanid .parent .start .duration …     rows, clustered by template

@@ -15,7 +15,6 @@ type Family string
 const (
 	SpanIDs      Family = "span ids"
 	TraceIDs     Family = "trace ids"
-	TraceIndexes Family = "trace index"
 	Starts       Family = "start"
 	Durations    Family = "duration"
 	Structure    Family = "structure" // runs, templates, shapes; each row's trace and parent
@@ -38,7 +37,7 @@ const (
 
 // Families lists all families.
 func Families() []Family {
-	return []Family{SpanIDs, TraceIDs, TraceIndexes, Starts, Durations, Structure, Resources, Sparse, Codes, Dictionaries,
+	return []Family{SpanIDs, TraceIDs, Starts, Durations, Structure, Resources, Sparse, Codes, Dictionaries,
 		Texts, Ints, Doubles, Bools, Others, Presence, Events, Links, Rollups, Requests, Directory}
 }
 
@@ -49,8 +48,6 @@ func familyOf(name string) Family {
 		return SpanIDs
 	case colTraceIDs:
 		return TraceIDs
-	case colTraceIndex:
-		return TraceIndexes
 	case colStart:
 		return Starts
 	case colDuration:

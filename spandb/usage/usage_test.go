@@ -1,12 +1,16 @@
-package spandb
+package usage
 
 import (
+	"context"
 	"path"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -32,14 +36,24 @@ func folderBytes(t *testing.T, fs vfs.FS, dir string) (sum int64) {
 // TestUsage adds up the families of a store's folder, which is in use and then is not.
 func TestUsage(t *testing.T) {
 	fs := vfs.NewMem()
-	if _, err := Usage(fs, "data"); clew.KindOf(err) != clew.NotFound {
-		t.Errorf("Usage of nothing = %v", err)
+	if _, err := Of(fs, "data"); clew.KindOf(err) != clew.NotFound {
+		t.Errorf("Of nothing = %v", err)
 	}
-	db := openDB(t, fs, "data", Config{Window: -1, SealRows: 1000})
-	spans := appendAll(t, db, corpus.Requests(corpus.Shop, 1, 5000, 500))
+	db, err := spandb.Open(fs, "data", spandb.Config{Window: -1, SealRows: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spans := 0
+	for _, body := range corpus.Requests(corpus.Shop, 1, 5000, 500) {
+		res, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		spans += res.Accepted
+	}
 	check := func(sealed bool) {
 		t.Helper()
-		use, err := Usage(fs, "data")
+		use, err := Of(fs, "data")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +64,7 @@ func TestUsage(t *testing.T) {
 		if want := folderBytes(t, fs, "data"); sum != want {
 			t.Errorf("families have %d bytes, the folder %d: %v", sum, want, use)
 		}
-		if sealed && (use[segment.SpanIDs] != 8*int64(spans) || use[ManifestFiles] == 0 || use[OtherFiles] != 0) {
+		if sealed && (use[segment.SpanIDs] != 8*int64(spans) || use[ManifestFiles] == 0 || use[TraceFiles] == 0 || use[OtherFiles] != 0) {
 			t.Errorf("families of %d spans: %v", spans, use)
 		}
 	}

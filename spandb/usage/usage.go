@@ -1,4 +1,5 @@
-package spandb
+// Package usage tells what the bytes of a store's folder are for.
+package usage
 
 import (
 	"errors"
@@ -15,23 +16,24 @@ import (
 const (
 	LogFiles      segment.Family = "log"
 	ManifestFiles segment.Family = "manifest"
+	TraceFiles    segment.Family = "trace index"
 	OtherFiles    segment.Family = "other files"
 )
 
-// Usage returns how many bytes of the store in dir are of each family: together the
+// Of returns how many bytes of the store in dir are of each family: together the
 // size of the folder. The store may be in use; files that go meanwhile count
 // nothing.
-func Usage(filesystem vfs.FS, dir string) (map[segment.Family]int64, error) {
+func Of(filesystem vfs.FS, dir string) (map[segment.Family]int64, error) {
 	if _, err := filesystem.Stat(path.Join(dir, folder.CurrentName)); err != nil {
 		return nil, clew.Errorf(clew.NotFound, "no store in %s (%w)", dir, err)
 	}
 	use := make(map[segment.Family]int64)
-	return use, usageOf(filesystem, dir, ManifestFiles, use)
+	return use, ofFolder(filesystem, dir, ManifestFiles, use)
 }
 
-// usageOf adds the bytes under a folder, whose files are of family f unless their
+// ofFolder adds the bytes under a folder, whose files are of family f unless their
 // names tell otherwise.
-func usageOf(filesystem vfs.FS, dir string, f segment.Family, use map[segment.Family]int64) error {
+func ofFolder(filesystem vfs.FS, dir string, f segment.Family, use map[segment.Family]int64) error {
 	names, err := filesystem.List(dir)
 	for _, name := range names {
 		file := path.Join(dir, name)
@@ -41,11 +43,13 @@ func usageOf(filesystem vfs.FS, dir string, f segment.Family, use map[segment.Fa
 		case statErr != nil:
 			err = statErr
 		case info.IsDir && name == folder.LogDir:
-			err = usageOf(filesystem, file, LogFiles, use)
+			err = ofFolder(filesystem, file, LogFiles, use)
+		case info.IsDir && name == folder.TracesDir:
+			err = ofFolder(filesystem, file, TraceFiles, use)
 		case info.IsDir:
-			err = usageOf(filesystem, file, OtherFiles, use)
+			err = ofFolder(filesystem, file, OtherFiles, use)
 		case isSegment:
-			err = usageOfSegment(filesystem, file, use)
+			err = ofSegment(filesystem, file, use)
 		default:
 			use[f] += info.SizeBytes
 		}
@@ -59,17 +63,25 @@ func usageOf(filesystem vfs.FS, dir string, f segment.Family, use map[segment.Fa
 	return err
 }
 
-func usageOfSegment(filesystem vfs.FS, file string, use map[segment.Family]int64) error {
-	f, err := openSegmentFile(filesystem, file)
+func ofSegment(filesystem vfs.FS, file string, use map[segment.Family]int64) error {
+	f, err := filesystem.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer f.file.Close()
+	defer f.Close()
+	size, err := f.Size()
+	if err != nil {
+		return err
+	}
+	r, err := segment.Open(f, size, file)
+	if err != nil {
+		return err
+	}
 	own := make(map[segment.Family]int64)
-	if err := f.r.Usage(own); err != nil {
+	if err := r.Usage(own); err != nil {
 		return err
 	}
 	for family, n := range own {
