@@ -117,5 +117,23 @@ func (r *bitReader) gamma() uint64 {
 	return r.take(behind) | 1<<behind
 }
 
+// gammas is gamma of two numbers.
+func (r *bitReader) gammas() (a, b uint64) {
+	word := r.peek()
+	first := uint(bits.TrailingZeros64(word))
+	if first >= 14 {
+		return r.gamma(), r.gamma()
+	}
+	a = word>>(first+1)&(1<<first-1) | 1<<first
+	word >>= 2*first + 1 // 28 bits are left, or more
+	second := uint(bits.TrailingZeros64(word))
+	if second >= 14 {
+		return r.gamma(), r.gamma()
+	}
+	b = word>>(second+1)&(1<<second-1) | 1<<second
+	r.skip(2*(first+second) + 2)
+	return a, b
+}
+
 // rest returns the bytes behind the last one begun.
 func (r *bitReader) rest() []byte { return r.src[(r.at+7)>>3:] }

@@ -2,9 +2,12 @@ package sketch
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"testing"
 )
+
+func gammaBits(v uint64) uint64 { return 2*uint64(bits.Len64(v)) - 1 }
 
 // TestBits writes numbers of all widths and reads them.
 func TestBits(t *testing.T) {
@@ -31,9 +34,18 @@ func TestBits(t *testing.T) {
 		rd := bitReader{src: append(b, 7)}
 		for i, v := range vs {
 			got := uint64(0)
-			if widths[i] == 0 {
+			switch two := widths[i] == 0 && i+1 < len(vs) && widths[i+1] == 0; {
+			case two && r.IntN(2) == 0: // the second is read again
+				again := rd
+				got, _ = rd.gammas()
+				if _, second := again.gammas(); second != vs[i+1] {
+					t.Fatalf("number %d read behind another: %#x, want %#x", i+1, second, vs[i+1])
+				}
+				rd = again
+				rd.at -= gammaBits(vs[i+1])
+			case widths[i] == 0:
 				got = rd.gamma()
-			} else {
+			default:
 				got = rd.take(widths[i])
 			}
 			if got != v || rd.bad {

@@ -163,16 +163,19 @@ func (d *decoder) histogram(h *Histogram, i int) error {
 func (d *decoder) buckets(h *Histogram, buckets int, shift uint) error {
 	from, place := len(d.place), uint64(0)
 	for k := range buckets {
+		var n uint64
 		if k == 0 {
 			place = d.bits.take(placeBits)
+			n = d.bits.gamma()
 		} else {
-			place += min(d.bits.gamma(), maxPlace+1)
+			var distance uint64
+			distance, n = d.bits.gammas()
+			place += min(distance, maxPlace+1)
 		}
-		n := d.bits.gamma()
 		if d.bits.bad {
 			return fmt.Errorf("its buckets are cut off")
 		}
-		if place > maxPlace || lowest(int(place)) > highest(int(place)) {
+		if place > maxPlace || isHollow(place) {
 			return fmt.Errorf("bucket %d holds no whole number", int(place)-1)
 		}
 		if n<<shift>>shift != n {

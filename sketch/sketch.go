@@ -100,6 +100,16 @@ func highest(place int) uint64 {
 	return bound[place%subs] >> (63 - place/subs)
 }
 
+// hollow says which places hold no whole number: some of the first.
+var hollow = func() (h [256]bool) {
+	for p := range h {
+		h[p] = lowest(p) > highest(p)
+	}
+	return h
+}()
+
+func isHollow(place uint64) bool { return place < uint64(len(hollow)) && hollow[place] }
+
 // A Histogram is a distribution. The zero value is empty and ready. A copy shares
 // memory with what it was copied from: use Merge into an empty one instead. It is
 // safe for concurrent readers.

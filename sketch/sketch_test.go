@@ -37,6 +37,9 @@ func TestPlace(t *testing.T) {
 		check(v)
 	}
 	for p := range maxPlace + 1 {
+		if hollow := lowest(p) > highest(p); isHollow(uint64(p)) != hollow {
+			t.Errorf("place %d is hollow: %v, want %v", p, !hollow, hollow)
+		}
 		for _, v := range []uint64{lowest(p) - 1, lowest(p), lowest(p) + 1, highest(p) - 1, highest(p), highest(p) + 1} {
 			check(v)
 		}

@@ -96,3 +96,32 @@ func BenchmarkScan(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRollups asks what a page of services asks: from sixteen segments, and
+// from a full head, which is counted anew each time.
+func BenchmarkRollups(b *testing.B) {
+	segments, _ := scanStore(b)
+	head := openDB(b, vfs.NewMem(), "data", Config{Window: -1, SealRows: 1 << 20})
+	b.Cleanup(func() { head.Close() })
+	appendAll(b, head, corpus.Requests(corpus.Shop, 1, 65536, 8192))
+	for _, c := range []struct {
+		name string
+		db   *DB
+		rows int64
+		r    storage.RollupRequest
+	}{
+		{"segments", segments, scanRows, storage.RollupRequest{By: storage.ByService, Durations: true}},
+		{"segments, counts", segments, scanRows, storage.RollupRequest{By: storage.ByService}},
+		{"segments, edges", segments, scanRows, storage.RollupRequest{Edges: true, By: storage.EdgeDimensions, Durations: true}},
+		{"head", head, 65536, storage.RollupRequest{By: storage.ByService, Durations: true}},
+	} {
+		c.r.Tenant = clew.DefaultTenant
+		b.Run(c.name, func(b *testing.B) {
+			perRow(b, c.rows, func() {
+				if out, err := c.db.Rollups(context.Background(), c.r); err != nil || out.Damage != nil || len(out.Series) == 0 {
+					b.Fatalf("%d series, %v, %v", len(out.Series), out.Damage, err)
+				}
+			})
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/sketch"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -12,14 +13,23 @@ import (
 // segments and heads.
 type Answer struct {
 	r      *storage.RollupRequest
-	groups map[storage.RollupKey]*storage.Figures
+	groups map[storage.RollupKey]*group
+	dense  int // groups that have an accumulator
 	out    storage.Rollups
 	err    error
 }
 
+// group is the sums of a series of the answer. The first maxDense have an accumulator,
+// to which a segment's buckets are added at a nanosecond each; merging them into the
+// distribution goes through all buckets that it has.
+type group struct {
+	storage.Figures
+	durations *sketch.Accumulator
+}
+
 // NewAnswer returns an empty answer to a request, which is kept.
 func NewAnswer(r *storage.RollupRequest) *Answer {
-	return &Answer{r: r, groups: make(map[storage.RollupKey]*storage.Figures)}
+	return &Answer{r: r, groups: make(map[storage.RollupKey]*group)}
 }
 
 // Add adds what a rollup has. services and names are those that it points into.
@@ -118,17 +128,17 @@ func each(list []Series, f func(key uint32, list []Series)) {
 }
 
 // add adds the series of a key, by ascending minute, to those of a group.
-func (a *Answer) add(group storage.RollupKey, list []Series, failed bool) {
-	var sum *storage.Figures
+func (a *Answer) add(key storage.RollupKey, list []Series, failed bool) {
+	var sum *group
 	for i := range list {
 		s := &list[i]
 		at := startOf(s.Minute)
 		if !a.r.Window.Contains(at) {
 			continue
 		}
-		if step := a.r.StepOf(at); sum == nil || step != group.Start {
-			group.Start = step
-			if sum = a.figures(group); sum == nil {
+		if step := a.r.StepOf(at); sum == nil || step != key.Start {
+			key.Start = step
+			if sum = a.group(key); sum == nil {
 				return
 			}
 		}
@@ -140,23 +150,31 @@ func (a *Answer) add(group storage.RollupKey, list []Series, failed bool) {
 			sum.Errors += s.Rows
 			sum.ErrorWeight = sum.ErrorWeight.Plus(clew.Weight(s.Weight))
 		}
-		if a.r.Durations {
+		switch {
+		case !a.r.Durations:
+		case sum.durations != nil:
+			sum.durations.Merge(&s.Durations)
+		default:
 			sum.Durations.Merge(&s.Durations)
 		}
 	}
 }
 
-// figures returns the sums of a group; nil if there are too many groups.
-func (a *Answer) figures(k storage.RollupKey) *storage.Figures {
-	sum := a.groups[k]
-	switch {
-	case sum != nil:
-	case len(a.groups) >= storage.MaxRollupSeries:
-		a.err = storage.TooManySeries()
-	default:
-		sum = new(storage.Figures)
-		a.groups[k] = sum
+// group returns the sums of a group; nil if there are too many groups.
+func (a *Answer) group(k storage.RollupKey) *group {
+	if sum := a.groups[k]; sum != nil {
+		return sum
 	}
+	if len(a.groups) >= storage.MaxRollupSeries {
+		a.err = storage.TooManySeries()
+		return nil
+	}
+	sum := new(group)
+	if a.r.Durations && a.dense < maxDense {
+		a.dense++
+		sum.durations = new(sketch.Accumulator)
+	}
+	a.groups[k] = sum
 	return sum
 }
 
@@ -173,8 +191,11 @@ func (a *Answer) Finish() (storage.Rollups, error) {
 	if a.err != nil {
 		return storage.Rollups{}, a.err
 	}
-	for k, f := range a.groups {
-		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: k, Figures: *f})
+	for k, g := range a.groups {
+		if g.durations != nil {
+			g.durations.Move(&g.Durations)
+		}
+		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: k, Figures: g.Figures})
 	}
 	slices.SortFunc(a.out.Series, func(x, y storage.RollupSeries) int { return x.Compare(&y.RollupKey) })
 	return a.out, nil

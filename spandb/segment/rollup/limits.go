@@ -17,3 +17,7 @@ const maxDenseMinutes = 1 << 15
 // maxText bounds the bytes that a damaged list of peers may claim to unpack to: as
 // the strings of a segment.
 const maxText = 256 << 20
+
+// maxDense is the most series of an answer that have an accumulator of 16 KiB: 8 MiB
+// for one answer.
+const maxDense = 512
