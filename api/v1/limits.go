@@ -16,6 +16,8 @@ const (
 	maxRows = 500
 	// defaultValueBytes is where a long string is cut unless asked otherwise.
 	defaultValueBytes = 4096
+	// maxSeries bounds the series of one answer of rollups, some hundred bytes each.
+	maxSeries = 20_000
 	// maxOperations bounds the operations named with a service.
 	maxOperations = 1000
 	// maxValues bounds the values of an attribute in one answer, and

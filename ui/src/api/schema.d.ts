@@ -123,6 +123,33 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rates, errors and durations per operation or edge, from sums that are kept per minute.
+         * @description Sums are exact and agree with a count of all spans, sealed or not; spans that were sent twice in different requests
+         *     count twice until the store has merged them. A span counts in the minute in which it starts, unless that is more than
+         *     7 days before or an hour after it came: then at that bound (`moved` says how many). Spans without an end count
+         *     nowhere (`unfinished`). Quantiles are off by `quantileError` at most.
+         *
+         *     An edge is a span and its parent in another service, or a client's span and its server's. A client's span that nobody
+         *     answers is an edge to a `virtual` server, if it names one (`peer.service`, `db.system.name`, `messaging.system`,
+         *     `server.address`, …). Spans whose parent was not found are `unresolved`, and kept apart.
+         */
+        get: operations["getRollups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tags": {
         parameters: {
             query?: never;
@@ -467,6 +494,82 @@ export interface components {
                 }[];
                 operationsTotal?: number;
             }[];
+        };
+        RollupsAnswer: components["schemas"]["Cost"] & {
+            start: components["schemas"]["Nanos"];
+            /** @description Absent if the window is open. */
+            end?: components["schemas"]["Nanos"];
+            /** @description Absent if a series is the whole window. */
+            stepSeconds?: number;
+            /** @description How far a quantile may be off, as a part of it. */
+            quantileError: number;
+            /**
+             * Format: int64
+             * @description Spans of the window without an end: they count nowhere.
+             */
+            unfinished: number;
+            /**
+             * Format: int64
+             * @description Spans that count here although they start too far from when they came.
+             */
+            moved: number;
+            series: components["schemas"]["RollupSeries"][];
+        };
+        /** @description Only what is kept apart is named. */
+        RollupSeries: {
+            start: components["schemas"]["Nanos"];
+            service?: string;
+            /** @description The span's name. */
+            operation?: string;
+            kind?: components["schemas"]["Kind"];
+            status?: components["schemas"]["Status"];
+            /** @description A service; absent if unresolved. */
+            client?: string;
+            /** @description A service, or whatever a client calls it. */
+            server?: string;
+            /** @enum {string} */
+            connection?: "other" | "http" | "grpc" | "messaging" | "db";
+            /** @description The operation, or the server, is all those that are too rare to be kept apart; its name is empty. */
+            other?: boolean;
+            /** @description The server sent no spans. */
+            virtual?: boolean;
+            /** @description The parents of these spans were not found; they may be of the same service. */
+            unresolved?: boolean;
+            /**
+             * Format: int64
+             * @description Spans received.
+             */
+            spans: number;
+            /**
+             * Format: int64
+             * @description Those with status error; of edges, of either side.
+             */
+            errors: number;
+            /** @description How many spans those received stand for: the sum of their weights. The same as spans where nobody samples. */
+            estimatedSpans: number;
+            /** @description Of estimatedSpans. */
+            standardError: number;
+            /**
+             * Format: int64
+             * @description Spans that were sampled nobody knows how; they stand for one.
+             */
+            unknownWeight: number;
+            /** @description estimatedSpans over the seconds of the step or window; absent if that is open. */
+            perSecond?: number;
+            /** @description By weight. */
+            errorRatio: number;
+            /** @description Absent where no span has a duration. Spans that end before they start have none. Of edges, those of the server. */
+            durations?: {
+                minNanos: number;
+                maxNanos: number;
+                meanNanos: number;
+                /** @description Approximate. */
+                p50Nanos: number;
+                /** @description Approximate. */
+                p95Nanos: number;
+                /** @description Approximate. */
+                p99Nanos: number;
+            };
         };
         /** @enum {string} */
         TagScope: "span" | "resource" | "scope" | "event" | "link" | "intrinsic";
@@ -875,6 +978,47 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ServicesAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getRollups: {
+        parameters: {
+            query?: {
+                /** @description Inclusive, rounded down to a minute; absent is the beginning of time. */
+                start?: components["schemas"]["Timestamp"];
+                /** @description Exclusive, rounded up to a minute; absent is open. */
+                end?: components["schemas"]["Timestamp"];
+                /** @description Seconds that one series lasts, a multiple of 60; absent is the whole window. */
+                step?: number;
+                of?: "operations" | "edges";
+                /**
+                 * @description What is kept apart, with commas between, or none. Of operations: service (the default), operation, kind, status. Of
+                 *     edges: client, server, connection (all by default).
+                 */
+                by?: string;
+                /** @description Only these; of edges, those with one of them at either end. May be repeated. */
+                service?: string[];
+                /** @description Only these span names. May be repeated. */
+                operation?: string[];
+            };
+            header?: {
+                /** @description The tenant; absent or empty is `default`. */
+                "X-Scope-OrgID"?: components["parameters"]["Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By start, then by what is kept apart. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RollupsAnswer"];
                 };
             };
             default: components["responses"]["Error"];

@@ -1,0 +1,42 @@
+package exec
+
+import (
+	"context"
+	"errors"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Rollups returns series of a store that keeps sums; of others the error is of kind
+// Unsupported, since counting every row is what rollups are there to spare. Tenant and
+// window of r are those of over. Of the budget only its time counts: an answer in part
+// would be wrong sums, so that the error is then of kind TooLarge.
+func Rollups(ctx context.Context, store Store, over Over, r storage.RollupRequest) (storage.Rollups, Cost, error) {
+	run := begin(store, over)
+	a, ok := store.(storage.Aggregator)
+	if s, all := store.(storage.Store); !ok || all && !s.Capabilities().Rollups {
+		return storage.Rollups{}, Cost{}, clew.Errorf(clew.Unsupported, "this store has no rollups")
+	}
+	r.Tenant, r.Window = over.Tenant, over.Window
+	timed, cancel := context.WithDeadlineCause(ctx, run.began.Add(run.over.Budget.Time), errTimeBudget)
+	defer cancel()
+	out, err := a.Rollups(timed, r)
+	if err != nil {
+		if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
+			err = clew.Errorf(clew.TooLarge, "the rollups took longer than %v: ask for a shorter window", run.over.Budget.Time)
+		}
+		return storage.Rollups{}, Cost{}, err
+	}
+	counted := int64(0)
+	for i := range out.Series {
+		counted += int64(out.Series[i].Spans)
+	}
+	searched := 1.0
+	if out.Damaged > 0 {
+		run.partial("%d spans may be missing: %v", out.Damaged, out.Damage)
+		searched = float64(counted) / float64(counted+out.Damaged)
+	}
+	run.cost.Watermark = out.Watermark
+	return out, run.done(searched), nil
+}
