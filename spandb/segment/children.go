@@ -1,8 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
-
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
@@ -142,7 +140,7 @@ func (r *BlockReader) readLinks() error {
 	}
 	l := &r.batch.Links
 	l.Row = c.rows
-	if err := r.linkIDs(l, &c); err != nil {
+	if err := r.linkTargets(l, &c); err != nil {
 		return err
 	}
 	if l.Flags, err = field[uint32](r, colLinkFlags, &c); err != nil {
@@ -162,26 +160,4 @@ func (r *BlockReader) readLinks() error {
 		}
 	}
 	return r.childAttrs(&l.Attrs, familyLink, r.t.linkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra)
-}
-
-func (r *BlockReader) linkIDs(l *span.Links, c *children) error {
-	at := func(i int) int { return i }
-	if c.pick != nil {
-		at = func(i int) int { return int(c.pick[i]) }
-	}
-	b, _, err := r.records(colLinkTrace, c.n, 16)
-	if err != nil {
-		return err
-	}
-	for i := range c.rows {
-		id := b[16*at(i):]
-		l.TraceHigh, l.TraceLow = append(l.TraceHigh, binary.BigEndian.Uint64(id)), append(l.TraceLow, binary.BigEndian.Uint64(id[8:]))
-	}
-	if b, _, err = r.records(colLinkSpan, c.n, 8); err != nil {
-		return err
-	}
-	for i := range c.rows {
-		l.SpanID = append(l.SpanID, binary.LittleEndian.Uint64(b[8*at(i):]))
-	}
-	return nil
 }

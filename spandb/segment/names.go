@@ -46,8 +46,7 @@ const (
 	colEventExtra   = ".event.extra"
 
 	colLinkRow     = ".link.row"
-	colLinkTrace   = ".link.trace"
-	colLinkSpan    = ".link.span"
+	colLinkTarget  = ".link.target"
 	colLinkFlags   = ".link.flags"
 	colLinkState   = ".link.state"
 	colLinkDropped = ".link.dropped"

@@ -1,8 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
-
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
@@ -251,36 +249,4 @@ func (s *Sealer) events() {
 	s.dictionary(s.w.Column(colEventName+"s"), e.Names, list)
 	s.aset.sparse(colEventDropped, &e.Dropped, func(k uint32) uint32 { return c.place[k] }, c.limits)
 	s.childAttrs(familyEvent, &e.Attrs, &c, colEventShape, colEventShapes, colEventExtra)
-}
-
-// links writes the link table.
-func (s *Sealer) links() {
-	l := &s.b.Links
-	if len(l.Row) == 0 {
-		return
-	}
-	c := s.childOrder(l.Row)
-	s.owners(colLinkRow, &c, l.Row)
-	col := s.w.Column(colLinkTrace)
-	c.each(func(blk int, children []uint32) {
-		buf := s.w.Buf()
-		for _, k := range children {
-			buf = binary.BigEndian.AppendUint64(buf, l.TraceHigh[k])
-			buf = binary.BigEndian.AppendUint64(buf, l.TraceLow[k])
-		}
-		s.chunk(col, blk, buf)
-	})
-	col = s.w.Column(colLinkSpan)
-	c.each(func(blk int, children []uint32) {
-		buf := s.w.Buf()
-		for _, k := range children {
-			buf = binary.LittleEndian.AppendUint64(buf, l.SpanID[k])
-		}
-		s.chunk(col, blk, buf)
-	})
-	s.field(colLinkFlags, &c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
-	place := func(k uint32) uint32 { return c.place[k] }
-	s.aset.sparse(colLinkState, &l.TraceState, place, c.limits)
-	s.aset.sparse(colLinkDropped, &l.Dropped, place, c.limits)
-	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra)
 }
