@@ -59,7 +59,7 @@ func BenchmarkSealStep(b *testing.B) {
 			name string
 			do   func()
 		}{
-			{"order", func() { s.order.build(view) }}, {"tables", s.tables}, {"traces", s.traces}, {"spans", s.spans},
+			{"order", func() { s.order.Build(view) }}, {"tables", s.tables}, {"traces", s.traces}, {"spans", s.spans},
 			{"intrinsics", s.intrinsics}, {"received", s.received}, {"attributes", s.aset.spans}, {"events", s.events}, {"links", s.links},
 		} {
 			b.Run(string(name)+"/"+step.name, func(b *testing.B) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/segment/order"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -60,7 +61,7 @@ func TestBlocksGrow(t *testing.T) {
 	})...)})
 	s := Sealer{BlockRows: 1}
 	r := open(t, s.Seal(head.View(head.Rows()), Meta{Tenant: "x"}, nil))
-	if n := len(r.Meta().BlockRows); n > 2*maxChunks/8000 {
+	if n := len(r.Meta().BlockRows); n > 2*order.MaxChunks/8000 {
 		t.Errorf("%d blocks of 8,040 columns", n)
 	}
 	if damage := r.Damage(); damage != nil {

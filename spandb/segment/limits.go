@@ -1,23 +1,5 @@
 package segment
 
-// blockRows is the number of rows at which a block of whole traces ends. A trace
-// lookup decodes one block, so smaller is faster there; runs are longer and
-// dictionaries rarer in larger ones.
-const blockRows = 8192
-
-// maxChunks is about the number of chunks up to which blocks stay that small: with
-// intrinsicColumns and fifty attributes, 40,000 blocks. Two blocks that follow one
-// another have more than blockRows together, so that there are up to twice as many,
-// half of what package block reads.
-const (
-	maxChunks        = 1 << 22
-	intrinsicColumns = 40
-)
-
-// maxShapes is the number of distinct attribute orders up to which a segment
-// lists the keys of each. Beyond it, presence is stored per block and column.
-const maxShapes = 1024
-
 // dictValues is the most distinct values with which a column gets a dictionary
 // for the whole segment, and dictShare the least average number of rows a value
 // must serve; otherwise strings are stored block by block.

@@ -40,13 +40,13 @@ func (s *Sealer) links() {
 // spans, then the ids of those that the block has not.
 func (s *Sealer) linkTargets(blk int, children []uint32) []byte {
 	o, b, l := &s.order, s.b, &s.b.Links
-	r := &o.blocks[blk]
-	ids := o.traces[r.traceStart:r.traceEnd]
+	r := &o.Blocks[blk]
+	ids := o.Traces[r.TraceStart:r.TraceEnd]
 	traces, spans := make([]uint32, len(children)), make([]uint32, len(children))
 	type target struct{ trace, link uint32 } // of links into the block
 	var targets []target
 	for i, k := range children {
-		own := o.local[l.Row[k]]
+		own := o.Local[l.Row[k]]
 		id := clew.MakeTraceID(l.TraceHigh[k], l.TraceLow[k])
 		if b.TraceIDs[ids[own]] == id {
 			traces[i] = linkOwn
@@ -63,11 +63,11 @@ func (s *Sealer) linkTargets(blk int, children []uint32) []byte {
 		}
 	}
 	slices.SortFunc(targets, func(x, y target) int { return cmp.Or(cmp.Compare(x.trace, y.trace), cmp.Compare(x.link, y.link)) })
-	lists := listByTrace(o.local, o.perm[r.start:r.end], len(ids))
+	lists := listByTrace(o.Local, o.Perm[r.Start:r.End], len(ids))
 	places := newPlaces()
 	for i, t := range targets {
 		if i == 0 || t.trace != targets[i-1].trace {
-			places.load(lists.rows(int(t.trace)), func(k uint32) uint64 { return b.SpanID[o.perm[r.start+int(k)]] })
+			places.load(lists.rows(int(t.trace)), func(k uint32) uint64 { return b.SpanID[o.Perm[r.Start+int(k)]] })
 		}
 		if code := places.code(l.SpanID[children[t.link]]); code >= parentFirst {
 			spans[t.link] = code - parentFirst + 1

@@ -108,3 +108,11 @@ func (p *places) code(id uint64) uint32 {
 	}
 	return parentElsewhere
 }
+
+// resize returns s with length n, keeping its memory; contents are unspecified.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}

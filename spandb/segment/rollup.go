@@ -28,23 +28,23 @@ func (s *Sealer) Rollup(b *span.Batch) Rollup {
 	s.place(b)
 	r := s.count()
 	s.b = nil
-	return Rollup{Rollup: r, Services: s.order.services, Names: b.Names}
+	return Rollup{Rollup: r, Services: s.order.Services, Names: b.Names}
 }
 
 // count makes the rollup of the rows placed.
 func (s *Sealer) count() *rollup.Rollup {
 	o, r := &s.order, &s.counter.rows
 	*r = rollup.Rows{
-		Batch: s.b, Row: o.perm, Position: o.inv, Templates: r.Templates[:0], Runs: r.Runs[:0], Services: len(o.services),
+		Batch: s.b, Row: o.Perm, Position: o.Inv, Templates: r.Templates[:0], Runs: r.Runs[:0], Services: len(o.Services),
 		Start: s.start, Duration: s.duration, Parent: s.parent, Twins: r.Twins[:0],
 	}
-	for i := range o.templates {
-		t := &o.templates[i]
-		r.Templates = append(r.Templates, rollup.Template{Service: t.service, Name: t.name, Kind: t.kind, Status: t.status})
+	for i := range o.Templates {
+		t := &o.Templates[i]
+		r.Templates = append(r.Templates, rollup.Template{Service: t.Service, Name: t.Name, Kind: t.Kind, Status: t.Status})
 	}
-	for _, blk := range o.blocks {
-		for _, run := range blk.runs {
-			r.Runs = append(r.Runs, rollup.Run{Template: run.template, Start: uint32(blk.start) + run.start, End: uint32(blk.start) + run.end})
+	for _, blk := range o.Blocks {
+		for _, run := range blk.Runs {
+			r.Runs = append(r.Runs, rollup.Run{Template: run.Template, Start: uint32(blk.Start) + run.Start, End: uint32(blk.Start) + run.End})
 		}
 	}
 	for i := 0; i < s.pairs; i += 2 {

@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/order"
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
 )
 
@@ -18,7 +19,7 @@ import (
 // docs/format/segment.md describes what it writes: each method below writes the
 // columns of one section of that page.
 type Sealer struct {
-	// BlockRows and Shapes override blockRows and maxShapes where they are not 0.
+	// BlockRows and Shapes override the limits of package order where they are not 0.
 	// Tests make them small.
 	BlockRows, Shapes int
 	// Received tells, where not nil, in which order the rows came: by row of the
@@ -27,7 +28,7 @@ type Sealer struct {
 
 	w     *block.Writer
 	b     *span.Batch
-	order order
+	order order.Order
 
 	u64  []uint64
 	u32  []uint32
@@ -60,12 +61,12 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	s.aset.s = s
 
 	meta.Rows = b.Rows
-	meta.Traces = len(s.order.traces)
-	meta.Explicit = s.order.explicit
+	meta.Traces = len(s.order.Traces)
+	meta.Explicit = s.order.Explicit
 	meta.MinStart, meta.MaxStart = slices.Min(b.Start), slices.Max(b.Start)
 	meta.BlockRows = nil
-	for _, blk := range s.order.blocks {
-		meta.BlockRows = append(meta.BlockRows, blk.end-blk.start)
+	for _, blk := range s.order.Blocks {
+		meta.BlockRows = append(meta.BlockRows, blk.End-blk.Start)
 	}
 
 	s.tables()
@@ -86,8 +87,8 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 // place finds the order of rows, and the parent of each.
 func (s *Sealer) place(b *span.Batch) {
 	s.b = b
-	s.order.blockRows, s.order.maxShapes = cmp.Or(s.BlockRows, blockRows), cmp.Or(s.Shapes, maxShapes)
-	s.order.build(b)
+	s.order.BlockRows, s.order.Shapes = s.BlockRows, s.Shapes
+	s.order.Build(b)
 	s.start = s.gather(s.start, b.Start)
 	s.duration = s.gather(s.duration, b.Duration)
 	s.resolve()
@@ -95,8 +96,8 @@ func (s *Sealer) place(b *span.Batch) {
 
 // gather puts the values of rows in order.
 func (s *Sealer) gather(dst, vals []uint64) []uint64 {
-	dst = resize(dst, len(s.order.perm))
-	for k, r := range s.order.perm {
+	dst = resize(dst, len(s.order.Perm))
+	for k, r := range s.order.Perm {
 		dst[k] = vals[r]
 	}
 	return dst
@@ -104,7 +105,7 @@ func (s *Sealer) gather(dst, vals []uint64) []uint64 {
 
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
-	if cap(s.order.perm) > keepRows || s.w.Size() > keepBytes {
+	if cap(s.order.Perm) > keepRows || s.w.Size() > keepBytes {
 		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes}
 	}
 }
@@ -187,17 +188,17 @@ func (s *Sealer) tables() {
 
 	var fields [templateFields][]uint64
 	shapes, shapeLists := s.shapes()
-	rows := make([]uint64, len(o.templates))
-	for _, t := range o.tmpl {
+	rows := make([]uint64, len(o.Templates))
+	for _, t := range o.Template {
 		rows[t]++
 	}
-	for i := range o.templates {
-		t := &o.templates[i]
+	for i := range o.Templates {
+		t := &o.Templates[i]
 		shape := uint64(0)
-		if !o.explicit {
-			shape = uint64(shapes[t.shape])
+		if !o.Explicit {
+			shape = uint64(shapes[t.Shape])
 		}
-		for f, v := range [...]uint64{uint64(t.service), uint64(nameRemap[t.name]), uint64(scopeRemap[t.scope]), uint64(t.kind), uint64(t.status), shape, rows[i]} {
+		for f, v := range [...]uint64{uint64(t.Service), uint64(nameRemap[t.Name]), uint64(scopeRemap[t.Scope]), uint64(t.Kind), uint64(t.Status), shape, rows[i]} {
 			fields[f] = append(fields[f], v)
 		}
 	}
@@ -209,7 +210,7 @@ func (s *Sealer) tables() {
 	s.chunk(s.w.Column(colShapes), block.WholeSegment, appendLists(s.w.Buf(), shapeLists))
 
 	s.strs.Reset()
-	for _, name := range o.services {
+	for _, name := range o.Services {
 		s.strs.Append([]byte(name))
 	}
 	s.chunk(s.w.Column(colServices), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
@@ -230,14 +231,14 @@ func appendLists(dst []byte, lists [][]uint32) []byte {
 // list of columns it stands for. Equal lists have one number.
 func (s *Sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
 	number = make(map[uint32]uint32)
-	if s.order.explicit {
+	if s.order.Explicit {
 		return number, nil
 	}
 	byList := make(map[string]uint32)
 	columns := columnNumbers(&s.b.Attrs)
 	var key []byte
-	for i := range s.order.templates {
-		node := s.order.templates[i].shape
+	for i := range s.order.Templates {
+		node := s.order.Templates[i].Shape
 		if _, ok := number[node]; ok {
 			continue
 		}
@@ -262,21 +263,21 @@ func (s *Sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
 func (s *Sealer) resources() {
 	b, o := s.b, &s.order
 	list, _ := s.used(b.Resource, len(b.Resources))
-	slices.SortStableFunc(list, func(x, y uint32) int { return int(o.serviceOf[x]) - int(o.serviceOf[y]) })
+	slices.SortStableFunc(list, func(x, y uint32) int { return int(o.ServiceOf[x]) - int(o.ServiceOf[y]) })
 	local := make([]uint32, len(b.Resources))
-	perService := make([]uint32, len(o.services))
+	perService := make([]uint32, len(o.Services))
 	s.strs.Reset()
 	for _, c := range list {
 		s.strs.Append(b.Resources[c].Raw)
-		local[c] = perService[o.serviceOf[c]]
-		perService[o.serviceOf[c]]++
+		local[c] = perService[o.ServiceOf[c]]
+		perService[o.ServiceOf[c]]++
 	}
 	buf := column.AppendInts(s.w.Buf(), perService, small)
 	s.chunk(s.w.Column(colResources), block.WholeSegment, column.AppendStrings(buf, s.strs, column.StringOptions{Block: dictChunk}))
 	col := s.w.Column(colResource)
-	for i, blk := range o.blocks {
-		s.u32 = resize(s.u32, blk.end-blk.start)
-		for k, r := range o.perm[blk.start:blk.end] {
+	for i, blk := range o.Blocks {
+		s.u32 = resize(s.u32, blk.End-blk.Start)
+		for k, r := range o.Perm[blk.Start:blk.End] {
 			s.u32[k] = local[b.Resource[r]]
 		}
 		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, packed))
@@ -289,9 +290,9 @@ func (s *Sealer) traces() {
 	b, o := s.b, &s.order
 	s.lows.reset()
 	col := s.w.Column(colTraceIDs)
-	for i, blk := range o.blocks {
+	for i, blk := range o.Blocks {
 		buf := s.w.Buf()
-		for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
+		for _, t := range o.Traces[blk.TraceStart:blk.TraceEnd] {
 			id := b.TraceIDs[t]
 			s.lows.add(id.Low())
 			buf = append(buf, id[:]...)
@@ -300,10 +301,10 @@ func (s *Sealer) traces() {
 	}
 	s.twins = s.lows.append(s.twins[:0])
 	col = s.w.Column(colTrace)
-	for i, blk := range o.blocks {
-		s.u32 = resize(s.u32, blk.end-blk.start)
-		for k, r := range o.perm[blk.start:blk.end] {
-			s.u32[k] = o.local[r]
+	for i, blk := range o.Blocks {
+		s.u32 = resize(s.u32, blk.End-blk.Start)
+		for k, r := range o.Perm[blk.Start:blk.End] {
+			s.u32[k] = o.Local[r]
 		}
 		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, column.IntOptions{Delta: true}))
 	}
@@ -313,19 +314,19 @@ func (s *Sealer) traces() {
 func (s *Sealer) spans() {
 	o, b := &s.order, s.b
 	col := s.w.Column(colRuns)
-	for i, blk := range o.blocks {
+	for i, blk := range o.Blocks {
 		s.u32 = s.u32[:0]
-		lens := make([]uint32, 0, len(blk.runs))
-		for _, r := range blk.runs {
-			s.u32 = append(s.u32, r.template)
-			lens = append(lens, r.end-r.start)
+		lens := make([]uint32, 0, len(blk.Runs))
+		for _, r := range blk.Runs {
+			s.u32 = append(s.u32, r.Template)
+			lens = append(lens, r.End-r.Start)
 		}
 		s.chunk(col, i, column.AppendInts(column.AppendInts(s.w.Buf(), s.u32, small), lens, small))
 	}
 	col = s.w.Column(colSpanID)
-	for i, blk := range o.blocks {
+	for i, blk := range o.Blocks {
 		buf := s.w.Buf()
-		for _, r := range o.perm[blk.start:blk.end] {
+		for _, r := range o.Perm[blk.Start:blk.End] {
 			buf = binary.LittleEndian.AppendUint64(buf, b.SpanID[r])
 		}
 		s.chunk(col, i, buf)
@@ -334,9 +335,9 @@ func (s *Sealer) spans() {
 	s.dense(colStart, s.start, packed)
 	s.dense(colDuration, s.duration, packedInts)
 	col = s.w.Column(colFlags)
-	for i, blk := range o.blocks {
-		s.u32 = resize(s.u32, blk.end-blk.start)
-		for k, r := range o.perm[blk.start:blk.end] {
+	for i, blk := range o.Blocks {
+		s.u32 = resize(s.u32, blk.End-blk.Start)
+		for k, r := range o.Perm[blk.Start:blk.End] {
 			s.u32[k] = b.Flags[r]
 		}
 		s.chunk(col, i, column.AppendInts(s.w.Buf(), s.u32, small))
@@ -345,8 +346,8 @@ func (s *Sealer) spans() {
 
 func (s *Sealer) dense(name string, vals []uint64, opt column.IntOptions) {
 	col := s.w.Column(name)
-	for i, blk := range s.order.blocks {
-		s.ints(col, i, vals[blk.start:blk.end], opt)
+	for i, blk := range s.order.Blocks {
+		s.ints(col, i, vals[blk.Start:blk.End], opt)
 	}
 }
 
@@ -363,25 +364,25 @@ func (s *Sealer) resolve() {
 	o, b := &s.order, s.b
 	places := newPlaces()
 	s.repeats = s.repeats[:0]
-	s.codes, s.parent = resize(s.codes, len(o.perm)), resize(s.parent, len(o.perm))
-	for _, blk := range o.blocks {
-		byTrace := listByTrace(o.local, o.perm[blk.start:blk.end], blk.traceEnd-blk.traceStart)
-		codes, parent := s.codes[blk.start:blk.end], s.parent[blk.start:blk.end]
-		for t := range blk.traceEnd - blk.traceStart {
+	s.codes, s.parent = resize(s.codes, len(o.Perm)), resize(s.parent, len(o.Perm))
+	for _, blk := range o.Blocks {
+		byTrace := listByTrace(o.Local, o.Perm[blk.Start:blk.End], blk.TraceEnd-blk.TraceStart)
+		codes, parent := s.codes[blk.Start:blk.End], s.parent[blk.Start:blk.End]
+		for t := range blk.TraceEnd - blk.TraceStart {
 			rows := byTrace.rows(t)
-			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.perm[blk.start+int(k)]] })
+			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.Perm[blk.Start+int(k)]] })
 			for _, p := range places.twice {
-				s.repeats = append(s.repeats, uint32(blk.start)+rows[p])
+				s.repeats = append(s.repeats, uint32(blk.Start)+rows[p])
 			}
 			for _, k := range rows {
-				codes[k] = places.code(b.ParentID[o.perm[blk.start+int(k)]])
+				codes[k] = places.code(b.ParentID[o.Perm[blk.Start+int(k)]])
 				switch c := codes[k]; c {
 				case parentNone:
 					parent[k] = rollup.NoParent
 				case parentElsewhere:
 					parent[k] = rollup.Elsewhere
 				default:
-					parent[k] = uint32(blk.start) + rows[c-parentFirst]
+					parent[k] = uint32(blk.Start) + rows[c-parentFirst]
 				}
 			}
 		}
@@ -394,30 +395,22 @@ func (s *Sealer) resolve() {
 func (s *Sealer) parents() {
 	o, b := &s.order, s.b
 	col := s.w.Column(colParent)
-	for i, blk := range o.blocks {
-		codes := s.codes[blk.start:blk.end]
+	for i, blk := range o.Blocks {
+		codes := s.codes[blk.Start:blk.End]
 		buf := column.AppendInts(s.w.Buf(), codes, packed)
 		for k, c := range codes {
 			if c == parentElsewhere {
-				buf = binary.LittleEndian.AppendUint64(buf, b.ParentID[o.perm[blk.start+k]])
+				buf = binary.LittleEndian.AppendUint64(buf, b.ParentID[o.Perm[blk.Start+k]])
 			}
 		}
 		s.chunk(col, i, buf)
 	}
 }
 
-// limits returns where blocks end, and where a row of the head goes.
-func (o *order) limits() (limits []int, place func(row uint32) uint32) {
-	for _, blk := range o.blocks {
-		limits = append(limits, blk.end)
-	}
-	return limits, func(row uint32) uint32 { return o.inv[row] }
-}
-
 // intrinsics writes the sparse intrinsic columns.
 func (s *Sealer) intrinsics() {
 	b := s.b
-	limits, place := s.order.limits()
+	limits, place := s.order.Limits()
 	weights := b.Weights()
 	for _, c := range []struct {
 		name string
@@ -444,7 +437,7 @@ func (s *Sealer) received() {
 	}
 	rows := make([]uint32, 0, len(s.repeats))
 	for _, p := range s.repeats {
-		rows = append(rows, o.perm[p])
+		rows = append(rows, o.Perm[p])
 	}
 	slices.Sort(rows)
 	rows = slices.Compact(rows)
@@ -460,7 +453,7 @@ func (s *Sealer) received() {
 			c.Vals[i] = uint64(n)
 		}
 	}
-	limits, place := o.limits()
+	limits, place := o.Limits()
 	s.aset.sparse(colReceived, &c, place, limits)
 }
 
@@ -469,7 +462,7 @@ func (s *Sealer) received() {
 func (s *Sealer) repeatTwins() {
 	o, b := &s.order, s.b
 	seen := make(map[uint64][]uint32, len(s.twins))
-	for _, t := range o.traces {
+	for _, t := range o.Traces {
 		low := b.TraceIDs[t].Low()
 		if _, ok := slices.BinarySearch(s.twins, low); ok {
 			seen[low] = append(seen[low], t)
@@ -477,8 +470,8 @@ func (s *Sealer) repeatTwins() {
 	}
 	for _, traces := range seen {
 		for _, t := range traces {
-			for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
-				s.repeats = append(s.repeats, o.inv[r])
+			for _, r := range o.RowsOf(t) {
+				s.repeats = append(s.repeats, o.Inv[r])
 			}
 		}
 	}

@@ -1,10 +1,13 @@
 package segment
 
 import (
+	"cmp"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/order"
 )
 
 // attrSealer writes sparse columns. The rows of a column are placed in segment
@@ -25,10 +28,10 @@ type attrSealer struct {
 // spans writes the attribute columns of spans.
 func (a *attrSealer) spans() {
 	o := &a.s.order
-	limits, place := o.limits()
+	limits, place := o.Limits()
 	for i := range a.s.b.Attrs.Columns {
 		if c := &a.s.b.Attrs.Columns[i]; len(c.Rows) > 0 {
-			a.column(attrColumn(familySpan, c), c, place, limits, o.explicit)
+			a.column(attrColumn(familySpan, c), c, place, limits, o.Explicit)
 		}
 	}
 }
@@ -139,19 +142,19 @@ type childOrder struct {
 
 func (s *Sealer) childOrder(owner []uint32) childOrder {
 	o := &s.order
-	count := make([]uint32, len(o.perm)+1)
+	count := make([]uint32, len(o.Perm)+1)
 	for _, r := range owner {
-		count[o.inv[r]+1]++
+		count[o.Inv[r]+1]++
 	}
 	for i := 1; i < len(count); i++ {
 		count[i] += count[i-1]
 	}
 	c := childOrder{place: make([]uint32, len(owner)), perm: make([]uint32, len(owner))}
-	for _, blk := range o.blocks {
-		c.limits = append(c.limits, int(count[blk.end]))
+	for _, blk := range o.Blocks {
+		c.limits = append(c.limits, int(count[blk.End]))
 	}
 	for i, r := range owner {
-		p := o.inv[r]
+		p := o.Inv[r]
 		c.place[i] = count[p]
 		c.perm[count[p]] = uint32(i)
 		count[p]++
@@ -185,7 +188,7 @@ func (s *Sealer) field(name string, c *childOrder, opt column.IntOptions, at fun
 // owners writes each child's row in its block.
 func (s *Sealer) owners(name string, c *childOrder, owner []uint32) {
 	s.field(name, c, small, func(k uint32, blk int) uint64 {
-		return uint64(s.order.inv[owner[k]]) - uint64(s.order.blocks[blk].start)
+		return uint64(s.order.Inv[owner[k]]) - uint64(s.order.Blocks[blk].Start)
 	})
 }
 
@@ -197,7 +200,7 @@ func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol,
 	var lists [][]uint32
 	columns := columnNumbers(a)
 	for _, node := range a.Shape {
-		if _, ok := number[node]; !ok && node != span.NoCode && len(lists) < s.order.maxShapes {
+		if _, ok := number[node]; !ok && node != span.NoCode && len(lists) < cmp.Or(s.order.Shapes, order.MaxShapes) {
 			number[node] = uint32(len(lists)) + 1
 			lists = append(lists, shapeColumns(a, node, columns))
 		}

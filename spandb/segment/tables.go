@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/order"
 )
 
 // tables are the parts of a segment that all its blocks share.
@@ -218,11 +219,11 @@ func (t *shapeTable) read(s *Reader, name string, columns int) error {
 	if err != nil || b == nil {
 		return err
 	}
-	lens, b, err := column.DecodeInts[uint32](nil, b, maxShapes)
+	lens, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	all, _, err := column.DecodeInts[uint32](nil, b, maxShapes*max(columns, 1))
+	all, _, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(columns, 1))
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}

@@ -1,4 +1,8 @@
-package segment
+// Package order puts the rows of a head into the order in which they stand in a
+// segment: blocks of whole traces, in each block clustered by template, in each
+// template by trace and start. Rows that have most in common are neighbours, so that
+// most columns need little, and a scan reads the runs of the templates it wants.
+package order
 
 import (
 	"bytes"
@@ -8,35 +12,37 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// template is what the rows of one run have in common. Rows of one template lie
+// Template is what the rows of one run have in common. Rows of one template lie
 // next to each other in a block, so these fields cost one entry per run.
-type template struct {
-	service uint32 // ordinal of the service name in the order of names
-	name    uint32 // head code
-	scope   uint32 // head code
-	shape   uint32 // node of the head's shapes; NoCode: presence is explicit
-	kind    uint8
-	status  uint8
+type Template struct {
+	Service uint32 // ordinal of the service name in the order of names
+	Name    uint32 // head code
+	Scope   uint32 // head code
+	Shape   uint32 // node of the head's shapes; NoCode: presence is explicit
+	Kind    uint8
+	Status  uint8
 }
 
-// order is the row order of a segment: blocks hold whole traces in order of
+// Order is the row order of a segment: blocks hold whole traces in order of
 // arrival; inside a block rows are clustered by template, and inside a run they
 // stand by trace, then start. It is computed once per seal.
-type order struct {
-	perm  []uint32 // new position → head row
-	inv   []uint32 // head row → new position
-	tmpl  []uint32 // head row → template rank
-	local []uint32 // head row → ordinal of its trace in its block
+type Order struct {
+	Perm     []uint32 // new position → head row
+	Inv      []uint32 // head row → new position
+	Template []uint32 // head row → template rank
+	Local    []uint32 // head row → ordinal of its trace in its block
 
-	templates []template // by rank
-	services  []string   // by ordinal, ascending
-	serviceOf []uint32   // by resource code, of those in use
-	blocks    []blockRange
-	explicit  bool // presence of attributes is stored per block, not per shape
+	Templates []Template // by rank
+	Services  []string   // by ordinal, ascending
+	ServiceOf []uint32   // by resource code, of those in use
+	Blocks    []Block
+	Explicit  bool // presence of attributes is stored per block, not per shape
 
-	blockRows, maxShapes int // the limits in force
+	// BlockRows and Shapes override the constants BlockRows and MaxShapes where they
+	// are not 0.
+	BlockRows, Shapes int
 
-	traces []uint32 // traces of all blocks, block by block, by id: ordinals in the head
+	Traces []uint32 // traces of all blocks, block by block, by id: ordinals in the head
 	counts []uint32 // scratch
 	rows   []uint32 // scratch: rows in trace order
 	next   []uint32 // scratch: by template, 0 between blocks
@@ -44,72 +50,72 @@ type order struct {
 	table  templateTable
 }
 
-// blockRange is where a block lies: rows [start, end) and traces
+// Block is where a block lies: rows [start, end) and traces
 // [traceStart, traceEnd) of order.traces.
-type blockRange struct {
-	start, end           int
-	traceStart, traceEnd int
-	runs                 []run
+type Block struct {
+	Start, End           int
+	TraceStart, TraceEnd int
+	Runs                 []Run
 }
 
-// run is one template's rows in a block, [start, end) from the block's first.
-type run struct{ template, start, end uint32 }
+// Run is one template's rows in a block, [start, end) from the block's first.
+type Run struct{ Template, Start, End uint32 }
 
-// build computes the order of all rows of b.
-func (o *order) build(b *span.Batch) {
+// Build computes the order of all rows of b.
+func (o *Order) Build(b *span.Batch) {
 	o.rankServices(b)
 	o.rankTemplates(b)
 	o.traceOrder(b)
 	o.cut(b)
-	o.next = resize(o.next, len(o.templates))
+	o.next = resize(o.next, len(o.Templates))
 	clear(o.next)
-	for i := range o.blocks {
-		o.cluster(b, &o.blocks[i])
+	for i := range o.Blocks {
+		o.cluster(b, &o.Blocks[i])
 	}
 }
 
 // rankServices numbers the services of the resources that rows have, by name. A
 // head knows others too: of requests that failed.
-func (o *order) rankServices(b *span.Batch) {
+func (o *Order) rankServices(b *span.Batch) {
 	const unused = span.NoCode
-	o.serviceOf = resize(o.serviceOf, len(b.Resources))
-	for i := range o.serviceOf {
-		o.serviceOf[i] = unused
+	o.ServiceOf = resize(o.ServiceOf, len(b.Resources))
+	for i := range o.ServiceOf {
+		o.ServiceOf[i] = unused
 	}
 	for _, r := range b.Resource {
-		o.serviceOf[r] = 0
+		o.ServiceOf[r] = 0
 	}
-	o.services = o.services[:0]
+	o.Services = o.Services[:0]
 	for i, r := range b.Resources {
-		if o.serviceOf[i] != unused {
-			o.services = append(o.services, r.Service)
+		if o.ServiceOf[i] != unused {
+			o.Services = append(o.Services, r.Service)
 		}
 	}
-	slices.Sort(o.services)
-	o.services = slices.Compact(o.services)
+	slices.Sort(o.Services)
+	o.Services = slices.Compact(o.Services)
 	for i, r := range b.Resources {
-		if o.serviceOf[i] != unused {
-			rank, _ := slices.BinarySearch(o.services, r.Service)
-			o.serviceOf[i] = uint32(rank)
+		if o.ServiceOf[i] != unused {
+			rank, _ := slices.BinarySearch(o.Services, r.Service)
+			o.ServiceOf[i] = uint32(rank)
 		}
 	}
 }
 
 // rankTemplates gives every row a template and every template its rank by
 // (service, name, kind, scope, shape, status).
-func (o *order) rankTemplates(b *span.Batch) {
-	o.explicit = o.tooManyShapes(b)
-	o.tmpl = resize(o.tmpl, b.Rows)
+func (o *Order) rankTemplates(b *span.Batch) {
+	o.Explicit = o.tooManyShapes(b)
+	o.Template = resize(o.Template, b.Rows)
 	o.table.reset()
 	for i := range b.Rows {
-		t := template{
-			service: o.serviceOf[b.Resource[i]], name: b.Name[i], scope: b.Scope[i],
-			shape: b.Attrs.Shape[i], kind: b.Kind[i], status: b.Status[i],
+		t := Template{
+			Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i],
+			Shape: b.Attrs.Shape[i], Kind: b.Kind[i], Status: b.Status[i],
 		}
-		if o.explicit {
-			t.shape = span.NoCode
+		if o.Explicit {
+			t.Shape = span.NoCode
 		}
-		o.tmpl[i] = o.table.add(t)
+		o.Template[i] = o.table.add(t)
 	}
 	n := len(o.table.list)
 	byRank := make([]uint32, n)
@@ -120,19 +126,19 @@ func (o *order) rankTemplates(b *span.Batch) {
 		return compareTemplates(&o.table.list[x], &o.table.list[y], b)
 	})
 	rank := make([]uint32, n)
-	o.templates = o.templates[:0]
+	o.Templates = o.Templates[:0]
 	for r, id := range byRank {
 		rank[id] = uint32(r)
-		o.templates = append(o.templates, o.table.list[id])
+		o.Templates = append(o.Templates, o.table.list[id])
 	}
-	for i, id := range o.tmpl {
-		o.tmpl[i] = rank[id]
+	for i, id := range o.Template {
+		o.Template[i] = rank[id]
 	}
 }
 
 // tooManyShapes reports whether rows differ so much in their attribute keys that
 // a list of keys per shape would be larger than presence bitmaps.
-func (o *order) tooManyShapes(b *span.Batch) bool {
+func (o *Order) tooManyShapes(b *span.Batch) bool {
 	seen := make(map[uint32]struct{})
 	for _, s := range b.Attrs.Shape {
 		if s == span.NoCode {
@@ -140,7 +146,7 @@ func (o *order) tooManyShapes(b *span.Batch) bool {
 		}
 		if _, ok := seen[s]; !ok {
 			seen[s] = struct{}{}
-			if len(seen) > o.maxShapes {
+			if len(seen) > cmp.Or(o.Shapes, MaxShapes) {
 				return true
 			}
 		}
@@ -148,20 +154,20 @@ func (o *order) tooManyShapes(b *span.Batch) bool {
 	return false
 }
 
-func compareTemplates(x, y *template, b *span.Batch) int {
-	if x.service != y.service {
-		return cmp.Compare(x.service, y.service)
+func compareTemplates(x, y *Template, b *span.Batch) int {
+	if x.Service != y.Service {
+		return cmp.Compare(x.Service, y.Service)
 	}
-	if x.name != y.name {
-		return bytes.Compare(b.Names.At(int(x.name)), b.Names.At(int(y.name)))
+	if x.Name != y.Name {
+		return bytes.Compare(b.Names.At(int(x.Name)), b.Names.At(int(y.Name)))
 	}
-	return cmp.Or(cmp.Compare(x.kind, y.kind), cmp.Compare(x.scope, y.scope), cmp.Compare(x.shape, y.shape),
-		cmp.Compare(x.status, y.status))
+	return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Scope, y.Scope), cmp.Compare(x.Shape, y.Shape),
+		cmp.Compare(x.Status, y.Status))
 }
 
 // traceOrder lists rows by trace, in order of the traces' first appearance, and
 // inside a trace by start.
-func (o *order) traceOrder(b *span.Batch) {
+func (o *Order) traceOrder(b *span.Batch) {
 	o.counts = resize(o.counts, len(b.TraceIDs)+1)
 	clear(o.counts)
 	for _, t := range b.Trace {
@@ -171,13 +177,13 @@ func (o *order) traceOrder(b *span.Batch) {
 		o.counts[i] += o.counts[i-1]
 	}
 	o.rows = resize(o.rows, b.Rows)
-	at := resize(o.local, max(len(b.TraceIDs), b.Rows))
+	at := resize(o.Local, max(len(b.TraceIDs), b.Rows))
 	copy(at, o.counts[:len(b.TraceIDs)])
 	for i, t := range b.Trace {
 		o.rows[at[t]] = uint32(i)
 		at[t]++
 	}
-	o.local = at
+	o.Local = at
 	for t := range b.TraceIDs {
 		rows := o.rows[o.counts[t]:o.counts[t+1]]
 		if len(rows) > 1 {
@@ -207,28 +213,28 @@ func sortByStart(rows []uint32, start []uint64) {
 // take it past blockRows. A trace larger than that has a block of its own. Blocks
 // are larger where there are so many rows and columns that a directory of all their
 // chunks would be.
-func (o *order) cut(b *span.Batch) {
-	o.blocks, o.traces = o.blocks[:0], o.traces[:0]
-	cur := blockRange{}
-	limit := max(o.blockRows, b.Rows/max(1, maxChunks/columnsOf(b)))
+func (o *Order) cut(b *span.Batch) {
+	o.Blocks, o.Traces = o.Blocks[:0], o.Traces[:0]
+	cur := Block{}
+	limit := max(cmp.Or(o.BlockRows, BlockRows), b.Rows/max(1, MaxChunks/columnsOf(b)))
 	flush := func() {
-		if cur.end > cur.start {
-			cur.traceEnd = len(o.traces)
-			slices.SortFunc(o.traces[cur.traceStart:], func(x, y uint32) int { return compareIDs(b, x, y) })
-			o.blocks = append(o.blocks, cur)
+		if cur.End > cur.Start {
+			cur.TraceEnd = len(o.Traces)
+			slices.SortFunc(o.Traces[cur.TraceStart:], func(x, y uint32) int { return compareIDs(b, x, y) })
+			o.Blocks = append(o.Blocks, cur)
 		}
-		cur = blockRange{start: cur.end, end: cur.end, traceStart: len(o.traces)}
+		cur = Block{Start: cur.End, End: cur.End, TraceStart: len(o.Traces)}
 	}
 	for t := range b.TraceIDs {
 		n := int(o.counts[t+1] - o.counts[t])
 		if n == 0 {
 			continue
 		}
-		if cur.end-cur.start+n > limit {
+		if cur.End-cur.Start+n > limit {
 			flush()
 		}
-		o.traces = append(o.traces, uint32(t))
-		cur.end += n
+		o.Traces = append(o.Traces, uint32(t))
+		cur.End += n
 	}
 	flush()
 }
@@ -246,13 +252,13 @@ func compareIDs(b *span.Batch, x, y uint32) int {
 
 // cluster fills perm, inv and local for one block, and its runs, by a counting
 // sort on template rank that keeps the order of traces.
-func (o *order) cluster(b *span.Batch, blk *blockRange) {
-	o.perm, o.inv = resize(o.perm, b.Rows), resize(o.inv, b.Rows)
+func (o *Order) cluster(b *span.Batch, blk *Block) {
+	o.Perm, o.Inv = resize(o.Perm, b.Rows), resize(o.Inv, b.Rows)
 	o.used = o.used[:0]
-	for i, t := range o.traces[blk.traceStart:blk.traceEnd] {
+	for i, t := range o.Traces[blk.TraceStart:blk.TraceEnd] {
 		for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
-			o.local[r] = uint32(i)
-			k := o.tmpl[r]
+			o.Local[r] = uint32(i)
+			k := o.Template[r]
 			if o.next[k] == 0 {
 				o.used = append(o.used, k)
 			}
@@ -260,21 +266,21 @@ func (o *order) cluster(b *span.Batch, blk *blockRange) {
 		}
 	}
 	slices.Sort(o.used)
-	blk.runs = make([]run, 0, len(o.used))
+	blk.Runs = make([]Run, 0, len(o.used))
 	at := uint32(0)
 	for _, k := range o.used {
 		n := o.next[k]
-		blk.runs = append(blk.runs, run{template: k, start: at, end: at + n})
+		blk.Runs = append(blk.Runs, Run{Template: k, Start: at, End: at + n})
 		o.next[k] = at
 		at += n
 	}
-	for _, t := range o.traces[blk.traceStart:blk.traceEnd] {
+	for _, t := range o.Traces[blk.TraceStart:blk.TraceEnd] {
 		for _, r := range o.rows[o.counts[t]:o.counts[t+1]] {
-			k := o.tmpl[r]
-			p := uint32(blk.start) + o.next[k]
+			k := o.Template[r]
+			p := uint32(blk.Start) + o.next[k]
 			o.next[k]++
-			o.perm[p] = r
-			o.inv[r] = p
+			o.Perm[p] = r
+			o.Inv[r] = p
 		}
 	}
 	for _, k := range o.used {
@@ -284,7 +290,7 @@ func (o *order) cluster(b *span.Batch, blk *blockRange) {
 
 // templateTable numbers distinct templates: open addressing, at most half full.
 type templateTable struct {
-	list  []template
+	list  []Template
 	slots []uint32 // number + 1
 	last  uint32
 }
@@ -298,16 +304,16 @@ func (t *templateTable) reset() {
 	t.last = 0
 }
 
-func (x *template) hash() uint64 {
-	h := uint64(x.name)<<32 | uint64(x.shape)
+func (x *Template) hash() uint64 {
+	h := uint64(x.Name)<<32 | uint64(x.Shape)
 	h *= 0x9E3779B97F4A7C15
-	h ^= uint64(x.service)<<40 ^ uint64(x.scope)<<16 ^ uint64(x.kind)<<8 ^ uint64(x.status)
+	h ^= uint64(x.Service)<<40 ^ uint64(x.Scope)<<16 ^ uint64(x.Kind)<<8 ^ uint64(x.Status)
 	h ^= h >> 29
 	h *= 0xBF58476D1CE4E5B9
 	return h ^ h>>32
 }
 
-func (t *templateTable) add(x template) uint32 {
+func (t *templateTable) add(x Template) uint32 {
 	if len(t.list) > 0 && t.list[t.last] == x {
 		return t.last
 	}
@@ -336,6 +342,17 @@ func (t *templateTable) add(x template) uint32 {
 	}
 	return n
 }
+
+// Limits returns where blocks end, and where a row of the head goes.
+func (o *Order) Limits() (limits []int, place func(row uint32) uint32) {
+	for _, blk := range o.Blocks {
+		limits = append(limits, blk.End)
+	}
+	return limits, func(row uint32) uint32 { return o.Inv[row] }
+}
+
+// RowsOf returns the rows of a trace of the head, by start.
+func (o *Order) RowsOf(trace uint32) []uint32 { return o.rows[o.counts[trace]:o.counts[trace+1]] }
 
 // resize returns s with length n, keeping its memory; contents are unspecified.
 func resize[T any](s []T, n int) []T {

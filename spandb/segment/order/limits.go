@@ -1,0 +1,19 @@
+package order
+
+// BlockRows is the number of rows at which a block of whole traces ends. A trace
+// lookup decodes one block, so smaller is faster there; runs are longer and
+// dictionaries rarer in larger ones.
+const BlockRows = 8192
+
+// MaxChunks is about the number of chunks up to which blocks stay that small: with
+// intrinsicColumns and fifty attributes, 40,000 blocks. Two blocks that follow one
+// another have more than BlockRows together, so that there are up to twice as many,
+// half of what package block reads.
+const (
+	MaxChunks        = 1 << 22
+	intrinsicColumns = 40
+)
+
+// MaxShapes is the number of distinct attribute orders up to which a segment
+// lists the keys of each. Beyond it, presence is stored per block and column.
+const MaxShapes = 1024
