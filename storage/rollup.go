@@ -212,7 +212,8 @@ func TooManySeries() error {
 // or of which the parent is a client or producer and the row a server or consumer;
 // it counts in the minute, and has the weight and duration, of the row. It failed if
 // the row did, or if a parent that is a client or producer did. How they talk is what
-// the row says; if that is other, what such a parent says.
+// the row says, unless it is a client or producer itself; if that is other, what such
+// a parent says.
 //
 // A client or producer without such a child is an edge to a virtual server, if it
 // says whom it calls: by service.peer.name, peer.service, db.system.name, db.system,

@@ -50,6 +50,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newSearch(t),
 		newTrace(t),
 		newTail(t),
+		newServices(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),
 		bench.NewCommand(t.environ, usagef),

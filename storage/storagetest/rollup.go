@@ -129,12 +129,16 @@ func isEdge(child, parent *row) bool {
 func edgesOf(x *row, rows []*row, r *storage.RollupRequest) (out []storage.RollupSeries) {
 	s := &x.span
 	failed := s.Status == clew.StatusError
+	called := storage.ConnOther
+	if !callsOut(s.Kind) {
+		called = connectionOf(s)
+	}
 	if s.ParentID != 0 {
 		switch parent := parentOf(x, rows); {
 		case parent == nil:
-			out = appendEdge(out, storage.RollupKey{Unresolved: true, Server: s.Service(), Connection: connectionOf(s)}, s, failed, r)
+			out = appendEdge(out, storage.RollupKey{Unresolved: true, Server: s.Service(), Connection: called}, s, failed, r)
 		case isEdge(x, parent):
-			k := storage.RollupKey{Client: parent.span.Service(), Server: s.Service(), Connection: connectionOf(s)}
+			k := storage.RollupKey{Client: parent.span.Service(), Server: s.Service(), Connection: called}
 			if callsOut(parent.span.Kind) {
 				failed = failed || parent.span.Status == clew.StatusError
 				if k.Connection == storage.ConnOther {

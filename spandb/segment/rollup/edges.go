@@ -121,7 +121,9 @@ func (b *Builder) child(at, parent uint32) {
 		return
 	}
 	key := EdgeKey{Client: uint32(p >> 16), Server: uint32(c >> 16), Failed: failed(c)}
-	key.Connection = n.connection(b.r.Row[at], kindOf(c))
+	if !outbound(kindOf(c)) { // else it tells of the next call
+		key.Connection = n.connection(b.r.Row[at], kindOf(c))
+	}
 	if outbound(kindOf(p)) {
 		key.Failed = key.Failed || failed(p)
 		if key.Connection == storage.ConnOther {
