@@ -28,7 +28,8 @@ export interface Range {
 export function parseRange(t: string, nowMs: number): Range | null {
   if (t === "all") return {};
   const relative = /^(\d{1,6})([smhd])$/.exec(t);
-  if (relative) return { start: nowMs - Number(relative[1]) * unitMillis[relative[2]] };
+  // Before 1970 nothing was traced, and servers need not understand such dates.
+  if (relative) return { start: Math.max(0, nowMs - Number(relative[1]) * unitMillis[relative[2]]) };
   const [from, to] = t.split("~");
   if (to === undefined) return null;
   const [start, end] = [Date.parse(from), Date.parse(to)];

@@ -1,6 +1,8 @@
 // The URL is the state. Parameters are plain strings; unknown ones are kept, so that old and
 // newer links survive a round trip.
 
+import { clip, visible } from "../engine/base/text";
+
 export type Search = Record<string, string | undefined>;
 
 /** parseSearch reads "?a=b&c=d"; of a repeated parameter the last counts. */
@@ -26,4 +28,17 @@ export function keepSearch(raw: Record<string, unknown>): Search {
   for (const [key, value] of Object.entries(raw))
     if (value !== undefined && value !== null) search[key] = String(value);
   return search;
+}
+
+/** known are the parameters of all pages. */
+const known = new Set(["q", "t", "live", "span", "z", "c", "find", "only"]);
+
+/** unknownOf says which parameters no page knows. They stay in the address: another version may know them. */
+export function unknownOf(search: Search): string[] {
+  const names = Object.keys(search).filter((key) => !known.has(key));
+  if (names.length === 0) return [];
+  const list = names.map((name) => `${visible(clip(name, 40))}=`).join(", ");
+  return [
+    `${list} in the address ${names.length === 1 ? "has" : "have"} no effect: this page does not know ${names.length === 1 ? "it" : "them"}.`,
+  ];
 }

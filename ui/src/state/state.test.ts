@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { findTrace } from "./paste";
 import { freeze, isRelative, parseRange, rangeText, wider } from "./range";
-import { keepSearch, parseSearch, stringifySearch } from "./search";
+import { keepSearch, parseSearch, stringifySearch, unknownOf } from "./search";
 
 test("a trace id is found in whatever is pasted", () => {
   const id = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -30,6 +30,7 @@ test("ranges", () => {
   const now = Date.parse("2026-11-23T02:00:00Z");
   expect(parseRange("1h", now)).toEqual({ start: now - 3_600_000 });
   expect(parseRange("all", now)).toEqual({});
+  expect(parseRange("999999d", now)).toEqual({ start: 0 });
   expect(parseRange("2026-11-23T01:00Z~2026-11-23T02:00Z", now)).toEqual({
     start: now - 3_600_000,
     end: now,
@@ -59,4 +60,14 @@ test("search parameters keep what they do not know and come back as they were", 
   expect(parseSearch(text)).toEqual(kept);
   expect(stringifySearch({})).toBe("");
   expect(keepSearch({ a: 1, b: undefined, c: "x" })).toEqual({ a: "1", c: "x" });
+});
+
+test("parameters that no page knows are named", () => {
+  expect(unknownOf({ q: "{}", t: "1h", span: "x" })).toEqual([]);
+  expect(unknownOf({ range: "1h" })).toEqual([
+    "range= in the address has no effect: this page does not know it.",
+  ]);
+  expect(unknownOf({ range: "1h", q: "", to: "now" })[0]).toContain(
+    "range=, to= in the address have no effect",
+  );
 });

@@ -134,6 +134,23 @@ test("time ranges: presets, written ones, and a shared link is frozen", async ({
   await expect(page).toHaveURL(/t=2025-12-31T23:00Z~2026-01-01T00:00Z/); // Berlin's clock
 });
 
+test("parameters that cannot be followed are said and leave the address; unknown ones are said and stay", async ({
+  page,
+}) => {
+  await page.goto("/explore?t=yesterday&live=yes&range=1h");
+  await expect(page.locator(rows).first()).toBeVisible();
+  await expect(page.getByText("t=yesterday was left out: a time range is 1h, all or FROM~TO")).toBeVisible();
+  await expect(page.getByText("live=yes was left out")).toBeVisible();
+  await expect(page.getByText("range= in the address has no effect")).toBeVisible();
+  await expect(page).toHaveURL(/\/explore\?range=1h$/);
+  await expect(page.getByRole("button", { name: "Last hour" })).toBeVisible();
+  await expectAccessible(page, "remarks");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByText("was left out")).toBeHidden();
+  await page.goBack(); // the wrong address is no step of its own
+  await expect(page).toHaveURL("about:blank");
+});
+
 test("a failing and a partial search are said", async ({ page }) => {
   await page.route("**/api/v1/search", (route) =>
     route.fulfill({

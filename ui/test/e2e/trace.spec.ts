@@ -98,6 +98,56 @@ test("the address holds the state: the same link shows the same picture", async 
   await other.context().close();
 });
 
+test("a link that cannot be followed in all says so, and the address keeps only what is shown", async ({
+  page,
+}) => {
+  await page.goto(`/trace/${shop}?span=nonsense&z=5&only=all&c=?&find=card&other=1`);
+  await row(page, /POST \/cart\/checkout/).waitFor();
+  for (const words of [
+    "span=nonsense was left out",
+    "z=5 was left out",
+    "only=all",
+    "c=? was left out",
+    "other= in",
+  ])
+    await expect(page.getByText(words)).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`/trace/${shop}\\?find=card&other=1$`));
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByText("was left out")).toBeHidden();
+  await page.goto(`/trace/${shop}?span=ffffffffffffffff`);
+  await expect(page.getByText("no span of this trace has this id")).toBeVisible();
+  await expect(page).toHaveURL(new RegExp(`/trace/${shop}$`));
+});
+
+test("a link to a span that has not come yet selects it when it comes", async ({ page, request }) => {
+  const traceId = "11ee0000000000000000000000000003";
+  const base = String(BigInt(Date.now()) * 1_000_000n);
+  const early = {
+    id: "00000000000000b2",
+    parent: "00000000000000a1",
+    service: "api",
+    name: "early",
+    start: 2e6,
+    duration: 5e6,
+  };
+  const root = { id: "00000000000000a1", service: "web", name: "root", start: 0, duration: 9e6 };
+  const send = (spans: unknown[]) => request.post("/fixtures/keep", { data: { traceId, base, spans } });
+  await send([early]);
+  await page.goto(`/trace/${traceId}?span=${root.id}`);
+  // The ghost that stands for the missing root has its id.
+  await expect(selected(page)).toHaveAttribute("aria-label", /parent not received/);
+  await page.goto(`/trace/${traceId}?span=00000000000000c3`);
+  await row(page, /early/).waitFor();
+  await expect(selected(page)).toHaveCount(0);
+  await send([
+    early,
+    root,
+    { id: "00000000000000c3", parent: root.id, service: "api", name: "late", start: 8e6, duration: 1e6 },
+  ]);
+  await expect(selected(page)).toHaveAttribute("aria-label", /api, late/, { timeout: 15_000 });
+  await expect(page).toHaveURL(/span=00000000000000c3/);
+});
+
 test("back undoes the last selection", async ({ page }) => {
   await page.goto(`/trace/${shop}`);
   await row(page, /GET \/cart/).click();

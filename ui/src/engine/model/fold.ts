@@ -2,7 +2,6 @@
 // decided otherwise; so it stays short in the URL, however large the trace is.
 
 import type { Trace } from "./trace";
-import { spanIdAt } from "./trace";
 
 /**
  * Fold says which rows hide their children.
@@ -113,26 +112,50 @@ export function levelFold(t: Trace, level: number): Fold {
  */
 export function foldToText(t: Trace, fold: Fold): string {
   const rule = fold.rule === "auto" ? "" : fold.rule === "open" ? "open" : `l${fold.level}`;
-  const rows = [...fold.toggled].toSorted((a, b) => a - b).map((row) => rowKey(t, row));
+  const rows = [...fold.toggled].toSorted((a, b) => a - b).map((row) => rowKey(t, row).toString(36));
   return [rule, ...rows].join(".");
 }
 
 /** foldFromText is the inverse; what it does not understand it leaves out. */
 export function foldFromText(t: Trace, text: string): Fold {
-  const [rule, ...keys] = text.split(".");
-  const level = /^l(\d{1,6})$/.exec(rule);
-  const fold = { rule: "auto" as Fold["rule"], level: 0, toggled: new Set<number>() };
-  if (rule === "open") fold.rule = "open";
-  if (level) Object.assign(fold, { rule: "level", level: Number(level[1]) });
-  if (keys.length > 0) {
-    const wanted = new Set(keys);
-    for (let i = 0; i < t.rowCount && wanted.size > 0; i++) {
-      if (t.childCount[i] > 0 && wanted.has(rowKey(t, i))) fold.toggled.add(i);
-    }
-  }
-  return fold;
+  return readFold(t, text).fold;
 }
 
-function rowKey(t: Trace, row: number): string {
-  return Number.parseInt(spanIdAt(t, row).slice(4), 16).toString(36);
+/** foldTextProblem says what foldFromText leaves out; "" if nothing. Rows of an incomplete trace may still come. */
+export function foldTextProblem(t: Trace, text: string): string {
+  const { ruleKnown, missing } = readFold(t, text);
+  if (!ruleKnown) return "what is folded begins with nothing, open or l and a depth";
+  if (missing > 0 && t.complete)
+    return missing === 1 ? "a row it folds is not in this trace" : "rows it folds are not in this trace";
+  return "";
+}
+
+function readFold(t: Trace, text: string): { fold: Fold; ruleKnown: boolean; missing: number } {
+  const [rule, ...keys] = text.split(".");
+  const level = /^l(\d{1,6})$/.exec(rule);
+  const toggled = new Set<number>();
+  const fold: Fold = level
+    ? { rule: "level", level: Number(level[1]), toggled }
+    : { rule: rule === "open" ? "open" : "auto", level: 0, toggled };
+  const wanted = new Set(keys.map(keyOfText));
+  let found = 0;
+  for (let i = 0; i < t.rowCount && found < wanted.size; i++) {
+    if (t.childCount[i] === 0 || !wanted.has(rowKey(t, i))) continue;
+    toggled.add(i);
+    found++;
+  }
+  return { fold, ruleKnown: rule === "" || rule === "open" || level !== null, missing: wanted.size - found };
+}
+
+/** rowKey is the low 48 bits of a row's span id. */
+function rowKey(t: Trace, row: number): number {
+  const at = 8 * row;
+  let key = 0;
+  for (let i = 2; i < 8; i++) key = key * 256 + t.spanId[at + i];
+  return key;
+}
+
+/** keyOfText reads a key in base 36; NaN, which no row has, if it is none. */
+function keyOfText(text: string): number {
+  return /^[0-9a-z]{1,10}$/.test(text) ? Number.parseInt(text, 36) : Number.NaN;
 }

@@ -8,6 +8,7 @@ import {
   type Fold,
   foldFromText,
   foldLevel,
+  foldTextProblem,
   foldToText,
   isFolded,
   levelFold,
@@ -274,6 +275,9 @@ test("a fold survives the address, also when rows have moved", () => {
   expect([...moved.toggled].map((r) => spanIdAt(t2, r))).toEqual([spanIdAt(t, row)]);
   expect(foldToText(t, autoFold)).toBe("");
   expect(foldFromText(t, "nonsense.!!.zz")).toEqual(autoFold);
+  expect(foldTextProblem(t, text)).toBe("");
+  expect(foldTextProblem(t, "nonsense")).toContain("begins with nothing, open or l");
+  expect(foldTextProblem(t, "l2.zz.!")).toBe("rows it folds are not in this trace");
   expect(isFolded(t, fold, 2, row)).toBe(false);
 });
 

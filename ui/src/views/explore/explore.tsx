@@ -8,8 +8,10 @@ import { formatBytes } from "../../engine/base/bytes";
 import { formatCount, formatShare } from "../../engine/base/time";
 import { Notice } from "../../parts/notice";
 import { useKeys } from "../../state/keys";
-import { defaultRange, parseRange, presets, wider } from "../../state/range";
-import type { Search } from "../../state/search";
+import { Remarks } from "../../parts/remarks";
+import { defaultRange, parseRange, presets, type Range, wider } from "../../state/range";
+import { type Search, unknownOf } from "../../state/search";
+import { usable } from "./usable";
 import style from "./explore.module.css";
 import { type ListHandle, TraceList, WaitingList } from "./list";
 import { mostNew, useLive } from "./live";
@@ -20,7 +22,7 @@ import { RangePicker } from "./range-picker";
 const pageSize = 50;
 
 export function Explore() {
-  const params = useSearch({ strict: false }) as Search;
+  const { params, remarks, forget } = useParams();
   const navigate = useNavigate();
   const q = params.q ?? "";
   const t = params.t ?? defaultRange;
@@ -32,6 +34,7 @@ export function Explore() {
   const list = useRef<ListHandle>(null);
   const input = useRef<HTMLInputElement>(null);
   const go = (next: Search) => {
+    forget();
     setRun({ at: Date.now() });
     void navigate({ to: ".", search: (old: Search) => ({ ...old, ...next }) });
   };
@@ -60,6 +63,7 @@ export function Explore() {
   const pages = results.data?.pages ?? [];
   return (
     <div className={style.page}>
+      <Remarks texts={remarks} />
       <Ask q={q} t={t} live={live} liveOpen={fresh.open} input={input} error={results.error} go={go} />
       <Summary answer={pages[0]} count={count.data} countError={count.error} />
       {fresh.fresh > 0 && (
@@ -74,13 +78,24 @@ export function Explore() {
   );
 }
 
+/** useParams takes from the address what can be followed; the rest is said, and does not stay there. */
+function useParams(): { params: Search; remarks: string[]; forget: () => void } {
+  const asked = useSearch({ strict: false }) as Search;
+  const navigate = useNavigate();
+  const [refused, setRefused] = useState("");
+  const { params, wrong } = usable(asked);
+  const text = wrong.join(" ");
+  if (text !== "" && text !== refused) setRefused(text);
+  useEffect(() => {
+    if (text !== "") void navigate({ to: ".", search: (old: Search) => usable(old).params, replace: true });
+  }, [text, navigate]);
+  const remarks = unknownOf(asked);
+  if (refused !== "") remarks.push(refused);
+  return { params, remarks, forget: () => setRefused("") };
+}
+
 function requestOf(q: string, t: string, at: number): SearchRequest {
-  const range = parseRange(t, at);
-  if (!range)
-    throw new ApiError(
-      "invalid",
-      `"${t}" is no time range. Choose one on the right, or write 1h, all, or FROM~TO.`,
-    );
+  const range = parseRange(t, at) as Range; // usable has seen to it
   const iso = (ms: number | undefined) => (ms === undefined ? undefined : new Date(ms).toISOString());
   return { q, start: iso(range.start), end: iso(range.end) };
 }

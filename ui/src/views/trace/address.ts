@@ -4,7 +4,8 @@ import { useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef } from "react";
 import { useLatest } from "../../state/latest";
 import type { Search } from "../../state/search";
-import type { Change, Place, TraceStore } from "./store";
+import type { Place } from "./place";
+import type { Change, TraceStore } from "./store";
 
 /** settleMillis is how long a zoom or a word must rest before it is written; burstMillis joins quick selections into one step back. */
 const settleMillis = 250;
@@ -63,8 +64,14 @@ export function useAddress(store: TraceStore | null): void {
     // What comes back of our own writing, perhaps late, is no order to go there.
     const own = written.current.indexOf(text);
     written.current.splice(0, own + 1);
-    if (own < 0 && text !== textOf(store.place())) store.goTo(latest.current);
-  }, [store, text, latest]);
+    if (own >= 0 || text === textOf(store.place())) return;
+    store.goTo(latest.current);
+    // What could not be followed does not stay in the address; the page says that it was there.
+    const place = store.place();
+    if (text === textOf(place)) return;
+    written.current.push(textOf(place));
+    void navigate({ to: ".", search: (old: Search) => ({ ...old, ...clear, ...place }), replace: true });
+  }, [store, text, latest, navigate]);
 }
 
 const clear = Object.fromEntries(keys.map((key) => [key, undefined]));

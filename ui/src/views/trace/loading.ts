@@ -5,7 +5,7 @@ import { ApiError, getSkeleton } from "../../api/client";
 import { decodeSkeleton } from "../../engine/model/skeleton";
 import { buildTrace } from "../../engine/model/trace";
 import { useLatest } from "../../state/latest";
-import type { Place } from "./store";
+import type { Place } from "./place";
 import { TraceStore } from "./store";
 
 /**

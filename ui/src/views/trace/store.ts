@@ -26,21 +26,10 @@ import {
   wholeView,
   zoomed,
 } from "../../engine/layout/view";
-
-/** Only is the filter of rows. */
-export type Only = "" | "errors" | "matches";
+import { isSpanId, type Only, onlyOf, type Place, refusals } from "./place";
 
 /** Change says how a change belongs in the history: a selection is a step back, a zoom is not. */
 export type Change = "select" | "adjust" | "data";
-
-/** Place is the part of the state that is in the URL. */
-export interface Place {
-  span?: string;
-  z?: string;
-  c?: string;
-  find?: string;
-  only?: string;
-}
 
 export class TraceStore {
   trace: Trace;
@@ -55,6 +44,10 @@ export class TraceStore {
   /** Marks of the rows that match find. */
   hits: Uint8Array;
   matches: Uint32Array = new Uint32Array(0);
+  /** A span of the link that has not come yet. */
+  awaited = "";
+  /** What of the last link could not be followed. */
+  refused: readonly string[] = [];
   /** Rows the server found in attributes. */
   serverRows: number[] = [];
   version = 0;
@@ -122,6 +115,7 @@ export class TraceStore {
     this.uncover(row);
     const same = this.selected === row;
     this.selected = row;
+    this.awaited = "";
     if (show) this.revealVersion++;
     this.changed(same ? "adjust" : "select");
   }
@@ -244,7 +238,7 @@ export class TraceStore {
   /** place is what the URL says about this state. */
   place(): Place {
     return {
-      span: this.selected >= 0 ? spanIdAt(this.trace, this.selected) : undefined,
+      span: this.selected >= 0 ? spanIdAt(this.trace, this.selected) : this.awaited || undefined,
       z: isWhole(this.view, this.trace.extent) ? undefined : viewToText(this.view),
       c: foldToText(this.trace, this.fold) || undefined,
       find: this.find || undefined,
@@ -254,6 +248,7 @@ export class TraceStore {
 
   /** goTo takes a state from the URL. */
   goTo(place: Place): void {
+    this.refused = refusals(place, this.trace);
     this.apply(place);
     this.changed("data");
   }
@@ -264,7 +259,7 @@ export class TraceStore {
     this.view = (place.z && viewFromText(place.z, t.extent)) || wholeView(t.extent);
     if ((place.find ?? "") !== this.find) this.serverRows = [];
     this.find = place.find ?? "";
-    this.only = place.only === "errors" || place.only === "matches" ? place.only : "";
+    this.only = onlyOf(place);
     this.research();
     const row = place.span ? rowOfSpan(t, place.span) : -1;
     if (row >= 0) this.fold = { ...this.fold, toggled: reveal(t, this.openFold(), row).toggled };
@@ -273,6 +268,7 @@ export class TraceStore {
       this.detail = true;
     }
     this.selected = row;
+    this.awaited = row < 0 && place.span && isSpanId(place.span) && !t.complete ? place.span : "";
     if (row < 0) this.detail = false;
     this.relist();
   }

@@ -4,9 +4,10 @@ import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router"
 import { useEffect, useMemo, useRef, useState } from "react";
 import { searchInTrace } from "../../api/client";
 import { Notice } from "../../parts/notice";
+import { Remarks } from "../../parts/remarks";
 import { copyText } from "../../parts/copy";
 import { useKeys } from "../../state/keys";
-import type { Search } from "../../state/search";
+import { type Search, unknownOf } from "../../state/search";
 import { setting, useSetting, within } from "../../state/setting";
 import { toast } from "../../state/toast";
 import { placeOf, useAddress } from "./address";
@@ -42,6 +43,7 @@ export function TracePage() {
   return (
     <Shown
       store={loaded.store}
+      search={search}
       etag={loaded.etag}
       refresh={loaded.refresh}
       following={loaded.following}
@@ -104,12 +106,14 @@ function Failed({
 
 function Shown({
   store,
+  search,
   etag,
   refresh,
   following,
   lost,
 }: {
   store: TraceStore;
+  search: Search;
   etag: string;
   refresh: () => void;
   following: boolean;
@@ -124,6 +128,7 @@ function Shown({
   useTraceKeys(store, handle, find, spans);
   return (
     <div className={style.page}>
+      <Remarks texts={[...unknownOf(search), ...store.refused]} />
       <Head store={store} />
       <Verdict store={store} />
       <Doubts store={store} following={following} lost={lost} />
