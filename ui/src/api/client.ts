@@ -123,14 +123,22 @@ export function setDemo(action: "start" | "stop"): Promise<Schemas["Demo"]> {
   return answer(client.POST("/api/v1/demo", { body: { action } }));
 }
 
-/** Body is a skeleton's bytes with the name of its state. */
+/** Body is a skeleton's bytes, as they came, with the name of its state. */
 export interface Body {
-  bytes: ArrayBuffer;
+  pieces: Uint8Array[];
   etag: string;
 }
 
-/** getSkeleton fetches a trace for drawing; null if it is still in the state of the given etag. */
-export async function getSkeleton(id: string, etag: string, signal?: AbortSignal): Promise<Body | null> {
+/**
+ * getSkeleton fetches a trace for drawing; null if it is still in the state of the given etag. onPiece hears of
+ * each piece as it comes, with the number of bytes so far.
+ */
+export async function getSkeleton(
+  id: string,
+  etag: string,
+  signal: AbortSignal,
+  onPiece: (piece: Uint8Array, bytes: number) => void,
+): Promise<Body | null> {
   const response = await heard(
     fetch(`${basePath}/api/v1/traces/${id}/skeleton`, {
       headers: etag === "" ? {} : { "If-None-Match": etag },
@@ -141,7 +149,21 @@ export async function getSkeleton(id: string, etag: string, signal?: AbortSignal
   );
   if (response.status === 304) return null;
   if (!response.ok) throw errorOf(await response.json().catch(() => undefined), response);
-  return { bytes: await response.arrayBuffer(), etag: response.headers.get("ETag") ?? "" };
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  try {
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      pieces.push(next.value);
+      bytes += next.value.length;
+      onPiece(next.value, bytes);
+    }
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    void probe();
+    throw new ApiError("unreachable", "The answer broke off before its end.");
+  }
+  return { pieces, etag: response.headers.get("ETag") ?? "" };
 }
 
 /** traceUrl is where a trace is as OTLP JSON. */

@@ -297,6 +297,48 @@ test("errors only, zoom by dragging the axis, and the minimap", async ({ page })
   await expect(page).not.toHaveURL(/z=/);
 });
 
+const hundredThousand = "/trace/0000000000000000000000000010000a";
+
+test("a large trace is opened beside the page, a small one in it", async ({ page }) => {
+  await page.goto(`/trace/${shop}`);
+  await page.getByRole("row").first().waitFor();
+  let workers = 0;
+  page.on("worker", () => workers++);
+  await page.goto(`/trace/${troubled}`);
+  await page.getByRole("row").first().waitFor();
+  expect(workers).toBe(0);
+  await page.goto(hundredThousand);
+  await page.getByRole("row").first().waitFor();
+  expect(workers).toBe(1);
+  await expect.poll(() => page.workers().length).toBe(0);
+});
+
+test("without a worker a large trace is opened all the same", async ({ page }) => {
+  await page.route("**/opener.worker*", (route) => route.abort());
+  await page.goto(hundredThousand);
+  await expect(page.getByText("100\u2009000 spans")).toBeVisible();
+  await expect(page.getByRole("row").first()).toBeVisible();
+});
+
+test("an answer that breaks off is asked for again", async ({ page }) => {
+  let asked = 0;
+  await page.route("**/skeleton", async (route) => {
+    asked++;
+    const answer = await route.fetch();
+    const body = await answer.body();
+    if (asked > 1) return route.fulfill({ response: answer, body });
+    return route.fulfill({
+      status: 200,
+      body: body.subarray(0, 1000),
+      contentType: "application/octet-stream",
+    });
+  });
+  await page.goto(hundredThousand);
+  await expect(page.getByRole("alert")).toContainText("the skeleton ends at byte 1000");
+  await page.getByRole("button", { name: "Ask again" }).click();
+  await expect(page.getByRole("row").first()).toBeVisible();
+});
+
 test("the server goes away and comes back", async ({ page }) => {
   await page.route("**/skeleton", (route) => route.abort());
   await page.goto(`/trace/${shop}`);

@@ -1,4 +1,4 @@
-import type { Minimap } from "../layout/minimap";
+import type { Strip } from "../layout/minimap";
 import { timeToX, type View } from "../layout/view";
 import type { Palette } from "./palette";
 
@@ -8,7 +8,7 @@ export const errorHeight = 5;
 /** drawMinimap draws the lanes, the error ticks and what of it is looked at. */
 export function drawMinimap(
   c: CanvasRenderingContext2D,
-  map: Minimap,
+  map: Strip,
   view: View,
   extent: number,
   width: number,

@@ -6,7 +6,7 @@ import { decodeSkeleton, flag } from "../model/skeleton";
 import { buildTrace, type Trace } from "../model/trace";
 import { ticks } from "./axis";
 import { layoutBars, minBar } from "./bars";
-import { layoutMinimap, maxLanes } from "./minimap";
+import { fitMinimap, layoutMinimap, mapColumns, maxLanes } from "./minimap";
 import {
   besideRows,
   contentTop,
@@ -187,13 +187,37 @@ function naive(t: Trace, columns: number): string {
   return cells.map((lane) => lane.map((s) => (s < 0 ? "." : s.toString(36))).join("")).join("\n");
 }
 
+const cellText = (slot: number) => (slot < 0 ? "." : slot.toString(36));
+
 function painted(t: Trace, columns: number): string {
   const map = layoutMinimap(t, columns);
-  const cells = Array.from({ length: map.lanes }, () => new Array<string>(columns).fill("."));
-  for (const run of map.runs)
-    for (let c = run.from; c < run.to; c++) cells[run.lane][c] = run.slot.toString(36);
-  return cells.map((lane) => lane.join("")).join("\n");
+  return Array.from({ length: map.lanes }, (_, lane) =>
+    Array.from(map.cells.subarray(lane * columns, (lane + 1) * columns), cellText).join(""),
+  ).join("\n");
 }
+
+test("a minimap at another width shows in each column the first that is painted there", () => {
+  const map = layoutMinimap(traceOf(batch(3000, base, "9".padStart(32, "0"))), 1000);
+  for (const columns of [1, 7, 333, 1000, 2500]) {
+    const strip = fitMinimap(map, columns);
+    const lanes = Array.from({ length: map.lanes }, () => new Array<string>(columns).fill("."));
+    for (const run of strip.runs)
+      for (let c = run.from; c < run.to; c++) lanes[run.lane][c] = cellText(run.slot);
+    const want = Array.from({ length: map.lanes }, (_, lane) =>
+      Array.from({ length: columns }, (_c, c) => {
+        const from = Math.floor((c * 1000) / columns);
+        const to = Math.max(from + 1, Math.floor(((c + 1) * 1000) / columns));
+        const share = Array.from(map.cells.subarray(lane * 1000 + from, lane * 1000 + to));
+        return cellText(share.find((slot) => slot >= 0) ?? -1);
+      }).join(""),
+    );
+    expect(lanes.map((lane) => lane.join(""))).toEqual(want);
+    const errors = Array.from(map.failed.keys()).filter((k) => map.failed[k]);
+    const shown = (k: number) =>
+      strip.errors.some((c) => k >= Math.floor((c * 1000) / columns) && (k * columns) / 1000 < c + 1);
+    expect(errors.every(shown), `${columns} columns`).toBe(true);
+  }
+});
 
 test("the minimap equals painting cell by cell", () => {
   const rnd = random(3);
@@ -213,7 +237,7 @@ test("the minimap equals painting cell by cell", () => {
 test("the minimap of 100,000 overlapping spans takes about as long as there are spans", () => {
   const t = traceOf(large(100_000, "deep", base, "a".padStart(32, "0")));
   const before = process.cpuUsage();
-  layoutMinimap(t, 1400);
+  layoutMinimap(t, mapColumns);
   // Some 15 ms of CPU; painting cell by cell would touch 100 million.
   expect(process.cpuUsage(before).user / 1000).toBeLessThan(400);
 });

@@ -3,6 +3,16 @@
 import { flag } from "../model/skeleton";
 import type { Trace } from "../model/trace";
 
+/** Minimap is the whole trace painted into cells, lane by lane. */
+export interface Minimap {
+  columns: number;
+  lanes: number;
+  /** The colour slot of each cell; -1 where nothing is. */
+  cells: Int8Array;
+  /** 1: a span with an error starts in this column. */
+  failed: Uint8Array;
+}
+
 /** Run is a stretch of equal cells in a lane. */
 export interface Run {
   lane: number;
@@ -11,13 +21,19 @@ export interface Run {
   slot: number;
 }
 
-export interface Minimap {
+/** Strip is a minimap as it is drawn, at a width in pixels. */
+export interface Strip {
   columns: number;
   lanes: number;
   runs: Run[];
-  /** Columns in which a span with an error starts. */
   errors: number[];
 }
+
+/**
+ * mapColumns is the width at which a trace is painted once, wherever it is shown: finer than screens. Each width
+ * it is drawn at is taken from that, so that making a panel wider costs no pass over the spans.
+ */
+export const mapColumns = 4096;
 
 /** maxLanes bounds the lanes: deeper traces share them. */
 export const maxLanes = 16;
@@ -52,7 +68,24 @@ export function layoutMinimap(t: Trace, columns: number): Minimap {
       next[base + c] = c + 1;
     }
   }
-  return { columns, lanes, runs: runsOf(cells, lanes, columns), errors: columnsOf(failed) };
+  return { columns, lanes, cells, failed };
+}
+
+/** fitMinimap shrinks or stretches a minimap: a column shows the first thing that is painted in its share of cells. */
+export function fitMinimap(map: Minimap, columns: number): Strip {
+  const cells = new Int8Array(map.lanes * columns).fill(-1);
+  const failed = new Uint8Array(columns);
+  for (let c = 0; c < columns; c++) {
+    const from = Math.floor((c * map.columns) / columns);
+    const to = Math.max(from + 1, Math.floor(((c + 1) * map.columns) / columns));
+    for (let k = from; k < to; k++) if (map.failed[k]) failed[c] = 1;
+    for (let lane = 0; lane < map.lanes; lane++) {
+      let k = from;
+      while (k < to && map.cells[lane * map.columns + k] < 0) k++;
+      if (k < to) cells[lane * columns + c] = map.cells[lane * map.columns + k];
+    }
+  }
+  return { columns, lanes: map.lanes, runs: runsOf(cells, map.lanes, columns), errors: columnsOf(failed) };
 }
 
 function clampColumn(column: number, columns: number): number {

@@ -1,22 +1,45 @@
 // Looking for text in a trace, and for the next row of some kind.
 
-import { flag, none } from "./skeleton";
-import { spanIdAt, type Trace } from "./trace";
+import { flag, none, type Strings, stringAt } from "./skeleton";
+import { rowOfSpan, type Trace } from "./trace";
 
 /**
  * findRows marks the rows whose service, name or span id contains a text, without regard to case. It
- * looks through the dictionaries, then takes one pass over the codes. A span id must be whole.
+ * looks through the dictionaries, then takes one pass over the codes. A span id must be whole. Empty for an empty text.
  */
 export function findRows(t: Trace, text: string): Uint8Array {
-  const hits = new Uint8Array(t.rowCount);
   const needle = text.toLowerCase();
-  if (needle === "") return hits;
+  if (needle === "") return new Uint8Array(0);
+  const hits = new Uint8Array(t.rowCount);
   const service = t.services.map((s) => s.text.toLowerCase().includes(needle));
-  const name = t.names.map((n) => n.text.toLowerCase().includes(needle));
-  const wholeId = /^[0-9a-f]{16}$/.test(needle);
+  const name = findStrings(t.names, needle);
   for (let i = 0; i < t.rowCount; i++) {
-    if (t.name[i] !== none && (name[t.name[i]] || service[t.service[i]])) hits[i] = 1;
-    else if (wholeId && spanIdAt(t, i) === needle) hits[i] = 1;
+    if (t.name[i] !== none && (name[t.name[i]] !== 0 || service[t.service[i]])) hits[i] = 1;
+  }
+  for (let i = rowOfSpan(t, needle); i >= 0; i = rowOfSpan(t, needle, i + 1)) hits[i] = 1;
+  return hits;
+}
+
+/** lowered remembers dictionaries in lower case. */
+const lowered = new WeakMap<Strings, string>();
+
+/** findStrings marks the strings that contain a text in lower case. */
+function findStrings(s: Strings, needle: string): Uint8Array {
+  const { ends } = s;
+  const hits = new Uint8Array(ends.length);
+  const lower = lowered.get(s) ?? s.text.toLowerCase();
+  lowered.set(s, lower);
+  if (lower.length !== s.text.length) {
+    // A few letters get longer in lower case, and then ends do not fit.
+    for (let i = 0; i < ends.length; i++) if (stringAt(s, i).toLowerCase().includes(needle)) hits[i] = 1;
+    return hits;
+  }
+  let i = 0;
+  for (let at = lower.indexOf(needle); at >= 0; ) {
+    while (ends[i] <= at) i++;
+    const within = at + needle.length <= ends[i];
+    if (within) hits[i] = 1;
+    at = lower.indexOf(needle, within ? ends[i] : at + 1);
   }
   return hits;
 }

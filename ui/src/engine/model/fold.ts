@@ -28,11 +28,9 @@ export const autoRows = 500;
 export function foldLevel(t: Trace, fold: Fold): number {
   if (fold.rule === "level") return fold.level;
   if (fold.rule === "open" || t.spanCount <= autoSpans) return Infinity;
-  const rowsAtDepth = new Uint32Array(t.maxDepth + 1);
-  for (let i = 0; i < t.rowCount; i++) rowsAtDepth[t.depth[i]]++;
   let shown = 0;
   for (let depth = 0; depth <= t.maxDepth; depth++) {
-    shown += rowsAtDepth[depth];
+    shown += t.rowsAtDepth[depth];
     // The children of the roots always show: a single row would say nothing.
     if (shown > autoRows && depth > 1) return depth - 1;
   }
@@ -90,14 +88,25 @@ export function toggle(fold: Fold, row: number): Fold {
   return { ...fold, toggled };
 }
 
-/** reveal opens all ancestors of a row; it returns the same fold if they are open. */
+/** mostRevealed bounds the rows that reveal opens one by one: each of them is a word in the address. */
+const mostRevealed = 100;
+
+/**
+ * reveal opens all ancestors of a row; it returns the same fold if they are open. In a chain of very many it opens
+ * everything above the row's depth instead.
+ */
 export function reveal(t: Trace, fold: Fold, row: number): Fold {
   const level = foldLevel(t, fold);
-  let result = fold;
+  const folded: number[] = [];
   for (let i = t.parent[row]; i >= 0; i = t.parent[i]) {
-    if (isFolded(t, result, level, i)) result = toggle(result, i);
+    if (!isFolded(t, fold, level, i)) continue;
+    folded.push(i);
+    if (folded.length > mostRevealed) return levelFold(t, t.depth[row]);
   }
-  return result;
+  if (folded.length === 0) return fold;
+  const toggled = new Set(fold.toggled);
+  for (const i of folded) if (!toggled.delete(i)) toggled.add(i);
+  return { ...fold, toggled };
 }
 
 /** levelFold folds all rows of a depth and deeper; past the deepest it opens everything. */

@@ -25,6 +25,22 @@ export interface Text {
   escaped: boolean;
 }
 
+/**
+ * Strings is a dictionary in one text: string i goes from where string i−1 ends to ends[i]. So a million of them
+ * are handed from thread to thread, or searched, without a million objects.
+ */
+export interface Strings {
+  text: string;
+  ends: Uint32Array;
+  /** 1: the string was no valid UTF-8. */
+  escaped: Uint8Array;
+}
+
+/** stringAt is string i. */
+export function stringAt(s: Strings, i: number): string {
+  return s.text.slice(i === 0 ? 0 : s.ends[i - 1], s.ends[i]);
+}
+
 /** Skeleton is a decoded body. Columns have rowCount elements; times are ns from base. */
 export interface Skeleton {
   traceId: string;
@@ -37,7 +53,7 @@ export interface Skeleton {
   complete: boolean;
   conflicts: boolean;
   services: (Text & { registry: number })[];
-  names: Text[];
+  names: Strings;
   start: Float64Array;
   duration: Float64Array;
   /** 8 bytes a row, as received. */
@@ -130,15 +146,43 @@ function readStrings(reader: Reader, serviceCount: number, nameCount: number) {
   const ends = reader.column(Uint32Array, serviceCount + nameCount, "string ends");
   const escaped = reader.column(Uint8Array, serviceCount + nameCount, "escaped marks");
   const bytes = reader.column(Uint8Array, ends.length === 0 ? 0 : ends[ends.length - 1], "strings");
-  const decoder = new TextDecoder();
-  const text = (i: number): Text => {
-    const from = i === 0 ? 0 : ends[i - 1];
-    if (ends[i] < from) throw new SkeletonError(`string ${i} ends before it starts`);
-    return { text: decoder.decode(bytes.subarray(from, ends[i])), escaped: escaped[i] === 1 };
+  for (let i = 1; i < ends.length; i++)
+    if (ends[i] < ends[i - 1]) throw new SkeletonError(`string ${i} ends before it starts`);
+  const begin = serviceCount === 0 ? 0 : ends[serviceCount - 1];
+  const services = decodeStrings(bytes.subarray(0, begin), ends.subarray(0, serviceCount));
+  const names = decodeStrings(
+    bytes.subarray(begin),
+    ends.subarray(serviceCount).map((end) => end - begin),
+  );
+  return {
+    services: Array.from({ length: serviceCount }, (_, i) => ({
+      text: stringAt({ ...services, escaped }, i),
+      escaped: escaped[i] === 1,
+      registry: registry[i],
+    })),
+    names: { ...names, escaped: escaped.slice(serviceCount) },
   };
-  const services = Array.from({ length: serviceCount }, (_, i) => ({ ...text(i), registry: registry[i] }));
-  const names = Array.from({ length: nameCount }, (_, i) => text(serviceCount + i));
-  return { services, names };
+}
+
+/** decodeStrings decodes all strings at once, and moves their ends from bytes to UTF-16. */
+function decodeStrings(bytes: Uint8Array, ends: Uint32Array): { text: string; ends: Uint32Array } {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const text = decoder.decode(bytes);
+  if (text.length === bytes.length) return { text, ends: ends.slice() };
+  const moved = new Uint32Array(ends.length);
+  let units = 0;
+  for (let i = 0, at = 0; i < ends.length; i++) {
+    for (; at < ends[i]; at++) units += (bytes[at] & 0xc0) === 0x80 ? 0 : bytes[at] < 0xf0 ? 1 : 2;
+    moved[i] = units;
+  }
+  if (units === text.length) return { text, ends: moved };
+  // Not UTF-8, against the format. Decoded one by one, no string takes from its neighbour.
+  let whole = "";
+  for (let i = 0; i < ends.length; i++) {
+    whole += decoder.decode(bytes.subarray(i === 0 ? 0 : ends[i - 1], ends[i]));
+    moved[i] = whole.length;
+  }
+  return { text: whole, ends: moved };
 }
 
 type Columns = Pick<
@@ -268,7 +312,7 @@ function check(s: Skeleton): void {
     if (
       ghost
         ? s.service[i] !== none || s.name[i] !== none
-        : s.service[i] >= s.services.length || s.name[i] >= s.names.length
+        : s.service[i] >= s.services.length || s.name[i] >= s.names.ends.length
     ) {
       throw new SkeletonError(`row ${i} has service ${s.service[i]} and name ${s.name[i]}`);
     }

@@ -1,8 +1,8 @@
 // The trace with what follows from its columns.
 
-import { hex } from "../base/bytes";
+import { bytesOfHex, hex } from "../base/bytes";
 import { assignSlots } from "../base/colour";
-import { flag, none, type Skeleton, type Text } from "./skeleton";
+import { flag, none, type Skeleton, stringAt, type Text } from "./skeleton";
 
 /** Service is one service of the trace, with its share in it. */
 export interface Service extends Text {
@@ -19,6 +19,8 @@ export interface Trace extends Omit<Skeleton, "services"> {
   services: Service[];
   depth: Uint32Array;
   maxDepth: number;
+  /** How many rows are at each depth. */
+  rowsAtDepth: Uint32Array;
   /** Rows in the subtree, the row included: the next row outside is row + size. */
   size: Uint32Array;
   childCount: Uint32Array;
@@ -75,7 +77,9 @@ function shape(s: Skeleton) {
     size[i]++;
     if (s.parent[i] >= 0) size[s.parent[i]] += size[i];
   }
-  return { depth, size, childCount, place, maxDepth, rootCount };
+  const rowsAtDepth = new Uint32Array(maxDepth + 1);
+  for (let i = 0; i < n; i++) rowsAtDepth[depth[i]]++;
+  return { depth, size, childCount, place, maxDepth, rowsAtDepth, rootCount };
 }
 
 /**
@@ -160,19 +164,25 @@ export function serviceName(t: Trace, row: number): string {
 }
 
 export function spanName(t: Trace, row: number): string {
-  return t.name[row] === none ? "" : t.names[t.name[row]].text;
+  return t.name[row] === none ? "" : stringAt(t.names, t.name[row]);
 }
 
 export function spanIdAt(t: Trace, row: number): string {
   return hex(t.spanId, 8 * row, 8 * row + 8);
 }
 
-/** rowOfSpan finds the first row with a span id, -1 if none has it. Ghosts have the id of what is missing. */
-export function rowOfSpan(t: Trace, spanId: string): number {
-  const want = /^[0-9a-f]{16}$/i.test(spanId) ? BigInt(`0x${spanId}`) : null;
+/**
+ * rowOfSpan finds the first row with a span id, from a row on; -1 if none has it. Ghosts have the id of what is
+ * missing.
+ */
+export function rowOfSpan(t: Trace, spanId: string, from = 0): number {
+  const want = spanId.length === 16 ? bytesOfHex(spanId) : null;
   if (want === null) return -1;
-  const ids = new DataView(t.spanId.buffer, t.spanId.byteOffset, t.spanId.byteLength);
-  for (let i = 0; i < t.rowCount; i++) if (ids.getBigUint64(8 * i) === want) return i;
+  // Compared in halves, in whatever order of bytes this machine has.
+  const [first, second] = new Uint32Array(want.buffer);
+  const halves = new Uint32Array(t.spanId.buffer, t.spanId.byteOffset, 2 * t.rowCount);
+  for (let i = from; i < t.rowCount; i++)
+    if (halves[2 * i] === first && halves[2 * i + 1] === second) return i;
   return -1;
 }
 

@@ -1,10 +1,8 @@
 // What is said above the waterfall: which request, how it went, what to doubt.
 
-import { useMemo } from "react";
 import { traceUrl } from "../../api/client";
 import { clip, visible } from "../../engine/base/text";
 import { formatCount, formatDuration, formatShare } from "../../engine/base/time";
-import { judge } from "../../engine/model/verdict";
 import { has, serviceName, spanName, type Trace } from "../../engine/model/trace";
 import { flag } from "../../engine/model/skeleton";
 import { copyText } from "../../parts/copy";
@@ -18,7 +16,7 @@ const titleChars = 200;
 
 export function Head({ store }: { store: TraceStore }) {
   const t = store.trace;
-  const { root } = useMemo(() => judge(t), [t]);
+  const { root } = store.verdict;
   const ghost = root < 0 || has(t, root, flag.ghost);
   return (
     <div className={style.head}>
@@ -73,7 +71,7 @@ export function Head({ store }: { store: TraceStore }) {
 /** Verdict says where the time and the first error are. Each part is one rule, told on hover. */
 export function Verdict({ store }: { store: TraceStore }) {
   const t = store.trace;
-  const verdict = useMemo(() => judge(t), [t]);
+  const { verdict } = store;
   if (verdict.slowest < 0) return null;
   const go = (row: number) => {
     store.select(row, true);

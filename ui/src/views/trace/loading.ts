@@ -2,9 +2,9 @@
 
 import { useCallback, useEffect, useState } from "react";
 import { ApiError, getSkeleton } from "../../api/client";
-import { decodeSkeleton } from "../../engine/model/skeleton";
-import { buildTrace } from "../../engine/model/trace";
 import { useLatest } from "../../state/latest";
+import { rowsComing } from "./opened";
+import { Opener } from "./opener";
 import type { Place } from "./place";
 import { TraceStore } from "./store";
 
@@ -23,9 +23,14 @@ export interface Loaded {
   error: Error | null;
   /** The page still asks for more spans. */
   following: boolean;
+  /** How much has come of a trace that is not shown yet. */
+  coming: { rows: number; bytes: number } | null;
 }
 
-const nothing: Loaded = { store: null, etag: "", error: null, following: false };
+const nothing: Loaded = { store: null, etag: "", error: null, following: false, coming: null };
+
+/** comingMillis is how often it is told how much has come. */
+const comingMillis = 100;
 
 /** useTrace loads a trace; place is where to look when it has come. refresh asks again and keeps what is shown. */
 export function useTrace(traceId: string, place: Place): Loaded & { refresh(): void } {
@@ -56,7 +61,7 @@ async function follow(
   let wait = pollMillis;
   let lastNews = performance.now();
   while (!signal.aborted) {
-    const next = await load(traceId, current, place, signal);
+    const next = await load(traceId, current, place, signal, report);
     if (signal.aborted) return;
     if (next.etag !== current.etag) {
       wait = pollMillis;
@@ -82,22 +87,39 @@ async function load(
   current: Loaded,
   place: () => Place,
   signal: AbortSignal,
+  report: (l: Loaded) => void,
 ): Promise<Loaded> {
+  const opener = new Opener();
+  signal.addEventListener("abort", () => opener.stop(), { once: true });
   try {
-    const body = await getSkeleton(traceId, current.etag, signal);
+    const body = await getSkeleton(traceId, current.etag, signal, listener(opener, current, report));
     if (body === null) return { ...current, error: null };
-    const trace = buildTrace(decodeSkeleton(body.bytes));
+    const opened = await opener.open(body.pieces);
     if (current.store) {
-      current.store.replace(trace);
+      current.store.replace(opened);
       return { ...current, etag: body.etag, error: null };
     }
-    const store = new TraceStore(trace);
-    store.goTo(place());
-    return { store, etag: body.etag, error: null, following: false };
+    return { ...nothing, store: new TraceStore(opened, place()), etag: body.etag };
   } catch (error) {
+    opener.stop();
     // A trace that is on the page stays there when the server goes away for a while.
-    return { ...current, error: error as Error };
+    return { ...current, error: error as Error, coming: null };
   }
+}
+
+/** listener tells the opener of the first piece, and the page, now and then, how much has come. */
+function listener(opener: Opener, current: Loaded, report: (l: Loaded) => void) {
+  let rows = 0;
+  let told = performance.now();
+  return (piece: Uint8Array, bytes: number) => {
+    if (bytes === piece.length) {
+      rows = rowsComing(piece);
+      opener.hear(piece);
+    }
+    if (current.store || performance.now() - told < comingMillis) return;
+    told = performance.now();
+    report({ ...current, coming: { rows, bytes } });
+  };
 }
 
 /** pause waits, and while the page is hidden waits until it is looked at. */

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { fitCanvas } from "../../engine/draw/canvas";
 import { drawMinimap } from "../../engine/draw/minimap";
 import { readPalette } from "../../engine/draw/palette";
-import { layoutMinimap, type Minimap } from "../../engine/layout/minimap";
+import { fitMinimap, type Minimap, type Strip } from "../../engine/layout/minimap";
 import { clamped, type View, wholeView } from "../../engine/layout/view";
 import { onThemeShown } from "../../state/theme";
 import type { TraceStore } from "./store";
@@ -32,21 +32,21 @@ export function MinimapStrip({ store }: { store: TraceStore }) {
   );
 }
 
-/** drawStrip draws and listens until the returned function is called. The layout is made anew only for another width or trace. */
+/** drawStrip draws and listens until the returned function is called. The strip is made anew only for another width or trace. */
 function drawStrip(box: HTMLElement, canvas: HTMLCanvasElement, store: TraceStore): () => void {
   let palette = readPalette(box);
-  let made: { map: Minimap; trace: unknown } | null = null;
+  let made: { strip: Strip; of: Minimap } | null = null;
   let frame = 0;
   const draw = () => {
     frame = 0;
     const width = box.clientWidth - 2 * sidePadding;
     const height = box.clientHeight - 10;
     if (width <= 0) return;
-    if (made?.map.columns !== width || made.trace !== store.trace)
-      made = { map: layoutMinimap(store.trace, width), trace: store.trace };
+    if (made?.strip.columns !== width || made.of !== store.map)
+      made = { strip: fitMinimap(store.map, width), of: store.map };
     drawMinimap(
       fitCanvas(canvas, width, height),
-      made.map,
+      made.strip,
       store.view,
       wholeView(store.trace.extent).v1,
       width,

@@ -26,6 +26,9 @@ import {
   wholeView,
   zoomed,
 } from "../../engine/layout/view";
+import type { Minimap } from "../../engine/layout/minimap";
+import type { Verdict } from "../../engine/model/verdict";
+import type { Opened } from "./opened";
 import { isSpanId, type Only, onlyOf, type Place, refusals } from "./place";
 
 /** Change says how a change belongs in the history: a selection is a step back, a zoom is not. */
@@ -33,16 +36,18 @@ export type Change = "select" | "adjust" | "data";
 
 export class TraceStore {
   trace: Trace;
+  verdict: Verdict;
+  map: Minimap;
   view: View;
   fold: Fold = autoFold;
-  shown: Uint32Array;
+  shown: Uint32Array = new Uint32Array(0);
   selected = -1;
   /** Whether the detail panel is open. */
   detail = false;
   find = "";
   only: Only = "";
-  /** Marks of the rows that match find. */
-  hits: Uint8Array;
+  /** Marks of the rows that match find; empty without it. */
+  hits: Uint8Array = new Uint8Array(0);
   matches: Uint32Array = new Uint32Array(0);
   /** A span of the link that has not come yet. */
   awaited = "";
@@ -56,11 +61,12 @@ export class TraceStore {
 
   private readonly listeners = new Set<(change: Change) => void>();
 
-  constructor(trace: Trace) {
-    this.trace = trace;
-    this.view = wholeView(trace.extent);
-    this.hits = new Uint8Array(trace.rowCount);
-    this.shown = shownRows(trace, this.fold, null);
+  constructor(opened: Opened, place: Place) {
+    this.trace = opened.trace;
+    this.verdict = opened.verdict;
+    this.map = opened.map;
+    this.view = wholeView(opened.trace.extent);
+    this.goTo(place);
   }
 
   readonly subscribe = (listener: (change: Change) => void): (() => void) => {
@@ -94,16 +100,18 @@ export class TraceStore {
 
   private research(): void {
     this.hits = findRows(this.trace, this.find);
-    for (const row of this.serverRows) if (row < this.hits.length) this.hits[row] = 1;
+    if (this.find !== "") for (const row of this.serverRows) if (row < this.hits.length) this.hits[row] = 1;
     this.matches = rowsOf(this.hits);
   }
 
   /** replace puts a later state of the same trace in place, and keeps what is looked at. */
-  replace(trace: Trace): void {
+  replace({ trace, verdict, map }: Opened): void {
     const place = this.place();
     const whole = isWhole(this.view, this.trace.extent);
     const view = this.view;
     this.trace = trace;
+    this.verdict = verdict;
+    this.map = map;
     this.serverRows = [];
     this.apply(place);
     this.view = whole ? wholeView(trace.extent) : view;
@@ -120,14 +128,20 @@ export class TraceStore {
     this.changed(same ? "adjust" : "select");
   }
 
+  /** unfold opens what a row is folded into; it tells whether anything was. */
+  private unfold(row: number): boolean {
+    const before = this.openFold();
+    const after = reveal(this.trace, before, row);
+    if (after === before) return false;
+    // The filter's rule is no choice of the reader's.
+    this.fold = after.rule === before.rule ? { ...this.fold, toggled: after.toggled } : after;
+    return true;
+  }
+
   /** uncover makes a row one of the shown: it opens what the row is folded into, and drops a filter that hides it. */
   private uncover(row: number): void {
     for (;;) {
-      const { toggled } = reveal(this.trace, this.openFold(), row);
-      if (toggled !== this.fold.toggled) {
-        this.fold = { ...this.fold, toggled };
-        this.relist();
-      }
+      if (this.unfold(row)) this.relist();
       const at = shownIndex(this.trace, this.shown, row);
       if (this.only === "" || (at >= 0 && this.shown[at] === row)) return;
       this.only = "";
@@ -262,7 +276,7 @@ export class TraceStore {
     this.only = onlyOf(place);
     this.research();
     const row = place.span ? rowOfSpan(t, place.span) : -1;
-    if (row >= 0) this.fold = { ...this.fold, toggled: reveal(t, this.openFold(), row).toggled };
+    if (row >= 0) this.unfold(row);
     if (row >= 0 && row !== this.selected) {
       this.revealVersion++;
       this.detail = true;

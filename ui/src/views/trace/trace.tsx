@@ -3,6 +3,8 @@
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { searchInTrace } from "../../api/client";
+import { formatBytes } from "../../engine/base/bytes";
+import { formatCount } from "../../engine/base/time";
 import { Notice } from "../../parts/notice";
 import { Remarks } from "../../parts/remarks";
 import { copyText } from "../../parts/copy";
@@ -12,7 +14,7 @@ import { setting, useSetting, within } from "../../state/setting";
 import { toast } from "../../state/toast";
 import { placeOf, useAddress } from "./address";
 import { Doubts, Head, Verdict } from "./head";
-import { useTrace } from "./loading";
+import { type Loaded, useTrace } from "./loading";
 import { MinimapStrip } from "./minimap";
 import { Panel } from "./panel";
 import { SpanCache } from "./spans";
@@ -37,7 +39,7 @@ export function TracePage() {
     return loaded.error ? (
       <Failed error={loaded.error} traceId={traceId} following={loaded.following} refresh={loaded.refresh} />
     ) : (
-      <Loading />
+      <Loading coming={loaded.coming} />
     );
   }
   return (
@@ -52,7 +54,7 @@ export function TracePage() {
   );
 }
 
-function Loading() {
+function Loading({ coming }: { coming: Loaded["coming"] }) {
   const [late, setLate] = useState(false);
   useEffect(() => {
     const timer = setTimeout(() => setLate(true), 200);
@@ -60,6 +62,11 @@ function Loading() {
   }, []);
   return (
     <div className={style.skeleton} role="status" aria-label="Loading the trace">
+      {late && coming && (
+        <p>
+          {formatCount(coming.rows)} rows, {formatBytes(coming.bytes)} so far
+        </p>
+      )}
       {late &&
         Array.from({ length: 18 }, (_, i) => (
           <i key={i} style={{ marginLeft: 16 + (i % 5) * 24, width: `${70 - ((i * 13) % 50)}%` }} />
