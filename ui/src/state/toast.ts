@@ -5,8 +5,9 @@ export interface Toast {
   action?: { label: string; run(): void };
 }
 
-/** toastMillis is how long a message stays: long enough to read it and reach its button. */
-const toastMillis = 6000;
+/** readMillis is how long a message stays; actMillis is enough to also reach its button, by key too. */
+const readMillis = 6000;
+const actMillis = 20_000;
 
 let shown: Toast | null = null;
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -21,7 +22,7 @@ function show(next: Toast | null): void {
 export function toast(next: Toast): void {
   clearTimeout(timer);
   show(next);
-  timer = setTimeout(() => show(null), toastMillis);
+  timer = setTimeout(() => show(null), next.action ? actMillis : readMillis);
 }
 
 /** dismissToast takes the message away. */

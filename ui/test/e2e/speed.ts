@@ -6,12 +6,65 @@ import { type CDPSession, expect, type Page } from "@playwright/test";
 /** openMillis is the acceptance line on 2 cores without a GPU: from the start of the navigation to drawn rows. */
 const openMillis = 1500;
 
+/** attempts is how often a line may be missed: a machine that tests also does other things. */
+const attempts = 3;
+
 /**
  * frameMillis bounds what a frame of scrolling costs the main thread on average, in CPU time, the test's own look
- * at it included. CPU time and not the clock, because the machine that runs tests also runs others; what the
- * clock says is printed.
+ * at it included. What the clock says is printed.
  */
 const frameMillis = 12;
+
+/** gaugeUnits of work took gaugeMillis on the machine for which the lines were drawn, with nothing else to do. */
+const gaugeUnits = 150;
+const gaugeMillis = 210;
+
+/** Slowness is by how much this machine, at this moment, is slower than that one: by the clock, and in CPU time. */
+export interface Slowness {
+  clock: number;
+  cpu: number;
+}
+
+/**
+ * slowness measures the machine by a piece of work that is always the same. Every line that tests draw is moved by
+ * it: so they hold on a machine that is slower, or busy, and still catch what got slower in the page.
+ */
+export async function slowness(page: Page): Promise<Slowness> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  const before = await mainThreadMillis(session);
+  const clock = await page.evaluate((units) => {
+    const began = performance.now();
+    const a = new Float64Array(1 << 16);
+    for (let n = 0; n < 20 * units; n++) for (let i = 0; i < a.length; i++) a[i] = a[i] * 0.999 + i;
+    return performance.now() - began;
+  }, gaugeUnits);
+  const cpu = (await mainThreadMillis(session)) - before;
+  await session.detach();
+  return { clock: Math.max(1, clock / gaugeMillis), cpu: Math.max(1, cpu / gaugeMillis) };
+}
+
+/** within measures until a measurement is below its line, moved by the machine's slowness around it. */
+export async function within(
+  page: Page,
+  what: string,
+  line: number,
+  by: keyof Slowness,
+  measure: () => Promise<number>,
+): Promise<void> {
+  const told: string[] = [];
+  let held = false;
+  for (let attempt = 0; attempt < attempts && !held; attempt++) {
+    const before = await slowness(page);
+    const millis = await measure();
+    const after = await slowness(page);
+    const slow = (before[by] + after[by]) / 2;
+    told.push(`${millis.toFixed(1)} ms of ${line} on a machine ${slow.toFixed(1)} times as slow`);
+    held = millis < line * slow;
+  }
+  console.log(`      ${what}: ${told.join("; ")}`);
+  expect(held, `${what}: ${told.join("; ")}`).toBe(true);
+}
 
 /** openTrace goes to a trace in a fresh page and answers after how many ms its rows were drawn. */
 export async function openTrace(page: Page, path: string): Promise<number> {
@@ -21,9 +74,7 @@ export async function openTrace(page: Page, path: string): Promise<number> {
 }
 
 export async function expectFastOpen(page: Page, path: string): Promise<void> {
-  const millis = await openTrace(page, path);
-  console.log(`      ${path}: rows drawn ${Math.round(millis)} ms after the navigation began`);
-  expect(millis).toBeLessThan(openMillis);
+  await within(page, `rows of ${path} drawn`, openMillis, "clock", () => openTrace(page, path));
 }
 
 interface Scrolled {
@@ -117,18 +168,36 @@ async function mainThreadMillis(session: CDPSession): Promise<number> {
   return 1000 * (metrics.find((m) => m.name === "TaskDuration")?.value ?? Number.NaN);
 }
 
-export async function expectSmoothScroll(page: Page): Promise<void> {
+/** cpuOf answers how much CPU time the page's main thread used for what it is given. */
+export async function cpuOf(page: Page, run: () => Promise<unknown>): Promise<number> {
   const session = await page.context().newCDPSession(page);
   await session.send("Performance.enable", { timeDomain: "threadTicks" });
   const before = await mainThreadMillis(session);
-  const scrolled = await scrollThrough(page);
-  const perFrame = ((await mainThreadMillis(session)) - before) / scrolled.frames;
-  console.log(
-    `      scrolling: ${scrolled.frames} frames, ${perFrame.toFixed(1)} ms of main thread each; by the clock p95 ${scrolled.p95.toFixed(1)} ms, worst ${scrolled.worst.toFixed(1)} ms, longest task ${scrolled.longest.toFixed(0)} ms; ${scrolled.seen} rows seen`,
-  );
-  expect(scrolled.wrong).toEqual([]);
-  expect(scrolled.seen).toBeGreaterThan(2000);
-  expect(perFrame).toBeLessThan(frameMillis);
+  await run();
+  const used = (await mainThreadMillis(session)) - before;
+  await session.detach();
+  return used;
+}
+
+export async function expectSmoothScroll(page: Page): Promise<void> {
+  await within(page, "a frame of scrolling", frameMillis, "cpu", async () => {
+    let scrolled: Scrolled | undefined;
+    const used = await cpuOf(page, async () => {
+      scrolled = await scrollThrough(page);
+    });
+    const { wrong, seen, frames, p95, worst, longest } = scrolled as Scrolled;
+    console.log(
+      `      scrolling: by the clock p95 ${p95.toFixed(1)} ms, worst ${worst.toFixed(1)} ms, longest task ${longest.toFixed(0)} ms; ${seen} rows seen`,
+    );
+    expect(wrong).toEqual([]);
+    expect(seen).toBeGreaterThan(2000);
+    return used / frames;
+  });
+}
+
+/** drawn waits until what was asked for is on the screen. */
+export async function drawn(page: Page): Promise<void> {
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
 }
 
 /** expectBarsBesideNames looks at the pixels: every row in sight has something drawn at the height of its name. */

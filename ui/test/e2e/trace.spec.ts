@@ -144,7 +144,7 @@ test("a link to a span that has not come yet selects it when it comes", async ({
     root,
     { id: "00000000000000c3", parent: root.id, service: "api", name: "late", start: 8e6, duration: 1e6 },
   ]);
-  await expect(selected(page)).toHaveAttribute("aria-label", /api, late/, { timeout: 15_000 });
+  await expect(selected(page)).toHaveAttribute("aria-label", /api, late/, { timeout: 60_000 });
   await expect(page).toHaveURL(/span=00000000000000c3/);
 });
 
@@ -278,7 +278,7 @@ test("a trace that is not here says so, and shows up by itself", async ({ page, 
       spans: [{ id: "00000000000000a1", service: "web", name: "late", start: 0, duration: 1e6 }],
     },
   });
-  await expect(row(page, /web, late/)).toBeVisible({ timeout: 15_000 });
+  await expect(row(page, /web, late/)).toBeVisible({ timeout: 60_000 });
 });
 
 test("errors only, zoom by dragging the axis, and the minimap", async ({ page }) => {
@@ -344,7 +344,7 @@ test("the server goes away and comes back", async ({ page }) => {
   await page.goto(`/trace/${shop}`);
   await expect(page.getByRole("alert")).toContainText("The server does not answer");
   await page.unroute("**/skeleton");
-  await expect(row(page, /POST \/cart\/checkout/)).toBeVisible({ timeout: 15_000 });
+  await expect(row(page, /POST \/cart\/checkout/)).toBeVisible({ timeout: 60_000 });
 });
 
 for (const colorScheme of ["light", "dark"] as const) {

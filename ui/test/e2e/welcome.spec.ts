@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { expect } from "@playwright/test";
 import { down, emptyStore, expectAccessible, mortalPort, test } from "./page";
+import { slowness } from "./speed";
 
 test.describe.configure({ mode: "serial" });
 
@@ -93,11 +94,13 @@ test("the first page of an empty store is the checklist; the first trace opens b
   await page.goto(emptyStore);
   await expect(page).toHaveURL(`${emptyStore}/welcome`);
   await expect(page.getByText("Waiting.")).toBeVisible();
+  const slow = await slowness(page);
   const sent = await request.post(`${emptyStore}/api/v1/test-span`);
   const before = Date.now();
   await expect(page).toHaveURL(`${emptyStore}/trace/${(await sent.json()).traceId}`);
-  // A second is the target; continuous integration, on a shared machine, has twice that.
-  expect(Date.now() - before).toBeLessThan(process.env.CI ? 2000 : 1000);
+  const millis = Date.now() - before;
+  // A second is the target. It is measured once, so there is as much again for a bad moment.
+  expect(millis).toBeLessThan(2000 * Math.max(slow.clock, (await slowness(page)).clock));
   await expect(page.getByRole("row").first()).toBeVisible();
   await page.getByRole("button", { name: "Back to Welcome" }).click();
   await expect(page).toHaveURL(`${emptyStore}/welcome`);

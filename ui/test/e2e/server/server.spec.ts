@@ -4,7 +4,14 @@ import { expect } from "@playwright/test";
 import { otlp } from "../../fixtures/details.mjs";
 import { batch, shop, troubled } from "../../fixtures/traces.mjs";
 import { expectAccessible, row, selected, test } from "../page";
-import { expectBarsBesideNames, expectFastOpen, expectSmoothScroll, openTrace } from "../speed";
+import {
+  drawn,
+  expectBarsBesideNames,
+  expectFastOpen,
+  expectSmoothScroll,
+  openTrace,
+  within,
+} from "../speed";
 
 const door = process.env.OTLP_HTTP_URL ?? "http://127.0.0.1:4318";
 
@@ -33,13 +40,17 @@ async function send(fixture: Fixture): Promise<void> {
 }
 
 test("an acknowledged trace is on the page within a second", async ({ page }) => {
-  const fixture = shop(now() - 2_000_000_000n, traceId(1));
-  await send(fixture);
-  const before = Date.now();
-  await page.goto("/explore?t=15m");
-  const first = page.locator(`a[href*="${fixture.traceId}"]`);
-  await expect(first).toBeVisible();
-  expect(Date.now() - before).toBeLessThan(1000);
+  let next = 101;
+  let first = page.locator("a");
+  await within(page, "an acknowledged trace shown", 1000, "clock", async () => {
+    const fixture = shop(now() - 2_000_000_000n, traceId(next++));
+    await send(fixture);
+    const before = Date.now();
+    await page.goto("/explore?t=15m");
+    first = page.locator(`a[href*="${fixture.traceId}"]`);
+    await expect(first).toBeVisible();
+    return Date.now() - before;
+  });
   await expect(first).toContainText("148 of 148 spans");
   await expect(first).toContainText("3 errors");
 });
@@ -129,6 +140,7 @@ test("100,000 spans open in under 1.5 s and scroll without a blank row", async (
   await expectFastOpen(page, `/trace/${fixture.traceId}`);
   await expect(page.getByText("100\u2009000 spans")).toBeVisible();
   await expectSmoothScroll(page);
+  await drawn(page);
   await expectBarsBesideNames(page);
 });
 
