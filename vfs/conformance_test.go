@@ -297,3 +297,42 @@ func TestLargeWriteComesBackWhole(t *testing.T) {
 		}
 	})
 }
+
+func TestLinkGivesASecondName(t *testing.T) {
+	each(t, func(t *testing.T, fsys vfs.FS, dir string) {
+		a, b := path.Join(dir, "a"), path.Join(dir, "b")
+		write(t, fsys, a, "hello")
+		must(t, fsys.Link(a, b))
+		must(t, fsys.SyncDir(dir))
+		wantErr(t, "Link to a taken name", fsys.Link(a, b), fs.ErrExist)
+		wantErr(t, "Link of nothing", fsys.Link(path.Join(dir, "c"), path.Join(dir, "d")), fs.ErrNotExist)
+		wantErr(t, "Link into a missing directory", fsys.Link(a, path.Join(dir, "x", "d")), fs.ErrNotExist)
+		must(t, fsys.MkdirAll(path.Join(dir, "e")))
+		if err := fsys.Link(path.Join(dir, "e"), path.Join(dir, "f")); err == nil {
+			t.Error("a directory has a second name")
+		}
+		must(t, fsys.Remove(a))
+		if got := read(t, fsys, b); got != "hello" {
+			t.Errorf("the other name has %q", got)
+		}
+		wantList(t, fsys, dir, "b", "e")
+	})
+}
+
+func TestALinkIsAsDurableAsItsName(t *testing.T) {
+	m := vfs.NewMem()
+	must(t, m.MkdirAll("/d"))
+	write(t, m, "/d/a", "hello")
+	f, err := m.OpenAppend("/d/a")
+	must(t, err)
+	must(t, f.Sync())
+	must(t, m.SyncDir("/d"))
+	must(t, m.Link("/d/a", "/d/b"))
+	wantList(t, m.CrashClone(nil, vfs.CrashOptions{Keep: vfs.KeepNone}), "/d", "a")
+	must(t, m.SyncDir("/d"))
+	left := m.CrashClone(nil, vfs.CrashOptions{Keep: vfs.KeepNone})
+	must(t, left.Remove("/d/a"))
+	if got := read(t, left, "/d/b"); got != "hello" {
+		t.Errorf("the second name has %q", got)
+	}
+}

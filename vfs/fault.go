@@ -109,6 +109,14 @@ func (f *Fault) Rename(oldName, newName string) error {
 	return f.inner.Rename(oldName, newName)
 }
 
+// Link implements FS.
+func (f *Fault) Link(oldName, newName string) error {
+	if err := f.step("link", newName); err != nil {
+		return err
+	}
+	return f.inner.Link(oldName, newName)
+}
+
 // Remove implements FS.
 func (f *Fault) Remove(name string) error { return f.named("remove", name, f.inner.Remove) }
 

@@ -216,6 +216,29 @@ func (m *Mem) rename(oldName, newName string) error {
 	return nil
 }
 
+// Link implements FS. What a file takes is counted under each of its names.
+func (m *Mem) Link(oldName, newName string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n, err := m.lookup(memPath(oldName))
+	if err == nil && n.isDir {
+		err = syscall.EPERM
+	}
+	var dir *memNode
+	var base string
+	if err == nil {
+		dir, base, err = m.parent(newName)
+	}
+	if err == nil && dir.entries[base] != nil {
+		err = fs.ErrExist
+	}
+	if err != nil {
+		return &os.LinkError{Op: "link", Old: oldName, New: newName, Err: err}
+	}
+	dir.change(memChange{link: base, node: n})
+	return nil
+}
+
 // Remove implements FS.
 func (m *Mem) Remove(name string) error {
 	m.mu.Lock()

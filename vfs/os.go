@@ -52,6 +52,7 @@ func openOS(name string, flags int) (File, error) {
 }
 
 func (osFS) Rename(oldName, newName string) error { return os.Rename(oldName, newName) }
+func (osFS) Link(oldName, newName string) error   { return os.Link(oldName, newName) }
 func (osFS) Remove(name string) error             { return os.Remove(name) }
 func (osFS) RemoveAll(name string) error          { return os.RemoveAll(name) }
 

@@ -61,6 +61,11 @@ type FS interface {
 	// sync the new one first.
 	Rename(oldName, newName string) error
 
+	// Link gives a file a second name, which is free (else fs.ErrExist) and in the
+	// same file system (else syscall.EXDEV; some have no links at all). Either name
+	// may be removed, and the file stays under the other.
+	Link(oldName, newName string) error
+
 	// Remove removes a file or an empty directory. Open files stay readable.
 	Remove(name string) error
 
