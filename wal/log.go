@@ -24,8 +24,8 @@ var (
 	// ErrFull is found by errors.Is in what TryAppend returns while the buffer
 	// is full.
 	ErrFull = errors.New("buffer is full")
-	// ErrDiskFull is found by errors.Is in what Append, Wait and Rotate return while
-	// the disk is full.
+	// ErrDiskFull is found by errors.Is in what Wait and Rotate return while the disk
+	// is full.
 	ErrDiskFull = errors.New("the disk is full")
 )
 
@@ -57,7 +57,9 @@ var (
 // A write that finds the disk full does not: nothing that was written before is in
 // doubt. The log stalls. The group stays, and is written to a new file once there is
 // room; what is torn at the end of the old one lies outside of the numbers that the
-// new one leaves to it. Meanwhile Append and Wait say so at once.
+// new one leaves to it. Meanwhile Wait says so at once. Append goes on to take
+// records, beyond the buffer: they are of callers who were on their way, and each
+// learns by its Wait, or by Events.Stalled, that it is time to stop.
 //
 // A channel for each record would be simpler, and an allocation and a wake-up
 // each; one channel for each group wakes all of its waiters at once.
@@ -229,8 +231,7 @@ func (c Config) withDefaults() Config {
 // Append blocks while the buffer is full, until a group was written or ctx ends;
 // so no lock may be held across it that OnDurable takes. Its errors: TooLarge
 // for a record above Config.MaxRecordBytes; Canceled if ctx ended; Busy once the
-// log is closed or broken, and around ErrDiskFull while it is stalled. After an
-// error nothing was logged.
+// log is closed or broken. After an error nothing was logged.
 func (l *Log) Append(ctx context.Context, parts ...[]byte) (seq uint64, err error) {
 	for {
 		seq, taken, err := l.append(parts)
@@ -274,7 +275,7 @@ func (l *Log) append(parts [][]byte) (seq uint64, taken <-chan struct{}, err err
 		return 0, nil, err
 	}
 	g := l.gathering
-	if !g.fits(size, l.cfg.BufferBytes) {
+	if l.stalled == nil && !g.fits(size, l.cfg.BufferBytes) {
 		taken := g.whenTaken()
 		l.mu.Unlock()
 		return 0, taken, nil
@@ -395,7 +396,7 @@ func (l *Log) refusal() error {
 	case l.closing:
 		return clew.Errorf(clew.Busy, "wal: %w", ErrClosed)
 	}
-	return l.stalled
+	return nil
 }
 
 // Rotate makes the next record begin a new file, so that TruncateBefore can

@@ -284,7 +284,7 @@ func (l *Log) stall(cause error) error {
 		close(l.stalls)
 	}
 	if taken := l.gathering.taken; taken != nil {
-		close(taken) // who waits for room in the buffer is told, too
+		close(taken) // there is room in the buffer, while it lasts
 		l.gathering.taken = nil
 	}
 	l.mu.Unlock()
