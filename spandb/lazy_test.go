@@ -13,6 +13,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -232,12 +233,12 @@ func TestDamageAtFirstUse(t *testing.T) {
 }
 
 // verifyClosed closes the store and verifies its folder.
-func (db *DB) verifyClosed(t *testing.T, fs vfs.FS) (Verification, error) {
+func (db *DB) verifyClosed(t *testing.T, fs vfs.FS) (upkeep.Verification, error) {
 	t.Helper()
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return Verify(fs, "data", nil)
+	return upkeep.Verify(fs, "data", nil)
 }
 
 func contentOf(t *testing.T, fs vfs.FS, file string) []byte {
@@ -321,7 +322,7 @@ func TestIndexLost(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if v, err := Verify(fs, "data", nil); err != nil || v.Found != 0 {
+			if v, err := upkeep.Verify(fs, "data", nil); err != nil || v.Found != 0 {
 				t.Errorf("Verify = %+v, %v", v, err)
 			}
 		})

@@ -193,7 +193,7 @@ func (db *DB) adopt(id uint64, file string, logged uint64) (adopted bool, err er
 		db.damaged(clew.Corruptf(file, 0, "segment that the manifest does not list is put aside as %s: %w", folder.Aside(path.Base(file)), err))
 		return false, db.fs.Rename(file, folder.Aside(file))
 	}
-	r := recordOf(id, f.size, f.r)
+	r := f.r.Listing(id)
 	inLog := logged != 0 && logged <= r.FirstSeq
 	if inLog || r.FirstSeq <= db.manifest.Sealed[r.Tenant] || file != r.Path(db.dir) {
 		return false, db.remove(file)
@@ -237,7 +237,7 @@ func (p *replayer) record(seq uint64, payload []byte) error {
 		if seq <= p.db.manifest.Sealed[r.Tenant] {
 			return nil
 		}
-		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.Compression), r.Body, maxBodyBytes)
+		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.Packing), r.Body, maxBodyBytes)
 	}
 	if err != nil {
 		p.damaged(seq, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/storage"
@@ -322,13 +323,13 @@ func TestVerify(t *testing.T) {
 	appendAt(t, db, corpus.Requests("shop", 8, 500, 100), time.Now())
 	settle(t, db)
 	path := tenantFor(t, db).list.segs[0].path
-	if _, err := Verify(fs, "data", nil); clew.KindOf(err) != clew.Busy {
+	if _, err := upkeep.Verify(fs, "data", nil); clew.KindOf(err) != clew.Busy {
 		t.Fatalf("Verify of an open store = %v, want busy", err)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	v, err := Verify(fs, "data", nil)
+	v, err := upkeep.Verify(fs, "data", nil)
 	if err != nil || v.Found != 0 || v.Rows != 400 || v.LogRecords == 0 {
 		t.Fatalf("Verify = %+v, %v: want 400 rows, log records and no damage", v, err)
 	}
@@ -342,7 +343,7 @@ func TestVerify(t *testing.T) {
 		if err := vfs.Replace(fs, path, bad); err != nil {
 			t.Fatal(err)
 		}
-		if v, err := Verify(fs, "data", nil); err != nil || v.Found == 0 {
+		if v, err := upkeep.Verify(fs, "data", nil); err != nil || v.Found == 0 {
 			t.Fatalf("byte %d flipped: Verify = %+v, %v", off, v, err)
 		}
 	}
@@ -384,7 +385,7 @@ func TestVerifyNoStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"other", "missing"} {
-		if _, err := Verify(fs, dir, nil); clew.KindOf(err) != clew.NotFound || !strings.Contains(err.Error(), "--data") {
+		if _, err := upkeep.Verify(fs, dir, nil); clew.KindOf(err) != clew.NotFound || !strings.Contains(err.Error(), "--data") {
 			t.Fatalf("Verify(%s) = %v, want not found, naming --data", dir, err)
 		}
 	}

@@ -48,7 +48,7 @@ func (db *DB) create(data []byte) (*storedSegment, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := db.newSegment(recordOf(id, int64(len(data)), r))
+	s := db.newSegment(r.Listing(id))
 	if err := db.writeSegment(path.Dir(s.path), s.path, data); err != nil {
 		return s, err
 	}
@@ -157,22 +157,8 @@ func (db *DB) lost(s *storedSegment, err error) error {
 
 // isListed checks that a file is the one that the manifest lists.
 func (s *storedSegment) isListed(f *segmentFile) error {
-	if have := recordOf(s.ID, f.size, f.r); have != s.Segment {
+	if have := f.r.Listing(s.ID); have != s.Segment {
 		return clew.Corruptf(s.path, f.size, "is not the segment the manifest lists: it is %+v, listed is %+v", have, s.Segment)
 	}
 	return nil
-}
-
-// recordOf is what the manifest says of a segment.
-func recordOf(id uint64, size int64, r *segment.Reader) folder.Segment {
-	m := r.Meta()
-	merged := uint64(0)
-	if m.Merged {
-		merged = 1
-	}
-	return folder.Segment{
-		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(size), Rows: uint64(m.Rows),
-		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Merged: merged,
-		MinStart: m.MinStart, MaxStart: m.MaxStart, Sum: uint64(r.Sum()),
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/vfs"
@@ -73,7 +74,7 @@ func TestSoak(t *testing.T) {
 	if err := s.db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := Verify(s.disk, "data", nil); err != nil || len(v.Damage) > 0 {
+	if v, err := upkeep.Verify(s.disk, "data", nil); err != nil || len(v.Damage) > 0 {
 		t.Errorf("verify: %v, %v", v.Damage, err)
 	}
 }

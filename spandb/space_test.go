@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
@@ -316,7 +317,7 @@ func TestRealFullDisk(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := Verify(fs, data, nil); err != nil || v.Found > 0 {
+	if v, err := upkeep.Verify(fs, data, nil); err != nil || v.Found > 0 {
 		t.Errorf("Verify = %+v, %v", v, err)
 	}
 	db = openDB(t, fs, data, Config{})

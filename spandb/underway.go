@@ -77,7 +77,7 @@ func (db *DB) arrive(u *underWay, r *storage.Record) {
 	if r.Received != nil {
 		body, packing = r.Received, r.Compression
 	}
-	header := folder.Record{Tenant: u.t.name, Compression: packing, Hash: u.mark.Hash, Arrival: u.mark.Arrival,
+	header := folder.Record{Tenant: u.t.name, Packing: uint8(packing), Hash: u.mark.Hash, Arrival: u.mark.Arrival,
 		Accepted: u.mark.Accepted, Refused: u.refused}
 	seq, err := db.log.Append(context.Background(), header.AppendHeader(nil), body)
 	u.t.mu.Lock()

@@ -11,6 +11,8 @@ import (
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/upkeep"
+	"github.com/clew-tracing/clew/vfs"
 )
 
 // apiHandler is the read API with what only the server knows: its own health,
@@ -29,6 +31,9 @@ func (s *server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, api))
 	mux.Handle("POST /api/v1/demo", s.gate.guard(config.Admin, denyJSON, api))
+	s.backups = upkeep.NewBackupServer(heldStore{s.store}, vfs.OS(), string(s.settings.Data))
+	mux.Handle(upkeep.BackupPath, s.gate.guardAll(s.backups))
+	mux.Handle(upkeep.BackupPath+"/", s.gate.guardAll(s.backups))
 	mux.Handle("/", s.gate.guard(config.Read, denyJSON, api))
 	return s.whileReady(mux)
 }

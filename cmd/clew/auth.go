@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -55,6 +56,26 @@ func (g *gate) pass(authorization, tenant string, right config.Rights) (string, 
 		return "", &denial{http.StatusForbidden, "this token does not belong to tenant " + console.Clip(console.Printable(tenant), 64)}
 	}
 	return t.Tenant, nil
+}
+
+// guardAll lets requests through to next that may have everything of every tenant:
+// those with a token of any tenant and the right of an administrator, or where no
+// tokens are set, those from this machine.
+func (g *gate) guardAll(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tokens := *g.tokens.Load()
+		_, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		t, known := tokens.Find(strings.TrimSpace(secret))
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		switch {
+		case len(tokens) == 0 && !net.ParseIP(host).IsLoopback():
+			denyJSON(w, r, &denial{http.StatusForbidden, "without tokens this is answered on the server's own machine alone: set tokens, one of tenant * with the right admin"})
+		case len(tokens) > 0 && known && (t.Tenant != config.AnyTenant || !t.Rights.Has(config.Admin)):
+			denyJSON(w, r, &denial{http.StatusForbidden, "this needs a token of tenant * with the right admin"})
+		default: // guard asks for a token where there are any
+			g.guard(config.Admin, denyJSON, next).ServeHTTP(w, r)
+		}
+	})
 }
 
 // guard lets requests through to next that have the right, with the token's

@@ -65,6 +65,19 @@ func (c *client) do(ctx context.Context, method, path string, header http.Header
 }
 
 func (c *client) doURL(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+	resp, err := c.send(ctx, method, address, header, body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, readError(resp)
+	}
+	return resp, nil
+}
+
+// send is doURL that hands back an answer of any status.
+func (c *client) send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -82,10 +95,6 @@ func (c *client) doURL(ctx context.Context, method, address string, header http.
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.unreachable(ctx, address, err)
-	}
-	if resp.StatusCode/100 != 2 {
-		defer resp.Body.Close()
-		return nil, readError(resp)
 	}
 	return resp, nil
 }

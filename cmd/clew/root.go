@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/bench"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/vfs"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -53,6 +56,8 @@ func newRoot(t *terminal) *cobra.Command {
 		newServices(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),
+		upkeep.NewBackup(upkeepHost(t)),
+		upkeep.NewRestore(upkeepHost(t)),
 		bench.NewCommand(t.environ, usagef),
 		newConfig(t),
 		newVersion(t),
@@ -76,9 +81,32 @@ func upkeepHost(t *terminal) *upkeep.Host {
 			}
 			return string(r.Data), nil
 		},
+		Server: func(c *cobra.Command) (upkeep.Asker, string, error) {
+			r, err := resolve(c, t)
+			if err != nil {
+				return nil, "", err
+			}
+			cl, err := newClient(r)
+			if err != nil {
+				return nil, "", err
+			}
+			return func(ctx context.Context, method, path string) (*http.Response, error) {
+				return cl.send(ctx, method, cl.base.String()+path, nil, nil)
+			}, cl.base.Hostname(), nil
+		},
+		Open: func(dir string) (upkeep.OpenStore, error) {
+			db, err := spandb.Open(vfs.OS(), dir, spandb.Config{})
+			return heldStore{db}, err
+		},
 		TTY: t.errTTY,
 	}
 }
+
+// heldStore is the store as upkeep knows it.
+type heldStore struct{ *spandb.DB }
+
+// Hold implements upkeep.Store.
+func (s heldStore) Hold() (upkeep.Holding, error) { return s.Backup() }
 
 // usageArgs marks what args finds wrong as the caller's mistake and says how the
 // command is meant.

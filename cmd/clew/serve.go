@@ -21,6 +21,7 @@ import (
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
@@ -94,6 +95,7 @@ type server struct {
 
 	census   census
 	services *state.Services
+	backups  *upkeep.BackupServer
 }
 
 func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
@@ -307,6 +309,7 @@ func (s *server) shutdown() error {
 	defer streams.Stop()
 	stopHTTP(s.page, shutdownPage)
 	s.endStreams()
+	s.backups.Close()
 	err := s.store.Close()
 	var doors sync.WaitGroup
 	doors.Go(func() { stopHTTP(s.spans, shutdownDoors) })

@@ -44,6 +44,7 @@ var plan = []place{
 	{"state", 1, keeping},
 
 	{"traceql", 2, asking},
+	{"spandb/folder", 2, keeping},
 	{"format/*", 2, arriving},
 	{"otlp", 2, everywhere},
 	{"storage", 2, everywhere},
@@ -52,7 +53,6 @@ var plan = []place{
 	{"ingest", 3, arriving},
 	{"sampling", 3, arriving},
 	{"spandb/segment", 3, keeping},
-	{"spandb/folder", 3, keeping},
 	{"spandb/shelf", 3, keeping},
 	{"spandb/traceindex", 3, keeping},
 	{"spandb/tally", 3, keeping},

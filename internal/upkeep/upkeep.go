@@ -20,8 +20,19 @@ type Host struct {
 	Settings func(c *cobra.Command, names ...string)
 	// Data resolves a command's settings and returns the store's folder.
 	Data func(c *cobra.Command) (dir string, err error)
+	// Server resolves a command's settings and returns how to ask the server they
+	// name, and its host.
+	Server func(c *cobra.Command) (ask Asker, host string, err error)
+	// Open opens the store in a folder.
+	Open func(dir string) (OpenStore, error)
 	// TTY says that standard error is a terminal, where a line may move.
 	TTY bool
+}
+
+// OpenStore is a store that can be closed.
+type OpenStore interface {
+	Store
+	Close() error
 }
 
 // progress is one moving line on standard error, where that is a terminal.

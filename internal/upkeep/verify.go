@@ -8,7 +8,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -37,7 +36,7 @@ code is 1.`,
 
 func (h *Host) verify(c *cobra.Command, dir string) error {
 	began, line := time.Now(), h.progress(c, "segment")
-	v, err := spandb.Verify(vfs.OS(), dir, line.update)
+	v, err := Verify(vfs.OS(), dir, line.update)
 	line.end()
 	switch {
 	case clew.KindOf(err) == clew.NotFound || clew.KindOf(err) == clew.Busy:
@@ -46,12 +45,7 @@ func (h *Host) verify(c *cobra.Command, dir string) error {
 		return err
 	}
 	out := c.OutOrStdout()
-	for _, d := range v.Damage {
-		fmt.Fprintln(out, d)
-	}
-	if more := v.Found - len(v.Damage); more > 0 {
-		fmt.Fprintf(out, "and %d more\n", more)
-	}
+	printDamage(out, &v)
 	fmt.Fprintf(out, "%s: %s in %s, %s in the log, %s read in %s\n", dir, console.Plural(int(v.Rows), "span"), console.Plural(v.Segments, "segment"),
 		console.Plural(v.LogRecords, "request"), console.Bytes(v.Bytes), console.Nanos(int64(time.Since(began))))
 	if v.Found > 0 {

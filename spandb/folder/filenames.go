@@ -15,6 +15,7 @@ import (
 //	LOCK                       held by flock while the store is open
 //	CURRENT                    name of the manifest in force
 //	MANIFEST-00000012          which segments there are
+//	UNFINISHED                 a copy is being made here; there is no CURRENT yet
 //	wal/                       the log (package wal)
 //	traces/                    the index of traces (package traceindex)
 //	seg/TENANT/2026112314/     segments, by hour of arrival
@@ -27,6 +28,10 @@ const (
 	LogDir      = "wal"
 	SegmentsDir = "seg"
 	TracesDir   = "traces"
+
+	// UnfinishedName is the name of a file that says that a folder is being filled:
+	// without CURRENT it is no store, new or old.
+	UnfinishedName = "UNFINISHED"
 
 	manifestPrefix = "MANIFEST-"
 	segSuffix      = ".seg"

@@ -39,7 +39,7 @@ func FuzzManifest(f *testing.F) {
 
 // FuzzRecord parses any bytes as a record of the log.
 func FuzzRecord(f *testing.F) {
-	r := Record{Tenant: "default", Compression: 2, Arrival: 3, Accepted: 4, Refused: []uint32{1, 5}}
+	r := Record{Tenant: "default", Packing: 2, Arrival: 3, Accepted: 4, Refused: []uint32{1, 5}}
 	f.Add(append(r.AppendHeader(nil), "body"...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := ParseRecord(b)

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -83,7 +82,7 @@ func goldenManifest(t *testing.T) string {
 
 // goldenRecord is what precedes a body in the log.
 func goldenRecord() string {
-	r := Record{Tenant: "default", Compression: storage.Zstd, Arrival: 1000, Accepted: 5, Refused: []uint32{2, 3, 300}}
+	r := Record{Tenant: "default", Packing: 2, Arrival: 1000, Accepted: 5, Refused: []uint32{2, 3, 300}}
 	r.Hash.Hi, r.Hash.Lo = 0x0102030405060708, 0x090a0b0c0d0e0f10
 	d := &dumper{b: append(r.AppendHeader(nil), "body"...)}
 	d.out.WriteString("\nrecord of the log\n")

@@ -187,7 +187,7 @@ func (m *Manifest) File() string { return path.Join(m.dir, manifestName(m.number
 func (m *Manifest) read() error {
 	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), maxCurrentBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return m.unfinished()
 	}
 	if err != nil {
 		return err
@@ -204,6 +204,47 @@ func (m *Manifest) read() error {
 		return err
 	}
 	return m.replay(file, b)
+}
+
+// unfinished is an error if the folder is the half of a copy, of which a new store
+// must not be made.
+func (m *Manifest) unfinished() error {
+	_, err := m.fs.Stat(path.Join(m.dir, UnfinishedName))
+	switch {
+	case err == nil:
+		return clew.Errorf(clew.Invalid, "%s holds an unfinished backup or restore: run it again to its end, or remove the folder", m.dir)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// WriteManifest makes a state the one in force in a folder, atomically, whatever is
+// in force there now.
+func WriteManifest(filesystem vfs.FS, dir string, s State) error {
+	number, err := lastManifest(filesystem, dir)
+	if err != nil {
+		return err
+	}
+	m := &Manifest{fs: filesystem, dir: dir, State: s, number: number}
+	return errors.Join(m.rewrite(), m.Close())
+}
+
+// NextManifest returns the name of the file that WriteManifest would write.
+func NextManifest(filesystem vfs.FS, dir string) (string, error) {
+	number, err := lastManifest(filesystem, dir)
+	return manifestName(number + 1), err
+}
+
+// lastManifest returns the number of the youngest manifest there is, 0 if none is.
+func lastManifest(filesystem vfs.FS, dir string) (last uint64, err error) {
+	names, err := filesystem.List(dir)
+	for _, n := range names {
+		if number, ok := parseManifestName(n); ok {
+			last = max(last, number)
+		}
+	}
+	return last, err
 }
 
 // replay applies the records of a manifest file. The first, the whole state, was

@@ -7,36 +7,38 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/storage"
 )
 
 // recordVersion is the version of the header that precedes a body in the log.
 const recordVersion = 1
 
+// maxPacking is the greatest packing there is.
+const maxPacking = 2
+
 // Record is a request as the log has it:
 //
 //	u8       recordVersion
 //	bytes    tenant
-//	u8       storage.Compression of the body
+//	u8       packing of the body
 //	16 B     hash of the unpacked body
 //	uvarint  arrival, accepted, refused
 //	uvarint  ordinals of refused spans, each less the one before
 //	         body
 type Record struct {
-	Tenant      clew.Tenant
-	Compression storage.Compression
-	Hash        xxh3.Uint128 // of the unpacked body
-	Arrival     uint64       // unix nanoseconds
-	Accepted    uint32       // spans
-	Refused     []uint32     // ordinals of spans, ascending
-	Body        []byte
+	Tenant   clew.Tenant
+	Packing  uint8        // of the body: 0 none, 1 gzip, 2 zstd, as storage.Compression
+	Hash     xxh3.Uint128 // of the unpacked body
+	Arrival  uint64       // unix nanoseconds
+	Accepted uint32       // spans
+	Refused  []uint32     // ordinals of spans, ascending
+	Body     []byte
 }
 
 // AppendHeader writes what precedes the body in the log.
 func (r *Record) AppendHeader(dst []byte) []byte {
 	dst = append(dst, recordVersion)
 	dst = appendString(dst, string(r.Tenant))
-	dst = append(dst, byte(r.Compression))
+	dst = append(dst, r.Packing)
 	dst = binary.LittleEndian.AppendUint64(dst, r.Hash.Hi)
 	dst = binary.LittleEndian.AppendUint64(dst, r.Hash.Lo)
 	dst = binary.AppendUvarint(dst, r.Arrival)
@@ -65,8 +67,8 @@ func ParseRecord(b []byte) (r Record, err error) {
 	if len(f.b) < 17 {
 		return r, bad
 	}
-	if r.Compression = storage.Compression(f.b[0]); r.Compression > storage.Zstd {
-		return r, clew.Errorf(clew.Unsupported, "log record of packing %d is not known to this clew", r.Compression)
+	if r.Packing = f.b[0]; r.Packing > maxPacking {
+		return r, clew.Errorf(clew.Unsupported, "log record of packing %d is not known to this clew", r.Packing)
 	}
 	r.Hash = xxh3.Uint128{Hi: binary.LittleEndian.Uint64(f.b[1:]), Lo: binary.LittleEndian.Uint64(f.b[9:])}
 	f.b = f.b[17:]

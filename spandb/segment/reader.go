@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/spandb/folder"
 )
 
 // A Reader reads one segment. Its directory is in memory; tables are read when
@@ -47,6 +48,20 @@ func (r *Reader) SizeBytes() int64 { return r.blocks.SizeBytes() + 8*int64(len(r
 // Sum is a checksum of all that is in the segment: of its directory, which has that
 // of every chunk.
 func (r *Reader) Sum() uint32 { return r.blocks.Sum() }
+
+// Listing is what a manifest says of the segment under an id.
+func (r *Reader) Listing(id uint64) folder.Segment {
+	m := &r.meta
+	merged := uint64(0)
+	if m.Merged {
+		merged = 1
+	}
+	return folder.Segment{
+		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(r.blocks.Size()), Rows: uint64(m.Rows),
+		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Merged: merged,
+		MinStart: m.MinStart, MaxStart: m.MaxStart, Sum: uint64(r.Sum()),
+	}
+}
 
 // corrupt makes an error about the content of a chunk.
 func (r *Reader) corrupt(col, blk int, err error) error {

@@ -1,4 +1,4 @@
-package spandb
+package upkeep
 
 import (
 	"errors"
@@ -82,20 +82,20 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 
 // verifySegment checks every checksum and decodes every block whole.
 func verifySegment(filesystem vfs.FS, file string, r folder.Segment, v *Verification) {
-	f, err := openSegmentFile(filesystem, file)
+	f, err := openSegment(filesystem, file)
 	if err != nil {
 		v.add(clew.Corruptf(file, 0, "cannot be opened: %w", err))
 		return
 	}
-	defer f.file.Close()
+	defer f.Close()
+	have := f.Listing(r.ID)
 	v.Segments++
-	v.Bytes += f.size
-	v.Rows += int64(f.r.Meta().Rows)
-	s := storedSegment{Segment: r, path: file}
-	if err := s.isListed(f); err != nil {
-		v.add(err)
+	v.Bytes += int64(have.Size)
+	v.Rows += int64(have.Rows)
+	if have != r {
+		v.add(clew.Corruptf(file, int64(have.Size), "is not the segment the manifest lists: it is %+v, listed is %+v", have, r))
 	}
-	for _, d := range f.r.Damage() {
+	for _, d := range f.Damage() {
 		v.add(d)
 	}
 }
