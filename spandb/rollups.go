@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -9,6 +10,9 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
 	"github.com/clew-tracing/clew/storage"
 )
+
+// headCounters count heads, of which each takes some MB of scratch memory.
+var headCounters = sync.Pool{New: func() any { return new(segment.Sealer) }}
 
 // Rollups implements storage.Aggregator: from the sums that lie in segments, and
 // from those of the heads, which are computed as at a seal.
@@ -35,13 +39,15 @@ func (db *DB) Rollups(ctx context.Context, r storage.RollupRequest) (storage.Rol
 }
 
 func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snapshot, answer *rollup.Answer) error {
-	var sealer segment.Sealer
+	sealer := headCounters.Get().(*segment.Sealer)
+	defer headCounters.Put(sealer)
 	for _, v := range snap.views {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}
 		sums := sealer.Rollup(v)
 		answer.Add(sums.Rollup, sums.Services, &sums.Names)
+		sealer.Trim()
 	}
 	need := segment.RollupNeed{Operations: !r.Edges, Edges: r.Edges, Durations: r.Durations}
 	for _, s := range snap.list.segs {

@@ -105,7 +105,7 @@ func (s *Sealer) gather(dst, vals []uint64) []uint64 {
 
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
-	if cap(s.order.Perm) > keepRows || s.w.Size() > keepBytes {
+	if cap(s.order.Perm) > keepRows || s.w != nil && s.w.Size() > keepBytes {
 		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes}
 	}
 }
