@@ -3,7 +3,6 @@ package spandb
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/segment"
@@ -54,7 +53,7 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}
-		if !s.mayCountIn(r.Window) {
+		if !rollup.MayCount(r.Window, s.MinStart, s.MaxStart, s.MinArrival, s.MaxArrival) {
 			continue
 		}
 		reader, err := db.take(s)
@@ -80,16 +79,4 @@ func (db *DB) segmentRollup(r *storage.RollupRequest, s *segment.Reader, need se
 		answer.Add(sums.Rollup, sums.Services, &sums.Names)
 	}
 	return err
-}
-
-// mayCountIn reports whether rows of the segment may count in a window of whole
-// minutes: where they start, or at the bounds of where rows of their arrival may.
-func (s *storedSegment) mayCountIn(w clew.Window) bool {
-	const late, early, minute = uint64(storage.MaxLate), uint64(storage.MaxEarly), uint64(time.Minute)
-	lo, hi := s.MinStart, s.MaxStart
-	if s.MinArrival != 0 {
-		lo = min(max(lo, s.MinArrival-min(late, s.MinArrival)), s.MinArrival+early)
-		hi = max(min(hi, s.MaxArrival+early), s.MaxArrival-min(late, s.MaxArrival))
-	}
-	return w.Overlaps(clew.UnixNanos(lo-lo%minute), clew.UnixNanos(hi))
 }

@@ -18,6 +18,7 @@
 package rollup
 
 import (
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/sketch"
 	"github.com/clew-tracing/clew/span"
@@ -87,4 +88,17 @@ type Figures struct {
 	// Durations has the durations of rows that end after they start, as often as
 	// the rows weigh.
 	Durations sketch.Histogram
+}
+
+// MayCount reports whether rows that start and arrived within these bounds may count
+// in a window of whole minutes: where they start, or at the bounds of where rows of
+// their arrival may.
+func MayCount(w clew.Window, minStart, maxStart, minArrival, maxArrival uint64) bool {
+	const late, early = uint64(storage.MaxLate), uint64(storage.MaxEarly)
+	lo, hi := minStart, maxStart
+	if minArrival != 0 {
+		lo = min(max(lo, minArrival-min(late, minArrival)), minArrival+early)
+		hi = max(min(hi, maxArrival+early), maxArrival-min(late, maxArrival))
+	}
+	return w.Overlaps(clew.UnixNanos(lo-lo%Minute), clew.UnixNanos(hi))
 }
