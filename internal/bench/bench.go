@@ -111,7 +111,7 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
 	run = &measurement{}
-	profiled := t.startProfile(ctx, o)
+	profiled := t.startProfile(ctx, o, run)
 	if err := send(ctx, o, work, t, run); err != nil {
 		return nil, errors.Join(err, t.complaint(), <-profiled)
 	}

@@ -31,6 +31,7 @@ type options struct {
 	diskPaths      []string
 	json           bool
 	profile        string
+	stages         bool
 	profileSeconds int
 	environ        []string // for a server of the bench's own
 }
@@ -91,7 +92,8 @@ docs/benchmarks.md says what each figure means.`,
 	f.StringSliceVar(&o.diskPaths, "disk-path", nil, "with --endpoint: the folders whose size counts")
 	f.BoolVar(&o.json, "json", false, "print every run as JSON")
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the server under load to this file; the server must expose /debug/pprof")
-	f.IntVar(&o.profileSeconds, "profile-seconds", 10, "how long --profile records")
+	f.BoolVar(&o.stages, "stages", false, "split the server's CPU by stage, from a profile that it takes of itself while it works")
+	f.IntVar(&o.profileSeconds, "profile-seconds", 10, "how long --profile and --stages record")
 	return c
 }
 
@@ -110,7 +112,7 @@ func (o *options) validate(usagef usageError) error {
 		{o.profileSeconds > 0, "--profile-seconds: want 1 or more"},
 		{o.endpoint != "" || o.api == "" && len(o.pids) == 0 && len(o.diskPaths) == 0, "--api, --pid and --disk-path go with --endpoint"},
 		{o.endpoint == "" || o.server == "" && len(o.serverArgs) == 0, "--endpoint measures a server that runs already: it cannot go with --server or flags after --"},
-		{o.profile == "" || o.endpoint == "" || o.api != "", "--profile with --endpoint needs --api"},
+		{o.profile == "" && !o.stages || o.endpoint == "" || o.api != "", "--profile and --stages with --endpoint need --api"},
 	} {
 		if !check.ok {
 			return usagef("%s", check.text)

@@ -47,6 +47,9 @@ const (
 	// few KB.
 	maxAnswer = 16 << 20
 
+	// maxProfileBytes bounds a CPU profile: ten seconds are some 100 KB.
+	maxProfileBytes = 64 << 20
+
 	// maxErrorBody is how much of an error's text is shown.
 	maxErrorBody = 400
 )

@@ -58,6 +58,10 @@ type measurement struct {
 	// store of clew's.
 	DiskFamilies map[string]float64 `json:"diskBytesPerSpanByFamily,omitempty"`
 
+	// StageShares splits the CPU time by what it was for, as a part of 1, where
+	// --stages asked for a profile.
+	StageShares map[string]float64 `json:"cpuShareByStage,omitempty"`
+
 	Queries []query `json:"queries"`
 }
 
@@ -97,6 +101,7 @@ func (b *report) print(w io.Writer, asJSON bool) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
+	b.printStages(&text)
 	b.printFamilies(&text)
 	b.printQueries(&text)
 	_, err := io.WriteString(w, text.String())

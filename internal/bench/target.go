@@ -269,28 +269,38 @@ func perSpan(v float64, spans int) float64 {
 	return v / float64(spans)
 }
 
-// startProfile asks the server for a CPU profile while the load runs. The
-// channel yields one error or nil when it is written.
-func (t *target) startProfile(ctx context.Context, o *options) <-chan error {
+// startProfile asks the server for a CPU profile while the load runs, if anybody
+// wants one. The channel yields one error or nil when run and file have it.
+func (t *target) startProfile(ctx context.Context, o *options, run *measurement) <-chan error {
 	done := make(chan error, 1)
-	if o.profile == "" {
+	if o.profile == "" && !o.stages {
 		done <- nil
 		return done
 	}
-	go func() { done <- t.saveProfile(ctx, o) }()
+	go func() { done <- t.takeProfile(ctx, o, run) }()
 	return done
 }
 
-func (t *target) saveProfile(ctx context.Context, o *options) error {
+func (t *target) takeProfile(ctx context.Context, o *options, run *measurement) error {
 	resp, err := t.api.do(ctx, http.MethodGet, fmt.Sprintf("/debug/pprof/profile?seconds=%d", o.profileSeconds), nil, nil)
 	if err != nil {
-		return fmt.Errorf("--profile: the server gives no CPU profile: %w", err)
+		return fmt.Errorf("--profile, --stages: the server gives no CPU profile: %w", err)
 	}
 	defer resp.Body.Close()
-	f, err := os.Create(o.profile)
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxProfileBytes))
 	if err != nil {
+		return fmt.Errorf("--profile, --stages: %w", err)
+	}
+	if o.stages {
+		if run.StageShares, err = splitProfile(data); err != nil {
+			return err
+		}
+	}
+	if o.profile == "" {
+		return nil
+	}
+	if err := os.WriteFile(o.profile, data, 0o644); err != nil {
 		return fmt.Errorf("--profile: %w", err)
 	}
-	_, err = io.Copy(f, resp.Body)
-	return errors.Join(err, f.Close())
+	return nil
 }
