@@ -234,3 +234,37 @@ func (b Bitmap) AppendOnes(dst []uint32) []uint32 {
 	}
 	return dst
 }
+
+// Part returns bits [start, end) of b as a set of its own, in the memory of dst if that
+// is enough.
+func (b Bitmap) Part(dst Bitmap, start, end int) Bitmap {
+	n := end - start
+	dst = dst.Reset(n)
+	shift := uint(start & 63)
+	for i := range dst {
+		at := start>>6 + i
+		dst[i] = b[at] >> shift
+		if shift > 0 && at+1 < len(b) {
+			dst[i] |= b[at+1] << (64 - shift)
+		}
+	}
+	dst.trim(n)
+	return dst
+}
+
+// Next returns the least member that is i or greater, or -1.
+func (b Bitmap) Next(i int) int {
+	w := i >> 6
+	if w >= len(b) {
+		return -1
+	}
+	if word := b[w] >> (i & 63); word != 0 {
+		return i + bits.TrailingZeros64(word)
+	}
+	for w++; w < len(b); w++ {
+		if b[w] != 0 {
+			return w<<6 + bits.TrailingZeros64(b[w])
+		}
+	}
+	return -1
+}

@@ -247,7 +247,7 @@ func (r *BlockReader) readRuns() (err error) {
 	}
 	b, n := &r.batch, r.need
 	name, kind, status, scope := n.anyOf(span.Name), n.anyOf(span.SpanKind), n.anyOf(span.StatusCode), n.anyOf(span.ScopeName, span.ScopeVersion)
-	shapes := n.All && !r.seg.meta.Explicit
+	shapes := n.All
 	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
 	if shapes {
 		b.Attrs.Shape = make([]uint32, b.Rows)

@@ -68,7 +68,7 @@ func TestGoldenBytes(t *testing.T) {
 // x bytes.
 func layouts() map[string]string {
 	return map[string]string{
-		colNames: "S", colScopes: "S", colResources: "IS", colResource: "I", colTemplates: "IIIIIII", colShapes: "II", colServices: "S",
+		colNames: "S", colScopes: "S", colResources: "IS", colResource: "I", colTemplates: "IIIIIII", colShapes: "III", colServices: "S",
 		colTraceIDs: "T", colTrace: "I", colRuns: "II", colSpanID: "8", colParent: "I8", colStart: "I", colDuration: "i",
 		colFlags: "I", colRequests: "x", colStatusMessage: "PI", colTraceState: "PI", colDroppedAttrs: "Pi", colDroppedEvents: "Pi",
 		colDroppedLinks: "Pi", colReceived: "Pi", colWeight: "Pi", colEventRow: "I", colEventTime: "i", colEventName: "I", colEventName + "s": "S",

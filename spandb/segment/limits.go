@@ -10,6 +10,12 @@ const (
 	smallDict = 512
 )
 
+// maxListed bounds the columns that the loose templates of a segment list together;
+// beyond it, all have one list of all columns. A list is shorter than the values of
+// its rows, and so are the lists of heads; a merge of heads of a million span names
+// would have longer ones than a reader wants to hold.
+const maxListed = 1 << 20
+
 // dictChunk is the number of dictionary values in one frame.
 const dictChunk = 4096
 

@@ -30,9 +30,8 @@ func (s *Sealer) links() {
 	col := s.w.Column(colLinkTarget)
 	c.each(func(blk int, children []uint32) { s.chunk(col, blk, s.linkTargets(blk, children)) })
 	s.field(colLinkFlags, &c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
-	place := func(k uint32) uint32 { return c.place[k] }
-	s.aset.sparse(colLinkState, &l.TraceState, place, c.limits)
-	s.aset.sparse(colLinkDropped, &l.Dropped, place, c.limits)
+	s.aset.sparse(colLinkState, &l.TraceState, c.place, c.limits)
+	s.aset.sparse(colLinkDropped, &l.Dropped, c.place, c.limits)
 	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra)
 }
 

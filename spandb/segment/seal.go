@@ -39,6 +39,7 @@ type Sealer struct {
 	// In repeats the first pairs are two by two of one id, the first row first.
 	twins   []uint64
 	repeats []uint32
+	shapes  shapeLists
 	pairs   int
 	aset    attrSealer
 
@@ -62,7 +63,6 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 
 	meta.Rows = b.Rows
 	meta.Traces = len(s.order.Traces)
-	meta.Explicit = s.order.Explicit
 	meta.MinStart, meta.MaxStart = slices.Min(b.Start), slices.Max(b.Start)
 	meta.BlockRows = nil
 	for _, blk := range s.order.Blocks {
@@ -187,18 +187,14 @@ func (s *Sealer) tables() {
 	s.resources()
 
 	var fields [templateFields][]uint64
-	shapes, shapeLists := s.shapes()
+	s.shapes.build(s)
 	rows := make([]uint64, len(o.Templates))
 	for _, t := range o.Template {
 		rows[t]++
 	}
 	for i := range o.Templates {
 		t := &o.Templates[i]
-		shape := uint64(0)
-		if !o.Explicit {
-			shape = uint64(shapes[t.Shape])
-		}
-		for f, v := range [...]uint64{uint64(t.Service), uint64(nameRemap[t.Name]), uint64(scopeRemap[t.Scope]), uint64(t.Kind), uint64(t.Status), shape, rows[i]} {
+		for f, v := range [...]uint64{uint64(t.Service), uint64(nameRemap[t.Name]), uint64(scopeRemap[t.Scope]), uint64(t.Kind), uint64(t.Status), uint64(s.shapes.of[i]), rows[i]} {
 			fields[f] = append(fields[f], v)
 		}
 	}
@@ -207,55 +203,13 @@ func (s *Sealer) tables() {
 		buf = column.AppendInts(buf, f, small)
 	}
 	s.chunk(s.w.Column(colTemplates), block.WholeSegment, buf)
-	s.chunk(s.w.Column(colShapes), block.WholeSegment, appendLists(s.w.Buf(), shapeLists))
+	s.chunk(s.w.Column(colShapes), block.WholeSegment, s.shapes.append(s.w.Buf()))
 
 	s.strs.Reset()
 	for _, name := range o.Services {
 		s.strs.Append([]byte(name))
 	}
 	s.chunk(s.w.Column(colServices), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
-}
-
-// appendLists writes lists of numbers: their lengths, then all their elements.
-func appendLists(dst []byte, lists [][]uint32) []byte {
-	lens, all := make([]uint32, len(lists)), []uint32(nil)
-	for i, l := range lists {
-		lens[i] = uint32(len(l))
-		all = append(all, l...)
-	}
-	dst = column.AppendInts(dst, lens, small)
-	return column.AppendInts(dst, all, small)
-}
-
-// shapes returns, for the shapes that templates use, the number of each and the
-// list of columns it stands for. Equal lists have one number.
-func (s *Sealer) shapes() (number map[uint32]uint32, lists [][]uint32) {
-	number = make(map[uint32]uint32)
-	if s.order.Explicit {
-		return number, nil
-	}
-	byList := make(map[string]uint32)
-	columns := columnNumbers(&s.b.Attrs)
-	var key []byte
-	for i := range s.order.Templates {
-		node := s.order.Templates[i].Shape
-		if _, ok := number[node]; ok {
-			continue
-		}
-		list := shapeColumns(&s.b.Attrs, node, columns)
-		key = key[:0]
-		for _, c := range list {
-			key = binary.LittleEndian.AppendUint32(key, c)
-		}
-		n, ok := byList[string(key)]
-		if !ok {
-			n = uint32(len(lists))
-			byList[string(key)] = n
-			lists = append(lists, list)
-		}
-		number[node] = n
-	}
-	return number, lists
 }
 
 // resources writes the resource table, ordered by service, and each row's place
@@ -410,7 +364,7 @@ func (s *Sealer) parents() {
 // intrinsics writes the sparse intrinsic columns.
 func (s *Sealer) intrinsics() {
 	b := s.b
-	limits, place := s.order.Limits()
+	limits := s.order.Limits()
 	weights := b.Weights()
 	for _, c := range []struct {
 		name string
@@ -420,7 +374,7 @@ func (s *Sealer) intrinsics() {
 		{colDroppedEvents, &b.DroppedEvents}, {colDroppedLinks, &b.DroppedLinks}, {colExtra, &b.Attrs.Extra},
 		{colWeight, &weights}, {colMoved, &b.Moved},
 	} {
-		s.aset.sparse(c.name, c.col, place, limits)
+		s.aset.sparse(c.name, c.col, s.order.Inv, limits)
 	}
 }
 
@@ -453,8 +407,8 @@ func (s *Sealer) received() {
 			c.Vals[i] = uint64(n)
 		}
 	}
-	limits, place := o.Limits()
-	s.aset.sparse(colReceived, &c, place, limits)
+	limits := o.Limits()
+	s.aset.sparse(colReceived, &c, o.Inv, limits)
 }
 
 // repeatTwins notes all rows of the traces whose ids differ in the high half only,
@@ -485,10 +439,3 @@ func (s *Sealer) requests(requests []Request) {
 	}
 	s.chunk(s.w.Column(colRequests), block.WholeSegment, buf)
 }
-
-// attribute column names: family, type, key.
-func attrColumn(family byte, c *span.Column) string {
-	return string([]byte{family, '0' + byte(c.Type)}) + c.Key
-}
-
-func isText(t clew.Type) bool { return t == clew.TypeString || t == clew.TypeOther }

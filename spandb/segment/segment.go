@@ -42,24 +42,16 @@ type Meta struct {
 	FirstSeq, LastSeq uint64
 	// Merged: the segment was made of others, which its rows were in before.
 	Merged bool
-	// Explicit: which spans have an attribute is stored per block, not in shapes.
-	Explicit  bool
 	BlockRows []int
 }
 
-// Flags of a segment's meta.
-const (
-	flagExplicit = 1 << iota
-	flagMerged
-)
+// flagMerged is the flag of a segment's meta.
+const flagMerged = 1
 
 func (m *Meta) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(m.Tenant)))
 	dst = append(dst, m.Tenant...)
 	var flags uint64
-	if m.Explicit {
-		flags |= flagExplicit
-	}
 	if m.Merged {
 		flags |= flagMerged
 	}
@@ -84,10 +76,10 @@ func parseMeta(b []byte) (m Meta, err error) {
 	m.MinArrival, m.MaxArrival = f.uint(), f.uint()
 	m.FirstSeq, m.LastSeq = f.uint(), f.uint()
 	flags := f.uint()
-	if flags&^(flagExplicit|flagMerged) != 0 {
+	if flags&^flagMerged != 0 {
 		f.fail()
 	}
-	m.Explicit, m.Merged = flags&flagExplicit != 0, flags&flagMerged != 0
+	m.Merged = flags&flagMerged != 0
 	sum := 0
 	for n := f.uint(); n > 0 && !f.bad && sum <= m.Rows; n-- {
 		v := f.count()

@@ -173,8 +173,8 @@ func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, 
 	return c.Len(), nil
 }
 
-// attrPlaces finds the values of attributes in a segment where the shapes tell which
-// rows have them.
+// attrPlaces finds the candidates of attributes: the rows whose shapes list them. They
+// are the rows that have a value, unless a list is loose: see BlockReader.present.
 type attrPlaces struct {
 	t      *tables
 	need   *Need
@@ -195,9 +195,6 @@ func (a *attrPlaces) find(r *BlockReader) {
 	for i := range a.of {
 		p := &a.of[i]
 		p.rows, p.at, p.total = p.rows[:0], p.at[:0], 0
-	}
-	if r.seg.meta.Explicit {
-		return
 	}
 	next := 0 // of the wanted rows
 	for i, k := range r.runs.template {
@@ -243,17 +240,15 @@ func (r *BlockReader) readAttrs() error {
 		}
 		info, p := &r.t.attrs[i], &r.attrs.of[i]
 		c := span.Column{Key: info.key, Type: info.typ}
-		switch {
-		case r.seg.meta.Explicit:
-			if err := r.column(&c, info.col, r.rows, r.pick); err != nil {
-				return err
-			}
-		case len(p.rows) > 0:
+		if len(p.rows) > 0 {
 			b, err := r.chunkAt(info.col)
-			if err == nil && b == nil {
+			if err == nil && b == nil && !info.partial {
 				err = r.bad(info.col, "values of %d rows are missing", p.total)
 			}
-			if err == nil {
+			if err == nil && b != nil && info.partial {
+				b, err = r.present(p, info.col, b)
+			}
+			if err == nil && b != nil && len(p.rows) > 0 {
 				err = r.values(&c, info.col, b, p)
 			}
 			if err != nil {
@@ -265,4 +260,36 @@ func (r *BlockReader) readAttrs() error {
 		}
 	}
 	return nil
+}
+
+// present leaves those candidates that have a value, and returns what stands behind
+// their presence.
+func (r *BlockReader) present(p *valuePlaces, col int, b []byte) (rest []byte, err error) {
+	var n int
+	if r.pres, n, rest, err = column.DecodeBitmap(r.pres, b, p.total); err != nil {
+		return nil, r.seg.corrupt(col, r.blk, err)
+	}
+	if n != p.total {
+		return nil, r.bad(col, "presence of %d rows, want %d", n, p.total)
+	}
+	kept := 0
+	if r.pick == nil {
+		for i := range r.pres.Ones() {
+			p.rows[kept] = p.rows[i]
+			kept++
+		}
+		p.rows, p.total = p.rows[:kept], kept
+		return rest, nil
+	}
+	passed, before := 0, 0
+	for i, candidate := range p.at {
+		if r.pres.Get(int(candidate)) {
+			before += r.pres.CountRange(passed, int(candidate))
+			passed = int(candidate)
+			p.rows[kept], p.at[kept] = p.rows[i], uint32(before)
+			kept++
+		}
+	}
+	p.rows, p.at, p.total = p.rows[:kept], p.at[:kept], r.pres.Count()
+	return rest, nil
 }

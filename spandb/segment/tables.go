@@ -47,14 +47,17 @@ type attrColumnInfo struct {
 	key string
 	typ clew.Type
 	col int // in the segment
+	// partial: a loose list has it, so that its chunks begin with presence.
+	partial bool
 }
 
 // shapeTable is the attribute orders of a family: which columns each has, and
 // the same as a forest for batches.
 type shapeTable struct {
 	lists  [][]uint32
+	loose  []bool // by list: rows have some of its columns; nil: no list is
 	forest span.Shapes
-	node   []uint32 // by list: its last node
+	node   []uint32 // by list: its last node; NoCode of loose ones
 }
 
 // read reads all tables of a segment.
@@ -97,8 +100,8 @@ func (c *Cache) read(s *Reader) (*tables, error) {
 	for _, f := range []struct {
 		name    string
 		dst     *shapeTable
-		columns int
-	}{{colShapes, &t.shapes, len(t.attrs)}, {colEventShapes, &t.eventShapes, len(t.eventAttrs)}, {colLinkShapes, &t.linkShapes, len(t.linkAttrs)}} {
+		columns []attrColumnInfo
+	}{{colShapes, &t.shapes, t.attrs}, {colEventShapes, &t.eventShapes, t.eventAttrs}, {colLinkShapes, &t.linkShapes, t.linkAttrs}} {
 		if err := f.dst.read(s, f.name, f.columns); err != nil {
 			return nil, err
 		}
@@ -184,7 +187,7 @@ func (t *tables) readTemplates(s *Reader) error {
 	for i := range t.templates {
 		x := segmentTemplate{service: f[0][i], name: f[1][i], scope: f[2][i], kind: uint8(f[3][i]), status: uint8(f[4][i]), shape: f[5][i], rows: f[6][i]}
 		if f[3][i] > math.MaxUint8 || f[4][i] > math.MaxUint8 || int(x.service) >= len(t.services) || int(x.name) >= t.names.Len() ||
-			int(x.scope) >= len(t.scopes) || !s.meta.Explicit && int(x.shape) >= len(t.shapes.lists) {
+			int(x.scope) >= len(t.scopes) || int(x.shape) >= len(t.shapes.lists) {
 			return s.bad(col, "template %d points outside its tables", i)
 		}
 		t.templates[i] = x
@@ -214,44 +217,63 @@ func (t *tables) sizeBytes() int64 {
 }
 
 // read reads lists of columns and builds the forest.
-func (t *shapeTable) read(s *Reader, name string, columns int) error {
+func (t *shapeTable) read(s *Reader, name string, columns []attrColumnInfo) error {
 	b, col, err := s.whole(name)
 	if err != nil || b == nil {
 		return err
 	}
-	lens, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes)
+	// Exact lists are few; those of loose templates are bounded together.
+	lens, b, err := column.DecodeInts[uint32](nil, b, s.meta.Rows+order.MaxShapes)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	all, _, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(columns, 1))
+	all, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(len(columns), 1)+maxListed)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	last := make([]int, columns) // list it was in last, from 1
-	root := span.Shapes{Parent: []uint32{span.NoCode}, Column: []uint32{span.NoCode}}
-	t.forest = root
+	var loose []uint32
+	if len(b) > 0 {
+		if loose, _, err = column.DecodeInts[uint32](nil, b, len(lens)); err != nil {
+			return s.corrupt(col, block.WholeSegment, err)
+		}
+		if len(loose) != len(lens) {
+			return s.bad(col, "%d shapes, %d of them known to be loose or not", len(lens), len(loose))
+		}
+		t.loose = make([]bool, len(lens))
+	}
+	t.forest = span.Shapes{Parent: []uint32{span.NoCode}, Column: []uint32{span.NoCode}}
 	for i, n := range lens {
 		if int(n) > len(all) {
 			return s.bad(col, "shape lists are cut off")
 		}
-		at := uint32(0)
 		for _, c := range all[:n] {
-			if int(c) >= columns {
-				return s.bad(col, "shape names column %d of %d", c, columns)
+			if int(c) >= len(columns) {
+				return s.bad(col, "shape names column %d of %d", c, len(columns))
 			}
-			if last[c] == i+1 {
-				return s.bad(col, "shape names column %d twice", c)
+		}
+		if loose != nil && loose[i] != 0 {
+			t.loose[i] = true
+			for _, c := range all[:n] {
+				columns[c].partial = true
 			}
-			last[c] = i + 1
-			t.forest.Parent = append(t.forest.Parent, at)
-			t.forest.Column = append(t.forest.Column, c)
-			at = uint32(len(t.forest.Parent) - 1)
+			t.node = append(t.node, span.NoCode)
+		} else {
+			t.node = append(t.node, t.grow(all[:n]))
 		}
 		t.lists = append(t.lists, all[:n:n])
-		t.node = append(t.node, at)
 		all = all[n:]
 	}
 	return nil
+}
+
+// grow adds a list to the forest, and returns its last node.
+func (t *shapeTable) grow(list []uint32) (node uint32) {
+	for _, c := range list {
+		t.forest.Parent = append(t.forest.Parent, node)
+		t.forest.Column = append(t.forest.Column, c)
+		node = uint32(len(t.forest.Parent) - 1)
+	}
+	return node
 }
 
 // decodeStrings decodes a whole chunk of at most limit strings.

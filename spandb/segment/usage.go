@@ -78,6 +78,14 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 		use[f] += int64(size)
 		rest -= int64(size)
 	}
+	t, err := new(Cache).tables(r)
+	if err != nil {
+		return err
+	}
+	partial := make([]bool, len(r.blocks.Columns()))
+	for i := range t.attrs {
+		partial[t.attrs[i].col] = t.attrs[i].partial
+	}
 	dictionary := -1 // the column that has one
 	r.blocks.Sizes(func(col, blk, size int) {
 		name := r.blocks.Columns()[col]
@@ -90,7 +98,7 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 			add(Dictionaries, size)
 			return
 		}
-		if r.meta.Explicit && err == nil {
+		if partial[col] && err == nil {
 			var presence int
 			if presence, err = r.presence(col, blk); err == nil {
 				add(Presence, presence)

@@ -15,5 +15,11 @@ const (
 )
 
 // MaxShapes is the number of distinct attribute orders up to which a segment
-// lists the keys of each. Beyond it, presence is stored per block and column.
-const MaxShapes = 1024
+// lists the keys of each. Beyond it, operations with more than keptShapes, and fewer
+// than shapeRows rows for each, have loose templates: for their rows it is stored
+// which attributes they have. A list of keys is worth some twenty rows' bits.
+const (
+	MaxShapes  = 1024
+	keptShapes = 4
+	shapeRows  = 32
+)

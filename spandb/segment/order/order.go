@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -18,7 +19,7 @@ type Template struct {
 	Service uint32 // ordinal of the service name in the order of names
 	Name    uint32 // head code
 	Scope   uint32 // head code
-	Shape   uint32 // node of the head's shapes; NoCode: presence is explicit
+	Shape   uint32 // node of the head's shapes; NoCode: the template is loose
 	Kind    uint8
 	Status  uint8
 }
@@ -36,7 +37,6 @@ type Order struct {
 	Services  []string   // by ordinal, ascending
 	ServiceOf []uint32   // by resource code, of those in use
 	Blocks    []Block
-	Explicit  bool // presence of attributes is stored per block, not per shape
 
 	// BlockRows and Shapes override the constants BlockRows and MaxShapes where they
 	// are not 0.
@@ -48,6 +48,9 @@ type Order struct {
 	next   []uint32 // scratch: by template, 0 between blocks
 	used   []uint32 // scratch: templates of a block
 	table  templateTable
+
+	operations []operation
+	seen       column.Bitmap // shapes
 }
 
 // Block is where a block lies: rows [start, end) and traces
@@ -104,15 +107,15 @@ func (o *Order) rankServices(b *span.Batch) {
 // rankTemplates gives every row a template and every template its rank by
 // (service, name, kind, scope, shape, status).
 func (o *Order) rankTemplates(b *span.Batch) {
-	o.Explicit = o.tooManyShapes(b)
 	o.Template = resize(o.Template, b.Rows)
+	exact := o.exact(b)
 	o.table.reset()
 	for i := range b.Rows {
 		t := Template{
 			Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i],
 			Shape: b.Attrs.Shape[i], Kind: b.Kind[i], Status: b.Status[i],
 		}
-		if o.Explicit {
+		if !exact[o.Template[i]] {
 			t.Shape = span.NoCode
 		}
 		o.Template[i] = o.table.add(t)
@@ -136,22 +139,52 @@ func (o *Order) rankTemplates(b *span.Batch) {
 	}
 }
 
-// tooManyShapes reports whether rows differ so much in their attribute keys that
-// a list of keys per shape would be larger than presence bitmaps.
-func (o *Order) tooManyShapes(b *span.Batch) bool {
-	seen := make(map[uint32]struct{})
-	for _, s := range b.Attrs.Shape {
-		if s == span.NoCode {
-			return true
+// operation is what the rows have in common that share service, name, kind and scope.
+type operation struct{ rows, shapes int }
+
+// exact tells by operation whether its templates keep the shapes of their rows. Where
+// the shapes are too many it is those with few rows for each that do not: their rows
+// differ in what they have, and are of one loose template. It sets o.Template to the
+// operations of the rows.
+func (o *Order) exact(b *span.Batch) []bool {
+	o.table.reset()
+	o.operations = o.operations[:0]
+	o.seen = o.seen.Reset(len(b.Attrs.Shapes.Parent))
+	shapes := 0
+	for i := range b.Rows {
+		id := o.table.add(Template{Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i], Kind: b.Kind[i]})
+		if int(id) == len(o.operations) {
+			o.operations = append(o.operations, operation{})
 		}
-		if _, ok := seen[s]; !ok {
-			seen[s] = struct{}{}
-			if len(seen) > cmp.Or(o.Shapes, MaxShapes) {
-				return true
+		o.Template[i] = id
+		op := &o.operations[id]
+		op.rows++
+		if s := b.Attrs.Shape[i]; s != span.NoCode && !o.seen.Get(int(s)) {
+			o.seen.Set(int(s))
+			op.shapes++
+			shapes++
+		}
+	}
+	exact := make([]bool, len(o.operations))
+	for i := range exact {
+		exact[i] = true
+	}
+	for _, few := range []func(op *operation) bool{
+		func(op *operation) bool { return op.shapes <= keptShapes || op.shapes*shapeRows <= op.rows },
+		func(op *operation) bool { return op.shapes <= 1 },
+		func(*operation) bool { return false },
+	} {
+		if shapes <= cmp.Or(o.Shapes, MaxShapes) {
+			break
+		}
+		for i := range o.operations {
+			if op := &o.operations[i]; exact[i] && !few(op) {
+				exact[i] = false
+				shapes -= op.shapes
 			}
 		}
 	}
-	return false
+	return exact
 }
 
 func compareTemplates(x, y *Template, b *span.Batch) int {
@@ -343,12 +376,12 @@ func (t *templateTable) add(x Template) uint32 {
 	return n
 }
 
-// Limits returns where blocks end, and where a row of the head goes.
-func (o *Order) Limits() (limits []int, place func(row uint32) uint32) {
+// Limits returns where blocks end.
+func (o *Order) Limits() (limits []int) {
 	for _, blk := range o.Blocks {
 		limits = append(limits, blk.End)
 	}
-	return limits, func(row uint32) uint32 { return o.Inv[row] }
+	return limits
 }
 
 // RowsOf returns the rows of a trace of the head, by start.
