@@ -36,10 +36,6 @@ func describe(b *strings.Builder, c *cobra.Command) {
 	if text == "" {
 		text = c.Short + "."
 	}
-	if c.Name() == "completion" { // cobra's own command, with one below for each shell
-		b.WriteString("Print a completion script for a shell, to be loaded by it: `clew completion bash`, `zsh`, `fish` or `powershell`;\n`clew completion SHELL --help` says how.\n")
-		return
-	}
 	fmt.Fprintf(b, "```\n%s\n```\n\n%s\n", c.UseLine(), strings.TrimSpace(text))
 	if c.Example != "" {
 		fmt.Fprintf(b, "\n```sh\n%s\n```\n", unindent(c.Example))

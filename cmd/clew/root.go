@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
 
-	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/bench"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
@@ -35,13 +33,19 @@ func newRoot(t *terminal) *cobra.Command {
   clew serve          start the server: page and API on http://localhost:4300,
                       OTLP on 4317 (gRPC) and 4318 (HTTP)
   clew serve --demo   the same, with a small shop that sends traces`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		// Two edits away is what fingers do.
-		SuggestionsMinimumDistance: 2,
-		Args:                       usageArgs(cobra.NoArgs),
-		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Version:           programVersion(),
+		Args: func(c *cobra.Command, given []string) error {
+			if len(given) == 0 {
+				return nil
+			}
+			return noCommand(c, given[0])
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate(versionLine())
 	root.SetIn(t.in)
 	root.SetOut(t.out)
 	root.SetErr(t.err)
@@ -60,8 +64,10 @@ func newRoot(t *terminal) *cobra.Command {
 		upkeep.NewRestore(upkeepHost(t)),
 		bench.NewCommand(t.environ, usagef),
 		newConfig(t),
+		newCompletion(t),
 		newVersion(t),
 	)
+	root.SetHelpCommand(newHelp())
 	for _, c := range root.Commands() {
 		if c.Args != nil {
 			c.Args = usageArgs(c.Args)
@@ -107,53 +113,6 @@ type heldStore struct{ *spandb.DB }
 
 // Hold implements upkeep.Store.
 func (s heldStore) Hold() (upkeep.Holding, error) { return s.Backup() }
-
-// usageArgs marks what args finds wrong as the caller's mistake and says how the
-// command is meant.
-func usageArgs(args cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(c *cobra.Command, given []string) error {
-		err := args(c, given)
-		if err == nil {
-			return nil
-		}
-		if !c.HasParent() && len(given) > 0 { // clew serach
-			text := fmt.Sprintf("there is no command %q", given[0])
-			if near := c.SuggestionsFor(given[0]); len(near) > 0 {
-				text += "; did you mean clew " + near[0] + "?"
-			}
-			return fmt.Errorf("%s%w", text, quietly(errUsage))
-		}
-		return fmt.Errorf("%w; usage: %s%w", err, c.UseLine(), quietly(errUsage))
-	}
-}
-
-// quietly makes an error that can be found by errors.Is and has no text.
-func quietly(err error) error { return quietError{err} }
-
-type quietError struct{ error }
-
-func (quietError) Error() string   { return "" }
-func (e quietError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error {
-	return fmt.Errorf("%w%w", clew.Errorf(clew.Invalid, format, args...), quietly(errUsage))
-}
-
-// flagError words what the flag parser found wrong so that it names the flag
-// that was probably meant.
-func flagError(c *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
-		var names []string
-		c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		text := fmt.Sprintf("%s has no flag --%s", c.CommandPath(), unknown.GetSpecifiedName())
-		if near := config.Nearest(unknown.GetSpecifiedName(), names); near != "" {
-			return usagef("%s; did you mean --%s?", text, near)
-		}
-		return usagef("%s; see %s --help", text, c.CommandPath())
-	}
-	return usagef("%w", err)
-}
 
 // given is a flag of the settings table: it checks its text and keeps it, so
 // that config.Resolve can weigh it against the other sources.

@@ -37,25 +37,78 @@ func TestMistakesNameTheMend(t *testing.T) {
 			}
 		}
 	}
-	bad(nil, "serach", `"serach"`, "clew search")
+	bad(nil, "serach", `there is no command "serach"; did you mean clew search?`)
+	bad(nil, "frobnicate", `there is no command "frobnicate"; see clew --help`)
+	bad(nil, "help serach", `there is no command "serach"; did you mean clew search?`)
+	bad(nil, "help search more", `clew help takes [COMMAND] and no more; "more" is too many`)
+	bad(nil, "--nope", "clew has no flag --nope; see clew --help")
+	bad(nil, "--demo", "--demo is no flag of clew itself: it comes after a command, as in clew serve --demo")
+	bad(nil, "completion", "clew completion needs SHELL; usage: clew completion SHELL")
+	bad(nil, "completion tcsh", `there is no completion for "tcsh": want bash, zsh, fish or powershell`)
+	bad(nil, "completion bahs", `there is no completion for "bahs"`, "did you mean bash?")
+	bad(nil, "completion bash zsh", `clew completion takes SHELL and no more; "zsh" is too many`)
+	bad(nil, "serve now", `clew serve takes no arguments, and "now" is one; see clew serve --help`)
+	bad(nil, "serve demo", `clew serve takes no arguments, and "demo" is one; did you mean --demo?`)
+	bad(nil, "version 2", `clew version takes no arguments, and "2" is one`)
+	bad(nil, "search -x", "clew search has no flag -x; see clew search --help")
+	bad(nil, "search -l 5", "clew search has no flag -l; did you mean --limit?")
+	bad(nil, "search -t x", "clew search has no flag -t; did you mean --tenant or --token?")
+	bad(nil, "search --limit", "--limit needs a value, such as --limit 20")
+	bad(nil, "search --since", "--since needs a value: only spans that started")
+	bad(nil, "bench --pid", "--pid needs a value: ")
+	bad(nil, "search --json=5", `--json: "5": want true or false`)
+	bad(nil, "bench --seed -1", `--seed: "-1": want a whole number, 0 or more`)
+	bad(nil, "bench --rate fast", `--rate: "fast": want a number`)
+	bad(nil, "bench --settle long", `--settle: "long": want a duration such as 250ms`)
+	bad(nil, "bench --pid 1,x", `--pid: "1,x": want whole numbers with commas`)
+	bad(nil, "search --=5", `"--=5" is no flag; flags are written --name value or --name=value`)
 	bad(nil, "search --sever x", "--sever", "--server")
-	bad(nil, "search --limit many", "--limit")
-	bad(nil, "search --limit -1", "--limit")
+	bad(nil, "search --limit many", `--limit: "many": want a whole number`)
+	bad(nil, "search --limit -1", "--limit -1: want 1 or more traces, or --count")
+	bad(nil, "search --limit 0", "--limit 0: want 1 or more traces, or --count")
+	bad(nil, "search --count --limit -1", "--limit -1: want 0 or more traces")
 	bad(nil, "search --since yesterday", "--since", "7d")
 	bad(nil, "search --since 1h --start 2026-01-01T00:00:00Z", "--since", "--start")
 	bad(nil, "search --end noon", "--end", "2026-11-23T09:30:00Z")
-	bad(nil, "search a b", "clew search [QUERY]")
-	bad(nil, "trace", "clew trace ID")
+	bad(nil, "search a b", "single quotes: clew search '")
+	bad(nil, "trace", "clew trace needs ID; usage: clew trace ID")
+	bad(nil, "trace 1 2", `clew trace takes ID and no more; "2" is too many; usage: clew trace ID`)
 	bad(nil, "trace xyz", "xyz", "hex")
 	bad(nil, "tail --limit -1", "--limit")
-	bad(nil, "import", "clew import FILE…")
+	bad(nil, "import", "clew import needs FILE…; usage: clew import FILE…")
 	bad(nil, "import --format xml x", "--format", "delimited")
 	bad(nil, "config --retention soon", "--retention", "7d")
 	bad(nil, "config --config gone.yaml", "--config", "gone.yaml")
 	bad([]string{"CLEW_SEVER=x"}, "search", "CLEW_SEVER", "CLEW_SERVER")
-	bad([]string{"CLEW_SERVER=x"}, "search", "CLEW_SERVER", "http://localhost:4300")
-	if _, _, err := cli([]string{"CLEW_SERVER=http://127.0.0.1:1"}, "search"); err == nil || !strings.Contains(err.Error(), "clew serve") || errors.Is(err, errUsage) {
+	bad([]string{"CLEW_SERVER=ftp://x"}, "search", "CLEW_SERVER", "localhost:4300")
+	if _, _, err := cli([]string{"CLEW_SERVER=127.0.0.1:1"}, "search"); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1; start one with clew serve") || errors.Is(err, errUsage) {
 		t.Errorf("no server: %v", err)
+	}
+}
+
+func TestVersionIsAFlagToo(t *testing.T) {
+	want, _, err := cli(nil, "version")
+	if err != nil || !strings.HasPrefix(want, "clew "+programVersion()+" go") {
+		t.Errorf("clew version: %q, %v", want, err)
+	}
+	for _, flag := range []string{"--version", "-v"} {
+		if out, _, err := cli(nil, flag); out != want || err != nil {
+			t.Errorf("clew %s: %q, %v; want %q", flag, out, err, want)
+		}
+	}
+}
+
+func TestHelpOfACommand(t *testing.T) {
+	want, _, err := cli(nil, "search", "--help")
+	if err != nil || !strings.Contains(want, "clew search [QUERY]") || !strings.Contains(want, "--help") {
+		t.Errorf("clew search --help: %q, %v", want, err)
+	}
+	if out, _, err := cli(nil, "help", "search"); out != want || err != nil {
+		t.Errorf("clew help search: %q, %v; want %q", out, err, want)
+	}
+	root, _, err := cli(nil, "--help")
+	if out, _, helpErr := cli(nil, "help"); out != root || err != nil || helpErr != nil || !strings.Contains(out, "serve") {
+		t.Errorf("clew help: %q, %v, %v; want %q", out, helpErr, err, root)
 	}
 }
 
@@ -80,9 +133,7 @@ func TestCompletion(t *testing.T) {
 }
 
 func TestCLIReferenceIsUpToDate(t *testing.T) {
-	root := newRoot(&terminal{})
-	root.InitDefaultCompletionCmd()
-	want := cliReference(root)
+	want := cliReference(newRoot(&terminal{}))
 	path := filepath.Join("..", "..", "docs", "reference", "cli.md")
 	if *update {
 		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {

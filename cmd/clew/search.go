@@ -107,11 +107,13 @@ matches. Times are UTC.`,
 			if err := s.window(since, time.Now()); err != nil {
 				return err
 			}
-			if s.limit < 0 {
-				return usagef("--limit %d: want 0 or more traces", s.limit)
-			}
-			if s.count && !c.Flags().Changed("limit") {
+			switch {
+			case s.count && !c.Flags().Changed("limit"):
 				s.limit = 0
+			case s.count && s.limit < 0:
+				return usagef("--limit %d: want 0 or more traces", s.limit)
+			case !s.count && s.limit < 1:
+				return usagef("--limit %d: want 1 or more traces, or --count for how many there are", s.limit)
 			}
 			s.t = t
 			return s.run(c.Context())

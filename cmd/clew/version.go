@@ -25,6 +25,11 @@ func programVersion() string {
 	return "devel"
 }
 
+// versionLine is what `clew version` and `clew --version` print.
+func versionLine() string {
+	return fmt.Sprintf("clew %s %s %s/%s\n", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
 // newVersion builds `clew version`.
 func newVersion(t *terminal) *cobra.Command {
 	return &cobra.Command{
@@ -32,7 +37,7 @@ func newVersion(t *terminal) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(t.out, "clew %s %s %s/%s\n", programVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Fprint(t.out, versionLine())
 			return err
 		},
 	}

@@ -94,8 +94,11 @@ func TestErrorsNameSettingAndMend(t *testing.T) {
 	bad([]string{"log-format=xml"}, nil, "", "text or json")
 	bad([]string{"max-inflight=1kB"}, nil, "", "at least 1MiB")
 	bad([]string{"demo-rate=0"}, nil, "", "from 1 to")
-	bad([]string{"server=localhost:4300"}, nil, "", "http://localhost:4300")
-	bad([]string{"otlp-endpoint=localhost"}, nil, "", "http://localhost:4318")
+	bad([]string{"server=ftp://localhost"}, nil, "", "localhost:4300")
+	bad([]string{"server=http://:4300"}, nil, "", "localhost:4300")
+	bad([]string{"server=localhost:page"}, nil, "", "localhost:4300")
+	bad([]string{"server="}, nil, "", "localhost:4300")
+	bad([]string{"otlp-endpoint=localhost"}, nil, "", "localhost:4318")
 	bad([]string{"tenant=../x"}, nil, "", "--tenant")
 	bad([]string{"tokens=a:write:x,b:read:x"}, nil, "", "same secret")
 	bad([]string{"demo=true", "otlp-grpc-port=off"}, nil, "", "needs the OTLP door")
@@ -226,4 +229,26 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	if err != nil || string(have) != want {
 		t.Errorf("%s is out of date (%v); run go test ./internal/config -update", path, err)
 	}
+}
+
+// TestAddressesAsPeopleSayThem leaves out scheme and port.
+func TestAddressesAsPeopleSayThem(t *testing.T) {
+	f := func(server, endpoint, wantServer, wantEndpoint string) {
+		t.Helper()
+		r, err := config.Resolve(config.Sources{Env: []string{"CLEW_SERVER=" + server, "CLEW_OTLP_ENDPOINT=" + endpoint}})
+		if err != nil {
+			t.Errorf("%q, %q: %v", server, endpoint, err)
+			return
+		}
+		if string(r.Server) != wantServer || string(r.OTLPEndpoint) != wantEndpoint {
+			t.Errorf("%q, %q: %q, %q; want %q, %q", server, endpoint, r.Server, r.OTLPEndpoint, wantServer, wantEndpoint)
+		}
+	}
+	f("localhost:4300", "localhost:4318", "http://localhost:4300", "http://localhost:4318")
+	f("localhost", "[::1]:4318/v1/traces", "http://localhost:4300", "http://[::1]:4318/v1/traces")
+	f("clew.example/traces/", "", "http://clew.example:4300/traces", "")
+	f("::1", "", "http://[::1]:4300", "")
+	f("[::1]", "", "http://[::1]:4300", "")
+	f("127.0.0.1:", "", "http://127.0.0.1:4300", "")
+	f("https://clew.example", "https://clew.example:4318", "https://clew.example", "https://clew.example:4318")
 }

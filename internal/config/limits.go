@@ -24,6 +24,9 @@ const (
 	// a bomb from costing more than that.
 	defaultMaxRequestBytes = 64 << 20
 
+	// defaultHTTPPort is the page's, and that of a server whose port nobody named.
+	defaultHTTPPort = 4300
+
 	// defaultWALWindow is how long a commit waits for company: at 5 ms the sync
 	// costs 0.1-0.3 µs per span under load, and nobody waits long.
 	defaultWALWindow = 5 * time.Millisecond

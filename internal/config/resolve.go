@@ -1,11 +1,14 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/clew-tracing/clew"
@@ -73,7 +76,26 @@ func Resolve(src Sources) (*Resolved, error) {
 			break
 		}
 	}
+	r.Server = Text(asURL(string(r.Server), defaultHTTPPort))
+	r.OTLPEndpoint = Text(asURL(string(r.OTLPEndpoint), 0))
 	return r, r.validate()
+}
+
+// asURL completes an address that is written as people say it: without a scheme it
+// is http; without a port as well it is defaultPort, where there is one.
+func asURL(address string, defaultPort int) string {
+	if address == "" || strings.Contains(address, "://") {
+		return address
+	}
+	host, path, _ := strings.Cut(address, "/")
+	if name, port, err := net.SplitHostPort(host); err != nil || port == "" {
+		if defaultPort == 0 || host == "" {
+			return address
+		}
+		name = cmp.Or(name, strings.Trim(host, "[]"))
+		host = net.JoinHostPort(name, strconv.Itoa(defaultPort))
+	}
+	return strings.TrimSuffix("http://"+host+"/"+path, "/")
 }
 
 // configKey is the one setting the file cannot hold: its own path.
@@ -162,10 +184,10 @@ func (r *Resolved) validate() error {
 		return bad("demo", "needs the OTLP door for gRPC, and %s is off", where("otlp-grpc-port"))
 	}
 	if !isHTTP(string(r.Server)) {
-		return bad("server", "%q: want an address such as http://localhost:4300", r.Server)
+		return bad("server", "%q: want an address such as localhost:4300 or https://clew.example", r.Server)
 	}
 	if r.OTLPEndpoint != "" && !isHTTP(string(r.OTLPEndpoint)) {
-		return bad("otlp-endpoint", "%q: want an address such as http://localhost:4318", r.OTLPEndpoint)
+		return bad("otlp-endpoint", "%q: want an address such as localhost:4318 or https://clew.example:4318", r.OTLPEndpoint)
 	}
 	if _, err := clew.ParseTenant(string(r.Tenant)); err != nil {
 		return bad("tenant", "%w", err)
@@ -182,7 +204,7 @@ func (r *Resolved) validate() error {
 
 func isHTTP(address string) bool {
 	u, err := url.Parse(address)
-	return err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https")
+	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https")
 }
 
 // Change is one setting that differs between two configurations.

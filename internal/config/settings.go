@@ -114,7 +114,7 @@ func defaults() *Config {
 		MaxRequest:   Size{Bytes: defaultMaxRequestBytes, Min: 1 << 10},
 		MaxInflight:  Size{Auto: true, CanAuto: true, Min: 1 << 20},
 		Listen:       List{"127.0.0.1", "::1"},
-		HTTPPort:     Port{N: 4300},
+		HTTPPort:     Port{N: defaultHTTPPort},
 		OTLPGRPCPort: Port{N: 4317, CanOff: true},
 		OTLPHTTPPort: Port{N: 4318, CanOff: true},
 		LogLevel:     Level{L: slog.LevelInfo},
@@ -220,7 +220,7 @@ func clientSettings() []Setting {
 	const group = "Client commands"
 	return []Setting{
 		{Name: "server", Group: group, Scope: Client,
-			Help:  "The address of the server to ask.",
+			Help:  "The address of the server to ask, such as localhost:4300 or https://clew.example. Without a scheme it is http.",
 			field: func(c *Config) Value { return &c.Server }},
 		{Name: "tenant", Group: group, Scope: Client,
 			Help:  "Whose traces to ask for.",
@@ -229,7 +229,7 @@ func clientSettings() []Setting {
 			Help:  "The bearer token to show the server. Prefer the variable: flags are visible to every user of the machine.",
 			field: func(c *Config) Value { return &c.Token }},
 		{Name: "otlp-endpoint", Group: group, Scope: Sender,
-			Help:  "The OTLP door for HTTP to send spans to, such as http://localhost:4318. Without it the server is asked for its door.",
+			Help:  "The OTLP door to send spans to, such as localhost:4318; for demo, which speaks gRPC, localhost:4317. Without it the server is asked for its door.",
 			field: func(c *Config) Value { return &c.OTLPEndpoint }},
 	}
 }
