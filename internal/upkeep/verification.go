@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/traceindex"
@@ -15,9 +17,10 @@ import (
 // Verification is what Verify found.
 type Verification struct {
 	Segments   int
-	Rows       int64
+	Rows       int64 // in segments
 	Bytes      int64 // looked at, manifest and log included
 	LogRecords int
+	LogRows    int64   // that the log has and no segment yet
 	TornBytes  int64   // of log records that were never acknowledged
 	Damage     []error // with file and offset; at most maxDamage
 	Found      int     // how many there were
@@ -68,16 +71,37 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 	for _, d := range damage {
 		v.add(d)
 	}
-	report, err := wal.Verify(filesystem, path.Join(dir, folder.LogDir))
+	return v, v.log(filesystem, path.Join(dir, folder.LogDir), m)
+}
+
+// log reads the log and counts what only it has.
+func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) error {
+	type request struct {
+		tenant clew.Tenant
+		hash   xxh3.Uint128
+	}
+	seen := map[request]bool{} // a request that was sent again counts once
+	report, err := wal.Replay(filesystem, dir, 0, func(seq uint64, payload []byte) error {
+		r, err := folder.ParseRecord(payload)
+		if err != nil {
+			v.add(clew.Corruptf(dir, 0, "log record %d: %w", seq, err))
+			return nil
+		}
+		if id := (request{r.Tenant, r.Hash}); seq > m.Sealed[r.Tenant] && !seen[id] {
+			seen[id] = true
+			v.LogRows += int64(r.Accepted)
+		}
+		return nil
+	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return v, err
+		return err
 	}
 	v.LogRecords, v.TornBytes = report.Records, report.TornBytes
 	v.Bytes += report.Bytes
 	for _, d := range report.Damaged {
 		v.add(clew.Corruptf(d.File, d.Offset, "log damaged over %d bytes", d.Size))
 	}
-	return v, nil
+	return nil
 }
 
 // verifySegment checks every checksum and decodes every block whole.

@@ -19,7 +19,10 @@ func NewVerify(h *Host) *cobra.Command {
 		Long: `Check every byte of a store: checksums of all files, every row decoded, the
 manifest against the segments and the log. Nothing is changed. The store must
 not be in use by a server. Damage is listed with file and offset, and the exit
-code is 1.`,
+code is 1.
+
+Spans that came lately are in the log and in no segment yet. They are as safe
+there; a server moves them to segments as it goes.`,
 		Example: "  clew verify --data ./data",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -46,11 +49,19 @@ func (h *Host) verify(c *cobra.Command, dir string) error {
 	}
 	out := c.OutOrStdout()
 	printDamage(out, &v)
-	fmt.Fprintf(out, "%s: %s in %s, %s in the log, %s read in %s\n", dir, console.Plural(int(v.Rows), "span"), console.Plural(v.Segments, "segment"),
-		console.Plural(v.LogRecords, "request"), console.Bytes(v.Bytes), console.Nanos(int64(time.Since(began))))
+	fmt.Fprintf(out, "%s: %s; %s read in %s\n", dir, v.spans(), console.Bytes(v.Bytes), console.Nanos(int64(time.Since(began))))
 	if v.Found > 0 {
 		return clew.Errorf(clew.Corrupt, "%s is damaged in %s", dir, console.Plural(v.Found, "place"))
 	}
 	_, err = fmt.Fprintln(out, "no damage")
 	return err
+}
+
+// spans says how many spans there are and where they lie.
+func (v *Verification) spans() string {
+	if v.LogRows == 0 {
+		return fmt.Sprintf("%s in %s", console.Plural(int(v.Rows), "span"), console.Plural(v.Segments, "segment"))
+	}
+	return fmt.Sprintf("%s: %d in %s, %d safe in the log", console.Plural(int(v.Rows+v.LogRows), "span"), v.Rows,
+		console.Plural(v.Segments, "segment"), v.LogRows)
 }
