@@ -211,6 +211,44 @@ func (b Bitmap) Select(k int) int {
 	return -1
 }
 
+// AppendRuns appends where members that follow one another begin and end: first member
+// and that behind the last, one pair after the other.
+func (b Bitmap) AppendRuns(dst []uint64) []uint64 {
+	for i := b.Next(0); i >= 0; {
+		end := i
+		for w := end >> 6; ; w = end >> 6 { // the next that is not in the set
+			if w == len(b) {
+				return append(dst, uint64(i), uint64(end))
+			}
+			n := bits.TrailingZeros64(^(b[w] >> (end & 63)))
+			n = min(n, 64-end&63)
+			if end += n; end&63 != 0 || n == 0 {
+				break
+			}
+		}
+		dst = append(dst, uint64(i), uint64(end))
+		i = b.Next(end)
+	}
+	return dst
+}
+
+// Next returns the least member that is i or greater, or -1.
+func (b Bitmap) Next(i int) int {
+	w := i >> 6
+	if w >= len(b) {
+		return -1
+	}
+	if word := b[w] >> (i & 63); word != 0 {
+		return i + bits.TrailingZeros64(word)
+	}
+	for w++; w < len(b); w++ {
+		if b[w] != 0 {
+			return w<<6 + bits.TrailingZeros64(b[w])
+		}
+	}
+	return -1
+}
+
 // Ones yields the members in ascending order. A bit set or cleared by the loop
 // body is seen if its word is still ahead.
 func (b Bitmap) Ones() iter.Seq[int] {
@@ -250,21 +288,4 @@ func (b Bitmap) Part(dst Bitmap, start, end int) Bitmap {
 	}
 	dst.trim(n)
 	return dst
-}
-
-// Next returns the least member that is i or greater, or -1.
-func (b Bitmap) Next(i int) int {
-	w := i >> 6
-	if w >= len(b) {
-		return -1
-	}
-	if word := b[w] >> (i & 63); word != 0 {
-		return i + bits.TrailingZeros64(word)
-	}
-	for w++; w < len(b); w++ {
-		if b[w] != 0 {
-			return w<<6 + bits.TrailingZeros64(b[w])
-		}
-	}
-	return -1
 }

@@ -76,6 +76,25 @@ func checkBitmap(t *testing.T, b Bitmap, model []bool) {
 			t.Fatalf("n %d: AppendOnes()[%d] = %d, want %d", len(model), i, row, members[i])
 		}
 	}
+	var runs []int
+	for list := b.AppendRuns(nil); len(list) > 0; list = list[2:] {
+		if list[0] >= list[1] || len(list) > 2 && list[1] >= list[2] {
+			t.Fatalf("n %d: runs %v", len(model), list)
+		}
+		for i := list[0]; i < list[1]; i++ {
+			runs = append(runs, int(i))
+		}
+	}
+	if !slices.Equal(runs, members) {
+		t.Fatalf("n %d: AppendRuns has %v, want %v", len(model), runs, members)
+	}
+	var next []int
+	for i := b.Next(0); i >= 0; i = b.Next(i + 1) {
+		next = append(next, i)
+	}
+	if !slices.Equal(next, members) || b.Next(len(model)+64) != -1 {
+		t.Fatalf("n %d: Next yields %v, want %v", len(model), next, members)
+	}
 	if b.Count() != len(members) || b.Rank(len(model)) != len(members) || b.Select(len(members)) != -1 || b.Select(-1) != -1 {
 		t.Fatalf("n %d: Count %d, Rank(n) %d, want %d", len(model), b.Count(), b.Rank(len(model)), len(members))
 	}

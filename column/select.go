@@ -154,25 +154,93 @@ func selectNarrow(src []byte, w uint, r Range) (word uint64) {
 func (x *Ints) selectRuns(dst Bitmap, at, start, end int, r Range) error {
 	s := getScratch()
 	defer s.put()
-	if err := x.decodeParts(s); err != nil {
+	var err error
+	if s.vals, err = x.AppendRuns(s.vals[:0], r); err != nil {
 		return err
 	}
-	first, left := 0, x.n
-	for i, run := range s.more {
-		if run > uint64(left) || run == 0 {
-			return damaged("run %d of %d values, %d are left", i, run, left)
-		}
-		left -= int(run)
-		from, to := max(first, start), min(first+int(run), end)
-		if from < to && r.Has(s.vals[i]) {
+	for i := 0; i < len(s.vals); i += 2 {
+		if from, to := max(int(s.vals[i]), start), min(int(s.vals[i+1]), end); from < to {
 			dst.SetRange(at+from-start, at+to-start)
 		}
-		first += int(run)
-	}
-	if left > 0 {
-		return damaged("runs end %d values early", left)
 	}
 	return nil
+}
+
+// AppendRuns appends, of a chunk of runs, where those begin and end whose value is in
+// r: index and index behind, one pair after the other. Any other kind panics.
+func (x *Ints) AppendRuns(dst []uint64, r Range) ([]uint64, error) {
+	if x.kind != IntRuns {
+		// The caller broke the contract: Kind tells beforehand.
+		panic("column: AppendRuns of another kind")
+	}
+	heads, _, err := parseInts(x.data[:x.split], x.n, false)
+	if err != nil {
+		return dst, err
+	}
+	s := getScratch()
+	defer s.put()
+	s.bits = s.bits.Reset(heads.n)
+	if err := heads.Select(s.bits, 0, 0, heads.n, r); err != nil || !s.bits.Any() {
+		return dst, err
+	}
+	lengths, _, err := parseInts(x.data[x.split:], x.n, false)
+	if err != nil {
+		return dst, err
+	}
+	if s.more, err = lengths.Decode(s.more[:0]); err != nil {
+		return dst, err
+	}
+	old := len(dst)
+	var at, all uint64 // where a run begins; all lengths, bit by bit
+	next := 0
+	for w, word := range s.bits {
+		for ; word != 0; word &= word - 1 {
+			h := w<<6 + bits.TrailingZeros64(word)
+			for _, run := range s.more[next:h] {
+				at, all = at+run, all|run
+			}
+			run := s.more[h]
+			dst, all = append(dst, at, at+run), all|run
+			at, next = at+run, h+1
+		}
+	}
+	for _, run := range s.more[next:] {
+		at, all = at+run, all|run
+	}
+	if len(s.more) != heads.n || all > MaxValues || at != uint64(x.n) {
+		return dst[:old], damaged("%d runs of %d values are not %d values", len(s.more), at, x.n)
+	}
+	return dst, nil
+}
+
+// Repack returns the chunk of integers at the start of src, and what is behind it, in
+// the form that is fastest to scan: without differences and compression, which make
+// a chunk smaller on disk only. It returns src where that is so already. Signed is as
+// in IntOptions.
+func Repack(src []byte, maxValues int, signed bool) ([]byte, error) {
+	x, rest, err := ParseInts(src, maxValues)
+	if err != nil {
+		return src, err
+	}
+	switch x.kind {
+	case IntFor, IntPacks:
+		return src, nil
+	case IntRuns:
+		heads, _, err := parseInts(x.data[:x.split], x.n, false)
+		if err != nil {
+			return src, err
+		}
+		lengths, _, err := parseInts(x.data[x.split:], x.n, false)
+		if err != nil || heads.RandomAccess() && lengths.RandomAccess() {
+			return src, err
+		}
+	}
+	s := getScratch()
+	defer s.put()
+	if s.vals, err = x.Decode(s.vals[:0]); err != nil {
+		return src, err
+	}
+	return append(AppendInts(nil, s.vals, IntOptions{Signed: signed}), rest...), nil
 }
 
 // SelectCodes is Select for codes: a value is tested by its bit in set. One that

@@ -99,6 +99,7 @@ func TestSelect(t *testing.T) {
 			checkSelect(t, &x, vals, at, start, end, Range{a, 0})
 			checkSelect(t, &x, vals, 0, 0, x.n, Range{a + 1, b - a})
 			checkGather(t, &x, vals, r)
+			checkRepack(t, src, &x, vals)
 		}
 	}
 	for k := range intKinds {
@@ -155,6 +156,30 @@ func checkGather(t *testing.T, x *Ints, vals []uint64, r *rand.Rand) {
 	narrow := slices.Max(want) < 1<<16
 	if got, err := Gather([]uint16{7}, x, indexes); (err == nil) != narrow || !narrow && len(got) != 1 {
 		t.Fatalf("Gather of %v as 16 bits = %v, %v", want, got, err)
+	}
+}
+
+func checkRepack(t *testing.T, src []byte, x *Ints, vals []uint64) {
+	t.Helper()
+	_, rest, err := ParseInts(src, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, signed := range []bool{false, true} {
+		packed, err := Repack(src, 1000, signed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, behind, err := DecodeInts[uint64](nil, packed, 1000)
+		if err != nil || !slices.Equal(got, vals) || !slices.Equal(behind, rest) {
+			t.Fatalf("%v repacked: %v, %v, %v, want %v, %v", x.kind, got, behind, err, vals, rest)
+		}
+		if again, err := Repack(packed, 1000, signed); err != nil || &again[0] != &packed[0] {
+			t.Fatalf("%v repacked is packed again", x.kind)
+		}
+		if _, err := Repack(src, len(vals)-1, signed); err == nil {
+			t.Fatal("more values than allowed are taken")
+		}
 	}
 }
 

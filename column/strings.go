@@ -1,5 +1,7 @@
 package column
 
+import "bytes"
+
 // Strings is a list of byte strings in one buffer: value i is
 // Buf[Ends[i-1]:Ends[i]], value 0 starts at 0. It holds no pointers to values,
 // so the garbage collector sees two slices however many values there are.
@@ -29,6 +31,18 @@ func (s *Strings) At(i int) []byte {
 		start = s.Ends[i-1]
 	}
 	return s.Buf[start:end:end]
+}
+
+// Index returns the first value equal to v, or -1.
+func (s *Strings) Index(v []byte) int {
+	start := uint32(0)
+	for i, end := range s.Ends {
+		if end-start == uint32(len(v)) && bytes.Equal(s.Buf[start:end], v) {
+			return i
+		}
+		start = end
+	}
+	return -1
 }
 
 // Append copies b to the end of the list. It panics if there is no Room for it.

@@ -18,6 +18,7 @@ type scratch struct {
 	frame  []byte
 	vals   []uint64
 	more   []uint64
+	bits   Bitmap
 }
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
@@ -27,8 +28,8 @@ func getScratch() *scratch { return scratchPool.Get().(*scratch) }
 // put returns s to the pool, unless its buffers have grown beyond what should
 // be kept for the next caller.
 func (s *scratch) put() {
-	if cap(s.planes)+cap(s.frame)+8*cap(s.vals)+8*cap(s.more) > maxPooledBytes {
-		s.planes, s.frame, s.vals, s.more = nil, nil, nil, nil
+	if cap(s.planes)+cap(s.frame)+8*(cap(s.vals)+cap(s.more)+cap(s.bits)) > maxPooledBytes {
+		s.planes, s.frame, s.vals, s.more, s.bits = nil, nil, nil, nil, nil
 	}
 	scratchPool.Put(s)
 }

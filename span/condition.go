@@ -1,6 +1,7 @@
 package span
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strings"
@@ -232,7 +233,7 @@ func (o Op) holds(r int) bool {
 func compareValues(a, b clew.Value) (int, bool) {
 	switch {
 	case a.Type == clew.TypeString && b.Type == clew.TypeString:
-		return strings.Compare(string(a.Bytes), string(b.Bytes)), true
+		return bytes.Compare(a.Bytes, b.Bytes), true
 	case a.Type == clew.TypeBool && b.Type == clew.TypeBool:
 		return compareInts(a.Int(), b.Int()), true
 	case a.Type == clew.TypeInt && b.Type == clew.TypeInt:

@@ -59,10 +59,9 @@ const (
 	tailRows  = 65536
 )
 
-// matcherUnits is the number of blocks after which a scan forgets what it found
-// out about dictionaries: of each condition one byte a value, and a new one for
-// every segment.
-const matcherUnits = 512
+// pickRows says that of a block of which one row in so many matches, or fewer, a scan
+// reads the matching rows alone; to unpack all of them costs less from there.
+const pickRows = 4
 
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64

@@ -2,7 +2,6 @@ package spandb
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"iter"
 	"slices"
@@ -11,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/selector"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -20,6 +20,7 @@ type unit struct {
 	maxStart uint64
 	view     *span.Batch // of a head; nil for the others
 	seg      *storedSegment
+	x        *selector.Selection
 	blk      int // wholeSegment: its blocks are not known yet
 	age      int // place among heads and segments, youngest first
 	rows     int
@@ -33,30 +34,61 @@ func (u *unit) before(v *unit) bool {
 	return cmp.Or(cmp.Compare(v.maxStart, u.maxStart), cmp.Compare(u.age, v.age), cmp.Compare(u.blk, v.blk)) < 0
 }
 
-// units is a heap, the next unit at its front.
+// units is a heap: the next unit is at its front, and each before those at twice its
+// place and behind.
 type units []unit
 
-func (q units) Len() int           { return len(q) }
-func (q units) Less(i, k int) bool { return q[i].before(&q[k]) }
-func (q units) Swap(i, k int)      { q[i], q[k] = q[k], q[i] }
-func (q *units) Push(x any)        { *q = append(*q, x.(unit)) }
-func (q *units) Pop() any {
-	last := len(*q) - 1
-	u := (*q)[last]
-	*q = (*q)[:last]
-	return u
+func (q *units) push(u unit) {
+	*q = append(*q, u)
+	h := *q
+	for i := len(h) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !h[i].before(&h[up]) {
+			return
+		}
+		h[i], h[up] = h[up], h[i]
+		i = up
+	}
+}
+
+// pop takes out the next unit, of at least one.
+func (q *units) pop() unit {
+	h := *q
+	first, last := h[0], len(h)-1
+	h[0] = h[last]
+	h[last] = unit{}
+	h = h[:last]
+	for i := 0; ; {
+		next := 2*i + 1
+		if next >= last {
+			break
+		}
+		if next+1 < last && h[next+1].before(&h[next]) {
+			next++
+		}
+		if !h[next].before(&h[i]) {
+			break
+		}
+		h[i], h[next] = h[next], h[i]
+		i = next
+	}
+	*q = h
+	return first
 }
 
 // scanner carries one scan.
 type scanner struct {
-	db      *DB
-	req     storage.Request
-	stats   *storage.Stats
-	matcher *span.Matcher
-	prune   *segment.Pruner
-	reader  segment.BlockReader
-	need    segment.Need
-	queue   units
+	db       *DB
+	req      storage.Request
+	stats    *storage.Stats
+	matcher  *span.Matcher // for heads
+	selector *selector.Selector
+	reader   segment.BlockReader
+	need     segment.Need
+	queue    units
+	rows     []uint32
+	all      column.Bitmap
+	counted  span.Batch
 }
 
 // Scan implements storage.Scanner. Heads and blocks are read one by one, those
@@ -95,7 +127,7 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 func (s *scanner) run(ctx context.Context, snap *snapshot, yield func(*span.Batch, error) bool) error {
 	s.want()
 	s.list(snap)
-	for read := 0; ; read++ {
+	for {
 		u, more := s.next(ctx)
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
@@ -107,41 +139,13 @@ func (s *scanner) run(ctx context.Context, snap *snapshot, yield func(*span.Batc
 			s.stats.Exhausted = true
 			return nil
 		}
-		if read%matcherUnits == 0 {
-			s.matcher = span.NewMatcher(s.req.Where)
-		}
-		b := s.read(&u)
-		if b == nil {
-			continue
-		}
-		for part := range parts(b) {
+		for b := range s.read(&u) {
 			if ctx.Err() != nil {
 				return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
 			}
-			part.MaxStart = clew.UnixNanos(u.maxStart)
-			if !yield(part, nil) {
+			b.MaxStart = clew.UnixNanos(u.maxStart)
+			if !yield(b, nil) {
 				return nil
-			}
-		}
-	}
-}
-
-// parts yields a batch as it is or, if it is larger than a batch may be, copies of
-// its matching rows: one request or one trace can be that large.
-func parts(b *span.Batch) iter.Seq[*span.Batch] {
-	return func(yield func(*span.Batch) bool) {
-		if b.Rows <= storage.MaxBatchRows {
-			yield(b)
-			return
-		}
-		for rows := range slices.Chunk(b.Matched.AppendOnes(nil), storage.MaxBatchRows) {
-			copied := span.NewBuilder(len(rows))
-			copied.AppendRows(b, rows)
-			part := copied.View(copied.Rows())
-			part.Matched = column.NewBitmap(part.Rows)
-			part.Matched.Fill(part.Rows)
-			if !yield(part) {
-				return
 			}
 		}
 	}
@@ -158,16 +162,19 @@ func (s *scanner) want() {
 		s.need.Intrinsic(i)
 		s.need.Resources()
 	}
-	s.req.Where.Fields(s.need.Field)
-	s.prune = segment.NewPruner(&s.db.cache, s.req.Where)
-	s.reader.Cache = &s.db.cache
+	for _, f := range c.Fields {
+		s.need.Field(f)
+	}
+	s.matcher = span.NewMatcher(s.req.Where)
+	s.selector = selector.New(&s.db.cache, s.req.Where, s.req.Window)
+	s.reader.Cache, s.reader.Keep = &s.db.cache, true
 }
 
 // list queues what may hold matching rows, and says how many rows that are.
 func (s *scanner) list(snap *snapshot) {
 	for i := len(snap.views) - 1; i >= 0; i-- {
 		v := snap.views[i]
-		s.queue = append(s.queue, unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
+		s.queue.push(unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
 	}
 	for i := len(snap.list.segs) - 1; i >= 0; i-- {
 		seg := snap.list.segs[i]
@@ -175,19 +182,18 @@ func (s *scanner) list(snap *snapshot) {
 			s.stats.PrunedRows += int64(seg.Rows)
 			continue
 		}
-		s.queue = append(s.queue, unit{maxStart: seg.MaxStart, seg: seg, blk: wholeSegment, age: len(s.queue), rows: int(seg.Rows)})
+		s.queue.push(unit{maxStart: seg.MaxStart, seg: seg, blk: wholeSegment, age: len(s.queue), rows: int(seg.Rows)})
 	}
 	for i := range s.queue {
 		s.stats.Total += int64(s.queue[i].rows)
 	}
-	heap.Init(&s.queue)
 }
 
 // next takes the next unit off the queue, and opens the segments before it. There
 // may be none, or ctx has ended.
 func (s *scanner) next(ctx context.Context) (u unit, more bool) {
 	for len(s.queue) > 0 && ctx.Err() == nil {
-		u = heap.Pop(&s.queue).(unit)
+		u = s.queue.pop()
 		if u.view != nil || u.blk != wholeSegment {
 			return u, true
 		}
@@ -204,12 +210,12 @@ func (s *scanner) open(u *unit) {
 		return
 	}
 	defer s.db.give(u.seg)
-	may, err := s.prune.Segment(r)
+	x, err := s.selector.Segment(r)
 	if err != nil {
 		s.damaged(u.rows, err)
 		return
 	}
-	if !may {
+	if x == nil {
 		s.pruned(u.rows)
 		return
 	}
@@ -219,11 +225,11 @@ func (s *scanner) open(u *unit) {
 			s.damaged(rows, err)
 			continue
 		}
-		if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.prune.Block(r, blk) {
+		if !s.req.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.selector.Block(r, x, blk) {
 			s.pruned(rows)
 			continue
 		}
-		heap.Push(&s.queue, unit{maxStart: hi, seg: u.seg, blk: blk, age: u.age, rows: rows})
+		s.queue.push(unit{maxStart: hi, seg: u.seg, x: x, blk: blk, age: u.age, rows: rows})
 	}
 }
 
@@ -248,40 +254,118 @@ func (s *scanner) damaged(rows int, err error) {
 	s.db.damaged(err)
 }
 
-// read returns a unit's batch with the matching rows marked; nil if none match.
-func (s *scanner) read(u *unit) *span.Batch {
-	b := u.view
-	if b == nil {
-		var err error
-		if b, err = s.block(u); err != nil {
+// read yields batches with the matching rows of a unit. They do not need its segment
+// to stay open.
+func (s *scanner) read(u *unit) iter.Seq[*span.Batch] {
+	return func(yield func(*span.Batch) bool) {
+		if u.view != nil {
+			s.head(u.view, yield)
+			return
+		}
+		matched, err := s.matched(u)
+		if err != nil {
 			s.damaged(u.rows, err)
-			return nil
+			return
+		}
+		s.stats.Rows += int64(u.rows)
+		count := matched.Count()
+		switch {
+		case count == 0:
+		case s.req.Columns.None:
+			s.counted.Rows, s.counted.Matched = count, s.every(count)
+			yield(&s.counted)
+		case s.need.Parents() && u.rows > storage.MaxBatchRows: // all rows of a trace at a time, more than a batch may have
+			if b := s.columns(u, nil, &segment.Need{All: true}); b != nil {
+				copies(b, matched.AppendOnes(nil), yield)
+			}
+		case s.need.Parents() || u.rows <= storage.MaxBatchRows && count*pickRows > u.rows:
+			if b := s.columns(u, nil, &s.need); b != nil {
+				b.Matched = matched
+				yield(b)
+			}
+		default:
+			s.rows = matched.AppendOnes(s.rows[:0])
+			for rows := range slices.Chunk(s.rows, storage.MaxBatchRows) {
+				b := s.columns(u, rows, &s.need)
+				if b == nil {
+					return
+				}
+				if b.Matched = s.every(b.Rows); !yield(b) {
+					return
+				}
+			}
 		}
 	}
+}
+
+// head yields what matches in the rows of a head.
+func (s *scanner) head(b *span.Batch, yield func(*span.Batch) bool) {
 	s.stats.Rows += int64(b.Rows)
 	b.Matched = s.matcher.Match(b)
 	s.clip(b)
-	if !b.Matched.Any() {
-		return nil
+	switch {
+	case !b.Matched.Any():
+	case b.Rows <= storage.MaxBatchRows:
+		yield(b)
+	default:
+		copies(b, b.Matched.AppendOnes(nil), yield)
 	}
-	return b
 }
 
-// block reads a block. The batch does not need the segment to stay open.
-func (s *scanner) block(u *unit) (*span.Batch, error) {
-	wanted := &s.need
-	if u.rows > storage.MaxBatchRows {
-		wanted = &segment.Need{All: true} // parts copies whole rows
+// copies yields the given rows of a batch that is larger than one may be: one request
+// or one trace can be that large.
+func copies(b *span.Batch, rows []uint32, yield func(*span.Batch) bool) {
+	for rows := range slices.Chunk(rows, storage.MaxBatchRows) {
+		copied := span.NewBuilder(len(rows))
+		copied.AppendRows(b, rows)
+		part := copied.View(copied.Rows())
+		part.Matched = column.NewBitmap(part.Rows)
+		part.Matched.Fill(part.Rows)
+		if !yield(part) {
+			return
+		}
 	}
+}
+
+// every returns the set of all of n rows. It is the scanner's until the next call.
+func (s *scanner) every(n int) column.Bitmap {
+	s.all = s.all.Reset(n)
+	s.all.Fill(n)
+	return s.all
+}
+
+// matched finds the rows of a block that match.
+func (s *scanner) matched(u *unit) (column.Bitmap, error) {
 	r, err := s.db.take(u.seg)
 	if err != nil {
 		return nil, err
 	}
 	defer s.db.give(u.seg)
-	b, err := s.reader.Read(r, u.blk, wanted)
-	s.stats.Bytes += s.reader.Bytes
-	s.reader.Bytes = 0
-	return b, err
+	matched, err := s.selector.Rows(r, u.x, u.blk)
+	s.stats.Bytes += s.selector.Bytes()
+	return matched, err
+}
+
+// columns reads some rows of a block, or all of them; nil if they are damaged.
+func (s *scanner) columns(u *unit, rows []uint32, need *segment.Need) *span.Batch {
+	r, err := s.db.take(u.seg)
+	var b *span.Batch
+	if err == nil {
+		defer s.db.give(u.seg)
+		if rows == nil {
+			b, err = s.reader.Read(r, u.blk, need)
+		} else {
+			b, err = s.reader.ReadRows(r, u.blk, need, rows)
+		}
+		s.stats.Bytes += s.reader.Bytes
+		s.reader.Bytes = 0
+	}
+	if err != nil {
+		s.stats.Rows -= int64(u.rows)
+		s.damaged(u.rows, err)
+		return nil
+	}
+	return b
 }
 
 // clip takes rows outside the window out of the match.

@@ -169,30 +169,32 @@ func TestLargeTrace(t *testing.T) {
 	}
 	sendTo(t, db, clew.DefaultTenant, spans...)
 	key := span.Field{Scope: span.ScopeSpan, Key: "i"}
-	for _, where := range []string{"head", "segment"} {
-		if where == "segment" {
+	value := storage.Columns{Fields: []span.Field{key}}
+	parents := storage.Columns{Fields: []span.Field{key}, Intrinsics: []span.Intrinsic{span.ParentID}}
+	for i, columns := range []storage.Columns{value, value, parents} { // in the head, in a segment, twice
+		if i == 1 {
 			sealNow(t, db)
 		}
 		seen := make(map[uint64]bool)
-		req := storage.Request{Tenant: clew.DefaultTenant, Where: span.Compare(key, span.Ge, clew.IntValue(100))}
+		req := storage.Request{Tenant: clew.DefaultTenant, Where: span.Compare(key, span.Ge, clew.IntValue(100)), Columns: columns}
 		for b, err := range db.Scan(context.Background(), req) {
 			if err != nil {
 				t.Fatal(err)
 			}
 			if b.Rows > storage.MaxBatchRows {
-				t.Errorf("%s: a batch of %d rows", where, b.Rows)
+				t.Errorf("scan %d: a batch of %d rows", i, b.Rows)
 			}
 			col := b.Attrs.Lookup("i", clew.TypeInt)
-			for i := range b.Matched.Ones() {
-				at, ok := col.Find(uint32(i))
+			for row := range b.Matched.Ones() {
+				at, ok := col.Find(uint32(row))
 				if !ok || seen[col.Vals[at]] {
-					t.Fatalf("%s: row %d of a batch has no value or one seen before", where, i)
+					t.Fatalf("scan %d: row %d of a batch has no value or one seen before", i, row)
 				}
 				seen[col.Vals[at]] = true
 			}
 		}
 		if len(seen) != rows-100 {
-			t.Errorf("%s: %d rows, want %d", where, len(seen), rows-100)
+			t.Errorf("scan %d: %d rows, want %d", i, len(seen), rows-100)
 		}
 	}
 	tr, err := db.Trace(context.Background(), clew.DefaultTenant, clew.MakeTraceID(7, 1))

@@ -118,9 +118,12 @@ const (
 	Traces
 )
 
-// Columns says which columns of a batch are wanted. The columns that a scan's
-// condition tests are always there; TraceIDs, Trace and Start too.
+// Columns says which columns of a batch are wanted. TraceIDs, Trace and Start are
+// always there, and where Matched is nil those that the scan's condition tests.
 type Columns struct {
+	// None asks for no columns, not even those: only how many rows match is wanted.
+	// A batch with Matched then need have nothing but Rows. The rest is ignored.
+	None bool
 	// All asks for every column; the rest is then ignored.
 	All bool
 	// Intrinsics are wanted intrinsics; Resource, Scope and their tables come
@@ -128,6 +131,8 @@ type Columns struct {
 	Intrinsics []span.Intrinsic
 	// Resources asks for Resource and the resource table.
 	Resources bool
+	// Fields are fields whose columns are wanted: what a test of them looks at.
+	Fields []span.Field
 }
 
 // A Request is what a scan is for.
@@ -180,9 +185,10 @@ type Scanner interface {
 	// MaxBatchRows rows by descending MaxStart; within a batch order is not
 	// stated. The rows seen are those visible when Scan was called.
 	//
-	// Batch.Matched says which rows match; where it is nil the caller filters.
-	// Batches without a match may be left out. A row that matches is in exactly one batch. Rows that were sent twice in
-	// requests that were not identical may come twice until the store merges.
+	// Batch.Matched says which rows match; where it is nil the caller filters. Rows
+	// that do not match may be left out, and batches without a match. A row that
+	// matches is in exactly one batch. Rows that were sent twice in requests that were
+	// not identical may come twice until the store merges.
 	//
 	// A batch belongs to the store and is valid until the loop body returns.
 	//

@@ -23,7 +23,7 @@ type BlockReader struct {
 	Bytes int64
 
 	seg   *Reader
-	t     *tables
+	t     *Tables
 	blk   int
 	rows  int      // of the block
 	pick  []uint32 // the rows wanted, ascending; nil: all
@@ -32,7 +32,7 @@ type BlockReader struct {
 
 	batch    span.Batch
 	received span.Column
-	runs     *blockRuns
+	runs     *Runs
 	attrs    attrPlaces
 	buf, ids []byte
 	pres     column.Bitmap
@@ -108,7 +108,7 @@ func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole boo
 		Rows: r.rows, TraceIDs: r.batch.TraceIDs[:0], Trace: r.batch.Trace, SpanID: r.batch.SpanID, ParentID: r.batch.ParentID,
 		Start: r.batch.Start, Duration: r.batch.Duration, Name: r.batch.Name, Kind: r.batch.Kind, Status: r.batch.Status,
 		Flags: r.batch.Flags, Resource: r.batch.Resource, Scope: r.batch.Scope,
-		Names: t.names, NamesDictID: t.namesID, Resources: t.resources, Scopes: t.scopes,
+		Names: t.Names, NamesDictID: t.namesID, Resources: t.Resources, Scopes: t.Scopes,
 	}
 	if pick != nil {
 		r.batch.Rows = len(pick)
@@ -224,15 +224,15 @@ func (r *BlockReader) parseDense(name string, n int) (x column.Ints, rest []byte
 // batch.
 func (r *BlockReader) eachRun(f func(run, from, to int)) {
 	if r.pick == nil {
-		for i := range r.runs.template {
-			f(i, int(r.runs.start[i]), int(r.runs.start[i+1]))
+		for i := range r.runs.Template {
+			f(i, int(r.runs.Start[i]), int(r.runs.Start[i+1]))
 		}
 		return
 	}
 	for from := 0; from < len(r.pick); {
 		run := r.runs.of(r.pick[from])
 		to := from + 1
-		for to < len(r.pick) && r.pick[to] < r.runs.start[run+1] {
+		for to < len(r.pick) && r.pick[to] < r.runs.Start[run+1] {
 			to++
 		}
 		f(run, from, to)
@@ -251,24 +251,24 @@ func (r *BlockReader) readRuns() (err error) {
 	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
 	if shapes {
 		b.Attrs.Shape = make([]uint32, b.Rows)
-		b.Attrs.Shapes = r.t.shapes.forest
+		b.Attrs.Shapes = r.t.Shapes.forest
 	}
 	r.eachRun(func(run, from, to int) {
-		t := &r.t.templates[r.runs.template[run]]
+		t := &r.t.Templates[r.runs.Template[run]]
 		if name {
-			fill(b.Name[from:to], t.name)
+			fill(b.Name[from:to], t.Name)
 		}
 		if kind {
-			fill(b.Kind[from:to], t.kind)
+			fill(b.Kind[from:to], t.Kind)
 		}
 		if status {
-			fill(b.Status[from:to], t.status)
+			fill(b.Status[from:to], t.Status)
 		}
 		if scope {
-			fill(b.Scope[from:to], t.scope)
+			fill(b.Scope[from:to], t.Scope)
 		}
 		if shapes {
-			fill(b.Attrs.Shape[from:to], r.t.shapes.node[t.shape])
+			fill(b.Attrs.Shape[from:to], r.t.Shapes.node[t.Shape])
 		}
 	})
 	return r.readResource()
@@ -299,8 +299,8 @@ func (r *BlockReader) readResource() (err error) {
 		return err
 	}
 	r.eachRun(func(run, from, to int) {
-		service := r.t.templates[r.runs.template[run]].service
-		base, n := r.t.base[service], r.t.base[service+1]-r.t.base[service]
+		service := r.t.Templates[r.runs.Template[run]].Service
+		base, n := r.t.Base[service], r.t.Base[service+1]-r.t.Base[service]
 		for i := from; i < to; i++ {
 			if b.Resource[i] >= n && err == nil {
 				col, _ := r.seg.blocks.Column(colResource)

@@ -40,7 +40,7 @@ type dictionary struct {
 }
 
 // tables returns the segment's tables, reading them if need be.
-func (c *Cache) tables(r *Reader) (*tables, error) {
+func (c *Cache) tables(r *Reader) (*Tables, error) {
 	if t := r.tables.Load(); t != nil {
 		t.used.Store(c.clock.Add(1))
 		return t, nil
@@ -65,7 +65,7 @@ func (c *Cache) tables(r *Reader) (*tables, error) {
 
 // grow counts bytes more of t and lets the tables used longest ago go while there
 // are too many. c.mu is held.
-func (c *Cache) grow(keep *Reader, t *tables, bytes int64) {
+func (c *Cache) grow(keep *Reader, t *Tables, bytes int64) {
 	if keep.tables.Load() != t {
 		return // they have gone already
 	}
@@ -107,7 +107,7 @@ func (c *Cache) Forget(r *Reader) {
 }
 
 // dict returns the dictionary of a column, if it has one.
-func (c *Cache) dict(r *Reader, t *tables, col int) (dictionary, bool, error) {
+func (c *Cache) dict(r *Reader, t *Tables, col int) (dictionary, bool, error) {
 	t.mu.Lock()
 	d, ok := t.dicts[col]
 	var err error

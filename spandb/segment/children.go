@@ -56,13 +56,13 @@ func field[T column.Uint](r *BlockReader, name string, c *children) ([]T, error)
 }
 
 // childAttrs reads the attribute columns of events or links.
-func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []attrColumnInfo, c *children, shapes *shapeTable, shapeCol, extraCol string) error {
+func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *children, shapes *Shapes, shapeCol, extraCol string) error {
 	for i := range infos {
-		if !r.need.All && !r.need.attrs[attrNeed{family, infos[i].key}] {
+		if !r.need.All && !r.need.attrs[attrNeed{family, infos[i].Key}] {
 			continue
 		}
-		x := span.Column{Key: infos[i].key, Type: infos[i].typ}
-		if err := r.column(&x, infos[i].col, c.n, c.pick); err != nil {
+		x := span.Column{Key: infos[i].Key, Type: infos[i].Type}
+		if err := r.column(&x, infos[i].Column, c.n, c.pick); err != nil {
 			return err
 		}
 		dst.Columns = append(dst.Columns, x)
@@ -127,7 +127,7 @@ func (r *BlockReader) readEvents() error {
 			return err
 		}
 	}
-	return r.childAttrs(&e.Attrs, familyEvent, r.t.eventAttrs, &c, &r.t.eventShapes, colEventShape, colEventExtra)
+	return r.childAttrs(&e.Attrs, familyEvent, r.t.EventAttrs, &c, &r.t.eventShapes, colEventShape, colEventExtra)
 }
 
 func (r *BlockReader) readLinks() error {
@@ -159,5 +159,5 @@ func (r *BlockReader) readLinks() error {
 			}
 		}
 	}
-	return r.childAttrs(&l.Attrs, familyLink, r.t.linkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra)
+	return r.childAttrs(&l.Attrs, familyLink, r.t.LinkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra)
 }

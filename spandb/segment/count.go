@@ -30,10 +30,10 @@ func (c *Cache) Count(r *Reader, w clew.Window, add func(o Operation, rows int64
 	if err != nil {
 		return err
 	}
-	counts := make([]int64, len(t.templates))
+	counts := make([]int64, len(t.Templates))
 	if covers(w, m.MinStart, m.MaxStart) {
-		for i := range t.templates {
-			counts[i] = int64(t.templates[i].rows)
+		for i := range t.Templates {
+			counts[i] = int64(t.Templates[i].rows)
 		}
 	} else {
 		b := BlockReader{Cache: c}
@@ -43,8 +43,8 @@ func (c *Cache) Count(r *Reader, w clew.Window, add func(o Operation, rows int64
 	}
 	for i, n := range counts {
 		if n > 0 {
-			x := &t.templates[i]
-			add(Operation{t.services[x.service], t.names.At(int(x.name)), clew.Kind(x.kind), clew.Status(x.status)}, n)
+			x := &t.Templates[i]
+			add(Operation{t.services[x.Service], t.Names.At(int(x.Name)), clew.Kind(x.Kind), clew.Status(x.Status)}, n)
 		}
 	}
 	return err
@@ -71,8 +71,8 @@ func (r *BlockReader) count(s *Reader, blk int, w clew.Window, counts []int64) e
 			return err
 		}
 	}
-	for i, k := range r.runs.template {
-		from, to := r.runs.start[i], r.runs.start[i+1]
+	for i, k := range r.runs.Template {
+		from, to := r.runs.Start[i], r.runs.Start[i+1]
 		if covers(w, lo, hi) {
 			counts[k] += int64(to - from)
 			continue
@@ -95,10 +95,10 @@ func (c *Cache) Attrs(r *Reader, f func(scope span.Scope, key string, t clew.Typ
 	}
 	for _, l := range []struct {
 		scope span.Scope
-		list  []attrColumnInfo
-	}{{span.ScopeSpan, t.attrs}, {span.ScopeEvent, t.eventAttrs}, {span.ScopeLink, t.linkAttrs}} {
+		list  []Attr
+	}{{span.ScopeSpan, t.Attrs}, {span.ScopeEvent, t.EventAttrs}, {span.ScopeLink, t.LinkAttrs}} {
 		for i := range l.list {
-			f(l.scope, l.list[i].key, l.list[i].typ)
+			f(l.scope, l.list[i].Key, l.list[i].Type)
 		}
 	}
 	return nil
@@ -111,5 +111,5 @@ func (c *Cache) Entries(r *Reader) ([]*span.ResourceEntry, []*span.ScopeEntry, e
 	if err != nil {
 		return nil, nil, err
 	}
-	return t.resources, t.scopes, nil
+	return t.Resources, t.Scopes, nil
 }

@@ -1,23 +1,29 @@
 package segment
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/column"
+)
 
 // hot is what scans have read of one segment's blocks and a Cache keeps: chunks,
 // verified, and directories of runs, parsed. What is in it does not change.
 type hot struct {
-	chunks []atomic.Pointer[[]byte]    // by number of the chunk
-	runs   []atomic.Pointer[blockRuns] // by block
-	bytes  int64                       // guarded by Cache.mu
+	chunks []atomic.Pointer[[]byte] // by number of the chunk
+	runs   []atomic.Pointer[Runs]   // by block
+	bytes  int64                    // guarded by Cache.mu
 }
 
 // hotOf returns what is kept of the blocks of a segment.
-func (t *tables) hotOf(r *Reader) *hot {
+func (t *Tables) hotOf(r *Reader) *hot {
 	if h := t.hot.Load(); h != nil {
 		return h
 	}
 	h := &hot{
 		chunks: make([]atomic.Pointer[[]byte], r.blocks.Chunks()),
-		runs:   make([]atomic.Pointer[blockRuns], len(r.meta.BlockRows)),
+		runs:   make([]atomic.Pointer[Runs], len(r.meta.BlockRows)),
 	}
 	if !t.hot.CompareAndSwap(nil, h) {
 		if other := t.hot.Load(); other != nil {
@@ -27,9 +33,9 @@ func (t *tables) hotOf(r *Reader) *hot {
 	return h
 }
 
-// chunk returns the chunk of a column and block, nil if there is none. It is shared,
-// not to be changed.
-func (c *Cache) chunk(r *Reader, t *tables, col, blk int) ([]byte, error) {
+// chunk returns the chunk of a column and block, nil if there is none; integers are
+// repacked to be scanned. It is shared, not to be changed.
+func (c *Cache) chunk(r *Reader, t *Tables, col, blk int) ([]byte, error) {
 	i, ok := r.blocks.Number(col, blk)
 	if !ok {
 		return nil, nil
@@ -42,12 +48,18 @@ func (c *Cache) chunk(r *Reader, t *tables, col, blk int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := t.packing[col]; p != packedNot {
+		b, err = column.Repack(b, r.meta.BlockRows[blk], p == packedSigned)
+		if err != nil {
+			return nil, r.corrupt(col, blk, err)
+		}
+	}
 	c.keep(r, t, h, int64(len(b)), func() bool { return h.chunks[i].CompareAndSwap(nil, &b) })
 	return b, nil
 }
 
 // blockRuns returns the runs of a block.
-func (c *Cache) blockRuns(r *Reader, t *tables, blk int) (*blockRuns, error) {
+func (c *Cache) blockRuns(r *Reader, t *Tables, blk int) (*Runs, error) {
 	h := t.hotOf(r)
 	if runs := h.runs[blk].Load(); runs != nil {
 		return runs, nil
@@ -66,7 +78,7 @@ func (c *Cache) blockRuns(r *Reader, t *tables, blk int) (*blockRuns, error) {
 // kept of some other segment. So a scan of more than there is room for, again and
 // again, finds a part of it here; if the oldest made room for the newest, it would
 // find nothing.
-func (c *Cache) keep(r *Reader, t *tables, h *hot, bytes int64, put func() bool) {
+func (c *Cache) keep(r *Reader, t *Tables, h *hot, bytes int64, put func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if r.tables.Load() != t || t.hot.Load() != h {
@@ -93,8 +105,42 @@ func (c *Cache) keep(r *Reader, t *tables, h *hot, bytes int64, put func() bool)
 }
 
 // cool drops what is kept of a segment's blocks. c.mu is held.
-func (c *Cache) cool(t *tables) {
+func (c *Cache) cool(t *Tables) {
 	if h := t.hot.Swap(nil); h != nil {
 		c.hotBytes -= h.bytes
 	}
+}
+
+// packing says whether the chunks of a column begin with integers.
+type packing uint8
+
+const (
+	packedNot packing = iota
+	packedUnsigned
+	packedSigned
+)
+
+// packings returns it for each column of a segment.
+func (t *Tables) packings(r *Reader) []packing {
+	of := make([]packing, len(r.blocks.Columns()))
+	for _, name := range []string{colResource, colTrace, colParent, colStart, colFlags} {
+		if col, ok := r.blocks.Column(name); ok {
+			of[col] = packedUnsigned
+		}
+	}
+	if col, ok := r.blocks.Column(colDuration); ok {
+		of[col] = packedSigned
+	}
+	for i := range t.Attrs {
+		a := &t.Attrs[i]
+		_, coded := r.blocks.Number(a.Column, block.WholeSegment)
+		switch {
+		case a.Partial: // begins with presence
+		case a.Type == clew.TypeInt:
+			of[a.Column] = packedSigned
+		case a.Type == clew.TypeBool || isText(a.Type) && coded:
+			of[a.Column] = packedUnsigned
+		}
+	}
+	return of
 }

@@ -61,3 +61,6 @@ const (
 	familyEvent = 'e'
 	familyLink  = 'l'
 )
+
+// otelService is the resource attribute that names the service.
+const otelService = "service.name"

@@ -18,7 +18,7 @@ type Reader struct {
 	meta   Meta
 	blocks *block.Reader
 
-	tables atomic.Pointer[tables] // set under Cache.mu
+	tables atomic.Pointer[Tables] // set under Cache.mu
 	load   sync.Mutex             // one goroutine reads the tables
 }
 
@@ -153,9 +153,9 @@ func (r *Reader) Damage() (damage []error) {
 	if err != nil {
 		return []error{err}
 	}
-	left := make([]uint32, len(t.templates))
+	left := make([]uint32, len(t.Templates))
 	for i := range left {
-		left[i] = t.templates[i].rows
+		left[i] = t.Templates[i].rows
 	}
 	b := BlockReader{Cache: &c}
 	all := Need{All: true}
@@ -164,8 +164,8 @@ func (r *Reader) Damage() (damage []error) {
 			damage = append(damage, err)
 			continue
 		}
-		for i, k := range b.runs.template {
-			left[k] -= b.runs.start[i+1] - b.runs.start[i]
+		for i, k := range b.runs.Template {
+			left[k] -= b.runs.Start[i+1] - b.runs.Start[i]
 		}
 	}
 	if _, err := c.Rollup(r, RollupNeed{Operations: true, Edges: true, Durations: true}); err != nil {

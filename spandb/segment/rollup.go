@@ -84,7 +84,7 @@ func (r *Reader) Minutes() (first, last uint32, err error) {
 func (c *Cache) Rollup(r *Reader, n RollupNeed) (Rollup, error) {
 	out := Rollup{Rollup: new(rollup.Rollup)}
 	if t := r.tables.Load(); t != nil {
-		out.Services, out.Names = t.services, t.names
+		out.Services, out.Names = t.services, t.Names
 	} else if err := out.readTables(r); err != nil {
 		return out, err
 	}

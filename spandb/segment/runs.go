@@ -7,22 +7,38 @@ import (
 	"github.com/clew-tracing/clew/column"
 )
 
-// blockRuns is the directory of a block: run i is of template[i], which ascend, and
-// has the rows [start[i], start[i+1]).
-type blockRuns struct {
-	template []uint32
-	start    []uint32
+// Runs is the directory of a block: run i is of template[i], which ascend, and
+// has the rows [start[i], start[i+1]); shape[i] is that of the template.
+type Runs struct {
+	Template []uint32
+	Start    []uint32
+	Shape    []uint32
 }
 
-func (b *blockRuns) sizeBytes() int64 { return 4*int64(len(b.template)+len(b.start)) + 64 }
+func (b *Runs) sizeBytes() int64 { return 4*int64(len(b.Template)+len(b.Start)+len(b.Shape)) + 96 }
+
+// Seek returns the first run from run i on whose template is t or a later one. It is
+// called so many times for a block, with ascending t.
+func (b *Runs) Seek(i int, t uint32, times int) int {
+	if times*seekCost < len(b.Template) {
+		return i + sort.Search(len(b.Template)-i, func(k int) bool { return b.Template[i+k] >= t })
+	}
+	for i < len(b.Template) && b.Template[i] < t {
+		i++
+	}
+	return i
+}
+
+// seekCost is how many runs one can go past in the time of two searches.
+const seekCost = 16
 
 // of returns the run of a row.
-func (b *blockRuns) of(row uint32) int {
-	return sort.Search(len(b.template), func(i int) bool { return b.start[i+1] > row })
+func (b *Runs) of(row uint32) int {
+	return sort.Search(len(b.Template), func(i int) bool { return b.Start[i+1] > row })
 }
 
 // readRuns reads which template each row of a block has.
-func (r *Reader) readRuns(t *tables, blk int) (*blockRuns, error) {
+func (r *Reader) readRuns(t *Tables, blk int) (*Runs, error) {
 	col, ok := r.blocks.Column(colRuns)
 	if !ok {
 		return nil, r.lacks(colRuns)
@@ -32,25 +48,26 @@ func (r *Reader) readRuns(t *tables, blk int) (*blockRuns, error) {
 		return nil, err
 	}
 	rows := r.meta.BlockRows[blk]
-	runs := new(blockRuns)
+	runs := new(Runs)
 	var lens []uint32
-	if runs.template, b, err = column.DecodeInts[uint32](nil, b, rows); err == nil {
+	if runs.Template, b, err = column.DecodeInts[uint32](nil, b, rows); err == nil {
 		lens, _, err = column.DecodeInts[uint32](nil, b, rows)
 	}
-	if err == nil && len(runs.template) != len(lens) {
-		err = fmt.Errorf("%d templates, %d lengths", len(runs.template), len(lens))
+	if err == nil && len(runs.Template) != len(lens) {
+		err = fmt.Errorf("%d templates, %d lengths", len(runs.Template), len(lens))
 	}
 	if err != nil {
 		return nil, r.corrupt(col, blk, err)
 	}
-	runs.start = make([]uint32, 1, len(lens)+1)
+	runs.Start = make([]uint32, 1, len(lens)+1)
 	at := uint32(0)
-	for i, k := range runs.template {
-		if int(k) >= len(t.templates) || lens[i] > uint32(rows)-at || i > 0 && k <= runs.template[i-1] {
+	for i, k := range runs.Template {
+		if int(k) >= len(t.Templates) || lens[i] > uint32(rows)-at || i > 0 && k <= runs.Template[i-1] {
 			return nil, r.corrupt(col, blk, fmt.Errorf("run %d is out of place", i))
 		}
 		at += lens[i]
-		runs.start = append(runs.start, at)
+		runs.Start = append(runs.Start, at)
+		runs.Shape = append(runs.Shape, t.Templates[k].Shape)
 	}
 	if at != uint32(rows) {
 		return nil, r.corrupt(col, blk, fmt.Errorf("runs cover %d rows of %d", at, rows))

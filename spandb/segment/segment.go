@@ -41,7 +41,7 @@ type Meta struct {
 	// FirstSeq and LastSeq are the log records it holds the rows of.
 	FirstSeq, LastSeq uint64
 	// Merged: the segment was made of others, which its rows were in before.
-	Merged bool
+	Merged    bool
 	BlockRows []int
 }
 

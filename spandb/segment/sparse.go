@@ -176,7 +176,7 @@ func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, 
 // attrPlaces finds the candidates of attributes: the rows whose shapes list them. They
 // are the rows that have a value, unless a list is loose: see BlockReader.present.
 type attrPlaces struct {
-	t      *tables
+	t      *Tables
 	need   *Need
 	wanted []bool        // by attribute column
 	of     []valuePlaces // likewise, of the wanted ones
@@ -187,8 +187,8 @@ func (a *attrPlaces) find(r *BlockReader) {
 	if a.t != r.t || a.need != r.need {
 		a.t, a.need = r.t, r.need
 		a.wanted = a.wanted[:0]
-		for i := range r.t.attrs {
-			a.wanted = append(a.wanted, r.need.All || r.need.attrs[attrNeed{familySpan, r.t.attrs[i].key}])
+		for i := range r.t.Attrs {
+			a.wanted = append(a.wanted, r.need.All || r.need.attrs[attrNeed{familySpan, r.t.Attrs[i].Key}])
 		}
 	}
 	a.of = resize(a.of, len(a.wanted))
@@ -197,13 +197,13 @@ func (a *attrPlaces) find(r *BlockReader) {
 		p.rows, p.at, p.total = p.rows[:0], p.at[:0], 0
 	}
 	next := 0 // of the wanted rows
-	for i, k := range r.runs.template {
-		start, end := r.runs.start[i], r.runs.start[i+1]
+	for i, k := range r.runs.Template {
+		start, end := r.runs.Start[i], r.runs.Start[i+1]
 		first := next
 		for next < len(r.pick) && r.pick[next] < end {
 			next++
 		}
-		for _, c := range r.t.shapes.lists[r.t.templates[k].shape] {
+		for _, c := range r.t.Shapes.lists[r.t.Templates[k].Shape] {
 			if !a.wanted[c] {
 				continue
 			}
@@ -234,22 +234,22 @@ func (r *BlockReader) readAttrs() error {
 		return nil
 	}
 	r.attrs.find(r)
-	for i := range r.t.attrs {
+	for i := range r.t.Attrs {
 		if !r.attrs.wanted[i] {
 			continue
 		}
-		info, p := &r.t.attrs[i], &r.attrs.of[i]
-		c := span.Column{Key: info.key, Type: info.typ}
+		info, p := &r.t.Attrs[i], &r.attrs.of[i]
+		c := span.Column{Key: info.Key, Type: info.Type}
 		if len(p.rows) > 0 {
-			b, err := r.chunkAt(info.col)
-			if err == nil && b == nil && !info.partial {
-				err = r.bad(info.col, "values of %d rows are missing", p.total)
+			b, err := r.chunkAt(info.Column)
+			if err == nil && b == nil && !info.Partial {
+				err = r.bad(info.Column, "values of %d rows are missing", p.total)
 			}
-			if err == nil && b != nil && info.partial {
-				b, err = r.present(p, info.col, b)
+			if err == nil && b != nil && info.Partial {
+				b, err = r.present(p, info.Column, b)
 			}
 			if err == nil && b != nil && len(p.rows) > 0 {
-				err = r.values(&c, info.col, b, p)
+				err = r.values(&c, info.Column, b, p)
 			}
 			if err != nil {
 				return err

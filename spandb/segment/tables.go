@@ -2,6 +2,7 @@ package segment
 
 import (
 	"math"
+	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
@@ -11,24 +12,33 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment/order"
 )
 
-// tables are the parts of a segment that all its blocks share.
-type tables struct {
-	names     column.Strings
-	namesID   uint64
-	scopes    []*span.ScopeEntry
-	resources []*span.ResourceEntry
-	services  []string
-	base      []uint32 // by service: its first resource; one more at the end
-	templates []segmentTemplate
-	shapes    shapeTable
-	attrs     []attrColumnInfo
+// Tables are the parts of a segment that all its blocks share.
+type Tables struct {
+	Names     column.Strings
+	Scopes    []*span.ScopeEntry
+	Resources []*span.ResourceEntry // by service
+	// ServiceNames are the services, ascending; Base is the first resource of each, and
+	// OfService the first template of each, both with one more at the end.
+	ServiceNames []clew.Value
+	Base         []uint32
+	OfService    []uint32
+	// PlainServices says that each resource has one service.name, a string.
+	PlainServices bool
+	Templates     []Template
+	Shapes        Shapes
+	// Attrs, EventAttrs and LinkAttrs are the attribute columns of spans, events and
+	// links.
+	Attrs, EventAttrs, LinkAttrs []Attr
+	// Start, Duration and Resource are columns that every segment has.
+	Start, Duration, Resource int
 
+	namesID     uint64
+	services    []string
 	eventNames  column.Strings
-	eventAttrs  []attrColumnInfo
-	eventShapes shapeTable
-	linkAttrs   []attrColumnInfo
-	linkShapes  shapeTable
+	eventShapes Shapes
+	linkShapes  Shapes
 	chunks      int // of the segment
+	packing     []packing
 
 	cached
 }
@@ -36,35 +46,48 @@ type tables struct {
 // templateFields is the number of vectors in .templates.
 const templateFields = 7
 
-type segmentTemplate struct {
-	service, name, scope, shape uint32
+// Template is what rows of a run have in common, in numbers of the tables.
+type Template struct {
+	Service, Name, Scope, Shape uint32
 	rows                        uint32
-	kind, status                uint8
+	Kind, Status                uint8
 }
 
-// attrColumnInfo is one attribute column of a family.
-type attrColumnInfo struct {
-	key string
-	typ clew.Type
-	col int // in the segment
-	// partial: a loose list has it, so that its chunks begin with presence.
-	partial bool
+// Attr is one attribute column of a family.
+type Attr struct {
+	Key    string
+	Type   clew.Type
+	Column int // of the segment
+	// Partial says that a loose list has it, so that its chunks begin with presence.
+	Partial bool
 }
 
-// shapeTable is the attribute orders of a family: which columns each has, and
+// Shapes is the attribute orders of a family: which columns each has, and
 // the same as a forest for batches.
-type shapeTable struct {
+type Shapes struct {
 	lists  [][]uint32
 	loose  []bool // by list: rows have some of its columns; nil: no list is
 	forest span.Shapes
 	node   []uint32 // by list: its last node; NoCode of loose ones
 }
 
+// Having returns by shape all bits if it has a column, else none: a mask spares a
+// branch that nobody can foretell.
+func (t *Shapes) Having(col uint32) []uint32 {
+	masks := make([]uint32, len(t.lists))
+	for i, list := range t.lists {
+		if slices.Contains(list, col) {
+			masks[i] = ^uint32(0)
+		}
+	}
+	return masks
+}
+
 // read reads all tables of a segment.
-func (c *Cache) read(s *Reader) (*tables, error) {
-	t := &tables{namesID: c.nextID.Add(1), chunks: s.blocks.Chunks()}
+func (c *Cache) read(s *Reader) (*Tables, error) {
+	t := &Tables{namesID: c.nextID.Add(1), chunks: s.blocks.Chunks()}
 	t.dicts = make(map[int]dictionary)
-	if err := s.strings(colNames, &t.names, s.meta.Rows); err != nil {
+	if err := s.strings(colNames, &t.Names, s.meta.Rows); err != nil {
 		return nil, err
 	}
 	if err := s.strings(colEventName+"s", &t.eventNames, maxChildren); err != nil {
@@ -76,6 +99,7 @@ func (c *Cache) read(s *Reader) (*tables, error) {
 	}
 	for i := range raw.Len() {
 		t.services = append(t.services, string(raw.At(i)))
+		t.ServiceNames = append(t.ServiceNames, clew.StringValue(t.services[i]))
 	}
 	if err := t.readScopes(s); err != nil {
 		return nil, err
@@ -87,25 +111,32 @@ func (c *Cache) read(s *Reader) (*tables, error) {
 		if len(name) < 2 || name[0] == '.' || name[1] < '0' || name[1] >= '0'+clew.TypeCount {
 			continue
 		}
-		info := attrColumnInfo{key: name[2:], typ: clew.Type(name[1] - '0'), col: i}
+		info := Attr{Key: name[2:], Type: clew.Type(name[1] - '0'), Column: i}
 		switch name[0] {
 		case familySpan:
-			t.attrs = append(t.attrs, info)
+			t.Attrs = append(t.Attrs, info)
 		case familyEvent:
-			t.eventAttrs = append(t.eventAttrs, info)
+			t.EventAttrs = append(t.EventAttrs, info)
 		case familyLink:
-			t.linkAttrs = append(t.linkAttrs, info)
+			t.LinkAttrs = append(t.LinkAttrs, info)
+		}
+	}
+	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource} {
+		var ok bool
+		if *col, ok = s.blocks.Column(name); !ok {
+			return nil, s.lacks(name)
 		}
 	}
 	for _, f := range []struct {
 		name    string
-		dst     *shapeTable
-		columns []attrColumnInfo
-	}{{colShapes, &t.shapes, t.attrs}, {colEventShapes, &t.eventShapes, t.eventAttrs}, {colLinkShapes, &t.linkShapes, t.linkAttrs}} {
+		dst     *Shapes
+		columns []Attr
+	}{{colShapes, &t.Shapes, t.Attrs}, {colEventShapes, &t.eventShapes, t.EventAttrs}, {colLinkShapes, &t.linkShapes, t.LinkAttrs}} {
 		if err := f.dst.read(s, f.name, f.columns); err != nil {
 			return nil, err
 		}
 	}
+	t.packing = t.packings(s)
 	return t, t.readTemplates(s)
 }
 
@@ -121,7 +152,7 @@ func (s *Reader) strings(name string, dst *column.Strings, limit int) error {
 	return nil
 }
 
-func (t *tables) readScopes(s *Reader) error {
+func (t *Tables) readScopes(s *Reader) error {
 	var raw column.Strings
 	if err := s.strings(colScopes, &raw, s.meta.Rows); err != nil {
 		return err
@@ -131,12 +162,12 @@ func (t *tables) readScopes(s *Reader) error {
 		if err != nil {
 			return clew.Corruptf(s.file, 0, "scope %d: %w", i, err)
 		}
-		t.scopes = append(t.scopes, span.NewScopeEntry(raw.At(i), scope))
+		t.Scopes = append(t.Scopes, span.NewScopeEntry(raw.At(i), scope))
 	}
 	return nil
 }
 
-func (t *tables) readResources(s *Reader) error {
+func (t *Tables) readResources(s *Reader) error {
 	b, col, err := s.must(colResources)
 	if err != nil {
 		return err
@@ -151,24 +182,33 @@ func (t *tables) readResources(s *Reader) error {
 	}
 	sum := uint64(0)
 	for _, n := range perService {
-		t.base = append(t.base, uint32(sum))
+		t.Base = append(t.Base, uint32(sum))
 		sum += uint64(n)
 	}
-	t.base = append(t.base, uint32(sum))
+	t.Base = append(t.Base, uint32(sum))
 	if sum != uint64(raw.Len()) || len(perService) != len(t.services) {
 		return s.bad(col, "resources do not add up")
 	}
+	t.PlainServices = true
 	for i := range raw.Len() {
 		r, err := otlp.ParseResource(raw.At(i))
 		if err != nil {
 			return s.bad(col, "resource %d: %w", i, err)
 		}
-		t.resources = append(t.resources, span.NewResourceEntry(raw.At(i), r))
+		t.Resources = append(t.Resources, span.NewResourceEntry(raw.At(i), r))
+		names := 0
+		for _, a := range r.Attrs {
+			if a.Key == otelService {
+				names++
+				t.PlainServices = t.PlainServices && a.Value.Type == clew.TypeString
+			}
+		}
+		t.PlainServices = t.PlainServices && names == 1
 	}
 	return nil
 }
 
-func (t *tables) readTemplates(s *Reader) error {
+func (t *Tables) readTemplates(s *Reader) error {
 	b, col, err := s.must(colTemplates)
 	if err != nil {
 		return err
@@ -182,16 +222,25 @@ func (t *tables) readTemplates(s *Reader) error {
 			return s.bad(col, "template fields differ in length")
 		}
 	}
-	t.templates = make([]segmentTemplate, len(f[0]))
+	t.Templates = make([]Template, len(f[0]))
 	rows := 0
-	for i := range t.templates {
-		x := segmentTemplate{service: f[0][i], name: f[1][i], scope: f[2][i], kind: uint8(f[3][i]), status: uint8(f[4][i]), shape: f[5][i], rows: f[6][i]}
-		if f[3][i] > math.MaxUint8 || f[4][i] > math.MaxUint8 || int(x.service) >= len(t.services) || int(x.name) >= t.names.Len() ||
-			int(x.scope) >= len(t.scopes) || int(x.shape) >= len(t.shapes.lists) {
+	for i := range t.Templates {
+		x := Template{Service: f[0][i], Name: f[1][i], Scope: f[2][i], Kind: uint8(f[3][i]), Status: uint8(f[4][i]), Shape: f[5][i], rows: f[6][i]}
+		if f[3][i] > math.MaxUint8 || f[4][i] > math.MaxUint8 || int(x.Service) >= len(t.services) || int(x.Name) >= t.Names.Len() ||
+			int(x.Scope) >= len(t.Scopes) || int(x.Shape) >= len(t.Shapes.lists) {
 			return s.bad(col, "template %d points outside its tables", i)
 		}
-		t.templates[i] = x
+		if i > 0 && x.Service < t.Templates[i-1].Service {
+			return s.bad(col, "template %d is out of order", i)
+		}
+		t.Templates[i] = x
 		rows += int(x.rows)
+		for len(t.OfService) <= int(x.Service) {
+			t.OfService = append(t.OfService, uint32(i))
+		}
+	}
+	for len(t.OfService) <= len(t.services) {
+		t.OfService = append(t.OfService, uint32(len(t.Templates)))
 	}
 	if rows != s.meta.Rows {
 		return s.bad(col, "templates have %d rows, the segment %d", rows, s.meta.Rows)
@@ -200,24 +249,24 @@ func (t *tables) readTemplates(s *Reader) error {
 }
 
 // sizeBytes is about the memory that the tables take.
-func (t *tables) sizeBytes() int64 {
-	n := textBytes(&t.names) + textBytes(&t.eventNames)
-	for _, r := range t.resources {
+func (t *Tables) sizeBytes() int64 {
+	n := textBytes(&t.Names) + textBytes(&t.eventNames)
+	for _, r := range t.Resources {
 		n += entryBytes + int64(len(r.Raw))
 	}
-	for _, s := range t.scopes {
+	for _, s := range t.Scopes {
 		n += entryBytes + int64(len(s.Raw))
 	}
 	n += 8 * int64(t.chunks)
-	n += 32*int64(len(t.templates)) + 64*int64(len(t.attrs)+len(t.eventAttrs)+len(t.linkAttrs))
-	for _, f := range []*shapeTable{&t.shapes, &t.eventShapes, &t.linkShapes} {
+	n += 32*int64(len(t.Templates)) + 64*int64(len(t.Attrs)+len(t.EventAttrs)+len(t.LinkAttrs))
+	for _, f := range []*Shapes{&t.Shapes, &t.eventShapes, &t.linkShapes} {
 		n += 32*int64(len(f.lists)) + 12*int64(len(f.forest.Parent))
 	}
 	return n
 }
 
 // read reads lists of columns and builds the forest.
-func (t *shapeTable) read(s *Reader, name string, columns []attrColumnInfo) error {
+func (t *Shapes) read(s *Reader, name string, columns []Attr) error {
 	b, col, err := s.whole(name)
 	if err != nil || b == nil {
 		return err
@@ -242,6 +291,7 @@ func (t *shapeTable) read(s *Reader, name string, columns []attrColumnInfo) erro
 		t.loose = make([]bool, len(lens))
 	}
 	t.forest = span.Shapes{Parent: []uint32{span.NoCode}, Column: []uint32{span.NoCode}}
+	last := make([]int, len(columns)) // list that had it last, from 1
 	for i, n := range lens {
 		if int(n) > len(all) {
 			return s.bad(col, "shape lists are cut off")
@@ -250,11 +300,15 @@ func (t *shapeTable) read(s *Reader, name string, columns []attrColumnInfo) erro
 			if int(c) >= len(columns) {
 				return s.bad(col, "shape names column %d of %d", c, len(columns))
 			}
+			if last[c] == i+1 {
+				return s.bad(col, "shape names column %d twice", c)
+			}
+			last[c] = i + 1
 		}
 		if loose != nil && loose[i] != 0 {
 			t.loose[i] = true
 			for _, c := range all[:n] {
-				columns[c].partial = true
+				columns[c].Partial = true
 			}
 			t.node = append(t.node, span.NoCode)
 		} else {
@@ -267,7 +321,7 @@ func (t *shapeTable) read(s *Reader, name string, columns []attrColumnInfo) erro
 }
 
 // grow adds a list to the forest, and returns its last node.
-func (t *shapeTable) grow(list []uint32) (node uint32) {
+func (t *Shapes) grow(list []uint32) (node uint32) {
 	for _, c := range list {
 		t.forest.Parent = append(t.forest.Parent, node)
 		t.forest.Column = append(t.forest.Column, c)

@@ -83,8 +83,8 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 		return err
 	}
 	partial := make([]bool, len(r.blocks.Columns()))
-	for i := range t.attrs {
-		partial[t.attrs[i].col] = t.attrs[i].partial
+	for i := range t.Attrs {
+		partial[t.Attrs[i].Column] = t.Attrs[i].Partial
 	}
 	dictionary := -1 // the column that has one
 	r.blocks.Sizes(func(col, blk, size int) {

@@ -19,6 +19,8 @@ const Epoch clew.UnixNanos = 1767225600e9
 type Generator struct {
 	// OfTrace makes conditions ask for fields of the whole trace, too.
 	OfTrace bool
+	// Fields, where not empty, are the fields that half of the conditions ask for.
+	Fields []span.Field
 
 	r         *rand.Rand
 	resources []*clew.Resource
@@ -144,6 +146,9 @@ func (g *Generator) Spans(traces, maxSpans int) (out []clew.Span) {
 
 // Field returns a field that generated spans may have.
 func (g *Generator) Field() span.Field {
+	if len(g.Fields) > 0 && g.r.IntN(2) == 0 {
+		return g.Fields[g.r.IntN(len(g.Fields))]
+	}
 	if g.OfTrace && g.r.IntN(3) == 0 {
 		return span.Field{Intrinsic: pick(g, traceIntrinsics)}
 	}

@@ -41,6 +41,7 @@ func Run(t *testing.T, open Open) {
 		{"relations of fields", testRelations},
 		{"conditions nested", testConditions},
 		{"columns asked for are there", testColumns},
+		{"rows can be counted without columns", testCounts},
 		{"scan by traces", testTraces},
 		{"scan sees one moment", testSnapshot},
 		{"scan stops where its reader stops", testStop},

@@ -198,12 +198,55 @@ func testColumns(_ *testing.T, s *suite) {
 	scan(storage.Columns{Resources: true}, span.Condition{}, func(b *span.Batch) bool {
 		return len(b.Resource) == b.Rows && len(b.Resources) > 0 && b.Resources[b.Resource[0]] != nil
 	})
-	parent := span.Has(span.Field{Intrinsic: span.ParentID})
-	scan(storage.Columns{}, parent, func(b *span.Batch) bool { return len(b.ParentID) == b.Rows })
+	field := span.Field{Intrinsic: span.ParentID}
+	parent := span.Has(field)
+	scan(storage.Columns{}, parent, func(b *span.Batch) bool { return b.Matched != nil || len(b.ParentID) == b.Rows })
+	scan(storage.Columns{Intrinsics: []span.Intrinsic{span.ParentID}}, span.Condition{}, func(b *span.Batch) bool { return len(b.ParentID) == b.Rows })
+	scan(storage.Columns{Fields: []span.Field{field}}, parent, func(b *span.Batch) bool { return len(b.ParentID) == b.Rows })
 	key := span.Field{Scope: span.ScopeSpan, Key: "a"}
-	scan(storage.Columns{}, span.Has(key), func(b *span.Batch) bool {
+	scan(storage.Columns{Fields: []span.Field{key}}, span.Has(key), func(b *span.Batch) bool {
 		return slices.ContainsFunc(b.Attrs.Columns, func(c span.Column) bool { return c.Key == "a" && c.Len() > 0 })
 	})
+	scan(storage.Columns{}, span.Has(key), func(b *span.Batch) bool {
+		return b.Matched != nil || slices.ContainsFunc(b.Attrs.Columns, func(c span.Column) bool { return c.Key == "a" && c.Len() > 0 })
+	})
+}
+
+// testCounts asks for no columns: the rows that match are counted.
+func testCounts(_ *testing.T, s *suite) {
+	spans := s.g.Spans(60, 6)
+	s.appendMany(spans, 11)
+	for i := range 60 {
+		c := s.g.Condition(spans, 2)
+		w := clew.Window{}
+		if i%2 == 0 {
+			w.Start = spans[i].Start
+		}
+		got, want := 0, 0
+		for b, err := range s.Scan(s.Context(), storage.Request{Tenant: tenant, Where: c, Window: w, Columns: storage.Columns{None: true}}) {
+			if err != nil {
+				s.Fatal(err)
+			}
+			rows := b.Matched
+			if rows == nil {
+				rows = span.NewMatcher(c).Match(b)
+				for i := range b.Rows {
+					if !w.Contains(clew.UnixNanos(b.Start[i])) {
+						rows.Clear(i)
+					}
+				}
+			}
+			got += rows.Count()
+		}
+		for i := range spans {
+			if w.Contains(spans[i].Start) && Holds(c, &spans[i]) {
+				want++
+			}
+		}
+		if got != want {
+			s.Errorf("%v in %v: %d rows, want %d", c, w, got, want)
+		}
+	}
 }
 
 func testTraces(_ *testing.T, s *suite) {

@@ -1,0 +1,72 @@
+package segment
+
+import (
+	"fmt"
+
+	"github.com/clew-tracing/clew/column"
+)
+
+// A Block is one block of a segment, for whoever tests what is stored of its rows
+// and needs no columns of them. What is read is kept by the Cache.
+type Block struct {
+	Reader *Reader
+	Number int
+	Rows   int
+	Tables *Tables
+	Runs   *Runs
+	Bytes  int64 // read so far
+
+	cache *Cache
+}
+
+// Block begins with a block.
+func (c *Cache) Block(r *Reader, blk int) (b Block, err error) {
+	b = Block{Reader: r, Number: blk, Rows: r.meta.BlockRows[blk], cache: c}
+	if b.Tables, err = c.tables(r); err == nil {
+		b.Runs, err = c.blockRuns(r, b.Tables, blk)
+	}
+	return b, err
+}
+
+// Chunk returns the chunk of a column; nil if there is none. It is not to be changed.
+func (b *Block) Chunk(col int) ([]byte, error) {
+	src, err := b.cache.chunk(b.Reader, b.Tables, col, b.Number)
+	b.Bytes += int64(len(src))
+	return src, err
+}
+
+// Ints returns a column of integers, of which each row has one.
+func (b *Block) Ints(col int) (x column.Ints, err error) {
+	src, err := b.Chunk(col)
+	if err != nil {
+		return x, err
+	}
+	if x, _, err = column.ParseInts(src, b.Rows); err == nil && x.Len() != b.Rows {
+		err = fmt.Errorf("has %d values, want %d", x.Len(), b.Rows)
+	}
+	if err != nil {
+		return x, b.Corrupt(col, err)
+	}
+	return x, nil
+}
+
+// Corrupt makes an error about the content of a column's chunk.
+func (b *Block) Corrupt(col int, err error) error { return b.Reader.corrupt(col, b.Number, err) }
+
+// Bounds returns the bounds of the values of a chunk, shifted by 2^63 where they are
+// signed; false if there is no such chunk.
+func (r *Reader) Bounds(col, blk int) (lo, hi uint64, ok bool) { return r.blocks.Bounds(col, blk) }
+
+// Tables returns what all blocks of a segment share. It is not to be changed, and
+// need not be kept: the cache keeps it while there is room.
+func (c *Cache) Tables(r *Reader) (*Tables, error) { return c.tables(r) }
+
+// Dictionary returns the values of a column, by their codes; false if it has no
+// dictionary.
+func (c *Cache) Dictionary(r *Reader, t *Tables, col int) (column.Strings, bool, error) {
+	d, ok, err := c.dict(r, t, col)
+	return d.values, ok, err
+}
+
+// DecodeStrings decodes a chunk of at most n strings.
+func DecodeStrings(dst *column.Strings, src []byte, n int) error { return decodeStrings(dst, src, n) }

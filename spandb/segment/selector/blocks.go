@@ -1,0 +1,370 @@
+package selector
+
+import (
+	"fmt"
+	"math/bits"
+
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+)
+
+// blockSelector evaluates a condition on one block after the other.
+type blockSelector struct {
+	segment.Block                     // in hand
+	reader        segment.BlockReader // for tests on columns
+	x             *Selection
+	known         []state
+	leaves        []blockLeaf // by node
+	dst           column.Bitmap
+	free          []column.Bitmap
+	u32           []uint32
+	bytes         int64 // read of the blocks before
+}
+
+// blockLeaf is what a leaf has read of a block.
+type blockLeaf struct {
+	loaded  bool
+	whole   bool          // bits are the answer for all rows
+	bits    column.Bitmap //
+	ints    column.Ints   // a dense column: those of in
+	in      column.Range  //
+	columns []blockColumn
+}
+
+// stretch is rows [start, end) of a block, which lie in the runs [from, to).
+type stretch struct{ from, to, start, end int }
+
+// Rows returns the rows of a block that meet the condition. The set is the selector's
+// until the next call.
+func (s *Selector) Rows(r *segment.Reader, x *Selection, blk int) (column.Bitmap, error) {
+	b := &s.block
+	if err := b.begin(s.cache, r, x, blk); err != nil {
+		return nil, err
+	}
+	root, runs := s.root(), b.Runs
+	if x.open {
+		b.known = x.states[0]
+		return b.dst, b.eval(root, stretch{0, len(runs.Template), 0, b.Rows}, b.dst)
+	}
+	at := stretch{}
+	for i := range x.groups {
+		g := &x.groups[i]
+		at.from = runs.Seek(at.to, g.from, len(x.groups))
+		at.to = runs.Seek(at.from, g.to, len(x.groups))
+		if at.from == at.to {
+			continue
+		}
+		b.known = x.states[g.states]
+		at.start, at.end = int(runs.Start[at.from]), int(runs.Start[at.to])
+		if err := b.eval(root, at, b.dst); err != nil {
+			return nil, err
+		}
+	}
+	return b.dst, nil
+}
+
+// Bytes returns how much was read since it was last asked.
+func (s *Selector) Bytes() int64 {
+	n := s.block.bytes + s.block.Bytes
+	s.block.bytes, s.block.Bytes = 0, 0
+	return n
+}
+
+func (b *blockSelector) begin(c *segment.Cache, r *segment.Reader, x *Selection, blk int) (err error) {
+	b.x = x
+	for i := range b.leaves {
+		b.leaves[i].loaded = false
+	}
+	b.bytes += b.Bytes
+	b.Block, err = c.Block(r, blk)
+	b.dst = b.dst.Reset(b.Rows)
+	return err
+}
+
+// eval adds to dst the rows at a stretch that meet n.
+func (b *blockSelector) eval(n *node, at stretch, dst column.Bitmap) error {
+	switch b.known[n.number] {
+	case stateNo:
+		return nil
+	case stateYes:
+		dst.SetRange(at.start, at.end)
+		return nil
+	}
+	switch n.kind {
+	case nodeAnd:
+		return b.both(n, at, dst)
+	case nodeOr:
+		for _, arg := range n.args {
+			if err := b.eval(arg, at, dst); err != nil {
+				return err
+			}
+		}
+		return nil
+	case nodeNot:
+		those, rest := b.scratch(), b.scratch()
+		defer b.done(those, rest)
+		if err := b.eval(n.args[0], at, those); err != nil {
+			return err
+		}
+		rest.SetRange(at.start, at.end)
+		rest.AndNot(those)
+		dst.Or(rest)
+		return nil
+	}
+	return b.leaf(n, at, dst)
+}
+
+// both is eval for nodeAnd: each argument looks only at what those before have left.
+func (b *blockSelector) both(n *node, at stretch, dst column.Bitmap) error {
+	left, next := b.scratch(), b.scratch()
+	defer b.done(left, next)
+	first := true
+	for _, arg := range n.args {
+		if b.known[arg.number] == stateYes {
+			continue
+		}
+		if first {
+			first = false
+			if err := b.eval(arg, at, left); err != nil {
+				return err
+			}
+			continue
+		}
+		rows := left.CountRange(at.start, at.end)
+		if rows == 0 {
+			return nil
+		}
+		clear(next)
+		if err := b.narrowed(arg, at, left, rows, next); err != nil {
+			return err
+		}
+		left.And(next)
+	}
+	dst.Or(left)
+	return nil
+}
+
+// narrowed is eval for the rows in left, and perhaps others.
+func (b *blockSelector) narrowed(n *node, at stretch, left column.Bitmap, rows int, dst column.Bitmap) error {
+	if rows*fewRows > at.end-at.start {
+		return b.eval(n, at, dst)
+	}
+	runs := b.Runs
+	run := at.from
+	for w := at.start >> 6; w <= (at.end-1)>>6; w++ {
+		for word := left[w]; word != 0; word &= word - 1 {
+			row := w<<6 + bits.TrailingZeros64(word)
+			for int(runs.Start[run+1]) <= row {
+				run++
+			}
+			if err := b.eval(n, stretch{run, run + 1, row, row + 1}, dst); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (b *blockSelector) scratch() column.Bitmap {
+	rows := b.Rows
+	if k := len(b.free); k > 0 {
+		s := b.free[k-1]
+		b.free = b.free[:k-1]
+		return s.Reset(rows)
+	}
+	return column.NewBitmap(rows)
+}
+
+func (b *blockSelector) done(s ...column.Bitmap) { b.free = append(b.free, s...) }
+
+// leaf adds to dst the rows at a stretch that meet a leaf.
+func (b *blockSelector) leaf(n *node, at stretch, dst column.Bitmap) error {
+	f := &b.leaves[n.number]
+	if !f.loaded {
+		if err := b.load(n, f); err != nil {
+			return err
+		}
+		f.loaded = true
+	}
+	switch {
+	case f.whole:
+		dst.OrRange(at.start, f.bits, at.start, at.end-at.start)
+		return b.attrs(f, at, dst)
+	case n.kind == leafResource || n.kind == leafAny && b.x.leaves[n.number].service != nil:
+		return b.resources(&b.x.leaves[n.number], f, at, dst)
+	}
+	return b.damaged(f.ints.Select(dst, at.start, at.start, at.end, f.in))
+}
+
+func (b *blockSelector) damaged(err error) error {
+	if err != nil {
+		return b.Corrupt(b.Tables.Start, err)
+	}
+	return nil
+}
+
+// resources tests the resources of rows whose services have some that meet the
+// condition and some that do not.
+func (b *blockSelector) resources(p *leafPlan, f *blockLeaf, at stretch, dst column.Bitmap) (err error) {
+	if b.u32, err = column.DecodeRange(b.u32[:0], &f.ints, at.start, at.end); err != nil {
+		return b.damaged(err)
+	}
+	t, runs := b.Tables, b.Runs
+	for run := at.from; run < at.to; run++ {
+		service := t.Templates[runs.Template[run]].Service
+		of := p.resource[t.Base[service]:t.Base[service+1]]
+		for row := max(at.start, int(runs.Start[run])); row < min(at.end, int(runs.Start[run+1])); row++ {
+			code := int(b.u32[row-at.start])
+			if code >= len(of) {
+				return b.damaged(fmt.Errorf("row %d points outside the resources", row))
+			}
+			if of[code] {
+				dst.Set(row)
+			}
+		}
+	}
+	return nil
+}
+
+// attrs tests the values that loadAttrs has left.
+func (b *blockSelector) attrs(f *blockLeaf, at stretch, dst column.Bitmap) error {
+	runs := b.Runs
+	for i := range f.columns {
+		c := &f.columns[i]
+		for run := at.from; run < at.to; {
+			if c.at[run] == c.at[run+1] {
+				run++
+				continue
+			}
+			from := run
+			for run++; run < at.to && c.at[run] != c.at[run+1]; {
+				run++
+			}
+			start, end := max(at.start, int(runs.Start[from])), min(at.end, int(runs.Start[run]))
+			v := int(c.at[from]) + start - int(runs.Start[from])
+			if err := c.ints.Select(dst, start, v, v+end-start, c.in); err != nil {
+				return b.damaged(err)
+			}
+		}
+	}
+	return nil
+}
+
+// load reads what a leaf tests in the block.
+func (b *blockSelector) load(n *node, f *blockLeaf) (err error) {
+	p := &b.x.leaves[n.number]
+	f.whole, f.columns = false, f.columns[:0]
+	switch {
+	case n.kind == leafOther || n.kind == leafChild || p.other:
+		return b.onColumns(n, f)
+	case n.kind == leafResource || n.kind == leafAny && p.service != nil:
+		f.ints, err = b.Ints(b.Tables.Resource)
+	case n.kind == leafAttr || n.kind == leafAny:
+		return b.loadAttrs(n, f, p)
+	case n.kind == leafWindow:
+		f.in = n.window
+		f.ints, err = b.Ints(b.Tables.Start)
+	default:
+		var some bool
+		if f.in, some = rangeOf(n.cond); !some {
+			f.whole, f.bits = true, f.bits.Reset(b.Rows)
+			return nil
+		}
+		f.ints, err = b.Ints(b.Tables.Duration)
+	}
+	return err
+}
+
+// onColumns tests a condition on the columns it needs.
+func (b *blockSelector) onColumns(n *node, f *blockLeaf) error {
+	if n.matcher == nil || n.tested == matcherBlocks {
+		n.matcher, n.tested = span.NewMatcher(*n.cond), 0
+	}
+	n.tested++
+	batch, err := b.reader.Read(b.Reader, b.Number, &n.need)
+	b.bytes += b.reader.Bytes
+	b.reader.Bytes = 0
+	if err != nil {
+		return err
+	}
+	f.whole, f.bits = true, n.matcher.Match(batch)
+	return nil
+}
+
+// loadAttrs reads the chunks of an attribute's columns, and tests the values, but for
+// those that are better tested where they are wanted.
+func (b *blockSelector) loadAttrs(n *node, f *blockLeaf, p *leafPlan) error {
+	f.whole, f.bits = true, f.bits.Reset(b.Rows)
+	f.columns = resize(f.columns, len(p.columns))
+	columns := 0
+	for i := range p.columns {
+		c := &f.columns[columns] // keeps its memory from block to block
+		c.columnPlan = &p.columns[i]
+		src, err := b.Chunk(c.col)
+		if err != nil {
+			return err
+		}
+		if src == nil {
+			continue
+		}
+		later, err := b.loadColumn(n, c, src, f.bits)
+		if err != nil {
+			return b.Corrupt(c.col, err)
+		}
+		if later {
+			columns++
+		}
+	}
+	f.columns = f.columns[:columns]
+	return nil
+}
+
+// loadColumn tests a column that the shapes of some runs list, and adds the rows that
+// meet the condition to dst; or it reports that this is better done later.
+func (b *blockSelector) loadColumn(n *node, c *blockColumn, src []byte, dst column.Bitmap) (later bool, err error) {
+	listed := 0 // rows whose shapes list the column
+	for i, shape := range b.Runs.Shape {
+		listed += int((b.Runs.Start[i+1] - b.Runs.Start[i]) & c.inShape[shape])
+	}
+	have := listed
+	switch {
+	case c.partial:
+		err = c.candidates(n.cond, src, listed)
+	case c.all:
+		c.hits, c.runs = c.hits.Reset(listed), c.runs[:0]
+		c.hits.Fill(listed)
+	default:
+		if later, err = b.leave(c, src); err == nil && !later {
+			have, err = c.testAll(n.cond, src, listed)
+		} else if later {
+			have = c.ints.Len()
+		}
+	}
+	if err == nil && have != listed {
+		err = fmt.Errorf("%d values for %d rows", have, listed)
+	}
+	if err == nil && !later {
+		c.spread(dst, b.Runs)
+	}
+	return later, err
+}
+
+// leave reports whether the values of a column are better tested where they are
+// wanted, and finds out where those of each run are.
+func (b *blockSelector) leave(c *blockColumn, src []byte) (later bool, err error) {
+	if !c.ranged || b.x.open {
+		return false, nil
+	}
+	if c.ints, _, err = column.ParseInts(src, b.Rows); err != nil || !c.ints.RandomAccess() {
+		return false, err
+	}
+	runs, at := b.Runs, uint32(0)
+	c.at = resize(c.at, len(runs.Start))
+	for i, shape := range runs.Shape {
+		c.at[i] = at
+		at += (runs.Start[i+1] - runs.Start[i]) & c.inShape[shape]
+	}
+	c.at[len(runs.Shape)] = at
+	return true, nil
+}

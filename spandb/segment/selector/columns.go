@@ -1,0 +1,218 @@
+package selector
+
+import (
+	"fmt"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+)
+
+// columnPlan is how the values of an attribute column are tested. Without one of the
+// first three, each value is.
+type columnPlan struct {
+	all    bool          // every value meets the condition
+	ranged bool          // those in a range do: of ints, or of codes
+	codes  column.Bitmap // these codes do
+
+	in      column.Range
+	signed  bool // the bounds of its chunks are those of signed numbers
+	col     int  // in the segment
+	typ     clew.Type
+	inShape []uint32 // by shape: all bits if it lists the column, else none
+	partial bool     // not all rows of such a shape have a value: presence says which
+}
+
+// columnPlans returns the columns that may have values which meet a condition. shapes
+// say which rows have values, where they do.
+func columnPlans(c *span.Condition, attrs []segment.Attr, shapes *segment.Shapes) (plans []columnPlan) {
+	for i := range attrs {
+		info := &attrs[i]
+		if info.Key != c.Field.Key || c.Op != span.Exists && (info.Type == clew.TypeOther || !typesMeet(c, info.Type)) {
+			continue
+		}
+		p := columnPlan{col: info.Column, typ: info.Type, all: c.Op == span.Exists, partial: info.Partial}
+		if info.Type == clew.TypeInt && c.Value.Type == clew.TypeInt && !p.all {
+			p.signed = true
+			if p.in, p.ranged = rangeOf(c); !p.ranged {
+				continue
+			}
+		}
+		if shapes != nil {
+			p.inShape = shapes.Having(uint32(i))
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+// typesMeet reports whether values of type t compare with the condition's.
+func typesMeet(c *span.Condition, t clew.Type) bool {
+	if c.Op == span.Match || c.Op == span.NotMatch {
+		return t == clew.TypeString
+	}
+	number := func(t clew.Type) bool { return t == clew.TypeInt || t == clew.TypeDouble }
+	return t == c.Value.Type || number(t) && number(c.Value.Type)
+}
+
+// narrow tests dictionaries, and leaves out the columns without a value that meets
+// the condition. It reports whether that told anything.
+func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Tables) (narrower bool, err error) {
+	kept := p.columns[:0]
+	for _, c := range p.columns {
+		if c.typ == clew.TypeString && !c.all {
+			values, ok, err := s.cache.Dictionary(r, t, c.col)
+			if err != nil {
+				return false, err
+			}
+			if ok && !c.test(n.cond, &values) {
+				narrower = true
+				continue
+			}
+			narrower = narrower || c.all
+		}
+		kept = append(kept, c)
+	}
+	p.columns = kept
+	return narrower, nil
+}
+
+// test tests the values of a dictionary, and reports whether any meets the condition.
+func (c *columnPlan) test(cond *span.Condition, values *column.Strings) bool {
+	if cond.Op == span.Eq {
+		i := values.Index(cond.Value.Bytes)
+		c.ranged, c.in.Low = true, uint64(i)
+		return i >= 0
+	}
+	set, found := column.NewBitmap(values.Len()), 0
+	for i := range values.Len() {
+		if cond.Test(clew.Value{Type: clew.TypeString, Bytes: values.At(i)}) {
+			set.Set(i)
+			found++
+		}
+	}
+	if c.all = found == values.Len(); !c.all {
+		c.codes = set
+	}
+	return found > 0
+}
+
+// blockColumn is a column's chunk in a block.
+type blockColumn struct {
+	*columnPlan
+	ints column.Ints   // for values tested in place
+	at   []uint32      // likewise, by run: values of the column before it
+	hits column.Bitmap // otherwise: the values that meet the condition
+	runs []uint64      // or, of a chunk of runs, the pairs of Ints.AppendRuns
+	pres column.Bitmap // of a partial column
+}
+
+// testAll finds the values behind the presence of a chunk that meet the condition, and
+// how many there are of all. n is how many there may be.
+func (c *blockColumn) testAll(cond *span.Condition, src []byte, n int) (have int, err error) {
+	c.hits, c.runs = c.hits[:0], c.runs[:0]
+	switch {
+	case c.ranged || c.codes != nil:
+		var x column.Ints
+		if x, _, err = column.ParseInts(src, n); err != nil {
+			return 0, err
+		}
+		have = x.Len()
+		if c.ranged && x.Kind() == column.IntRuns {
+			c.runs, err = x.AppendRuns(c.runs, c.in)
+			return have, err
+		}
+		c.hits = c.hits.Reset(have)
+		if c.ranged {
+			return have, x.Select(c.hits, 0, 0, have, c.in)
+		}
+		return have, x.SelectCodes(c.hits, 0, 0, have, c.codes)
+	case c.typ == clew.TypeString:
+		var values column.Strings
+		if err = segment.DecodeStrings(&values, src, n); err == nil {
+			have = values.Len()
+			c.eachValue(cond, have, func(i int) clew.Value { return clew.Value{Type: c.typ, Bytes: values.At(i)} })
+		}
+	default:
+		var vals []uint64
+		if c.typ == clew.TypeDouble {
+			vals, _, err = column.DecodeDoubles(nil, src, n)
+		} else {
+			vals, _, err = column.DecodeInts[uint64](nil, src, n)
+		}
+		have = len(vals)
+		c.eachValue(cond, have, func(i int) clew.Value { return clew.Value{Type: c.typ, Bits: vals[i]} })
+	}
+	return have, err
+}
+
+// candidates finds which of the n rows whose shapes list a partial column meet the
+// condition.
+func (c *blockColumn) candidates(cond *span.Condition, src []byte, n int) error {
+	var have int
+	var err error
+	if c.pres, have, src, err = column.DecodeBitmap(c.pres, src, n); err != nil {
+		return err
+	}
+	if have != n {
+		return fmt.Errorf("presence of %d rows, want %d", have, n)
+	}
+	if c.all {
+		c.hits, c.runs = append(c.hits[:0], c.pres...), c.runs[:0]
+		return nil
+	}
+	total := c.pres.Count()
+	if have, err = c.testAll(cond, src, total); err != nil {
+		return err
+	}
+	if have != total {
+		return fmt.Errorf("%d values for %d rows", have, total)
+	}
+	c.runs = c.hits.AppendRuns(c.runs)
+	c.hits = c.hits.Reset(n)
+	list, i := c.runs, uint64(0)
+	for row := range c.pres.Ones() {
+		for len(list) > 0 && i >= list[1] {
+			list = list[2:]
+		}
+		if len(list) == 0 {
+			break
+		}
+		if i >= list[0] {
+			c.hits.Set(row)
+		}
+		i++
+	}
+	c.runs = c.runs[:0]
+	return nil
+}
+
+// spread adds to dst the rows that meet the condition: those of hits and runs, among
+// the rows of the runs that list the column. There are as many as were asked for.
+func (c *blockColumn) spread(dst column.Bitmap, runs *segment.Runs) {
+	c.runs = c.hits.AppendRuns(c.runs)
+	run, at, end := -1, uint64(0), uint64(0) // of the values of a run
+	row := uint64(0)                         // its first
+	for i := 0; i < len(c.runs); i += 2 {
+		for from, to := c.runs[i], c.runs[i+1]; from < to; {
+			for end <= from {
+				run++
+				at, row = end, uint64(runs.Start[run])
+				end += uint64((runs.Start[run+1] - runs.Start[run]) & c.inShape[runs.Shape[run]])
+			}
+			upTo := min(to, end)
+			dst.SetRange(int(row+from-at), int(row+upTo-at))
+			from = upTo
+		}
+	}
+}
+
+func (c *blockColumn) eachValue(cond *span.Condition, n int, value func(i int) clew.Value) {
+	c.hits = c.hits.Reset(n)
+	for i := range n {
+		if cond.Test(value(i)) {
+			c.hits.Set(i)
+		}
+	}
+}

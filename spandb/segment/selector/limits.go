@@ -1,0 +1,18 @@
+package selector
+
+// matcherBlocks is the number of blocks after which a Selector forgets what it found
+// out about dictionaries by testing on columns: of each condition one byte a value,
+// and a new one for every segment.
+const matcherBlocks = 512
+
+// fewRows says that one row in so many is tested by itself: a call costs as much as
+// some rows in a row.
+const fewRows = 16
+
+// resize returns s with length n, keeping its memory; contents are unspecified.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
+}

@@ -1,0 +1,544 @@
+// Package selector finds the rows of segments that meet a condition, on what is
+// stored: on dictionaries, templates and bounds first, then on packed values.
+package selector
+
+import (
+	"math"
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+)
+
+// A Selector finds the rows that meet a condition, in segment after segment, and
+// reads as little as it can:
+//
+//	Segment  tests what rows have in common: of each template it is known whether its
+//	         rows meet the condition, do not, or may. Few templates are left, as
+//	         ranges of numbers, and codes instead of strings.
+//	Block    tests the bounds of a block's chunks.
+//	Rows     takes the runs of those templates, and tests on packed values what is
+//	         not known yet.
+//
+// What it does not know to test so, it tests as span.Matcher does, on columns.
+//
+// One goroutine uses it, and the last Selection of a segment only.
+type Selector struct {
+	cache *segment.Cache
+	nodes []*node // the condition's, each after its arguments; the last is all of it
+	block blockSelector
+	known []state // scratch
+}
+
+// node is a part of a condition.
+type node struct {
+	kind   nodeKind
+	number int // in Selector.nodes
+	cond   *span.Condition
+	args   []*node
+	cost   int          // the greater, the later it is tested
+	window column.Range // leafWindow
+
+	matcher *span.Matcher // leafOther
+	need    segment.Need
+	tested  int // blocks since the matcher is new
+}
+
+type nodeKind uint8
+
+const (
+	nodeTrue nodeKind = iota
+	nodeAnd
+	nodeOr
+	nodeNot
+	leafTemplate // of the template: name, kind, status, scope
+	leafResource
+	leafWindow   // the start
+	leafDuration // compared with an int
+	leafAttr     // an attribute of spans
+	leafAny      // an attribute of spans or else of the resource
+	leafChild    // an attribute of events or links, tested on columns
+	leafOther    // tested on columns
+)
+
+// Costs of testing a row, relative to one another.
+const (
+	costDense  = 1
+	costAttr   = 2
+	costColumn = 10
+)
+
+// New returns a selector for rows that start within w and meet a condition,
+// which is one on single rows.
+func New(c *segment.Cache, where span.Condition, w clew.Window) *Selector {
+	s := &Selector{cache: c}
+	s.block.reader.Cache, s.block.reader.Keep = c, true
+	root := s.node(&where)
+	switch {
+	case w.End != 0 && w.Start >= w.End:
+		s.add(&node{kind: nodeOr}) // nothing starts within it
+	case w.Start != 0 || w.End != 0:
+		start := &node{kind: leafWindow, cost: costDense, window: column.Range{Low: uint64(w.Start), Span: uint64(w.End - 1 - w.Start)}}
+		s.add(start)
+		both := &node{kind: nodeAnd, args: []*node{root, start}}
+		slices.SortStableFunc(both.args, func(a, b *node) int { return a.cost - b.cost })
+		s.add(both)
+	}
+	s.block.leaves = make([]blockLeaf, len(s.nodes))
+	return s
+}
+
+func (s *Selector) add(n *node) *node {
+	n.number = len(s.nodes)
+	s.nodes = append(s.nodes, n)
+	return n
+}
+
+func (s *Selector) root() *node { return s.nodes[len(s.nodes)-1] }
+
+// node adds a condition and its arguments.
+func (s *Selector) node(c *span.Condition) *node {
+	n := &node{cond: c}
+	switch c.Op {
+	case span.True:
+		n.kind = nodeTrue
+	case span.And, span.Or, span.Not:
+		n.kind = nodeKind(c.Op-span.And) + nodeAnd
+		for i := range c.Args {
+			arg := s.node(&c.Args[i])
+			n.args = append(n.args, arg)
+			n.cost = max(n.cost, arg.cost)
+		}
+		slices.SortStableFunc(n.args, func(a, b *node) int { return a.cost - b.cost })
+	case span.Relate:
+		needs := c.Relation.Needs()
+		relation := s.add(&node{cond: c, kind: leafOther, cost: costColumn})
+		c.Fields(relation.need.Field)
+		n.kind, n.cost, n.args = nodeAnd, costColumn, []*node{s.node(&needs), relation}
+	default:
+		n.kind, n.cost = leafOf(c)
+	}
+	if n.kind == leafOther || n.kind == leafChild || n.kind == leafAny {
+		c.Fields(n.need.Field)
+	}
+	return s.add(n)
+}
+
+func leafOf(c *span.Condition) (nodeKind, int) {
+	switch c.Field.Intrinsic {
+	case span.None:
+		switch c.Field.Scope {
+		case span.ScopeSpan:
+			return leafAttr, costAttr
+		case span.ScopeResource:
+			return leafResource, costDense
+		case span.ScopeAny:
+			return leafAny, costAttr
+		case span.ScopeInstrumentation:
+			return leafTemplate, 0
+		case span.ScopeEvent, span.ScopeLink:
+			return leafChild, costColumn
+		}
+	case span.Name, span.SpanKind, span.StatusCode, span.ScopeName, span.ScopeVersion:
+		return leafTemplate, 0
+	case span.Duration:
+		if c.Op >= span.Eq && c.Op <= span.Ge && c.Value.Type == clew.TypeInt {
+			return leafDuration, costDense
+		}
+	}
+	return leafOther, costColumn
+}
+
+// rangeOf returns the ints that meet a comparison; false if there are none, or it is
+// not one with an int.
+func rangeOf(c *span.Condition) (r column.Range, some bool) {
+	const least, most = uint64(1) << 63, uint64(1)<<63 - 1
+	if c.Value.Type != clew.TypeInt {
+		return r, false
+	}
+	switch v := c.Value.Bits; c.Op {
+	case span.Eq:
+		return column.Range{Low: v}, true
+	case span.Ne:
+		return column.Range{Low: v + 1, Span: ^uint64(0) - 1}, true
+	case span.Lt:
+		return column.Range{Low: least, Span: v - 1 - least}, v != least
+	case span.Le:
+		return column.Range{Low: least, Span: v - least}, true
+	case span.Gt:
+		return column.Range{Low: v + 1, Span: most - v - 1}, v != most
+	case span.Ge:
+		return column.Range{Low: v, Span: most - v}, true
+	}
+	return r, false
+}
+
+// serviceKey is the resource attribute that names the service.
+const serviceKey = "service.name"
+
+// state is what is known of a condition for some rows.
+type state uint8
+
+const (
+	stateNo state = iota
+	stateSome
+	stateYes
+)
+
+func stateOf(yes bool) state {
+	if yes {
+		return stateYes
+	}
+	return stateNo
+}
+
+// either adds what is known of other rows.
+func (s state) either(yes bool) state {
+	if s != stateOf(yes) {
+		return stateSome
+	}
+	return s
+}
+
+// combine sets what is known of the nodes that have arguments, where leaves are set,
+// and returns what is known of all.
+func (s *Selector) combine(known []state) state {
+	for i, n := range s.nodes {
+		switch n.kind {
+		case nodeTrue:
+			known[i] = stateYes
+		case nodeAnd:
+			known[i] = stateYes
+			for _, arg := range n.args {
+				known[i] = min(known[i], known[arg.number])
+			}
+		case nodeOr:
+			known[i] = stateNo
+			for _, arg := range n.args {
+				known[i] = max(known[i], known[arg.number])
+			}
+		case nodeNot:
+			known[i] = stateYes - known[n.args[0].number]
+		}
+	}
+	return known[len(known)-1]
+}
+
+// A Selection is what a Selector knows about one segment.
+type Selection struct {
+	groups []group
+	states [][]state  // by group.states, then node
+	open   bool       // nothing is known of any leaf
+	leaves []leafPlan // by node
+
+	start, duration int // columns
+}
+
+// group is templates [from, to) of which the same is known. Templates in no group
+// have no row that meets the condition.
+type group struct{ from, to, states uint32 }
+
+// leafPlan is what a leaf tests in a segment.
+type leafPlan struct {
+	columns  []columnPlan // leafAttr, leafChild
+	resource []bool       // leafResource: by resource
+	service  []state      // leafResource: by service
+	byCode   []state      // leafTemplate: by code of the name, kind, status or scope
+	other    bool         // to be tested on columns
+}
+
+// Segment returns what is known of the rows of a segment, nil if none meets the
+// condition.
+func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
+	t, err := s.cache.Tables(r)
+	if err != nil {
+		return nil, err
+	}
+	x := &Selection{leaves: make([]leafPlan, len(s.nodes)), start: t.Start, duration: t.Duration}
+	for i, n := range s.nodes {
+		x.leaves[i].plan(n, t)
+	}
+	if s.group(x, t); len(x.groups) == 0 {
+		return nil, nil
+	}
+	// Dictionaries are read, and their values tested, now that it is worth it.
+	less := false
+	for i, n := range s.nodes {
+		narrower, err := s.narrow(&x.leaves[i], n, r, t)
+		if err != nil {
+			return nil, err
+		}
+		less = less || narrower
+	}
+	if less {
+		s.group(x, t)
+	}
+	if len(x.groups) == 0 {
+		return nil, nil
+	}
+	return x, nil
+}
+
+// plan finds what a leaf tests, without a look at dictionaries.
+func (p *leafPlan) plan(n *node, t *segment.Tables) {
+	switch n.kind {
+	case leafTemplate:
+		p.byCode = testCodes(t, n.cond)
+	case leafResource:
+		p.resources(n.cond, t)
+	case leafAttr:
+		p.columns = columnPlans(n.cond, t.Attrs, &t.Shapes)
+	case leafChild:
+		attrs := t.EventAttrs
+		if n.cond.Field.Scope == span.ScopeLink {
+			attrs = t.LinkAttrs
+		}
+		p.columns = columnPlans(n.cond, attrs, nil)
+	case leafAny:
+		p.resources(n.cond, t)
+		if !slices.Contains(p.resource, true) { // only the span's own may meet it
+			p.columns = columnPlans(n.cond, t.Attrs, &t.Shapes)
+			p.resource, p.service = nil, nil
+			break
+		}
+		p.other = slices.ContainsFunc(t.Attrs, func(a segment.Attr) bool { return a.Key == n.cond.Field.Key })
+	}
+}
+
+// resources tests all resources, or where that is enough the names of services.
+func (p *leafPlan) resources(c *span.Condition, t *segment.Tables) {
+	p.service = make([]state, len(t.ServiceNames))
+	if c.Field.Key == serviceKey && c.Field.Scope == span.ScopeResource && t.PlainServices {
+		for i, name := range t.ServiceNames {
+			p.service[i] = stateOf(c.Test(name))
+		}
+		return
+	}
+	p.resource = make([]bool, len(t.Resources))
+	for i, r := range t.Resources {
+		for _, a := range r.Attrs {
+			p.resource[i] = p.resource[i] || a.Key == c.Field.Key && c.Test(a.Value)
+		}
+	}
+	for i := range p.service {
+		of := p.resource[t.Base[i]:t.Base[i+1]]
+		for k, yes := range of {
+			if k == 0 {
+				p.service[i] = stateOf(yes)
+			}
+			p.service[i] = p.service[i].either(yes)
+		}
+	}
+}
+
+// group finds the groups of templates.
+func (s *Selector) group(x *Selection, t *segment.Tables) {
+	x.groups, x.states = x.groups[:0], x.states[:0]
+	known := resize(s.known, len(s.nodes))
+	s.known = known
+	more := false // a template tells more than its service
+	for _, n := range s.nodes {
+		p := &x.leaves[n.number]
+		more = more || p.byCode != nil || n.kind != leafChild && len(p.columns) > 0
+	}
+	defer func() { x.open = s.isOpen(x) }()
+	for service := range t.ServiceNames {
+		for i, n := range s.nodes {
+			switch p := &x.leaves[i]; {
+			case p.service != nil && !p.other:
+				known[i] = p.service[service]
+			case n.ofColumns(p) && len(p.columns) == 0:
+				known[i] = stateNo
+			default:
+				known[i] = stateSome
+			}
+		}
+		from, to := t.OfService[service], t.OfService[service+1]
+		switch {
+		case s.combine(known) == stateNo:
+		case !more:
+			x.add(from, to, known)
+		default:
+			k := stateNo
+			for i := from; i < to; i++ {
+				if s.template(x, &t.Templates[i], known) || i == from {
+					k = s.combine(known)
+				}
+				if k != stateNo {
+					x.add(i, i+1, known)
+				}
+			}
+		}
+	}
+}
+
+// isOpen reports whether the leaves can be tested on any row of the segment, not only
+// on those in groups.
+func (s *Selector) isOpen(x *Selection) bool {
+	for _, known := range x.states {
+		for i, n := range s.nodes {
+			if n.kind > nodeNot && known[i] != stateSome {
+				return false
+			}
+		}
+	}
+	return len(x.states) == 1
+}
+
+// ofColumns reports whether rows meet a leaf by a value in one of its columns only.
+func (n *node) ofColumns(p *leafPlan) bool {
+	return n.kind == leafAttr || n.kind == leafChild || n.kind == leafAny && p.service == nil
+}
+
+// template completes what is known of a service's rows by what is of a template's,
+// and reports whether that is something else than what was known of leaves before.
+func (s *Selector) template(x *Selection, t *segment.Template, known []state) (news bool) {
+	for i, n := range s.nodes {
+		k := known[i]
+		switch p := &x.leaves[i]; {
+		case p.byCode != nil:
+			k = p.byCode[codeOf(t, n.cond.Field.Intrinsic)]
+		case len(p.columns) > 0 && n.kind != leafChild:
+			k = stateNo
+			for c := range p.columns {
+				if c := &p.columns[c]; c.inShape[t.Shape] != 0 {
+					k = max(k, stateSome)
+					if c.all && !c.partial {
+						k = stateYes
+					}
+				}
+			}
+		}
+		news = news || k != known[i]
+		known[i] = k
+	}
+	return news
+}
+
+// codeOf returns by what code of a template an intrinsic, or an attribute of the scope,
+// is known.
+func codeOf(t *segment.Template, i span.Intrinsic) uint32 {
+	switch i {
+	case span.Name:
+		return t.Name
+	case span.SpanKind:
+		return uint32(t.Kind)
+	case span.StatusCode:
+		return uint32(t.Status)
+	}
+	return t.Scope
+}
+
+// testCodes tests all that rows of a template may have in common.
+func testCodes(t *segment.Tables, c *span.Condition) (by []state) {
+	switch c.Field.Intrinsic {
+	case span.Name:
+		for i := range t.Names.Len() {
+			by = append(by, stateOf(c.Test(clew.Value{Type: clew.TypeString, Bytes: t.Names.At(i)})))
+		}
+	case span.SpanKind, span.StatusCode:
+		for i := range math.MaxUint8 + 1 {
+			by = append(by, stateOf(c.Test(clew.IntValue(int64(i)))))
+		}
+	case span.ScopeName:
+		for _, s := range t.Scopes {
+			by = append(by, stateOf(c.Test(clew.StringValue(s.Name))))
+		}
+	case span.ScopeVersion:
+		for _, s := range t.Scopes {
+			by = append(by, stateOf(c.Test(clew.StringValue(s.Version))))
+		}
+	default:
+		for _, s := range t.Scopes {
+			has := func(a clew.Attr) bool { return a.Key == c.Field.Key && c.Test(a.Value) }
+			by = append(by, stateOf(slices.ContainsFunc(s.Attrs, has)))
+		}
+	}
+	return by
+}
+
+// add appends templates [from, to), of which known is known.
+func (x *Selection) add(from, to uint32, known []state) {
+	if from == to {
+		return
+	}
+	last := len(x.groups) - 1
+	if last >= 0 && slices.Equal(x.states[x.groups[last].states], known) {
+		if x.groups[last].to == from {
+			x.groups[last].to = to
+			return
+		}
+		x.groups = append(x.groups, group{from, to, x.groups[last].states})
+		return
+	}
+	i := slices.IndexFunc(x.states, func(s []state) bool { return slices.Equal(s, known) })
+	if i < 0 {
+		i = len(x.states)
+		x.states = append(x.states, slices.Clone(known))
+	}
+	x.groups = append(x.groups, group{from, to, uint32(i)})
+}
+
+// Block reports whether a block may have a row that meets the condition, by the
+// bounds of its chunks.
+func (s *Selector) Block(r *segment.Reader, x *Selection, blk int) bool {
+	known := resize(s.known, len(s.nodes))
+	s.known = known
+	for i, n := range s.nodes {
+		known[i] = x.bounds(n, r, blk)
+	}
+	return s.combine(known) != stateNo
+}
+
+// bounds decides a leaf for all rows of a block.
+func (x *Selection) bounds(n *node, r *segment.Reader, blk int) state {
+	if n.ofColumns(&x.leaves[n.number]) {
+		return x.attrBounds(n, r, blk)
+	}
+	col, signed := x.start, false
+	var in column.Range
+	switch n.kind {
+	case leafWindow:
+		in = n.window
+	case leafDuration:
+		var some bool
+		if in, some = rangeOf(n.cond); !some {
+			return stateNo
+		}
+		col, signed = x.duration, true
+	default:
+		return stateSome
+	}
+	return boundsOf(r, col, blk, in, signed)
+}
+
+// attrBounds is bounds for an attribute: rows without it do not meet the condition.
+func (x *Selection) attrBounds(n *node, r *segment.Reader, blk int) state {
+	for i := range x.leaves[n.number].columns {
+		c := &x.leaves[n.number].columns[i]
+		if _, _, ok := r.Bounds(c.col, blk); ok && (!c.ranged || boundsOf(r, c.col, blk, c.in, c.signed) != stateNo) {
+			return stateSome
+		}
+	}
+	return stateNo
+}
+
+// boundsOf compares the bounds of a chunk with a range.
+func boundsOf(r *segment.Reader, col, blk int, in column.Range, signed bool) state {
+	lo, hi, ok := r.Bounds(col, blk)
+	switch {
+	case !ok:
+		return stateSome
+	case signed: // bounds are shifted to the order of unsigned numbers
+		in.Low += 1 << 63
+	}
+	switch {
+	case !in.Has(lo) && in.Low-lo > hi-lo:
+		return stateNo
+	case in.Has(lo) && in.Low+in.Span-lo >= hi-lo:
+		return stateYes
+	}
+	return stateSome
+}
