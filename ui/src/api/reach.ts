@@ -4,9 +4,9 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { basePath } from "./base";
 
-/** againMillis is how often a lost server is asked for, answerMillis how long it may take to answer. */
+/** againMillis is how often a lost server is asked for. answerMillis is how long it may take: more than a busy one does. */
 const againMillis = 1000;
-export const answerMillis = 5000;
+export const answerMillis = 10_000;
 
 let lost = false;
 const listeners = new Set<() => void>();

@@ -15,7 +15,10 @@ export function Remarks({ texts }: { texts: readonly string[] }) {
           <button
             type="button"
             className="button quiet icon"
-            onClick={() => setDismissed(text)}
+            onClick={() => {
+              setDismissed(text);
+              document.getElementById("main")?.focus(); // the focus must be somewhere
+            }}
             aria-label="Dismiss"
             title="Dismiss"
           >

@@ -228,6 +228,8 @@ test("behind a proxy's prefix everything works", async ({ page }) => {
   await expect(page.getByRole("row").first()).toBeVisible();
   await page.reload();
   await expect(page.getByRole("row").first()).toBeVisible();
+  await page.goto("/behind/a-proxy/trace/0000000000000000000000000010000a"); // with a worker
+  await expect(page.getByRole("row").first()).toBeVisible();
   await page.goto("/behind/a-proxy/");
   await expect(page).toHaveURL(/\/behind\/a-proxy\/explore/);
 });

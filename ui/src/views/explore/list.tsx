@@ -59,14 +59,7 @@ export function TraceList({
   }));
   return (
     <>
-      <div className={style.head} aria-hidden="true">
-        <span>Start</span>
-        <span>Root</span>
-        <span>Matched spans</span>
-        <span>Services</span>
-        <span className={style.number}>Duration</span>
-        <span />
-      </div>
+      <Head />
       <div ref={scroller} className={style.scroller}>
         <ul className={style.list} style={{ height: rows.getTotalSize() }} aria-label="Traces">
           {rows.getVirtualItems().map((item) => (
@@ -78,6 +71,19 @@ export function TraceList({
         <div className={style.foot}>{foot}</div>
       </div>
     </>
+  );
+}
+
+function Head() {
+  return (
+    <div className={style.head} aria-hidden="true">
+      <span>Start</span>
+      <span>Root</span>
+      <span>Matched spans</span>
+      <span>Services</span>
+      <span className={style.number}>Duration</span>
+      <span />
+    </div>
   );
 }
 
@@ -161,12 +167,15 @@ function ServiceBar({ services }: { services: TraceSummary["services"] }) {
 /** WaitingList keeps the place of the list while it is fetched. */
 export function WaitingList() {
   return (
-    <ul className={style.wait} role="status" aria-label="Searching">
-      {Array.from({ length: 14 }, (_, i) => (
-        <li key={i}>
-          <i style={{ width: `${30 + ((i * 17) % 40)}%` }} />
-        </li>
-      ))}
-    </ul>
+    <>
+      <Head />
+      <ul className={style.wait} role="status" aria-label="Searching">
+        {Array.from({ length: 14 }, (_, i) => (
+          <li key={i}>
+            <i style={{ width: `${30 + ((i * 17) % 40)}%` }} />
+          </li>
+        ))}
+      </ul>
+    </>
   );
 }

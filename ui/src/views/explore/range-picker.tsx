@@ -13,14 +13,28 @@ export function RangePicker({ t, onChange }: { t: string; onChange: (t: string) 
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!open) return;
+    const menu = box.current?.querySelector("[role=dialog]");
+    const first = menu?.querySelector<HTMLElement>("[aria-pressed=true]") ?? menu?.querySelector("button");
+    first?.focus();
     const away = (event: PointerEvent) => {
       if (!box.current?.contains(event.target as Node)) setOpen(false);
     };
+    const left = (event: FocusEvent) => {
+      if (event.target instanceof Node && !box.current?.contains(event.target)) setOpen(false);
+    };
     addEventListener("pointerdown", away);
-    return () => removeEventListener("pointerdown", away);
+    addEventListener("focusin", left);
+    return () => {
+      removeEventListener("pointerdown", away);
+      removeEventListener("focusin", left);
+    };
   }, [open]);
-  const choose = (next: string) => {
+  const close = () => {
     setOpen(false);
+    box.current?.querySelector("button")?.focus();
+  };
+  const choose = (next: string) => {
+    close();
     onChange(next);
   };
   return (
@@ -31,8 +45,7 @@ export function RangePicker({ t, onChange }: { t: string; onChange: (t: string) 
       onKeyDown={(event) => {
         if (event.key !== "Escape" || !open) return;
         event.stopPropagation();
-        setOpen(false);
-        box.current?.querySelector("button")?.focus();
+        close();
       }}
     >
       <button

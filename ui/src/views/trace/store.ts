@@ -157,7 +157,9 @@ export class TraceStore {
   /** move selects the row a number of shown rows away. */
   move(by: number): void {
     const at = this.selected < 0 ? -1 : shownIndex(this.trace, this.shown, this.selected);
-    const to = at < 0 ? 0 : Math.max(0, Math.min(this.shown.length - 1, at + by));
+    // With nothing selected yet, the first step is to the first row, unless the last is asked for.
+    const from = at < 0 && by !== Infinity ? 0 : at + by;
+    const to = Math.max(0, Math.min(this.shown.length - 1, from));
     if (this.shown.length > 0) this.select(this.shown[to], true);
   }
 

@@ -60,17 +60,27 @@ function Loading({ coming }: { coming: Loaded["coming"] }) {
     const timer = setTimeout(() => setLate(true), 200);
     return () => clearTimeout(timer);
   }, []);
+  // The places of the real things, so that nothing moves when they come.
   return (
     <div className={style.skeleton} role="status" aria-label="Loading the trace">
-      {late && coming && (
-        <p>
-          {formatCount(coming.rows)} rows, {formatBytes(coming.bytes)} so far
-        </p>
+      {late && (
+        <>
+          <div className={style.head}>
+            <i className={style.title} />
+            <p className={style.meta}>
+              {coming
+                ? `${formatCount(coming.rows)} rows, ${formatBytes(coming.bytes)} so far`
+                : "Waiting for the server"}
+            </p>
+          </div>
+          <div className={style.verdict} />
+          <div className={style.minimap} />
+          <div className={style.toolbar} />
+          {Array.from({ length: 18 }, (_, i) => (
+            <i key={i} style={{ marginLeft: 16 + (i % 5) * 24, width: `${70 - ((i * 13) % 50)}%` }} />
+          ))}
+        </>
       )}
-      {late &&
-        Array.from({ length: 18 }, (_, i) => (
-          <i key={i} style={{ marginLeft: 16 + (i % 5) * 24, width: `${70 - ((i * 13) % 50)}%` }} />
-        ))}
     </div>
   );
 }
@@ -133,6 +143,14 @@ function Shown({
   const spans = useMemo(() => new SpanCache(trace, refresh), [trace, refresh]);
   useServerFind(store, etag, refresh);
   useTraceKeys(store, handle, find, spans);
+  const open = store.detail && store.selected >= 0;
+  useEffect(() => {
+    // Details that close take the focus with them, if they have it: it goes back to the rows.
+    const rows = handle.current;
+    return () => {
+      if (open) queueMicrotask(() => document.activeElement === document.body && rows?.focus());
+    };
+  }, [open]);
   return (
     <div className={style.page}>
       <Remarks texts={[...unknownOf(search), ...store.refused]} />
@@ -145,7 +163,7 @@ function Shown({
           <Toolbar store={store} find={find} />
           <Rows store={store} handle={handle} />
         </div>
-        {store.detail && store.selected >= 0 && (
+        {open && (
           <>
             <Sizer
               className={style.panelHandle}

@@ -23,6 +23,7 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
   const stacked = useNarrow();
   const scroller = useRef<HTMLDivElement>(null);
   const parts = {
+    root: useRef<HTMLDivElement>(null),
     spacer: useRef<HTMLDivElement>(null),
     layer: useRef<HTMLDivElement>(null),
     rows: useRef<HTMLDivElement>(null),
@@ -32,12 +33,13 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
   const waterfall = useRef<Waterfall>(null);
   const frame = useMemo<Frame>(() => (stacked ? "stacked" : { names: chosen }), [stacked, chosen]);
   const firstFrame = useRef(frame);
-  const { spacer, layer, rows, bars, axis } = parts;
+  const { root, spacer, layer, rows, bars, axis } = parts;
 
   useLayoutEffect(() => {
     const drawn = new Waterfall(
       {
         scroller: scroller.current as HTMLElement,
+        root: root.current as HTMLElement,
         spacer: spacer.current as HTMLElement,
         layer: layer.current as HTMLElement,
         rows: rows.current as HTMLElement,
@@ -49,7 +51,7 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
     );
     waterfall.current = drawn;
     return () => drawn.destroy();
-  }, [store, spacer, layer, rows, bars, axis]);
+  }, [store, root, spacer, layer, rows, bars, axis]);
 
   useEffect(() => waterfall.current?.setFrame(frame), [frame]);
 
@@ -64,10 +66,7 @@ export function Rows({ store, handle }: { store: TraceStore; handle: RefObject<W
   }));
 
   return (
-    <div
-      className={`${style.waterfall} ${stacked ? style.stacked : ""}`}
-      style={stacked ? undefined : ({ "--names": `${chosen}px` } as React.CSSProperties)}
-    >
+    <div className={`${style.waterfall} ${stacked ? style.stacked : ""}`} ref={root}>
       <div className={style.head}>
         <div className={style.headName}>Service and span</div>
         <canvas

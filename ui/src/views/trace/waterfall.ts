@@ -24,6 +24,8 @@ import type { TraceStore } from "./store";
 
 /** Parts are the elements the waterfall draws into. */
 export interface Parts {
+  /** Holds all of it, and says in --names where the bars begin. */
+  root: HTMLElement;
   /** Scrolls, has the focus, and is the treegrid. */
   scroller: HTMLElement;
   /** As tall as all rows. */
@@ -44,6 +46,9 @@ const stackedInset = 12;
 /** Frame is how the rows are divided: names of a width beside the bars, or above them. */
 export type Frame = { names: number } | "stacked";
 
+/** maxNamesShare leaves room for the bars, whatever width of the names was chosen on a wider page. */
+const maxNamesShare = 0.55;
+
 /** tickGap is the least distance of two ticks, px. axisHeight is the height of the axis. */
 const tickGap = 96;
 export const axisHeight = 24;
@@ -62,6 +67,7 @@ export class Waterfall {
   private readonly undo: (() => void)[] = [];
   private frameId = 0;
   private size = { width: 0, height: 0 };
+  private frame: Frame;
   private shape: RowShape = besideRows;
   /** x of the bars. */
   private barsLeft = 0;
@@ -77,7 +83,7 @@ export class Waterfall {
     private readonly store: TraceStore,
     frame: Frame,
   ) {
-    this.divide(frame);
+    this.frame = frame;
     this.palette = readPalette(parts.scroller);
     this.pool = new RowPool(parts.rows, store);
     this.revealed = store.revealVersion - (store.selected >= 0 ? 1 : 0);
@@ -103,14 +109,21 @@ export class Waterfall {
   }
 
   setFrame(frame: Frame): void {
-    this.divide(frame);
-    this.pool.forget();
+    this.frame = frame;
     this.measure();
   }
 
-  private divide(frame: Frame): void {
-    this.shape = frame === "stacked" ? stackedRows : besideRows;
-    this.barsLeft = frame === "stacked" ? stackedInset : frame.names;
+  /** divide gives names and bars their places in the width there is. */
+  private divide(): void {
+    const { frame, size } = this;
+    const stacked = frame === "stacked";
+    const left = stacked ? stackedInset : Math.min(frame.names, Math.round(size.width * maxNamesShare));
+    const shape = stacked ? stackedRows : besideRows;
+    if (left === this.barsLeft && shape === this.shape) return;
+    this.shape = shape;
+    this.barsLeft = left;
+    this.parts.root.style.setProperty("--names", `${left}px`);
+    this.pool.forget();
   }
 
   private timeWidth(): number {
@@ -129,15 +142,16 @@ export class Waterfall {
   private measure(): void {
     const { scroller } = this.parts;
     this.size = { width: scroller.clientWidth, height: scroller.clientHeight };
+    if (this.size.width > 0) this.divide();
     this.schedule();
   }
 
   private schedule(): void {
-    if (this.frameId === 0) this.frameId = requestAnimationFrame(() => this.frame());
+    if (this.frameId === 0) this.frameId = requestAnimationFrame(() => this.draw());
   }
 
-  /** frame reads the scroll position once and places everything from it. */
-  private frame(): void {
+  /** draw reads the scroll position once and places everything from it. */
+  private draw(): void {
     this.frameId = 0;
     const { scroller, spacer, layer } = this.parts;
     const { store } = this;
@@ -166,6 +180,7 @@ export class Waterfall {
     const now = scroller.scrollTop;
     const top = scrollToShow(store.shown.length, index, now, this.size.height, this.shape.height);
     if (top !== now) scroller.scrollTop = top;
+    scroller.scrollIntoView({ block: "nearest" }); // the page itself scrolls too, in a low window
   }
 
   private drawRows(window: ReturnType<typeof rowWindow>, height: number): void {
