@@ -215,19 +215,12 @@ func (b Bitmap) Select(k int) int {
 // and that behind the last, one pair after the other.
 func (b Bitmap) AppendRuns(dst []uint64) []uint64 {
 	for i := b.Next(0); i >= 0; {
-		end := i
-		for w := end >> 6; ; w = end >> 6 { // the next that is not in the set
-			if w == len(b) {
-				return append(dst, uint64(i), uint64(end))
-			}
-			n := bits.TrailingZeros64(^(b[w] >> (end & 63)))
-			n = min(n, 64-end&63)
-			if end += n; end&63 != 0 || n == 0 {
-				break
-			}
+		start := i
+		for i < 64*len(b) && b.Get(i) {
+			i++
 		}
-		dst = append(dst, uint64(i), uint64(end))
-		i = b.Next(end)
+		dst = append(dst, uint64(start), uint64(i))
+		i = b.Next(i)
 	}
 	return dst
 }

@@ -59,10 +59,6 @@ const (
 	tailRows  = 65536
 )
 
-// pickRows says that of a block of which one row in so many matches, or fewer, a scan
-// reads the matching rows alone; to unpack all of them costs less from there.
-const pickRows = 4
-
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64
 

@@ -8,7 +8,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
-	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/segment/merge"
 )
 
@@ -164,19 +163,10 @@ func (db *DB) merge(ctx context.Context, j mergeJob) error {
 func (db *DB) newMerger(inputs []*storedSegment) *merge.Merger {
 	m := &merge.Merger{Rows: db.cfg.MergeRows, Pull: maxPulledRows, Cache: &db.cache}
 	for _, s := range inputs {
-		m.Inputs = append(m.Inputs, mergeInput{db, s})
+		m.Inputs = append(m.Inputs, source{db, s})
 	}
 	return m
 }
-
-// mergeInput is a segment that is merged.
-type mergeInput struct {
-	db *DB
-	s  *storedSegment
-}
-
-func (i mergeInput) Take() (*segment.Reader, error) { return i.db.take(i.s) }
-func (i mergeInput) Give()                          { i.db.give(i.s) }
 
 // runMerge writes the outputs, which nothing lists yet. A segment that turns out to
 // be damaged is kept from being merged again.

@@ -41,6 +41,15 @@ func (db *DB) newSegment(r folder.Segment) *storedSegment {
 	return s
 }
 
+// source is a segment for whoever reads it.
+type source struct {
+	db *DB
+	s  *storedSegment
+}
+
+func (r source) Take() (*segment.Reader, error) { return r.db.take(r.s) }
+func (r source) Give()                          { r.db.give(r.s) }
+
 // create writes the bytes of a new segment, which nothing lists yet.
 func (db *DB) create(data []byte) (*storedSegment, error) {
 	id := db.newID()

@@ -1,6 +1,4 @@
-// Package selector finds the rows of segments that meet a condition, on what is
-// stored: on dictionaries, templates and bounds first, then on packed values.
-package selector
+package scan
 
 import (
 	"math"

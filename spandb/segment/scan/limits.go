@@ -1,4 +1,4 @@
-package selector
+package scan
 
 // matcherBlocks is the number of blocks after which a Selector forgets what it found
 // out about dictionaries by testing on columns: of each condition one byte a value,
@@ -8,6 +8,10 @@ const matcherBlocks = 512
 // fewRows says that one row in so many is tested by itself: a call costs as much as
 // some rows in a row.
 const fewRows = 16
+
+// pickRows says that of a block of which one row in so many matches, or fewer, a scan
+// reads the matching rows alone; to unpack all of them costs less from there.
+const pickRows = 4
 
 // resize returns s with length n, keeping its memory; contents are unspecified.
 func resize[T any](s []T, n int) []T {
