@@ -42,9 +42,7 @@ const (
 	// not reach the 85 % that are asked for.
 	entropySample   = 512
 	zstdHopePercent = 92
-)
 
-const (
 	// packValues is the number of values with a minimum and a width of their own:
 	// one word of a bitmap. Packs of 32 save as much as their heads take; those of
 	// 128 lose a tenth of what 64 gain on durations.
@@ -56,9 +54,7 @@ const (
 	// maxPooledPacks is the size of a vector of packs that is kept for the next
 	// caller: of a million values.
 	maxPooledPacks = 1 << 14
-)
 
-const (
 	// MaxValues is the most values any chunk may claim, whatever the caller
 	// allows: 256 million, so that sizes in bits stay far from overflow.
 	MaxValues = 1 << 28
@@ -81,15 +77,11 @@ const (
 	// clpTrialTemplates templates: text that varies in words, not in numbers.
 	clpTrial          = 256
 	clpTrialTemplates = 64
-)
 
-const (
 	// decimalSample is how many doubles the exponent is chosen by: each costs up
 	// to 15 divisions, which makes it about 2 ns a value in a block of 4,096.
 	decimalSample = 64
-)
 
-const (
 	// mixedMinStrings is the size of a sample of strings that decides on a
 	// mixed chunk, and the least number of strings in one.
 	mixedMinStrings = 16

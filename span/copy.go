@@ -291,7 +291,9 @@ func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *Attrs, m *rowMap) {
 		if len(col.Rows) == 0 {
 			continue
 		}
-		if s.cols[i] == NoCode {
+		if to := s.cols[i]; to == NoCode || dst.cols[to].typ != col.Type || dst.cols[to].key != col.Key {
+			// Met for the first time; or a column that stands in no shape, whose place
+			// another batch of these tables gives to another.
 			if !m.meets(col) {
 				continue
 			}

@@ -84,7 +84,8 @@ func (m *metamorph) open() {
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
-	m.note("open %+v, blocks of %d, %d shapes", m.db.cfg.SealRows, m.db.sealer.BlockRows, m.db.sealer.Shapes)
+	m.db.sealer.OwnColumns = pick(m.rng, 0, 0, 1, 4)
+	m.note("open %+v, blocks of %d, %d shapes, %d columns", m.db.cfg.SealRows, m.db.sealer.BlockRows, m.db.sealer.Shapes, m.db.sealer.OwnColumns)
 }
 
 func (m *metamorph) note(format string, args ...any) {

@@ -56,7 +56,7 @@ func field[T column.Uint](r *BlockReader, name string, c *children) ([]T, error)
 }
 
 // childAttrs reads the attribute columns of events or links.
-func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *children, shapes *Shapes, shapeCol, extraCol string) error {
+func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *children, shapes *Shapes, shapeCol, extraCol string, rare *pooledTable) error {
 	for i := range infos {
 		if !r.need.All && !r.need.attrs[attrNeed{family, infos[i].Key}] {
 			continue
@@ -66,6 +66,9 @@ func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *
 			return err
 		}
 		dst.Columns = append(dst.Columns, x)
+	}
+	if err := r.pooled(dst, rare, family, c.n, c.pick); err != nil {
+		return err
 	}
 	if !r.need.All {
 		return nil
@@ -127,7 +130,7 @@ func (r *BlockReader) readEvents() error {
 			return err
 		}
 	}
-	return r.childAttrs(&e.Attrs, familyEvent, r.t.EventAttrs, &c, &r.t.eventShapes, colEventShape, colEventExtra)
+	return r.childAttrs(&e.Attrs, familyEvent, r.t.EventAttrs, &c, &r.t.eventShapes, colEventShape, colEventExtra, &r.t.eventPooled)
 }
 
 func (r *BlockReader) readLinks() error {
@@ -159,5 +162,5 @@ func (r *BlockReader) readLinks() error {
 			}
 		}
 	}
-	return r.childAttrs(&l.Attrs, familyLink, r.t.LinkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra)
+	return r.childAttrs(&l.Attrs, familyLink, r.t.LinkAttrs, &c, &r.t.linkShapes, colLinkShape, colLinkExtra, &r.t.linkPooled)
 }

@@ -96,7 +96,10 @@ func (c *Cache) Attrs(r *Reader, f func(scope span.Scope, key string, t clew.Typ
 	for _, l := range []struct {
 		scope span.Scope
 		list  []Attr
-	}{{span.ScopeSpan, t.Attrs}, {span.ScopeEvent, t.EventAttrs}, {span.ScopeLink, t.LinkAttrs}} {
+	}{
+		{span.ScopeSpan, t.Attrs}, {span.ScopeEvent, t.EventAttrs}, {span.ScopeLink, t.LinkAttrs},
+		{span.ScopeSpan, t.pooled.columns}, {span.ScopeEvent, t.eventPooled.columns}, {span.ScopeLink, t.linkPooled.columns},
+	} {
 		for i := range l.list {
 			f(l.scope, l.list[i].Key, l.list[i].Type)
 		}

@@ -10,11 +10,20 @@ const (
 	smallDict = 512
 )
 
-// maxListed bounds the columns that the loose templates of a segment list together;
-// beyond it, all have one list of all columns. A list is shorter than the values of
-// its rows, and so are the lists of heads; a merge of heads of a million span names
-// would have longer ones than a reader wants to hold.
-const maxListed = 1 << 20
+// Columns with values in fewer than one of pooledShare rows are pooled: some sixteen
+// values a block, which cost less with a row number each than a chunk of their own. So
+// are the rarest of more than ownColumns, however many values they have: what a
+// directory holds must not grow with what senders make up. Segments of fewer than
+// pooledRows have room for both.
+const (
+	pooledShare = 512
+	pooledRows  = 4096
+	ownColumns  = 512
+)
+
+// maxPooled bounds the pooled columns of spans, events or links: a head has up to 8,192
+// of each, a merge of as many heads as there are rows for them more.
+const maxPooled = 1 << 20
 
 // dictChunk is the number of dictionary values in one frame.
 const dictChunk = 4096

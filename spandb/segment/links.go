@@ -32,7 +32,7 @@ func (s *Sealer) links() {
 	s.field(colLinkFlags, &c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
 	s.aset.sparse(colLinkState, &l.TraceState, c.place, c.limits)
 	s.aset.sparse(colLinkDropped, &l.Dropped, c.place, c.limits)
-	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra)
+	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra, colLinkPooled)
 }
 
 // linkTargets appends what the links of a block point to: the codes of traces and of

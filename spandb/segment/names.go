@@ -34,6 +34,7 @@ const (
 	colDroppedLinks  = ".droppedlinks"
 	colExtra         = ".extra"
 	colReceived      = ".received"
+	colPooled        = ".pooled" // attributes that few rows have
 	colWeight        = ".weight"
 	colMoved         = ".moved"
 
@@ -44,6 +45,7 @@ const (
 	colEventShape   = ".event.shape"
 	colEventShapes  = ".event.shapes"
 	colEventExtra   = ".event.extra"
+	colEventPooled  = ".event.pooled"
 
 	colLinkRow     = ".link.row"
 	colLinkTarget  = ".link.target"
@@ -53,6 +55,7 @@ const (
 	colLinkShape   = ".link.shape"
 	colLinkShapes  = ".link.shapes"
 	colLinkExtra   = ".link.extra"
+	colLinkPooled  = ".link.pooled"
 )
 
 // Attribute families.

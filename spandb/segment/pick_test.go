@@ -29,6 +29,9 @@ func mixedSegments(t testing.TB) map[string]*Reader {
 		{"odd", decode(t, odd), Sealer{}},
 		{"odd, small blocks", decode(t, odd), Sealer{BlockRows: 40}},
 		{"odd, explicit", decode(t, odd), Sealer{BlockRows: 300, Shapes: 1}},
+		{"shop, pooled", decode(t, corpus.Requests(corpus.Shop, 3, 1500, 500)), Sealer{BlockRows: 700, OwnColumns: 10}},
+		{"wide, pooled", decode(t, corpus.Requests(corpus.Wide, 3, 5000, 500)), Sealer{BlockRows: 900, Shapes: 20, PooledShare: 50}},
+		{"odd, pooled", decode(t, odd), Sealer{BlockRows: 300, OwnColumns: 1}},
 	} {
 		view := c.head.View(c.head.Rows())
 		all[c.name] = open(t, slices.Clone(c.s.Seal(view, Meta{Tenant: "default"}, nil)))

@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/order"
+	"github.com/clew-tracing/clew/spandb/segment/pooled"
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
 )
 
@@ -22,6 +23,8 @@ type Sealer struct {
 	// BlockRows and Shapes override the limits of package order where they are not 0.
 	// Tests make them small.
 	BlockRows, Shapes int
+	// PooledShare and OwnColumns likewise override pooledShare and ownColumns.
+	PooledShare, OwnColumns int
 	// Received tells, where not nil, in which order the rows came: by row of the
 	// batch, the lesser first. Without it they came in the order of the batch.
 	Received []uint64
@@ -33,13 +36,15 @@ type Sealer struct {
 	u64  []uint64
 	u32  []uint32
 	strs column.Strings
-	lows twinFinder
+	lows order.Twins
 	// twins are low halves of trace ids that occur under two high halves, and
 	// repeats the positions of rows whose span id occurs again in their trace.
 	// In repeats the first pairs are two by two of one id, the first row first.
 	twins   []uint64
 	repeats []uint32
-	shapes  shapeLists
+	shapes  order.Shapes
+	rare    []bool // the attribute columns of spans that are pooled
+	pool    pooled.Builder
 	pairs   int
 	aset    attrSealer
 
@@ -75,6 +80,7 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	s.intrinsics()
 	s.received()
 	s.aset.spans()
+	s.pooled(colPooled, &b.Attrs, s.rare, s.order.Inv, s.order.Limits())
 	s.events()
 	s.links()
 	s.rollup()
@@ -87,7 +93,11 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 // place finds the order of rows, and the parent of each.
 func (s *Sealer) place(b *span.Batch) {
 	s.b = b
-	s.order.BlockRows, s.order.Shapes = s.BlockRows, s.Shapes
+	s.order.BlockRows, s.order.Shapes, s.order.Rare = s.BlockRows, s.Shapes, nil
+	var some bool
+	if s.rare, some = s.rareColumns(&b.Attrs, b.Rows); some {
+		s.order.Rare = s.rare
+	}
 	s.order.Build(b)
 	s.start = s.gather(s.start, b.Start)
 	s.duration = s.gather(s.duration, b.Duration)
@@ -106,7 +116,7 @@ func (s *Sealer) gather(dst, vals []uint64) []uint64 {
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
 	if cap(s.order.Perm) > keepRows || s.w != nil && s.w.Size() > keepBytes {
-		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes}
+		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes, PooledShare: s.PooledShare, OwnColumns: s.OwnColumns}
 	}
 }
 
@@ -187,14 +197,14 @@ func (s *Sealer) tables() {
 	s.resources()
 
 	var fields [templateFields][]uint64
-	s.shapes.build(s)
+	s.shapes.Build(&s.order, s.b, s.rare)
 	rows := make([]uint64, len(o.Templates))
 	for _, t := range o.Template {
 		rows[t]++
 	}
 	for i := range o.Templates {
 		t := &o.Templates[i]
-		for f, v := range [...]uint64{uint64(t.Service), uint64(nameRemap[t.Name]), uint64(scopeRemap[t.Scope]), uint64(t.Kind), uint64(t.Status), uint64(s.shapes.of[i]), rows[i]} {
+		for f, v := range [...]uint64{uint64(t.Service), uint64(nameRemap[t.Name]), uint64(scopeRemap[t.Scope]), uint64(t.Kind), uint64(t.Status), uint64(s.shapes.Of[i]), rows[i]} {
 			fields[f] = append(fields[f], v)
 		}
 	}
@@ -203,13 +213,35 @@ func (s *Sealer) tables() {
 		buf = column.AppendInts(buf, f, small)
 	}
 	s.chunk(s.w.Column(colTemplates), block.WholeSegment, buf)
-	s.chunk(s.w.Column(colShapes), block.WholeSegment, s.shapes.append(s.w.Buf()))
+	s.chunk(s.w.Column(colShapes), block.WholeSegment, appendShapes(s.w.Buf(), &s.shapes))
 
 	s.strs.Reset()
 	for _, name := range o.Services {
 		s.strs.Append([]byte(name))
 	}
 	s.chunk(s.w.Column(colServices), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
+}
+
+// appendShapes writes the lists of the templates of spans.
+func appendShapes(dst []byte, l *order.Shapes) []byte {
+	loose := make([]uint32, len(l.Loose))
+	for i, is := range l.Loose {
+		if is {
+			loose[i] = 1
+		}
+	}
+	return column.AppendInts(appendLists(dst, l.Lists), loose, small)
+}
+
+// appendLists writes lists of numbers: their lengths, then all their elements.
+func appendLists(dst []byte, lists [][]uint32) []byte {
+	lens, all := make([]uint32, len(lists)), []uint32(nil)
+	for i, l := range lists {
+		lens[i] = uint32(len(l))
+		all = append(all, l...)
+	}
+	dst = column.AppendInts(dst, lens, small)
+	return column.AppendInts(dst, all, small)
 }
 
 // resources writes the resource table, ordered by service, and each row's place
@@ -242,18 +274,18 @@ func (s *Sealer) resources() {
 // each row's ordinal among them.
 func (s *Sealer) traces() {
 	b, o := s.b, &s.order
-	s.lows.reset()
+	s.lows.Reset()
 	col := s.w.Column(colTraceIDs)
 	for i, blk := range o.Blocks {
 		buf := s.w.Buf()
 		for _, t := range o.Traces[blk.TraceStart:blk.TraceEnd] {
 			id := b.TraceIDs[t]
-			s.lows.add(id.Low())
+			s.lows.Add(id.Low())
 			buf = append(buf, id[:]...)
 		}
 		s.chunk(col, i, buf)
 	}
-	s.twins = s.lows.append(s.twins[:0])
+	s.twins = s.lows.Append(s.twins[:0])
 	col = s.w.Column(colTrace)
 	for i, blk := range o.Blocks {
 		s.u32 = resize(s.u32, blk.End-blk.Start)

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
@@ -70,23 +71,31 @@ func (s *Sealer) owners(name string, c *childOrder, owner []uint32) {
 
 // childAttrs writes the attribute columns of children: their presence always,
 // and the shapes that give the order where there are few.
-func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol, shapesCol, extraCol string) {
+func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol, shapesCol, extraCol, pooledCol string) {
+	rare, _ := s.rareColumns(a, len(c.place))
 	number := make(map[uint32]uint32)
 	var lists [][]uint32
-	columns, _ := columnNumbers(a)
+	columns, _ := order.ColumnNumbers(a, rare)
 	for _, node := range a.Shape {
-		if _, ok := number[node]; !ok && node != span.NoCode && len(lists) < cmp.Or(s.order.Shapes, order.MaxShapes) {
-			number[node] = uint32(len(lists)) + 1
-			lists = append(lists, shapeColumns(a, node, columns))
+		if _, ok := number[node]; ok || node == span.NoCode || len(lists) == cmp.Or(s.order.Shapes, order.MaxShapes) {
+			continue
 		}
+		list := order.ShapeColumns(a, node, columns)
+		if slices.Contains(list, span.NoCode) { // pooled columns stand in no list
+			number[node] = 0
+			continue
+		}
+		number[node] = uint32(len(lists)) + 1
+		lists = append(lists, list)
 	}
 	s.chunk(s.w.Column(shapesCol), block.WholeSegment, appendLists(s.w.Buf(), lists))
 	s.field(shapeCol, c, small, func(k uint32, _ int) uint64 { return uint64(number[a.Shape[k]]) })
 	for i := range a.Columns {
-		if col := &a.Columns[i]; len(col.Rows) > 0 {
+		if col := &a.Columns[i]; len(col.Rows) > 0 && !rare[i] {
 			s.aset.sparse(attrColumn(family, col), col, c.place, c.limits)
 		}
 	}
+	s.pooled(pooledCol, a, rare, c.place, c.limits)
 	s.aset.sparse(extraCol, &a.Extra, c.place, c.limits)
 }
 
@@ -103,5 +112,5 @@ func (s *Sealer) events() {
 	s.field(colEventName, &c, small, func(k uint32, _ int) uint64 { return uint64(remap[e.Name[k]]) })
 	s.dictionary(s.w.Column(colEventName+"s"), e.Names, list)
 	s.aset.sparse(colEventDropped, &e.Dropped, c.place, c.limits)
-	s.childAttrs(familyEvent, &e.Attrs, &c, colEventShape, colEventShapes, colEventExtra)
+	s.childAttrs(familyEvent, &e.Attrs, &c, colEventShape, colEventShapes, colEventExtra, colEventPooled)
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/order"
 )
 
 // attrSealer writes sparse columns. The values of a column are put into the order of
@@ -21,104 +22,28 @@ type attrSealer struct {
 	list   []uint32
 	strs   column.Strings
 
-	slots slots
-}
-
-// slots are the candidates of the attributes of spans. Runs are numbered through all
-// blocks.
-type slots struct {
-	run   []uint32 // by row of the head: its run
-	start []uint32 // by run: its first position
-	end   []uint32
-	block []int    // by run
-	first []uint32 // by column: its first entry in runs; one more at the end
-	runs  []uint32 // the runs whose list has the column
-	base  []uint32 // of one column, by run: its first candidate less its first position
-}
-
-// build finds the runs and those of each column.
-func (l *slots) build(s *Sealer) {
-	o := &s.order
-	l.run = resize(l.run, len(o.Perm))
-	l.start, l.end, l.block = l.start[:0], l.end[:0], l.block[:0]
-	l.first = resize(l.first, len(s.shapes.partial)+1)
-	clear(l.first)
-	total := uint32(0)
-	lists := func(f func(run uint32, columns []uint32)) {
-		run := uint32(0)
-		for i := range o.Blocks {
-			for _, r := range o.Blocks[i].Runs {
-				f(run, s.shapes.lists[s.shapes.of[r.Template]])
-				run++
-			}
-		}
-	}
-	for i := range o.Blocks {
-		blk := &o.Blocks[i]
-		for _, r := range blk.Runs {
-			run := uint32(len(l.start))
-			l.start, l.end, l.block = append(l.start, uint32(blk.Start)+r.Start), append(l.end, uint32(blk.Start)+r.End), append(l.block, i)
-			for _, row := range o.Perm[uint32(blk.Start)+r.Start : uint32(blk.Start)+r.End] {
-				l.run[row] = run
-			}
-		}
-	}
-	lists(func(_ uint32, columns []uint32) {
-		for _, c := range columns {
-			l.first[c+1]++
-		}
-		total += uint32(len(columns))
-	})
-	for c := 1; c < len(l.first); c++ {
-		l.first[c] += l.first[c-1]
-	}
-	l.runs, l.base = resize(l.runs, int(total)), resize(l.base, len(l.start))
-	lists(func(run uint32, columns []uint32) {
-		for _, c := range columns {
-			l.runs[l.first[c]] = run
-			l.first[c]++
-		}
-	})
-	copy(l.first[1:], l.first) // each was moved to the beginning of the next
-	l.first[0] = 0
-}
-
-// of sets base for a column, appends the end of each block's candidates to limits, and
-// returns how many there are.
-func (l *slots) of(c uint32, limits []int, blocks int) ([]int, int) {
-	at := uint32(0)
-	for _, run := range l.runs[l.first[c]:l.first[c+1]] {
-		for len(limits) < l.block[run] {
-			limits = append(limits, int(at))
-		}
-		l.base[run] = at - l.start[run]
-		at += l.end[run] - l.start[run]
-	}
-	for len(limits) < blocks {
-		limits = append(limits, int(at))
-	}
-	return limits, int(at)
+	slots order.Slots
 }
 
 // spans writes the attribute columns of spans.
 func (a *attrSealer) spans() {
-	a.slots.build(a.s)
+	a.slots.Build(&a.s.order, &a.s.shapes)
 	inv, n := a.s.order.Inv, uint32(0)
 	for i := range a.s.b.Attrs.Columns {
 		c := &a.s.b.Attrs.Columns[i]
-		if len(c.Rows) == 0 {
+		if len(c.Rows) == 0 || a.s.rare[i] {
 			continue
 		}
 		l := &a.slots
 		var total int
-		a.limits, total = l.of(n, a.limits[:0], len(a.s.order.Blocks))
+		a.limits, total = l.Column(n, a.limits[:0], len(a.s.order.Blocks))
 		a.vals = resize(a.vals, total)
-		partial := a.s.shapes.partial[n]
+		partial := a.s.shapes.Partial[n]
 		if partial {
 			a.taken = a.taken.Reset(total)
 		}
 		for k, r := range c.Rows {
-			p := l.base[l.run[r]] + inv[r]
+			p := l.Base[l.Run[r]] + inv[r]
 			a.vals[p] = c.Vals[k]
 			if partial {
 				a.taken.Set(int(p))

@@ -259,7 +259,7 @@ func (r *BlockReader) readAttrs() error {
 			r.batch.Attrs.Columns = append(r.batch.Attrs.Columns, c)
 		}
 	}
-	return nil
+	return r.pooled(&r.batch.Attrs, &r.t.pooled, familySpan, r.rows, r.pick)
 }
 
 // present leaves those candidates that have a value, and returns what stands behind

@@ -40,6 +40,8 @@ type Tables struct {
 	chunks      int // of the segment
 	packing     []packing
 
+	pooled, eventPooled, linkPooled pooledTable
+
 	cached
 }
 
@@ -57,7 +59,7 @@ type Template struct {
 type Attr struct {
 	Key    string
 	Type   clew.Type
-	Column int // of the segment
+	Column int // of the segment; of a pooled one that of all of them
 	// Partial says that a loose list has it, so that its chunks begin with presence.
 	Partial bool
 }
@@ -125,6 +127,14 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 		var ok bool
 		if *col, ok = s.blocks.Column(name); !ok {
 			return nil, s.lacks(name)
+		}
+	}
+	for _, p := range []struct {
+		name string
+		dst  *pooledTable
+	}{{colPooled, &t.pooled}, {colEventPooled, &t.eventPooled}, {colLinkPooled, &t.linkPooled}} {
+		if err := p.dst.read(s, p.name); err != nil {
+			return nil, err
 		}
 	}
 	for _, f := range []struct {
@@ -258,7 +268,10 @@ func (t *Tables) sizeBytes() int64 {
 		n += entryBytes + int64(len(s.Raw))
 	}
 	n += 8 * int64(t.chunks)
-	n += 32*int64(len(t.Templates)) + 64*int64(len(t.Attrs)+len(t.EventAttrs)+len(t.LinkAttrs))
+	n += 32 * int64(len(t.Templates))
+	for _, list := range [][]Attr{t.Attrs, t.EventAttrs, t.LinkAttrs, t.pooled.columns, t.eventPooled.columns, t.linkPooled.columns} {
+		n += 64 * int64(len(list))
+	}
 	for _, f := range []*Shapes{&t.Shapes, &t.eventShapes, &t.linkShapes} {
 		n += 32*int64(len(f.lists)) + 12*int64(len(f.forest.Parent))
 	}
@@ -276,7 +289,7 @@ func (t *Shapes) read(s *Reader, name string, columns []Attr) error {
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
-	all, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(len(columns), 1)+maxListed)
+	all, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(len(columns), 1)+order.MaxListed)
 	if err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}

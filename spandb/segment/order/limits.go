@@ -23,3 +23,9 @@ const (
 	keptShapes = 4
 	shapeRows  = 32
 )
+
+// MaxListed bounds the columns that the loose templates of a segment list together;
+// beyond it, all have one list of all columns. A list is shorter than the values of
+// its rows, and so are the lists of heads; a merge of heads of a million span names
+// would have longer ones than a reader wants to hold.
+const MaxListed = 1 << 20

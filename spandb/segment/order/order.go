@@ -41,6 +41,9 @@ type Order struct {
 	// BlockRows and Shapes override the constants BlockRows and MaxShapes where they
 	// are not 0.
 	BlockRows, Shapes int
+	// Rare are the attribute columns, by number in the head, that stand in no shape:
+	// rows that have one are of loose templates. Nil: there is none.
+	Rare []bool
 
 	Traces []uint32 // traces of all blocks, block by block, by id: ordinals in the head
 	counts []uint32 // scratch
@@ -51,6 +54,7 @@ type Order struct {
 
 	operations []operation
 	seen       column.Bitmap // shapes
+	rare       column.Bitmap // shapes with rare columns
 }
 
 // Block is where a block lies: rows [start, end) and traces
@@ -108,6 +112,7 @@ func (o *Order) rankServices(b *span.Batch) {
 // (service, name, kind, scope, shape, status).
 func (o *Order) rankTemplates(b *span.Batch) {
 	o.Template = resize(o.Template, b.Rows)
+	o.findRare(b)
 	exact := o.exact(b)
 	o.table.reset()
 	for i := range b.Rows {
@@ -115,7 +120,7 @@ func (o *Order) rankTemplates(b *span.Batch) {
 			Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i],
 			Shape: b.Attrs.Shape[i], Kind: b.Kind[i], Status: b.Status[i],
 		}
-		if !exact[o.Template[i]] {
+		if !exact[o.Template[i]] || o.isRare(t.Shape) {
 			t.Shape = span.NoCode
 		}
 		o.Template[i] = o.table.add(t)
@@ -139,6 +144,26 @@ func (o *Order) rankTemplates(b *span.Batch) {
 	}
 }
 
+// findRare finds the shapes that have rare columns. A node comes after those it leads on
+// from.
+func (o *Order) findRare(b *span.Batch) {
+	o.rare = o.rare.Reset(0)
+	if o.Rare == nil {
+		return
+	}
+	s := &b.Attrs.Shapes
+	o.rare = o.rare.Reset(len(s.Parent))
+	for n, col := range s.Column {
+		if col != span.NoCode && (o.Rare[col] || o.rare.Get(int(s.Parent[n]))) {
+			o.rare.Set(n)
+		}
+	}
+}
+
+func (o *Order) isRare(shape uint32) bool {
+	return o.Rare != nil && shape != span.NoCode && o.rare.Get(int(shape))
+}
+
 // operation is what the rows have in common that share service, name, kind and scope.
 type operation struct{ rows, shapes int }
 
@@ -159,7 +184,7 @@ func (o *Order) exact(b *span.Batch) []bool {
 		o.Template[i] = id
 		op := &o.operations[id]
 		op.rows++
-		if s := b.Attrs.Shape[i]; s != span.NoCode && !o.seen.Get(int(s)) {
+		if s := b.Attrs.Shape[i]; s != span.NoCode && !o.seen.Get(int(s)) && !o.isRare(s) {
 			o.seen.Set(int(s))
 			op.shapes++
 			shapes++

@@ -118,7 +118,7 @@ func (s *Selector) node(c *span.Condition) *node {
 	default:
 		n.kind, n.cost = leafOf(c)
 	}
-	if n.kind == leafOther || n.kind == leafChild || n.kind == leafAny {
+	if n.kind >= leafAttr {
 		c.Fields(n.need.Field)
 	}
 	return s.add(n)
@@ -287,8 +287,11 @@ func (p *leafPlan) plan(n *node, t *segment.Tables) {
 	case leafResource:
 		p.resources(n.cond, t)
 	case leafAttr:
-		p.columns = columnPlans(n.cond, t.Attrs, &t.Shapes)
+		p.own(n.cond, t)
 	case leafChild:
+		if p.other = t.Pooled(n.cond.Field.Scope, n.cond.Field.Key); p.other {
+			break
+		}
 		attrs := t.EventAttrs
 		if n.cond.Field.Scope == span.ScopeLink {
 			attrs = t.LinkAttrs
@@ -297,11 +300,20 @@ func (p *leafPlan) plan(n *node, t *segment.Tables) {
 	case leafAny:
 		p.resources(n.cond, t)
 		if !slices.Contains(p.resource, true) { // only the span's own may meet it
-			p.columns = columnPlans(n.cond, t.Attrs, &t.Shapes)
 			p.resource, p.service = nil, nil
+			p.own(n.cond, t)
 			break
 		}
-		p.other = slices.ContainsFunc(t.Attrs, func(a segment.Attr) bool { return a.Key == n.cond.Field.Key })
+		p.other = t.Pooled(span.ScopeSpan, n.cond.Field.Key) ||
+			slices.ContainsFunc(t.Attrs, func(a segment.Attr) bool { return a.Key == n.cond.Field.Key })
+	}
+}
+
+// own finds the columns of an attribute of spans. Of one that is pooled all values are
+// tested on columns.
+func (p *leafPlan) own(c *span.Condition, t *segment.Tables) {
+	if p.other = t.Pooled(span.ScopeSpan, c.Field.Key); !p.other {
+		p.columns = columnPlans(c, t.Attrs, &t.Shapes)
 	}
 }
 
@@ -387,7 +399,7 @@ func (s *Selector) isOpen(x *Selection) bool {
 
 // ofColumns reports whether rows meet a leaf by a value in one of its columns only.
 func (n *node) ofColumns(p *leafPlan) bool {
-	return n.kind == leafAttr || n.kind == leafChild || n.kind == leafAny && p.service == nil
+	return !p.other && (n.kind == leafAttr || n.kind == leafChild || n.kind == leafAny && p.service == nil)
 }
 
 // template completes what is known of a service's rows by what is of a template's,

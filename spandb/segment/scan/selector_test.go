@@ -35,6 +35,8 @@ func segments(t testing.TB) map[string]*segment.Reader {
 		{"odd", odd, segment.Sealer{}},
 		{"odd, small blocks", odd, segment.Sealer{BlockRows: 40}},
 		{"odd, explicit", odd, segment.Sealer{BlockRows: 300, Shapes: 1}},
+		{"shop, pooled", corpus.Requests(corpus.Shop, 3, 1500, 500), segment.Sealer{BlockRows: 700, OwnColumns: 12}},
+		{"odd, pooled", odd, segment.Sealer{BlockRows: 300, OwnColumns: 2}},
 	} {
 		all[c.name] = seal(t, c.bodies, &c.s)
 	}

@@ -1,4 +1,4 @@
-package segment
+package order
 
 import (
 	"math/rand/v2"
@@ -9,10 +9,10 @@ import (
 // TestTwins finds what was added more than once among many and few, random and
 // ascending, and nothing else.
 func TestTwins(t *testing.T) {
-	var f twinFinder
+	var f Twins
 	for _, n := range []int{0, 1, 2, 100, 70_000} {
 		for _, times := range []int{1, 2, 3} {
-			f.reset()
+			f.Reset()
 			rng := rand.New(rand.NewPCG(uint64(n), 1))
 			var want []uint64
 			for i := range n {
@@ -20,16 +20,16 @@ func TestTwins(t *testing.T) {
 				if n%200 == 0 {
 					v = rng.Uint64()
 				}
-				f.add(v)
+				f.Add(v)
 				if i%50 == 1 && times > 1 {
 					want = append(want, v)
 					for range times - 1 {
-						f.add(v)
+						f.Add(v)
 					}
 				}
 			}
 			slices.Sort(want)
-			if got := f.append(nil); !slices.Equal(got, want) {
+			if got := f.Append(nil); !slices.Equal(got, want) {
 				t.Errorf("%d ids, some %d times: %d twins, want %d", n, times, len(got), len(want))
 			}
 		}

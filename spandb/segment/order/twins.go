@@ -1,21 +1,23 @@
-package segment
+package order
 
 import "slices"
 
-// twinFinder finds the low halves that several trace ids have. It is used again and
+// Twins finds the low halves that several trace ids have. It is used again and
 // again. Ids are put into buckets of about eight by a few of their bits, mixed, so
 // that none of them is compared with many.
-type twinFinder struct {
+type Twins struct {
 	lows, sorted []uint64
 	starts       []uint32
 }
 
-func (f *twinFinder) reset() { f.lows = f.lows[:0] }
+// Reset forgets all ids.
+func (f *Twins) Reset() { f.lows = f.lows[:0] }
 
-func (f *twinFinder) add(low uint64) { f.lows = append(f.lows, low) }
+// Add adds the low half of an id.
+func (f *Twins) Add(low uint64) { f.lows = append(f.lows, low) }
 
-// append appends each low half that was added more than once, ascending.
-func (f *twinFinder) append(dst []uint64) []uint64 {
+// Append appends each low half that was added more than once, ascending.
+func (f *Twins) Append(dst []uint64) []uint64 {
 	buckets := uint64(len(f.lows)/8 + 1)
 	place := func(low uint64) uint64 {
 		low *= 0x9E3779B97F4A7C15
