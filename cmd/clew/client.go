@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -61,7 +63,20 @@ func (e *apiError) Error() string { return e.message }
 // do sends a request with tenant and token and hands back an answer of 2xx;
 // everything else is an error. The caller closes the body.
 func (c *client) do(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
-	return c.doURL(ctx, method, c.base.String()+path, header, body)
+	resp, err := c.doURL(ctx, method, c.base.String()+path, header, body)
+	var api *apiError
+	if errors.As(err, &api) && api.kind == "" {
+		switch api.status {
+		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
+			return nil, c.otherServer(err)
+		}
+	}
+	return resp, err
+}
+
+// otherServer says that what answers at the address is not clew's page.
+func (c *client) otherServer(err error) error {
+	return fmt.Errorf("%s does not answer as clew's API does: %w; name the address of clew's page with --server (CLEW_SERVER)", c.base, err)
 }
 
 func (c *client) doURL(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
@@ -99,52 +114,95 @@ func (c *client) send(ctx context.Context, method, address string, header http.H
 	return resp, nil
 }
 
-// unreachable words what kept a request from being answered.
+// reachable checks that somebody listens at an address with a port.
+func (c *client) reachable(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Port() == "" {
+		return nil // whoever uses it says what is wrong
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return c.unreachable(ctx, address, err)
+	}
+	return conn.Close()
+}
+
+// unreachable words what kept a request from being answered, and how to mend it.
 func (c *client) unreachable(ctx context.Context, address string, err error) error {
 	u, parseErr := url.Parse(address)
+	if parseErr != nil {
+		return err
+	}
+	who, mend := c.base.String(), "name another with --server (CLEW_SERVER)"
+	if u.Host != c.base.Host {
+		who, mend = u.Scheme+"://"+u.Host, "name another door with --otlp-endpoint (CLEW_OTLP_ENDPOINT)"
+	}
+	var at *url.Error
+	if errors.As(err, &at) {
+		err = at.Err // without method and address, which are said here
+	}
+	var dns *net.DNSError
+	var untrusted *tls.CertificateVerificationError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return clew.Errorf(clew.Canceled, "interrupted")
-	case parseErr != nil:
-		return err
-	case u.Host != c.base.Host:
-		return fmt.Errorf("no answer from %s: %w", u.Host, err)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fmt.Errorf("%s did not answer in time; %s", who, mend)
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("no server answers at %s; start one with clew serve, or name another with --server (CLEW_SERVER)", c.base)
+		return fmt.Errorf("no server answers at %s; start one with clew serve, or %s", who, mend)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Errorf("there is no host %s; %s", dns.Name, mend)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s does not speak TLS; write http:// in its place", who)
+	case errors.As(err, &untrusted):
+		return fmt.Errorf("this machine does not trust the certificate of %s: %w; SSL_CERT_FILE may name a file with its authority", who, untrusted.Err)
 	}
-	return fmt.Errorf("no answer from %s (--server, CLEW_SERVER): %w", c.base, err)
+	return fmt.Errorf("no answer from %s: %w; %s", who, err, mend)
 }
 
+// readError makes an error of an answer that is none of 2xx.
 func readError(resp *http.Response) error {
 	e := &apiError{status: resp.StatusCode}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		e.retryAfter = time.Duration(s) * time.Second
 	}
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	var body errorBody
-	switch {
-	case err != nil:
-	case resp.Header.Get("Content-Type") == "application/x-protobuf": // a door's Status: field 2 is the message
-		if eachField(text, 2, func(m []byte) error { e.message = console.Printable(string(m)); return nil }) == nil && e.message != "" {
-			return e
-		}
-	case json.Unmarshal(text, &body) == nil && body.Error.Message != "":
-		e.kind, e.message, e.position = body.Error.Kind, body.Error.Message, body.Error.Position
-		return e
-	case body.Message != "": // a door's Status in JSON
-		e.message = body.Message
-		return e
+	if text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)); err == nil {
+		e.read(resp, text)
 	}
-	e.message = fmt.Sprintf("the server answered %s", resp.Status)
-	switch resp.StatusCode {
-	case http.StatusUnauthorized:
+	if e.message == "" {
+		e.message = "the server answered " + resp.Status
+	}
+	if e.status == http.StatusUnauthorized {
 		e.message += "; give a token with CLEW_TOKEN (--token)"
-	default:
-		if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); line != "" {
-			e.message += ": " + console.Clip(line, 200)
-		}
 	}
 	return e
+}
+
+// read takes what the body of an answer says: the API's error, a door's Status in
+// protobuf or JSON, or a line of text.
+func (e *apiError) read(resp *http.Response, text []byte) {
+	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
+	switch kind {
+	case "application/x-protobuf": // field 2 is the message
+		if eachField(text, 2, func(m []byte) error { e.message = console.Printable(string(m)); return nil }) != nil {
+			e.message = ""
+		}
+	case "application/json":
+		var body errorBody
+		if json.Unmarshal(text, &body) == nil {
+			e.kind, e.message, e.position = body.Error.Kind, cmp.Or(body.Error.Message, body.Message), body.Error.Position
+		}
+	case "text/html": // a page is no message
+	default:
+		switch line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); {
+		case strings.Contains(line, "HTTP request to an HTTPS server"): // as Go's server says it
+			e.message = "the server speaks TLS; write https:// in place of http://"
+		case line != "":
+			e.message = fmt.Sprintf("the server answered %s: %s", resp.Status, console.Printable(console.Clip(line, 200)))
+		}
+	}
 }
 
 // ask sends a request whose answer is JSON and decodes it into answer.
@@ -166,7 +224,7 @@ func (c *client) ask(ctx context.Context, method, path string, request, answer a
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(answer); err != nil {
-		return fmt.Errorf("the answer of %s is not what was expected: %w", c.base, err)
+		return c.otherServer(err)
 	}
 	return nil
 }

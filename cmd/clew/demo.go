@@ -35,7 +35,7 @@ Ctrl-C ends it. It then says how many spans were acknowledged.`,
 			if err != nil {
 				return err
 			}
-			cfg := demo.Config{Protocol: protocol, SpansPerSecond: float64(r.DemoRate.N), Seed: seed}
+			cfg := demo.Config{Protocol: protocol, SpansPerSecond: float64(r.DemoRate.N), Seed: seed, Token: string(r.Token)}
 			if string(r.Tenant) != "default" {
 				cfg.Tenant = string(r.Tenant)
 			}
@@ -67,12 +67,12 @@ Ctrl-C ends it. It then says how many spans were acknowledged.`,
 // demoEndpoint is where the shop sends to: the setting, else the door that the
 // server names.
 func demoEndpoint(ctx context.Context, r *config.Resolved, protocol string) (string, error) {
-	if r.OTLPEndpoint != "" {
-		return string(r.OTLPEndpoint), nil
-	}
 	cl, err := newClient(r)
 	if err != nil {
 		return "", err
+	}
+	if at := string(r.OTLPEndpoint); at != "" {
+		return at, cl.reachable(ctx, at)
 	}
 	name := doorOTLPGRPC
 	if protocol == demo.ProtocolHTTP {

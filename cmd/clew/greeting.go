@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 
@@ -101,8 +103,21 @@ func writeAddresses(path string, doors []*door) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".new", append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("--addresses-file: %w", err)
+	err = os.WriteFile(path+".new", append(text, '\n'), 0o644)
+	if err == nil {
+		err = os.Rename(path+".new", path)
 	}
-	return os.Rename(path+".new", path)
+	if err != nil {
+		return fmt.Errorf("--addresses-file: %s cannot be written: %w", path, bareFileError(err))
+	}
+	return nil
+}
+
+// bareFileError is err without the path that it is about, which is said before it.
+func bareFileError(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }

@@ -194,7 +194,7 @@ func stoppedAt(err error, path string, before, now *importState) error {
 	}
 	n := now.Spans - before.Spans
 	text := fmt.Sprintf("%s before it, up to byte %d, %s imported", console.Plural(int(n), "span"), now.Offset, wereOrWas(n))
-	if path != "-" {
+	if path != "-" && !errors.As(err, new(*stateError)) {
 		text += "; the same command goes on from there"
 	}
 	return fmt.Errorf("%w; %s", err, text)
@@ -227,7 +227,7 @@ func (im *importer) resume(path string, src *otlpfile.Source) (*importState, err
 			return nil, err
 		}
 	}
-	return state, nil
+	return state, state.save() // what cannot be noted is not begun
 }
 
 // send delivers one batch, trying again while the door is busy or away, and

@@ -56,6 +56,7 @@ func (d *testDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	case status > 0:
 		w.Header().Set("Retry-After", "7")
+		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		fmt.Fprint(w, `{"code":14,"message":"come again"}`)
 	default:
@@ -307,6 +308,28 @@ func TestImportOfFilesWithoutTraces(t *testing.T) {
 	f(`{"resourceLogs":[{}]}`+"\n"+`{"resourceMetrics":[]}`, "its messages have resourceLogs, resourceMetrics, but no resourceSpans")
 	f(`{"data":[{"traceID":"1"}]}`, "its messages have data")
 	f("\x00\x00\x00\x00", "1 message without spans")
+}
+
+func TestImportWithASpoiltNote(t *testing.T) {
+	lines, _ := testMessages(t, 3, 0)
+	state, path := t.TempDir(), writeFile(t, "x", lines)
+	door := &testDoor{bodies: map[string]bool{}}
+	if _, _, err := testImport(t, door, state, path); err != nil {
+		t.Fatal(err)
+	}
+	notes, err := filepath.Glob(filepath.Join(state, "*.json"))
+	if err != nil || len(notes) != 1 {
+		t.Fatalf("notes: %v, %v", notes, err)
+	}
+	if err := writeInto(notes[0], []byte("{")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := testImport(t, door, state, path); err == nil || !strings.Contains(err.Error(), notes[0]) || !strings.Contains(err.Error(), "--restart") {
+		t.Errorf("error %v, want one that names the note and --restart", err)
+	}
+	if out, _, err := testImport(t, door, state, path, func(im *importer) { im.restart = true }); err != nil || !strings.Contains(out, "3 spans imported") {
+		t.Errorf("--restart: %q, %v", out, err)
+	}
 }
 
 func TestImportSaysHowFarItCame(t *testing.T) {

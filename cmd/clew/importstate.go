@@ -32,7 +32,19 @@ type importState struct {
 	path string
 }
 
-// loadImportState reads the state of an import, or begins one.
+// A stateError says that the state of an import could not be read or written.
+type stateError struct{ cause error }
+
+// Error names the mend.
+func (e *stateError) Error() string {
+	return fmt.Sprintf("how far it has come cannot be noted: %v; choose a folder for that with --state", e.cause)
+}
+
+// Unwrap returns what went wrong.
+func (e *stateError) Unwrap() error { return e.cause }
+
+// loadImportState reads the state of an import, or begins one, which is returned
+// beside an error too.
 func loadImportState(dir, file, endpoint, tenant string) (*importState, error) {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
@@ -46,10 +58,10 @@ func loadImportState(dir, file, endpoint, tenant string) (*importState, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, nil
 	case err != nil:
-		return nil, fmt.Errorf("%w; the folder is chosen by --state", err)
+		return s, &stateError{err}
 	}
 	if err := json.Unmarshal(text, s); err != nil {
-		return nil, fmt.Errorf("%s: %w; remove it, or use --restart", s.path, err)
+		return s, fmt.Errorf("what was noted of it in %s cannot be read: %w; --restart imports it from its start", s.path, err)
 	}
 	return s, nil
 }
@@ -91,11 +103,15 @@ func (s *importState) save() error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
-		return fmt.Errorf("%w; the folder is chosen by --state", err)
+	err = os.MkdirAll(filepath.Dir(s.path), 0o700)
+	if err == nil {
+		err = os.WriteFile(s.path+".new", append(text, '\n'), 0o600)
 	}
-	if err := os.WriteFile(s.path+".new", append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("%w; the folder is chosen by --state", err)
+	if err == nil {
+		err = os.Rename(s.path+".new", s.path)
 	}
-	return os.Rename(s.path+".new", s.path)
+	if err != nil {
+		return &stateError{err}
+	}
+	return nil
 }

@@ -24,6 +24,9 @@ const (
 	// A search over a week of data is seconds; a minute is trouble.
 	requestTimeout = time.Minute
 
+	// dialTimeout is how long a listener may take to be found.
+	dialTimeout = 10 * time.Second
+
 	// maxErrorBody bounds what is read of an error's body, for its message.
 	maxErrorBody = 64 << 10
 

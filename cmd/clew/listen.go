@@ -109,11 +109,13 @@ func (d *door) refused(host string, port int, err error) error {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return clew.Errorf(clew.Invalid, "port %d (%s) is taken by another program: stop it, or choose another port with --%s (%s): %w", port, address, s.Name, s.Env(), err)
+		return clew.Errorf(clew.Invalid, "port %d (%s) is taken by another program: stop it, or choose another port with --%s (%s)%w", port, address, s.Name, s.Env(), quietly(err))
 	case errors.Is(err, syscall.EACCES):
-		return clew.Errorf(clew.Invalid, "port %d (%s) needs rights this user does not have: choose another with --%s (%s): %w", port, address, s.Name, s.Env(), err)
+		return clew.Errorf(clew.Invalid, "port %d (%s) needs rights this user does not have: choose another with --%s (%s)%w", port, address, s.Name, s.Env(), quietly(err))
 	case noSuchAddress(err):
-		return clew.Errorf(clew.Invalid, "this machine has no address %s: choose others with --listen (CLEW_LISTEN): %w", host, err)
+		return clew.Errorf(clew.Invalid, "this machine has no address %s: choose others with --listen (CLEW_LISTEN)%w", host, quietly(err))
+	case errors.As(err, new(*net.DNSError)):
+		return clew.Errorf(clew.Invalid, "%s is no host that can be found: name addresses of this machine with --listen (CLEW_LISTEN)%w", host, quietly(err))
 	}
 	return fmt.Errorf("listen on %s for %s (--%s, --listen): %w", address, d.name, s.Name, err)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -161,12 +162,23 @@ func (s *server) open(cert *certificate) error {
 	}
 	if err != nil {
 		closeDoors(s.doors)
-		if clew.KindOf(err) == clew.Internal {
-			return fmt.Errorf("open the store in %s (--data): %w", s.settings.Data, err)
-		}
-		return err
+		return storeError(string(s.settings.Data), err)
 	}
 	return nil
+}
+
+// storeError words why the store in dir cannot be opened.
+func storeError(dir string, err error) error {
+	const mend = "choose another folder with --data (CLEW_DATA)"
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not write to the store's folder %s: give it to the user, or %s%w", dir, mend, quietly(err))
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("the store's folder %s is a file, or lies in one: %s%w", dir, mend, quietly(err))
+	case clew.KindOf(err) == clew.Internal:
+		return fmt.Errorf("the store in %s cannot be opened: %w; %s", dir, err, mend)
+	}
+	return err
 }
 
 // storeLimits are what the settings let the store in dir keep.

@@ -115,8 +115,12 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 	if err := send(ctx, o, work, t, run); err != nil {
 		return nil, errors.Join(err, t.complaint(), <-profiled)
 	}
-	fmt.Fprintf(progress, "loaded %.0f spans/s; settling for %v\n", run.SpansPerSecond, o.settle)
-	if err := pause(ctx, o.settle); err != nil {
+	settle := o.settle
+	if run.Accepted == 0 {
+		settle = 0 // nothing came that could settle
+	}
+	fmt.Fprintf(progress, "loaded %.0f spans/s; settling for %v\n", run.SpansPerSecond, settle)
+	if err := pause(ctx, settle); err != nil {
 		return nil, err
 	}
 	if err := t.readSettled(ctx, run, o.spans); err != nil {

@@ -103,7 +103,7 @@ func TestBenchSaysThatARunIsVoid(t *testing.T) {
 	receiver := &otlpReceiver{dir: t.TempDir(), refuse: true}
 	server := httptest.NewServer(receiver)
 	defer server.Close()
-	out, err := bench(t, "--endpoint", server.URL, "--spans", "600", "--settle", "0s")
+	out, err := bench(t, "--endpoint", server.URL, "--spans", "600")
 	if err == nil || !strings.Contains(err.Error(), "run 1 is void: 600 spans sent, 0 accepted, 0 rejected, 600 failed: HTTP 400") {
 		t.Errorf("err = %v", err)
 	}

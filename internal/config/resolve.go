@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/clew-tracing/clew"
 )
@@ -145,8 +147,12 @@ func readFile(src Sources, g Given) (map[string]Given, error) {
 	where := g.Where
 	data, err := read(g.Text)
 	switch {
-	case os.IsNotExist(err):
-		return nil, clew.Errorf(clew.Invalid, "%s: there is no file %s: %w", where, g.Text, fs.ErrNotExist)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, clew.Errorf(clew.Invalid, "%s: there is no file %s", where, g.Text)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, clew.Errorf(clew.Invalid, "%s: this user may not read %s", where, g.Text)
+	case errors.Is(err, syscall.EISDIR):
+		return nil, clew.Errorf(clew.Invalid, "%s: %s is a folder; name a file", where, g.Text)
 	case err != nil:
 		return nil, clew.Errorf(clew.Invalid, "%s: %w", where, err)
 	case len(data) > maxFileBytes:
@@ -168,6 +174,8 @@ func (r *Resolved) validate() error {
 	}
 	_, hostsGiven := r.Origin["listen"]
 	switch {
+	case r.Data == "":
+		return bad("data", "names no folder; leave it out for ./data")
 	case bool(r.ListenAll) && hostsGiven:
 		return bad("listen", "cannot go with %s; give one of them", where("listen-all"))
 	case len(r.Listen) == 0:
@@ -182,6 +190,18 @@ func (r *Resolved) validate() error {
 		return bad("demo", "cannot go with %s: the shop does not speak TLS; leave one of them out", where("tls-cert"))
 	case bool(r.Demo) && r.OTLPGRPCPort.Off:
 		return bad("demo", "needs the OTLP door for gRPC, and %s is off", where("otlp-grpc-port"))
+	}
+	ports := map[int]string{}
+	for _, p := range []struct {
+		name string
+		port Port
+	}{{"http-port", r.HTTPPort}, {"otlp-grpc-port", r.OTLPGRPCPort}, {"otlp-http-port", r.OTLPHTTPPort}} {
+		if other := ports[p.port.N]; other != "" && p.port.N != 0 && !p.port.Off {
+			return bad(p.name, "%d is the port of %s as well; give each its own", p.port.N, other)
+		}
+		if !p.port.Off {
+			ports[p.port.N] = p.name
+		}
 	}
 	if !isHTTP(string(r.Server)) {
 		return bad("server", "%q: want an address such as localhost:4300 or https://clew.example", r.Server)
