@@ -127,7 +127,7 @@ func (s *server) doorStats() map[string]ingest.Stats {
 func (s *server) setDemo(start bool, spansPerSecond float64) (v1.Demo, error) {
 	switch {
 	case !start:
-		s.demo.stop(requestTimeout)
+		s.demo.stop(demoPatience)
 	case len(*s.gate.tokens.Load()) > 0:
 		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop has no token, and this server asks for one")
 	case s.settings.TLSCert != "":

@@ -72,13 +72,13 @@ func demoEndpoint(ctx context.Context, r *config.Resolved, protocol string) (str
 		return "", err
 	}
 	if at := string(r.OTLPEndpoint); at != "" {
-		return at, cl.reachable(ctx, at)
+		return at, cl.Reachable(ctx, at)
 	}
 	name := doorOTLPGRPC
 	if protocol == demo.ProtocolHTTP {
 		name = doorOTLPHTTP
 	}
-	return cl.findDoor(ctx, name)
+	return cl.FindDoor(ctx, name)
 }
 
 func runDemo(ctx context.Context, t *terminal, r *config.Resolved, cfg demo.Config) error {

@@ -14,17 +14,19 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/internal/otlpfile"
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protowire"
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 // importer sends files through the OTLP door.
 type importer struct {
 	t        *terminal
-	client   *client
+	client   *client.Client
 	endpoint string // of the door, without path
 	format   string
 	stateDir string
@@ -76,11 +78,11 @@ does not answer.`,
 				return err
 			}
 			if im.endpoint = string(r.OTLPEndpoint); im.endpoint == "" {
-				at, err := im.client.findDoor(c.Context(), doorOTLPHTTP)
+				at, err := im.client.FindDoor(c.Context(), doorOTLPHTTP)
 				if err != nil {
 					return err
 				}
-				im.endpoint = im.client.base.Scheme + "://" + at
+				im.endpoint = im.client.Base.Scheme + "://" + at
 			}
 			im.endpoint = strings.TrimSuffix(strings.TrimRight(im.endpoint, "/"), otlpdoor.TracesPath)
 			return im.run(c.Context(), files)
@@ -212,12 +214,12 @@ func (im *importer) resume(path string, src *otlpfile.Source) (*importState, err
 	if path == "-" {
 		return &importState{}, nil
 	}
-	state, err := loadImportState(im.stateDir, path, im.endpoint, im.client.tenant)
+	state, err := loadImportState(im.stateDir, path, im.endpoint, im.client.Tenant)
 	if err != nil && !im.restart {
 		return nil, err
 	}
 	if im.restart {
-		state = &importState{File: state.File, Endpoint: im.endpoint, Tenant: im.client.tenant, path: state.path}
+		state = &importState{File: state.File, Endpoint: im.endpoint, Tenant: im.client.Tenant, path: state.path}
 	}
 	if !state.fits(src.Head) {
 		return nil, fmt.Errorf("this is not the file that was imported up to byte %d; --restart imports it from its start", state.Offset)
@@ -240,7 +242,7 @@ func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *importSt
 	header := http.Header{"Content-Type": {b.ContentType}}
 	pause := importMinWait
 	for try := 1; ; try++ {
-		resp, err := im.client.doURL(ctx, "POST", im.endpoint+otlpdoor.TracesPath, header, b.Body)
+		resp, err := im.client.DoURL(ctx, "POST", im.endpoint+otlpdoor.TracesPath, header, b.Body)
 		if err == nil {
 			im.reached = true
 			refused, err := im.readReply(resp)
@@ -266,7 +268,7 @@ func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *importSt
 
 // notTaken adds to the door's answer to a batch which part of the file it is about.
 func notTaken(b *otlpfile.Batch, err error) error {
-	var api *apiError
+	var api *client.Error
 	if !errors.As(err, &api) {
 		return err
 	}
@@ -277,14 +279,14 @@ func notTaken(b *otlpfile.Batch, err error) error {
 // door asked to wait. A door that never answered is not waited for: the address
 // is wrong or nothing runs there.
 func (im *importer) mayRetry(ctx context.Context, err error) (bool, time.Duration) {
-	var api *apiError
+	var api *client.Error
 	if !errors.As(err, &api) {
 		return im.reached && ctx.Err() == nil, 0
 	}
 	im.reached = true
-	switch api.status {
+	switch api.Status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true, api.retryAfter
+		return true, api.RetryAfter
 	}
 	return false, 0
 }
@@ -292,7 +294,7 @@ func (im *importer) mayRetry(ctx context.Context, err error) (bool, time.Duratio
 // readReply returns how many spans the door refused and remembers why.
 func (im *importer) readReply(resp *http.Response) (refused int64, err error) {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes))
 	if err != nil {
 		return 0, err
 	}
@@ -320,45 +322,9 @@ func (im *importer) readReply(resp *http.Response) (refused int64, err error) {
 	return refused, nil
 }
 
-// protoReply reads an ExportTraceServiceResponse: field 1 is partial_success,
-// in it 1 the count of rejected spans and 2 the message.
+// protoReply reads an ExportTraceServiceResponse.
 func protoReply(body []byte) (refused int64, reason string, err error) {
-	err = eachField(body, 1, func(partial []byte) error {
-		if err := eachField(partial, 2, func(text []byte) error { reason = string(text); return nil }); err != nil {
-			return err
-		}
-		for len(partial) > 0 {
-			num, typ, used := protowire.ConsumeTag(partial)
-			if num == 1 && typ == protowire.VarintType {
-				v, _ := protowire.ConsumeVarint(partial[used:])
-				refused = int64(v)
-			}
-			partial = partial[used+protowire.ConsumeFieldValue(num, typ, partial[used:]):]
-		}
-		return nil
-	})
-	return refused, reason, err
-}
-
-// eachField calls f for each length-delimited field of that number.
-func eachField(message []byte, want protowire.Number, f func(value []byte) error) error {
-	for len(message) > 0 {
-		num, typ, used := protowire.ConsumeTag(message)
-		if used < 0 {
-			return fmt.Errorf("no protobuf: %w", protowire.ParseError(used))
-		}
-		message = message[used:]
-		length := protowire.ConsumeFieldValue(num, typ, message)
-		if length < 0 {
-			return fmt.Errorf("no protobuf: %w", protowire.ParseError(length))
-		}
-		if num == want && typ == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message)
-			if err := f(value); err != nil {
-				return err
-			}
-		}
-		message = message[length:]
-	}
-	return nil
+	var reply coltracepb.ExportTraceServiceResponse
+	err = proto.Unmarshal(body, &reply)
+	return reply.GetPartialSuccess().GetRejectedSpans(), reply.GetPartialSuccess().GetErrorMessage(), err
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/otlpfile"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -84,12 +85,12 @@ func testImportAll(t *testing.T, door *testDoor, state string, paths []string, o
 	var stdout, stderr bytes.Buffer
 	im := &importer{
 		t:      &terminal{out: &stdout, err: &stderr},
-		client: &client{base: base, tenant: string(clew.DefaultTenant), http: server.Client()},
+		client: &client.Client{Base: base, Tenant: string(clew.DefaultTenant), HTTP: server.Client()},
 		// The state is kept for this name, whatever port the test server has.
 		endpoint: "http://door.test", format: otlpfile.Auto, stateDir: state,
 		wait: func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil },
 	}
-	im.client.http.Transport = redirect{server.Listener.Addr().String(), http.DefaultTransport}
+	im.client.HTTP.Transport = redirect{server.Listener.Addr().String(), http.DefaultTransport}
 	for _, o := range options {
 		o(im)
 	}
@@ -244,7 +245,7 @@ func TestImportGivesUp(t *testing.T) {
 	}
 	// Nobody there: said at once.
 	if _, waited, err := testImport(t, door, t.TempDir(), path, func(im *importer) {
-		im.client.http.Transport = redirect{"127.0.0.1:1", http.DefaultTransport}
+		im.client.HTTP.Transport = redirect{"127.0.0.1:1", http.DefaultTransport}
 	}); err == nil || len(waited) != 0 {
 		t.Errorf("no door: error %v after %d waits, want one at once", err, len(waited))
 	}

@@ -40,7 +40,7 @@ func countSpans(t *testing.T, p *process, query string) int64 {
 		t.Fatal(err)
 	}
 	var answer searchAnswer
-	if err := cl.ask(context.Background(), "POST", "/api/v1/search", searchRequest{Q: query, Count: true}, &answer); err != nil {
+	if err := cl.Ask(context.Background(), "POST", "/api/v1/search", searchRequest{Q: query, Count: true}, &answer); err != nil {
 		t.Fatal(err)
 	}
 	if answer.Count == nil || !answer.Coverage.Complete {

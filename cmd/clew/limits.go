@@ -20,15 +20,12 @@ const (
 	// restart is over by then.
 	retryAfter = 2 * time.Second
 
-	// requestTimeout bounds the client commands' requests that answer at once.
-	// A search over a week of data is seconds; a minute is trouble.
-	requestTimeout = time.Minute
+	// demoPatience is how long who stops the demo shop through the API waits for
+	// its last visitors.
+	demoPatience = time.Minute
 
-	// dialTimeout is how long a listener may take to be found.
-	dialTimeout = 10 * time.Second
-
-	// maxErrorBody bounds what is read of an error's body, for its message.
-	maxErrorBody = 64 << 10
+	// maxReplyBytes bounds what is read of a door's reply.
+	maxReplyBytes = 64 << 10
 
 	// maxTraceBody bounds a trace fetched for the terminal. A million spans of
 	// 500 B are 500 MB; nobody reads more in a terminal.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew/internal/bench"
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/spandb"
@@ -97,8 +98,8 @@ func upkeepHost(t *terminal) *upkeep.Host {
 				return nil, "", err
 			}
 			return func(ctx context.Context, method, path string) (*http.Response, error) {
-				return cl.send(ctx, method, cl.base.String()+path, nil, nil)
-			}, cl.base.Hostname(), nil
+				return cl.Send(ctx, method, cl.Base.String()+path, nil, nil)
+			}, cl.Base.Hostname(), nil
 		},
 		Open: func(dir string) (upkeep.OpenStore, error) {
 			db, err := spandb.Open(vfs.OS(), dir, spandb.Config{})
@@ -177,6 +178,15 @@ func resolve(c *cobra.Command, t *terminal) (*config.Resolved, error) {
 		return nil, usagef("%w", err)
 	}
 	return r, nil
+}
+
+// newClient returns a client of the server that the settings name.
+func newClient(r *config.Resolved) (*client.Client, error) {
+	c, err := client.New(string(r.Server), string(r.Tenant), string(r.Token), "clew/"+programVersion())
+	if err != nil {
+		return nil, usagef("server: %w", err)
+	}
+	return c, nil
 }
 
 // newConfig builds `clew config`.

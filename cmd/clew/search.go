@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/traceql"
@@ -74,7 +75,7 @@ type traceSummary struct {
 // search holds what `clew search` was asked.
 type search struct {
 	t          *terminal
-	client     *client
+	client     *client.Client
 	query      string
 	start, end string
 	limit      int
@@ -157,7 +158,7 @@ func (s *search) run(ctx context.Context) error {
 	for {
 		request.Limit = min(s.limit-printed, pageLimit)
 		var answer searchAnswer
-		if err := s.client.ask(ctx, "POST", "/api/v1/search", request, &answer); err != nil {
+		if err := s.client.Ask(ctx, "POST", "/api/v1/search", request, &answer); err != nil {
 			return queryError(s.query, err)
 		}
 		if answer.Count != nil {
@@ -204,7 +205,7 @@ func (s *search) printTrace(raw json.RawMessage, first bool) error {
 	}
 	var t traceSummary
 	if err := json.Unmarshal(raw, &t); err != nil {
-		return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.base, err)
+		return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.Base, err)
 	}
 	if first {
 		fmt.Fprintf(s.t.out, "%-24s  %8s  %11s  %6s  %-32s  %s\n", "START (UTC)", "DURATION", "MATCHED", "ERRORS", "TRACE", "ROOT")
@@ -240,11 +241,11 @@ func oneQuery(c *cobra.Command, args []string) error {
 // queryError shows where in the query an error lies, with a caret. An id in place of
 // a query is what another command shows.
 func queryError(query string, err error) error {
-	var api *apiError
-	if !errors.As(err, &api) || api.position == nil {
+	var api *client.Error
+	if !errors.As(err, &api) || api.Position == nil {
 		return err
 	}
-	mark := traceql.Mark(query, traceql.Range{Start: *api.position, End: *api.position})
+	mark := traceql.Mark(query, traceql.Range{Start: *api.Position, End: *api.Position})
 	if id := traceql.PastedID(query); id != "" {
 		mark = "clew trace " + id + " shows a trace"
 	}

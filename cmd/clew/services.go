@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
@@ -64,7 +65,7 @@ most; all else is exact. Spans that a sampler kept count for those it dropped.`,
 			if err != nil {
 				return err
 			}
-			client, err := newClient(r)
+			cl, err := newClient(r)
 			if err != nil {
 				return err
 			}
@@ -80,7 +81,7 @@ most; all else is exact. Spans that a sampler kept count for those it dropped.`,
 			case len(args) > 0:
 				q.Set("by", "service,operation,kind")
 			}
-			return printRollups(c.Context(), t, client, q, asJSON)
+			return printRollups(c.Context(), t, cl, q, asJSON)
 		},
 	}
 	addSettings(c, config.Client)
@@ -91,9 +92,9 @@ most; all else is exact. Spans that a sampler kept count for those it dropped.`,
 	return c
 }
 
-func printRollups(ctx context.Context, t *terminal, c *client, q url.Values, asJSON bool) error {
+func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Values, asJSON bool) error {
 	var answer rollupsAnswer
-	if err := c.ask(ctx, "GET", "/api/v1/rollups?"+q.Encode(), nil, &answer); err != nil {
+	if err := c.Ask(ctx, "GET", "/api/v1/rollups?"+q.Encode(), nil, &answer); err != nil {
 		return err
 	}
 	if !answer.Coverage.Complete {
@@ -108,7 +109,7 @@ func printRollups(ctx context.Context, t *terminal, c *client, q url.Values, asJ
 			continue
 		}
 		if err := json.Unmarshal(raw, &series[i]); err != nil {
-			return fmt.Errorf("the answer of %s is not what was expected: %w", c.base, err)
+			return fmt.Errorf("the answer of %s is not what was expected: %w", c.Base, err)
 		}
 	}
 	if asJSON {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
@@ -65,12 +66,12 @@ until Ctrl-C. What was too fast to be shown is counted. Times are UTC.`,
 	return c
 }
 
-func runTail(ctx context.Context, t *terminal, cl *client, query string, limit int, asJSON bool) error {
+func runTail(ctx context.Context, t *terminal, cl *client.Client, query string, limit int, asJSON bool) error {
 	path := "/api/v1/tail"
 	if query != "" {
 		path += "?q=" + url.QueryEscape(query)
 	}
-	resp, err := cl.do(ctx, "GET", path, http.Header{"Accept": {"text/event-stream"}}, nil)
+	resp, err := cl.Do(ctx, "GET", path, http.Header{"Accept": {"text/event-stream"}}, nil)
 	if err != nil {
 		return queryError(query, err)
 	}
@@ -80,7 +81,7 @@ func runTail(ctx context.Context, t *terminal, cl *client, query string, limit i
 	err = readEvents(resp.Body, func(data []byte) error {
 		var e tailEvent
 		if err := json.Unmarshal(data, &e); err != nil {
-			return fmt.Errorf("the answer of %s is not what was expected: %w", cl.base, err)
+			return fmt.Errorf("the answer of %s is not what was expected: %w", cl.Base, err)
 		}
 		for _, raw := range e.Spans {
 			if err := printSpan(t.out, raw, asJSON); err != nil {
@@ -102,7 +103,7 @@ func runTail(ctx context.Context, t *terminal, cl *client, query string, limit i
 	case err == io.EOF && limit > 0 && printed == limit:
 		return nil
 	case err == io.EOF:
-		return fmt.Errorf("%s ended the stream", cl.base)
+		return fmt.Errorf("%s ended the stream", cl.Base)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/otlp"
@@ -37,7 +38,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), requestTimeout)
+			ctx, cancel := context.WithTimeout(c.Context(), client.RequestTimeout)
 			defer cancel()
 			if asJSON {
 				return printTraceJSON(ctx, t, cl, id)
@@ -58,8 +59,8 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 	return c
 }
 
-func printTraceJSON(ctx context.Context, t *terminal, cl *client, id clew.TraceID) error {
-	resp, err := cl.do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/json"}}, nil)
+func printTraceJSON(ctx context.Context, t *terminal, cl *client.Client, id clew.TraceID) error {
+	resp, err := cl.Do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/json"}}, nil)
 	if err != nil {
 		return err
 	}
@@ -72,8 +73,8 @@ func printTraceJSON(ctx context.Context, t *terminal, cl *client, id clew.TraceI
 }
 
 // fetchTrace returns the spans of one trace; there is at least one.
-func fetchTrace(ctx context.Context, cl *client, id clew.TraceID) ([]clew.Span, error) {
-	resp, err := cl.do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/x-protobuf"}}, nil)
+func fetchTrace(ctx context.Context, cl *client.Client, id clew.TraceID) ([]clew.Span, error) {
+	resp, err := cl.Do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/x-protobuf"}}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,14 +82,14 @@ func fetchTrace(ctx context.Context, cl *client, id clew.TraceID) ([]clew.Span, 
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTraceBody+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading the answer of %s: %w", cl.base, err)
+		return nil, fmt.Errorf("reading the answer of %s: %w", cl.Base, err)
 	case len(body) > maxTraceBody:
-		return nil, fmt.Errorf("the trace is larger than %s; open %s/trace/%s instead", console.Bytes(maxTraceBody), cl.base, id)
+		return nil, fmt.Errorf("the trace is larger than %s; open %s/trace/%s instead", console.Bytes(maxTraceBody), cl.Base, id)
 	}
 	b := span.NewBuilder(0)
 	var d otlp.Decoder
 	if _, err := d.Decode(b, body, otlp.Options{}); err != nil {
-		return nil, fmt.Errorf("the answer of %s is not what was expected: %w", cl.base, err)
+		return nil, fmt.Errorf("the answer of %s is not what was expected: %w", cl.Base, err)
 	}
 	if b.Rows() == 0 {
 		return nil, clew.Errorf(clew.NotFound, "trace %s has no spans", id)

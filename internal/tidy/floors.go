@@ -70,6 +70,7 @@ var plan = []place{
 	{"demo", 5, everywhere},
 	{"adapter/*", 5, everywhere},
 	{"internal/bench", 5, everywhere},
+	{"internal/client", 5, everywhere},
 	{"internal/config", 5, everywhere},
 	{"internal/otlpfile", 5, everywhere},
 	{"internal/tidy", 5, everywhere},

@@ -1,4 +1,6 @@
-package main
+// Package client asks a running server over its HTTP API, and says in plain words
+// what is in the way when there is no answer.
+package client
 
 import (
 	"bytes"
@@ -17,25 +19,30 @@ import (
 	"syscall"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 )
 
-// client asks a running server over its HTTP API.
-type client struct {
-	base   *url.URL
-	tenant string
-	token  string
-	http   *http.Client
+// Client asks one server.
+type Client struct {
+	Base   *url.URL // of the page and the API
+	Tenant string
+	Token  string
+	// Agent is what requests say of who asks.
+	Agent string
+	HTTP  *http.Client
 }
 
-func newClient(r *config.Resolved) (*client, error) {
-	base, err := url.Parse(strings.TrimSuffix(string(r.Server), "/"))
+// New returns a client of the server at an address, which is a URL.
+func New(address, tenant, token, agent string) (*Client, error) {
+	base, err := url.Parse(strings.TrimSuffix(address, "/"))
 	if err != nil {
-		return nil, usagef("server: %w", err)
+		return nil, err
 	}
-	return &client{base: base, tenant: string(r.Tenant), token: string(r.Token), http: &http.Client{}}, nil
+	return &Client{Base: base, Tenant: tenant, Token: token, Agent: agent, HTTP: &http.Client{}}, nil
 }
 
 // errorBody is the API's error, or a door's.
@@ -49,24 +56,25 @@ type errorBody struct {
 	Message string `json:"message"`
 }
 
-// apiError is an error that a server answered.
-type apiError struct {
-	status     int
-	kind       string
-	message    string
-	position   *int
-	retryAfter time.Duration
+// An Error is one that a server answered.
+type Error struct {
+	Status     int
+	Kind       string
+	Message    string
+	Position   *int // in the query
+	RetryAfter time.Duration
 }
 
-func (e *apiError) Error() string { return e.message }
+// Error is what the server said.
+func (e *Error) Error() string { return e.Message }
 
-// do sends a request with tenant and token and hands back an answer of 2xx;
+// Do sends a request with tenant and token and hands back an answer of 2xx;
 // everything else is an error. The caller closes the body.
-func (c *client) do(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
-	resp, err := c.doURL(ctx, method, c.base.String()+path, header, body)
-	var api *apiError
-	if errors.As(err, &api) && api.kind == "" {
-		switch api.status {
+func (c *Client) Do(ctx context.Context, method, path string, header http.Header, body []byte) (*http.Response, error) {
+	resp, err := c.DoURL(ctx, method, c.Base.String()+path, header, body)
+	var api *Error
+	if errors.As(err, &api) && api.Kind == "" {
+		switch api.Status {
 		case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType, http.StatusNotImplemented:
 			return nil, c.otherServer(err)
 		}
@@ -75,12 +83,13 @@ func (c *client) do(ctx context.Context, method, path string, header http.Header
 }
 
 // otherServer says that what answers at the address is not clew's page.
-func (c *client) otherServer(err error) error {
-	return fmt.Errorf("%s does not answer as clew's API does: %w; name the address of clew's page with --server (CLEW_SERVER)", c.base, err)
+func (c *Client) otherServer(err error) error {
+	return fmt.Errorf("%s does not answer as clew's API does: %w; name the address of clew's page with --server (CLEW_SERVER)", c.Base, err)
 }
 
-func (c *client) doURL(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
-	resp, err := c.send(ctx, method, address, header, body)
+// DoURL is Do for any address, such as a door's.
+func (c *Client) DoURL(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+	resp, err := c.Send(ctx, method, address, header, body)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +100,8 @@ func (c *client) doURL(ctx context.Context, method, address string, header http.
 	return resp, nil
 }
 
-// send is doURL that hands back an answer of any status.
-func (c *client) send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+// Send is DoURL that hands back an answer of any status.
+func (c *Client) Send(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
@@ -100,22 +109,22 @@ func (c *client) send(ctx context.Context, method, address string, header http.H
 	for k, v := range header {
 		req.Header[k] = v
 	}
-	req.Header.Set("User-Agent", "clew/"+programVersion())
-	if c.tenant != string(clew.DefaultTenant) {
-		req.Header.Set("X-Scope-OrgID", c.tenant)
+	req.Header.Set("User-Agent", c.Agent)
+	if c.Tenant != string(clew.DefaultTenant) {
+		req.Header.Set("X-Scope-OrgID", c.Tenant)
 	}
-	if c.token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.HTTP.Do(req)
 	if err != nil {
 		return nil, c.unreachable(ctx, address, err)
 	}
 	return resp, nil
 }
 
-// reachable checks that somebody listens at an address with a port.
-func (c *client) reachable(ctx context.Context, address string) error {
+// Reachable checks that somebody listens at an address with a port.
+func (c *Client) Reachable(ctx context.Context, address string) error {
 	u, err := url.Parse(address)
 	if err != nil || u.Port() == "" {
 		return nil // whoever uses it says what is wrong
@@ -130,13 +139,13 @@ func (c *client) reachable(ctx context.Context, address string) error {
 }
 
 // unreachable words what kept a request from being answered, and how to mend it.
-func (c *client) unreachable(ctx context.Context, address string, err error) error {
+func (c *Client) unreachable(ctx context.Context, address string, err error) error {
 	u, parseErr := url.Parse(address)
 	if parseErr != nil {
 		return err
 	}
-	who, mend := c.base.String(), "name another with --server (CLEW_SERVER)"
-	if u.Host != c.base.Host {
+	who, mend := c.Base.String(), "name another with --server (CLEW_SERVER)"
+	if u.Host != c.Base.Host {
 		who, mend = u.Scheme+"://"+u.Host, "name another door with --otlp-endpoint (CLEW_OTLP_ENDPOINT)"
 	}
 	var at *url.Error
@@ -164,50 +173,51 @@ func (c *client) unreachable(ctx context.Context, address string, err error) err
 
 // readError makes an error of an answer that is none of 2xx.
 func readError(resp *http.Response) error {
-	e := &apiError{status: resp.StatusCode}
+	e := &Error{Status: resp.StatusCode}
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
-		e.retryAfter = time.Duration(s) * time.Second
+		e.RetryAfter = time.Duration(s) * time.Second
 	}
-	if text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)); err == nil {
+	if text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes)); err == nil {
 		e.read(resp, text)
 	}
-	if e.message == "" {
-		e.message = "the server answered " + resp.Status
+	if e.Message == "" {
+		e.Message = "the server answered " + resp.Status
 	}
-	if e.status == http.StatusUnauthorized {
-		e.message += "; give a token with CLEW_TOKEN (--token)"
+	if e.Status == http.StatusUnauthorized {
+		e.Message += "; give a token with CLEW_TOKEN (--token)"
 	}
 	return e
 }
 
 // read takes what the body of an answer says: the API's error, a door's Status in
 // protobuf or JSON, or a line of text.
-func (e *apiError) read(resp *http.Response, text []byte) {
+func (e *Error) read(resp *http.Response, text []byte) {
 	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
 	switch kind {
-	case "application/x-protobuf": // field 2 is the message
-		if eachField(text, 2, func(m []byte) error { e.message = console.Printable(string(m)); return nil }) != nil {
-			e.message = ""
+	case "application/x-protobuf":
+		var body status.Status
+		if proto.Unmarshal(text, &body) == nil {
+			e.Message = console.Printable(body.Message)
 		}
 	case "application/json":
 		var body errorBody
 		if json.Unmarshal(text, &body) == nil {
-			e.kind, e.message, e.position = body.Error.Kind, cmp.Or(body.Error.Message, body.Message), body.Error.Position
+			e.Kind, e.Message, e.Position = body.Error.Kind, cmp.Or(body.Error.Message, body.Message), body.Error.Position
 		}
 	case "text/html": // a page is no message
 	default:
 		switch line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); {
 		case strings.Contains(line, "HTTP request to an HTTPS server"): // as Go's server says it
-			e.message = "the server speaks TLS; write https:// in place of http://"
+			e.Message = "the server speaks TLS; write https:// in place of http://"
 		case line != "":
-			e.message = fmt.Sprintf("the server answered %s: %s", resp.Status, console.Printable(console.Clip(line, 200)))
+			e.Message = fmt.Sprintf("the server answered %s: %s", resp.Status, console.Printable(console.Clip(line, 200)))
 		}
 	}
 }
 
-// ask sends a request whose answer is JSON and decodes it into answer.
-func (c *client) ask(ctx context.Context, method, path string, request, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+// Ask sends a request whose answer is JSON and decodes it into answer.
+func (c *Client) Ask(ctx context.Context, method, path string, request, answer any) error {
+	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
 	var body []byte
 	header := http.Header{"Accept": {"application/json"}}
@@ -218,7 +228,7 @@ func (c *client) ask(ctx context.Context, method, path string, request, answer a
 		}
 		header.Set("Content-Type", "application/json")
 	}
-	resp, err := c.do(ctx, method, path, header, body)
+	resp, err := c.Do(ctx, method, path, header, body)
 	if err != nil {
 		return err
 	}
@@ -229,9 +239,9 @@ func (c *client) ask(ctx context.Context, method, path string, request, answer a
 	return nil
 }
 
-// findDoor asks the server for one of its doors and returns where to reach it,
+// FindDoor asks the server for one of its doors and returns where to reach it,
 // as host:port: the server's host with the door's port.
-func (c *client) findDoor(ctx context.Context, name string) (string, error) {
+func (c *Client) FindDoor(ctx context.Context, name string) (string, error) {
 	var health struct {
 		Doors []struct {
 			Name    string `json:"name"`
@@ -239,14 +249,14 @@ func (c *client) findDoor(ctx context.Context, name string) (string, error) {
 			State   string `json:"state"`
 		} `json:"doors"`
 	}
-	if err := c.ask(ctx, "GET", "/api/v1/health", nil, &health); err != nil {
+	if err := c.Ask(ctx, "GET", "/api/v1/health", nil, &health); err != nil {
 		return "", err
 	}
 	for _, d := range health.Doors {
 		_, port, err := net.SplitHostPort(d.Address)
 		if d.Name == name && d.State == "open" && err == nil {
-			return net.JoinHostPort(c.base.Hostname(), port), nil
+			return net.JoinHostPort(c.Base.Hostname(), port), nil
 		}
 	}
-	return "", fmt.Errorf("%s has no open door %s; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", c.base, name)
+	return "", fmt.Errorf("%s has no open door %s; name one with --otlp-endpoint (CLEW_OTLP_ENDPOINT)", c.Base, name)
 }
