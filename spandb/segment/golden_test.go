@@ -11,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/spandb/segment/meta"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -132,7 +133,7 @@ func annotatePart(t *testing.T, out *strings.Builder, part rune, b []byte) (rest
 	case 'S':
 		var c column.StringsChunk
 		var s column.Strings
-		if c, rest, err = column.ParseStrings(b, maxRows, maxText); err == nil {
+		if c, rest, err = column.ParseStrings(b, meta.MaxRows, maxText); err == nil {
 			err = c.Decode(&s)
 		}
 		what = "strings"
@@ -141,7 +142,7 @@ func annotatePart(t *testing.T, out *strings.Builder, part rune, b []byte) (rest
 		}
 	case 'I', 'i':
 		var v []uint64
-		v, rest, err = column.DecodeInts[uint64](nil, b, maxRows)
+		v, rest, err = column.DecodeInts[uint64](nil, b, meta.MaxRows)
 		if what = fmt.Sprint("ints ", v); part == 'i' {
 			signed := make([]int64, len(v))
 			for i := range v {
@@ -151,7 +152,7 @@ func annotatePart(t *testing.T, out *strings.Builder, part rune, b []byte) (rest
 		}
 	case 'D':
 		var v []uint64
-		v, rest, err = column.DecodeDoubles(nil, b, maxRows)
+		v, rest, err = column.DecodeDoubles(nil, b, meta.MaxRows)
 		what = "doubles"
 		for _, bits := range v {
 			what += fmt.Sprint(" ", clew.Value{Bits: bits}.Double())
@@ -159,7 +160,7 @@ func annotatePart(t *testing.T, out *strings.Builder, part rune, b []byte) (rest
 	case 'P':
 		var set column.Bitmap
 		var n int
-		set, n, rest, err = column.DecodeBitmap(nil, b, maxRows)
+		set, n, rest, err = column.DecodeBitmap(nil, b, meta.MaxRows)
 		what = fmt.Sprintf("bitmap of %d: %d", n, set.AppendOnes(nil))
 	case '8':
 		what = "ids"

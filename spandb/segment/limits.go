@@ -52,14 +52,10 @@ const (
 // takes besides its text.
 const entryBytes = 1 << 10
 
-// maxRows bounds the rows that a damaged segment may claim: the largest request
-// has 6.7 million, of 30 bytes at least, and a head is one of them beyond its
-// usual size. Other lists of a segment are not longer than its rows, but for
-// events and links, of which a request has one for every two bytes.
-const (
-	maxRows     = 1 << 23
-	maxChildren = 1 << 27
-)
+// maxChildren bounds events, links and pooled values: a request has one event or link
+// for every two bytes. Other lists of a segment are not longer than its rows, of which
+// there are meta.MaxRows at most.
+const maxChildren = 1 << 27
 
 // maxText bounds the bytes that one chunk of strings may claim to unpack to: a
 // head holds one request of at most 192 MiB beyond its usual size.

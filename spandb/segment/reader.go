@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment/meta"
 )
 
 // A Reader reads one segment. Its directory is in memory; tables are read when
@@ -29,14 +30,14 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	meta, err := parseMeta(blocks.Meta())
-	if err == nil && int64(meta.Rows) > size/8 {
-		err = fmt.Errorf("%d rows have no room for their ids in %d bytes", meta.Rows, size)
+	m, err := meta.Parse(blocks.Meta())
+	if err == nil && int64(m.Rows) > size/8 {
+		err = fmt.Errorf("%d rows have no room for their ids in %d bytes", m.Rows, size)
 	}
 	if err != nil {
 		return nil, clew.Corruptf(file, size, "%w", err)
 	}
-	return &Reader{file: file, meta: meta, blocks: blocks}, nil
+	return &Reader{file: file, meta: m, blocks: blocks}, nil
 }
 
 // Meta returns what the segment says of itself. It is r's.
@@ -113,7 +114,7 @@ func (r *Reader) Requests() ([]Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := parseRequests(b)
+	list, err := meta.ParseRequests(b)
 	if err != nil {
 		return nil, r.corrupt(col, block.WholeSegment, err)
 	}

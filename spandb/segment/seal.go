@@ -85,7 +85,7 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 	s.links()
 	s.rollup()
 	s.requests(requests)
-	out := s.w.Finish(meta.append(nil))
+	out := s.w.Finish(meta.Append(nil))
 	s.b = nil
 	return out
 }
@@ -467,7 +467,7 @@ func (s *Sealer) repeatTwins() {
 func (s *Sealer) requests(requests []Request) {
 	buf := s.w.Buf()
 	for _, r := range requests {
-		buf = r.append(buf)
+		buf = r.Append(buf)
 	}
 	s.chunk(s.w.Column(colRequests), block.WholeSegment, buf)
 }
