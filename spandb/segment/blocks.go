@@ -38,6 +38,8 @@ type BlockReader struct {
 	pres     column.Bitmap
 	codes    []uint32
 	ordinals []uint32
+	traces   int      // of the block
+	own      []uint32 // by row of the batch: its trace in the block
 	found    []uint32
 }
 
@@ -328,6 +330,8 @@ func (r *BlockReader) readTraces() (err error) {
 			return r.bad(col, "row %d points outside the traces", i)
 		}
 	}
+	r.traces = traces
+	r.own = append(r.own[:0], b.Trace...)
 	if r.pick == nil {
 		for ; len(ids) > 0; ids = ids[16:] {
 			b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[:16]))

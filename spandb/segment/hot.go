@@ -135,7 +135,7 @@ func (t *Tables) packings(r *Reader) []packing {
 		a := &t.Attrs[i]
 		_, coded := r.blocks.Number(a.Column, block.WholeSegment)
 		switch {
-		case a.Partial: // begins with presence
+		case a.Partial || a.ByTrace: // begins with presence
 		case a.Type == clew.TypeInt:
 			of[a.Column] = packedSigned
 		case a.Type == clew.TypeBool || isText(a.Type) && coded:

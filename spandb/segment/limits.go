@@ -25,6 +25,15 @@ const (
 // of each, a merge of as many heads as there are rows for them more.
 const maxPooled = 1 << 20
 
+// A column of span attributes whose values are the same in a trace is stored by trace if
+// at least byTraceRows rows have it, 1½ for each trace, and there are byTraceValues
+// values at least: fewer take no more by row.
+const (
+	byTraceRows   = 64
+	byTraceValues = 16
+	byTraceShare  = 3 // halves of a row
+)
+
 // dictChunk is the number of dictionary values in one frame.
 const dictChunk = 4096
 

@@ -1,6 +1,6 @@
 package segment
 
-// Columns of a segment. A name of two or more bytes that begins with 'a', 'e' or
+// Columns of a segment. A name of two or more bytes that begins with 'a', 't', 'e' or
 // 'l' and a digit is an attribute of spans, events or links: the digit is the
 // clew.Type, the rest the key. All others stand here; they begin with a dot.
 const (
@@ -61,6 +61,7 @@ const (
 // Attribute families.
 const (
 	familySpan  = 'a'
+	familyTrace = 't' // attributes of spans that are the same in a trace
 	familyEvent = 'e'
 	familyLink  = 'l'
 )

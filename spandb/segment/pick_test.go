@@ -32,6 +32,9 @@ func mixedSegments(t testing.TB) map[string]*Reader {
 		{"shop, pooled", decode(t, corpus.Requests(corpus.Shop, 3, 1500, 500)), Sealer{BlockRows: 700, OwnColumns: 10}},
 		{"wide, pooled", decode(t, corpus.Requests(corpus.Wide, 3, 5000, 500)), Sealer{BlockRows: 900, Shapes: 20, PooledShare: 50}},
 		{"odd, pooled", decode(t, odd), Sealer{BlockRows: 300, OwnColumns: 1}},
+		{"by trace", decode(t, corpus.Requests(corpus.Shop, 4, 3000, 500)), Sealer{BlockRows: 600, ByTrace: 1}},
+		{"by trace, explicit", decode(t, corpus.Requests(corpus.Wide, 4, 3000, 500)), Sealer{BlockRows: 600, ByTrace: 1, Shapes: 1}},
+		{"odd, by trace", decode(t, odd), Sealer{BlockRows: 300, ByTrace: 1, Shapes: 1}},
 	} {
 		view := c.head.View(c.head.Rows())
 		all[c.name] = open(t, slices.Clone(c.s.Seal(view, Meta{Tenant: "default"}, nil)))

@@ -25,6 +25,8 @@ type Sealer struct {
 	BlockRows, Shapes int
 	// PooledShare and OwnColumns likewise override pooledShare and ownColumns.
 	PooledShare, OwnColumns int
+	// ByTrace overrides byTraceRows and byTraceValues.
+	ByTrace int
 	// Received tells, where not nil, in which order the rows came: by row of the
 	// batch, the lesser first. Without it they came in the order of the batch.
 	Received []uint64
@@ -116,7 +118,7 @@ func (s *Sealer) gather(dst, vals []uint64) []uint64 {
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
 	if cap(s.order.Perm) > keepRows || s.w != nil && s.w.Size() > keepBytes {
-		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes, PooledShare: s.PooledShare, OwnColumns: s.OwnColumns}
+		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes, PooledShare: s.PooledShare, OwnColumns: s.OwnColumns, ByTrace: s.ByTrace}
 	}
 }
 

@@ -1,6 +1,9 @@
 package segment
 
 import (
+	"bytes"
+	"cmp"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
@@ -23,11 +26,18 @@ type attrSealer struct {
 	strs   column.Strings
 
 	slots order.Slots
+
+	// Of a column by trace:
+	first     []uint32      // by trace of the head: 1 + its first value
+	rank      []uint32      // by trace of the head: its place among those of all blocks
+	rows      column.Bitmap // candidates that have a value; only if they may lack one
+	rowLimits []int         // by block: the end of its candidates
 }
 
 // spans writes the attribute columns of spans.
 func (a *attrSealer) spans() {
 	a.slots.Build(&a.s.order, &a.s.shapes)
+	a.rankTraces()
 	inv, n := a.s.order.Inv, uint32(0)
 	for i := range a.s.b.Attrs.Columns {
 		c := &a.s.b.Attrs.Columns[i]
@@ -37,11 +47,16 @@ func (a *attrSealer) spans() {
 		l := &a.slots
 		var total int
 		a.limits, total = l.Column(n, a.limits[:0], len(a.s.order.Blocks))
-		a.vals = resize(a.vals, total)
 		partial := a.s.shapes.Partial[n]
+		n++
 		if partial {
 			a.taken = a.taken.Reset(total)
 		}
+		if a.sameInTraces(c) {
+			a.byTrace(c, partial)
+			continue
+		}
+		a.vals = resize(a.vals, total)
 		for k, r := range c.Rows {
 			p := l.Base[l.Run[r]] + inv[r]
 			a.vals[p] = c.Vals[k]
@@ -50,8 +65,68 @@ func (a *attrSealer) spans() {
 			}
 		}
 		a.column(attrColumn(familySpan, c), c, partial)
-		n++
 	}
+}
+
+// rankTraces numbers the traces of all blocks.
+func (a *attrSealer) rankTraces() {
+	a.rank = resize(a.rank, len(a.s.b.TraceIDs))
+	for i, t := range a.s.order.Traces {
+		a.rank[t] = uint32(i)
+	}
+}
+
+// sameInTraces reports whether the values of a column are the same in all rows of a
+// trace that have one, differ between traces, and are several in a trace: a user, a
+// session, an address.
+func (a *attrSealer) sameInTraces(c *span.Column) bool {
+	values := cmp.Or(a.s.ByTrace, byTraceValues)
+	if len(c.Rows) < cmp.Or(a.s.ByTrace, byTraceRows) || isText(c.Type) && c.Strings.Len() < values {
+		return false
+	}
+	trace := a.s.b.Trace
+	a.first = resize(a.first, len(a.s.b.TraceIDs))
+	clear(a.first)
+	traces, differ := 0, uint64(0)
+	for k, r := range c.Rows {
+		first := &a.first[trace[r]]
+		if *first == 0 {
+			*first = uint32(k) + 1
+			traces++
+			differ |= c.Vals[k] ^ c.Vals[0]
+			continue
+		}
+		if v := c.Vals[*first-1]; v != c.Vals[k] && !(isText(c.Type) && bytes.Equal(c.Strings.At(int(v)), c.Strings.At(int(c.Vals[k])))) {
+			return false
+		}
+	}
+	return traces*byTraceShare < len(c.Rows)*2 && differ >= uint64(values)
+}
+
+// byTrace writes a column with a value for each trace of a block: which traces have
+// one stands before the values, as presence does for rows.
+func (a *attrSealer) byTrace(c *span.Column, partial bool) {
+	o, trace := &a.s.order, a.s.b.Trace
+	if a.rowLimits = a.rowLimits[:0]; partial {
+		l := &a.slots
+		for _, r := range c.Rows {
+			a.taken.Set(int(l.Base[l.Run[r]] + o.Inv[r]))
+		}
+		a.rows, a.taken = a.taken, a.rows
+		a.rowLimits = append(a.rowLimits, a.limits...)
+	}
+	a.limits = a.limits[:0]
+	for i := range o.Blocks {
+		a.limits = append(a.limits, o.Blocks[i].TraceEnd)
+	}
+	a.vals, a.taken = resize(a.vals, len(o.Traces)), a.taken.Reset(len(o.Traces))
+	for k, r := range c.Rows {
+		p := a.rank[trace[r]]
+		a.vals[p] = c.Vals[k]
+		a.taken.Set(int(p))
+	}
+	a.column(attrColumn(familyTrace, c), c, true)
+	a.rowLimits = a.rowLimits[:0]
 }
 
 // sparse writes a sparse column any row may have, presence included. place says where
@@ -80,10 +155,14 @@ func (a *attrSealer) column(name string, c *span.Column, presence bool) {
 		a.close()
 	}
 	dict := isText(c.Type) && a.dictionary(col, c)
-	start, first := 0, 0
+	start, first, row := 0, 0, 0
 	for blk, end := range a.ends {
 		if end > first {
 			buf := a.s.w.Buf()
+			if len(a.rowLimits) > 0 {
+				a.pres = a.rows.Part(a.pres, row, a.rowLimits[blk])
+				buf = column.AppendBitmap(buf, a.pres, a.rowLimits[blk]-row)
+			}
 			if presence {
 				a.pres = a.taken.Part(a.pres, start, a.limits[blk])
 				buf = column.AppendBitmap(buf, a.pres, a.limits[blk]-start)
@@ -91,6 +170,9 @@ func (a *attrSealer) column(name string, c *span.Column, presence bool) {
 			a.chunk(col, blk, c, buf, a.vals[first:end], dict)
 		}
 		start, first = a.limits[blk], end
+		if len(a.rowLimits) > 0 {
+			row = a.rowLimits[blk]
+		}
 	}
 }
 

@@ -157,7 +157,11 @@ func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, 
 	if err != nil || c.Len() != p.total {
 		return c.Len(), err
 	}
-	dst.Vals = make([]uint64, len(p.rows))
+	n := len(p.at)
+	if p.at == nil {
+		n = p.total
+	}
+	dst.Vals = make([]uint64, n)
 	for i := range dst.Vals {
 		dst.Vals[i] = uint64(i)
 	}
@@ -249,7 +253,11 @@ func (r *BlockReader) readAttrs() error {
 				b, err = r.present(p, info.Column, b)
 			}
 			if err == nil && b != nil && len(p.rows) > 0 {
-				err = r.values(&c, info.Column, b, p)
+				if info.ByTrace {
+					err = r.byTrace(&c, info.Column, b, p.rows)
+				} else {
+					err = r.values(&c, info.Column, b, p)
+				}
 			}
 			if err != nil {
 				return err
@@ -292,4 +300,35 @@ func (r *BlockReader) present(p *valuePlaces, col int, b []byte) (rest []byte, e
 	}
 	p.rows, p.at, p.total = p.rows[:kept], p.at[:kept], r.pres.Count()
 	return rest, nil
+}
+
+// byTrace reads the values that rows have of a column by trace.
+func (r *BlockReader) byTrace(dst *span.Column, col int, b []byte, rows []uint32) (err error) {
+	var n int
+	if r.pres, n, b, err = column.DecodeBitmap(r.pres, b, r.traces); err != nil {
+		return r.seg.corrupt(col, r.blk, err)
+	}
+	if n != r.traces {
+		return r.bad(col, "presence in %d traces, want %d", n, r.traces)
+	}
+	of := span.Column{Type: dst.Type}
+	if err := r.values(&of, col, b, &valuePlaces{total: r.pres.Count()}); err != nil {
+		return err
+	}
+	r.ordinals = resize(r.ordinals, r.traces) // by trace: its value
+	fill(r.ordinals, span.NoCode)
+	i := uint32(0)
+	for t := range r.pres.Ones() {
+		r.ordinals[t] = i
+		i++
+	}
+	dst.Rows, dst.Strings, dst.DictID = rows, of.Strings, of.DictID
+	for _, row := range rows {
+		v := r.ordinals[r.own[row]]
+		if v == span.NoCode {
+			return r.bad(col, "row %d has a value, its trace has none", row)
+		}
+		dst.Vals = append(dst.Vals, of.Vals[v])
+	}
+	return nil
 }

@@ -29,8 +29,8 @@ type Tables struct {
 	// Attrs, EventAttrs and LinkAttrs are the attribute columns of spans, events and
 	// links.
 	Attrs, EventAttrs, LinkAttrs []Attr
-	// Start, Duration and Resource are columns that every segment has.
-	Start, Duration, Resource int
+	// Start, Duration, Resource, Trace and TraceIDs are columns that every segment has.
+	Start, Duration, Resource, Trace, TraceIDs int
 
 	namesID     uint64
 	services    []string
@@ -62,6 +62,9 @@ type Attr struct {
 	Column int // of the segment; of a pooled one that of all of them
 	// Partial says that a loose list has it, so that its chunks begin with presence.
 	Partial bool
+	// ByTrace says that its chunks have a value for each trace, and before them which
+	// traces have one.
+	ByTrace bool
 }
 
 // Shapes is the attribute orders of a family: which columns each has, and
@@ -117,13 +120,16 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 		switch name[0] {
 		case familySpan:
 			t.Attrs = append(t.Attrs, info)
+		case familyTrace:
+			info.ByTrace = true
+			t.Attrs = append(t.Attrs, info)
 		case familyEvent:
 			t.EventAttrs = append(t.EventAttrs, info)
 		case familyLink:
 			t.LinkAttrs = append(t.LinkAttrs, info)
 		}
 	}
-	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource} {
+	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource, colTrace: &t.Trace, colTraceIDs: &t.TraceIDs} {
 		var ok bool
 		if *col, ok = s.blocks.Column(name); !ok {
 			return nil, s.lacks(name)

@@ -82,14 +82,19 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 	if err != nil {
 		return err
 	}
-	partial := make([]bool, len(r.blocks.Columns()))
+	bitmaps := make([]int, len(r.blocks.Columns())) // before the values of a chunk
 	for i := range t.Attrs {
-		partial[t.Attrs[i].Column] = t.Attrs[i].Partial
+		a := &t.Attrs[i]
+		for _, has := range [...]bool{a.Partial, a.ByTrace} {
+			if has {
+				bitmaps[a.Column]++
+			}
+		}
 	}
 	dictionary := -1 // the column that has one
 	r.blocks.Sizes(func(col, blk, size int) {
 		name := r.blocks.Columns()[col]
-		if len(name) < 2 || name[0] != familySpan {
+		if len(name) < 2 || name[0] != familySpan && name[0] != familyTrace {
 			add(familyOf(name), size)
 			return
 		}
@@ -98,9 +103,9 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 			add(Dictionaries, size)
 			return
 		}
-		if partial[col] && err == nil {
+		if bitmaps[col] > 0 && err == nil {
 			var presence int
-			if presence, err = r.presence(col, blk); err == nil {
+			if presence, err = r.presence(col, blk, bitmaps[col]); err == nil {
 				add(Presence, presence)
 				size -= presence
 			}
@@ -111,17 +116,19 @@ func (r *Reader) Usage(use map[Family]int64) (err error) {
 	return err
 }
 
-// presence returns the size of the bitmap at the start of a chunk.
-func (r *Reader) presence(col, blk int) (int, error) {
+// presence returns the size of so many bitmaps at the start of a chunk.
+func (r *Reader) presence(col, blk, bitmaps int) (int, error) {
 	b, err := r.blocks.Chunk(nil, col, blk)
-	if err != nil {
-		return 0, err
+	rest := b
+	for range bitmaps {
+		if err == nil {
+			_, _, rest, err = column.DecodeBitmap(nil, rest, r.meta.BlockRows[blk])
+		}
 	}
-	_, _, values, err := column.DecodeBitmap(nil, b, r.meta.BlockRows[blk])
 	if err != nil {
 		return 0, r.corrupt(col, blk, err)
 	}
-	return len(b) - len(values), nil
+	return len(b) - len(rest), nil
 }
 
 func attributeFamily(t clew.Type, dictionary bool) Family {

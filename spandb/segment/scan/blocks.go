@@ -327,6 +327,9 @@ func (b *blockSelector) loadColumn(n *node, c *blockColumn, src []byte, dst colu
 	for i, shape := range b.Runs.Shape {
 		listed += int((b.Runs.Start[i+1] - b.Runs.Start[i]) & c.inShape[shape])
 	}
+	if c.byTrace {
+		return false, b.loadByTrace(n, c, src, listed, dst)
+	}
 	have := listed
 	switch {
 	case c.partial:
@@ -348,6 +351,51 @@ func (b *blockSelector) loadColumn(n *node, c *blockColumn, src []byte, dst colu
 		c.spread(dst, b.Runs)
 	}
 	return later, err
+}
+
+// loadByTrace tests a column by trace, which the shapes of so many rows list.
+func (b *blockSelector) loadByTrace(n *node, c *blockColumn, src []byte, listed int, dst column.Bitmap) (err error) {
+	c.hits, c.runs = c.hits[:0], c.runs[:0]
+	if c.pres = c.pres[:0]; c.partial {
+		var have int
+		if c.pres, have, src, err = column.DecodeBitmap(c.pres, src, listed); err != nil {
+			return err
+		}
+		if have != listed {
+			return fmt.Errorf("presence of %d rows, want %d", have, listed)
+		}
+	}
+	ids, err := b.Chunk(b.Tables.TraceIDs)
+	if err != nil {
+		return err
+	}
+	meet, err := c.traces(n.cond, src, len(ids)/16)
+	if err != nil || !meet.Any() {
+		return err
+	}
+	trace, err := b.Ints(b.Tables.Trace)
+	if err != nil {
+		return err
+	}
+	rows := b.scratch()
+	defer b.done(rows)
+	if err := trace.SelectCodes(rows, 0, 0, b.Rows, meet); err != nil {
+		return err
+	}
+	at := 0 // candidates before the run
+	for i, shape := range b.Runs.Shape {
+		start, end := int(b.Runs.Start[i]), int(b.Runs.Start[i+1])
+		if c.inShape[shape] == 0 {
+			continue
+		}
+		for row := rows.Next(start); row >= 0 && row < end; row = rows.Next(row + 1) {
+			if !c.partial || c.pres.Get(at+row-start) {
+				dst.Set(row)
+			}
+		}
+		at += end - start
+	}
+	return nil
 }
 
 // leave reports whether the values of a column are better tested where they are

@@ -22,6 +22,7 @@ type columnPlan struct {
 	typ     clew.Type
 	inShape []uint32 // by shape: all bits if it lists the column, else none
 	partial bool     // not all rows of such a shape have a value: presence says which
+	byTrace bool     // values are those of traces
 }
 
 // columnPlans returns the columns that may have values which meet a condition. shapes
@@ -32,7 +33,7 @@ func columnPlans(c *span.Condition, attrs []segment.Attr, shapes *segment.Shapes
 		if info.Key != c.Field.Key || c.Op != span.Exists && (info.Type == clew.TypeOther || !typesMeet(c, info.Type)) {
 			continue
 		}
-		p := columnPlan{col: info.Column, typ: info.Type, all: c.Op == span.Exists, partial: info.Partial}
+		p := columnPlan{col: info.Column, typ: info.Type, all: c.Op == span.Exists, partial: info.Partial, byTrace: info.ByTrace}
 		if info.Type == clew.TypeInt && c.Value.Type == clew.TypeInt && !p.all {
 			p.signed = true
 			if p.in, p.ranged = rangeOf(c); !p.ranged {
@@ -186,6 +187,41 @@ func (c *blockColumn) candidates(cond *span.Condition, src []byte, n int) error 
 	}
 	c.runs = c.runs[:0]
 	return nil
+}
+
+// traces finds which traces of a block, of n, have a value in a column by trace that
+// meets the condition.
+func (c *blockColumn) traces(cond *span.Condition, src []byte, n int) (set column.Bitmap, err error) {
+	set, have, src, err := column.DecodeBitmap(nil, src, n)
+	if err != nil {
+		return nil, err
+	}
+	if have != n {
+		return nil, fmt.Errorf("presence in %d traces, want %d", have, n)
+	}
+	if c.all {
+		return set, nil
+	}
+	total := set.Count()
+	if have, err = c.testAll(cond, src, total); err != nil {
+		return nil, err
+	}
+	if have != total {
+		return nil, fmt.Errorf("%d values for %d traces", have, total)
+	}
+	c.runs = c.hits.AppendRuns(c.runs)
+	meet, list, i := column.NewBitmap(n), c.runs, uint64(0)
+	for trace := range set.Ones() {
+		for len(list) > 0 && i >= list[1] {
+			list = list[2:]
+		}
+		if len(list) > 0 && i >= list[0] {
+			meet.Set(trace)
+		}
+		i++
+	}
+	c.runs = c.runs[:0]
+	return meet, nil
 }
 
 // spread adds to dst the rows that meet the condition: those of hits and runs, among

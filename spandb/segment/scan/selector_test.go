@@ -37,6 +37,9 @@ func segments(t testing.TB) map[string]*segment.Reader {
 		{"odd, explicit", odd, segment.Sealer{BlockRows: 300, Shapes: 1}},
 		{"shop, pooled", corpus.Requests(corpus.Shop, 3, 1500, 500), segment.Sealer{BlockRows: 700, OwnColumns: 12}},
 		{"odd, pooled", odd, segment.Sealer{BlockRows: 300, OwnColumns: 2}},
+		{"shop, by trace", corpus.Requests(corpus.Shop, 4, 3000, 500), segment.Sealer{BlockRows: 600, ByTrace: 1}},
+		{"wide, by trace", corpus.Requests(corpus.Wide, 4, 3000, 500), segment.Sealer{BlockRows: 600, ByTrace: 1, Shapes: 1}},
+		{"odd, by trace", odd, segment.Sealer{BlockRows: 300, ByTrace: 1, Shapes: 1}},
 	} {
 		all[c.name] = seal(t, c.bodies, &c.s)
 	}
