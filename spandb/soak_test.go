@@ -68,7 +68,7 @@ func TestSoak(t *testing.T) {
 	if late > early+early/2+8<<20 {
 		t.Errorf("%d bytes of heap at the end, %d after a third of the time", late, early)
 	}
-	if s.merges < int64(hours) || s.dropped == 0 {
+	if s.merges < int64(hours)/2 || s.dropped == 0 {
 		t.Errorf("%d merges and %d spans removed in %d hours: the store was not at work", s.merges, s.dropped, hours)
 	}
 	if err := s.db.Close(); err != nil {

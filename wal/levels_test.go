@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -38,10 +39,10 @@ func TestTheIntervalIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 100 * time.Millisecond
 		m := vfs.NewMem()
-		var syncs int
+		var syncs atomic.Int64
 		m.OnSync(func(op string) {
 			if strings.HasPrefix(op, "sync ") {
-				syncs++
+				syncs.Add(1)
 			}
 		})
 		l := open(t, m, wal.Config{Sync: wal.SyncInterval, SyncEvery: every, SegmentBytes: 1 << 30})
@@ -66,19 +67,19 @@ func TestTheIntervalIsKept(t *testing.T) {
 			<-time.After(time.Duration(rng.IntN(9)) * time.Millisecond)
 			check()
 		}
-		if syncs < 90 || syncs > 102 {
-			t.Errorf("%d syncs in ten seconds, want one for every %v", syncs, every)
+		if n := syncs.Load(); n < 90 || n > 102 {
+			t.Errorf("%d syncs in ten seconds, want one for every %v", n, every)
 		}
 		<-time.After(every + 1)
 		synctest.Wait()
 		if check(); len(confirmed) > 0 || l.Synced() != l.Durable() {
 			t.Errorf("synced up to %d, confirmed up to %d", l.Synced(), l.Durable())
 		}
-		before := syncs
+		before := syncs.Load()
 		<-time.After(time.Hour)
 		must(t, l.Close())
-		if syncs != before {
-			t.Errorf("%d syncs of nothing", syncs-before)
+		if syncs.Load() != before {
+			t.Errorf("%d syncs of nothing", syncs.Load()-before)
 		}
 	})
 }

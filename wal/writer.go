@@ -403,15 +403,14 @@ func (l *Log) startFile(first uint64) error {
 	if err != nil {
 		return err
 	}
-	if err := l.writeHeader(f, h); err != nil {
+	if err = l.writeHeader(f, h); err == nil {
+		err = l.closeFile()
+	}
+	if err != nil {
 		f.Close()
 		if l.diskFull(err) {
 			_ = l.fsys.Remove(name) // where it stays, making it again fails, which says why
 		}
-		return err
-	}
-	if err := l.closeFile(); err != nil {
-		f.Close()
 		return err
 	}
 	w.file, w.name, w.sizeBytes, w.made = f, name, recordsOffset, true
