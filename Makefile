@@ -57,12 +57,16 @@ ui-modules: need-node
 # Packages that start no goroutine and whose tests go through much data: there is
 # nothing to race, and the race detector would make them ten times slower. What is
 # shared of them is raced by those who share it.
-ONE_GOROUTINE := /(block|column|exec|otlp|sketch|span|traceql|exec/exectest|internal/(corpus|otlpfile|tidy)|spandb/(folder|tally|segment/.*))$$
+ONE_GOROUTINE := /(block|column|exec|otlp|sketch|span|traceql|exec/exectest|internal/(corpus|otlpfile|tidy)|spandb/(folder|tally|usage|segment/.*))$$
+
+# Packages that have both: goroutines, and long sweeps in one. With -short, under the
+# race detector, the sweeps are left out; without it all runs.
+SWEEPS := /(api/v1|spandb|spandb/(segment|traceindex)|internal/upkeep)$$
 
 .PHONY: test
 test: need-go need-cc ui ## run every test that needs no outside server
-	@$(GO) test -race -shuffle=on $$($(GO) list ./... | grep -vE '$(ONE_GOROUTINE)')
-	@$(GO) test -shuffle=on $$($(GO) list ./... | grep -E '$(ONE_GOROUTINE)' | grep -v /internal/tidy)
+	@$(GO) test -race -short -shuffle=on $$($(GO) list ./... | grep -vE '$(ONE_GOROUTINE)')
+	@$(GO) test -shuffle=on $$($(GO) list ./... | grep -E '$(ONE_GOROUTINE)|$(SWEEPS)' | grep -v /internal/tidy)
 	@$(GO) test -count=1 ./internal/tidy
 	@$(MAKE) --no-print-directory ui-modules
 	@cd ui && $(NPM) run --silent test

@@ -166,6 +166,9 @@ func TestPowerCuts(t *testing.T) {
 // TestFaults fails every file operation of a run in turn, with EIO and ENOSPC,
 // once and for good. What was acknowledged is there when the disk is well again.
 func TestFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	s := newScript(t, 7, 8)
 	for _, plan := range []vfs.Plan{{Err: syscall.EIO}, {Err: syscall.ENOSPC, ShortWrite: true}, {Err: syscall.EIO, Sticky: true}} {
 		for n := 1; ; n++ {

@@ -289,6 +289,9 @@ func TestLostSegmentComesBack(t *testing.T) {
 // TestIndexLost takes the index of traces away, or damages it, while the store is
 // closed: every trace is found before the worker has made it anew, and after.
 func TestIndexLost(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for name, harm := range map[string]func(fs vfs.FS, files []string){
 		"whole": func(fs vfs.FS, files []string) {},
 		"gone": func(fs vfs.FS, _ []string) {

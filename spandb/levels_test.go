@@ -26,6 +26,9 @@ import (
 // any level. Never is a row there twice, or one that nobody sent; and everything sent
 // again makes the store whole.
 func TestPowerCutsByLevel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	seed := *seedFlag
 	if seed == 0 {
 		seed = 20260102

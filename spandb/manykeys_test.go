@@ -58,6 +58,9 @@ func manyKeys(seed uint64, n int) (spans []clew.Span) {
 // answers are those of a head, and what the directory of a segment takes in memory does
 // not grow with the keys.
 func TestManyKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	var now atomic.Int64
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now.Store(start.UnixNano())

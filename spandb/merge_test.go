@@ -70,6 +70,9 @@ func mergeStore(t testing.TB, fs vfs.FS, now *atomic.Int64, cfg Config) *DB {
 // TestMerge seals a thousand traces in pieces. Afterwards there is one segment, in
 // which each trace lies whole, and all answers are what they were.
 func TestMerge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	var now atomic.Int64
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now.Store(start.UnixNano())
@@ -280,6 +283,9 @@ func TestMergeOvertaken(t *testing.T) {
 // TestMergeCrash cuts the power at every sync of a merge: each row is there once,
 // in the inputs or in the output, and no file is left over.
 func TestMergeCrash(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	var now atomic.Int64
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	now.Store(start.UnixNano())
@@ -324,6 +330,9 @@ func TestMergeCrash(t *testing.T) {
 // TestMergeFaults lets every file operation of a merge fail: the store goes on
 // with the inputs, and the next try succeeds where the fault was for once.
 func TestMergeFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for _, c := range []struct {
 		what string
 		only func(op string) bool

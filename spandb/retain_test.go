@@ -318,6 +318,9 @@ func TestDamagedBlock(t *testing.T) {
 
 // TestVerify finds a flipped byte anywhere in the store.
 func TestVerify(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	fs := vfs.NewMem()
 	db := openDB(t, fs, "data", Config{SealRows: 200, Window: -1})
 	appendAt(t, db, corpus.Requests("shop", 8, 500, 100), time.Now())

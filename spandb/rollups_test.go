@@ -81,6 +81,9 @@ func TestRollupsOfMerges(t *testing.T) {
 // TestRollupDamage flips bytes of a segment, one after the other: an answer is right
 // or says which rows it may lack.
 func TestRollupDamage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	var now atomic.Int64
 	now.Store(storagetest.Epoch.Time().UnixNano())
 	fs := vfs.NewMem()

@@ -175,6 +175,9 @@ func TestTheLogMeetsTheEndOfTheDisk(t *testing.T) {
 // full, in the log, a segment or the manifest. It never fails for good, and at the end
 // has every row once.
 func TestFullDiskSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	s := newScript(t, 5, 12)
 	for capacity := int64(2_000); capacity < 150_000; capacity += 3_511 {
 		fs := vfs.NewMem()

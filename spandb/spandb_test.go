@@ -135,6 +135,9 @@ func sortAttrs(s *tracepb.Span) {
 }
 
 func TestRoundTripThroughSegments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for _, name := range []string{"shop", "wide"} {
 		t.Run(name, func(t *testing.T) {
 			bodies := corpus.Requests(corpus.Name(name), 1, 30_000, 500)

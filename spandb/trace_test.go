@@ -159,6 +159,9 @@ func TestTracePartlyDamaged(t *testing.T) {
 // TestLargeTrace sends one trace of more rows than a batch may have, in one request:
 // a scan yields it in batches of the right size, from the head and from a segment.
 func TestLargeTrace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	const rows = storage.MaxBatchRows + 10_000
 	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
 	defer db.Close()

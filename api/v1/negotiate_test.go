@@ -47,6 +47,9 @@ func (a *answer) unpacked() []byte {
 
 // TestPacking chooses the encoding by what the client takes.
 func TestPacking(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	s := serve(t, database(t, 0), v1.Config{})
 	shop := &clew.Resource{}
 	var spans []clew.Span

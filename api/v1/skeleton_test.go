@@ -135,6 +135,9 @@ func TestSkeletonRandom(t *testing.T) {
 
 // TestSkeletonLarge lays out what breaks recursion and quadratic time.
 func TestSkeletonLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	n := 100_000
 	if testing.Short() {
 		n = 25_000

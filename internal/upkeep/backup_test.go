@@ -233,6 +233,9 @@ func TestWhereABackupMayGo(t *testing.T) {
 // that opens as if it were whole: it is the one before, the new one, or refused by
 // name. The next run goes on with it.
 func TestBackupCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	fs := vfs.NewMem()
 	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
 	first := feed(t, db, 1, 24)
@@ -303,6 +306,9 @@ func TestBackupCutOff(t *testing.T) {
 // TestBackupFaults fails every operation on the backup's disk in turn: the error is
 // clean, and the next run makes the backup whole.
 func TestBackupFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	fs := vfs.NewMem()
 	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
 	all := feed(t, db, 1, 12)

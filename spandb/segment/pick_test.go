@@ -67,6 +67,9 @@ func everythingOf(r *span.Rows, received func(uint32) uint64, row int) everythin
 // TestReadTrace reads traces one by one and compares each with what a read of the
 // whole block says of it.
 func TestReadTrace(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for name, s := range mixedSegments(t) {
 		for _, keep := range []bool{false, true} {
 			cache := new(Cache)
@@ -112,6 +115,9 @@ func TestReadTrace(t *testing.T) {
 // TestReadRows reads some rows of blocks, some columns of them, and compares with a
 // read of all rows.
 func TestReadRows(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	fields := []span.Field{{Scope: span.ScopeAny, Key: "a"}, {Scope: span.ScopeSpan, Key: "url.path"}, {Scope: span.ScopeSpan, Key: "user.id"},
 		{Scope: span.ScopeSpan, Key: "app.score"}, {Scope: span.ScopeEvent, Key: "a"}, {Scope: span.ScopeLink, Key: "b"}}

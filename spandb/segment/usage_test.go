@@ -9,6 +9,9 @@ import (
 // TestUsage adds up the families of a segment of each corpus; with -v it prints
 // what a span takes of each.
 func TestUsage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for _, name := range corpus.Names() {
 		data := seal(decode(t, corpus.Requests(name, 1, benchRows, 500)))
 		r := open(t, data)

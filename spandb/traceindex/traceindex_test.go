@@ -87,6 +87,9 @@ func (l *library) fileNames() []string {
 // TestLife adds segments one by one, forgets some, and opens the index again: all
 // that is there is found, in few files.
 func TestLife(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	l := newLibrary(t, vfs.NewMem())
 	l.check()
 	most := 0
@@ -216,6 +219,9 @@ func TestDamage(t *testing.T) {
 // TestFaults fails every file operation of a run in turn: the index answers for what
 // it covers all the same, also when it is opened again.
 func TestFaults(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	for _, plan := range []vfs.Plan{{Err: syscall.EIO}, {Err: syscall.ENOSPC, ShortWrite: true}, {Err: syscall.EIO, Sticky: true}} {
 		for n := 1; ; n++ {
 			plan.FailAt = n
