@@ -1,6 +1,10 @@
 package column
 
-import "sync"
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+)
 
 // The CLP codec cuts each string into a template and numbers. Every digit run
 // becomes a mark in the template:
@@ -93,6 +97,12 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 func (c *clpCoder) split(v []byte) bool {
 	text, literal, numbers := c.text[:0], 0, 0
 	for i := 0; i < len(v); {
+		if i+8 <= len(v) {
+			n := plainBytes(binary.LittleEndian.Uint64(v[i:]))
+			if i += n; n == 8 {
+				continue
+			}
+		}
 		b := v[i]
 		if b-'0' > 9 {
 			if b <= clpPadded {
@@ -128,6 +138,18 @@ func (c *clpCoder) split(v []byte) bool {
 	}
 	c.codes = append(c.codes, uint64(code))
 	return true
+}
+
+// plainBytes returns how many of eight bytes, from the lowest, stand before the first
+// digit or byte up to clpPadded.
+func plainBytes(x uint64) int {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	// In each byte the highest bit says that it is none: adding carries into it, never
+	// beyond.
+	digit := x ^ '0'*each
+	noDigit := digit&^high + (0x80-10)*each | digit
+	noMark := x&^high + (0x80-clpPadded-1)*each | x
+	return bits.TrailingZeros64(^(noDigit&noMark)&high) / 8
 }
 
 func (c *clpCoder) appendTemplates(dst []byte, o StringOptions) []byte {

@@ -17,7 +17,6 @@
 //	doubles    kind | 0 plain:   integers, the bits
 //	                | 1 decimal: exponent | integers | exceptions: positions and bits
 //	strings    kind | uvarint n | uvarint bytes of all | body
-//	fixed             uvarint n | n x 8 or 16 bytes
 //
 // Chunks carry no checksum and no offset: the file around them does.
 //
@@ -29,7 +28,7 @@
 // bytes for each byte and 256 for each string that he allows.
 //
 // Encoders append to dst and return it; so do decoders. A view (Ints, Doubles,
-// Fixed64, Fixed16, StringsChunk) refers to the bytes it was parsed from, does
+// StringsChunk) refers to the bytes it was parsed from, does
 // not own them, and may be read from many goroutines. Functions keep working
 // memory, zstd coders included, in pools: in a steady state nothing allocates.
 package column

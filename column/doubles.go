@@ -81,14 +81,14 @@ func appendDecimals(dst []byte, doubles []uint64, o IntOptions) ([]byte, bool) {
 	dst = append(dst, doubleDecimal, byte(exponent))
 	o.Signed = true
 	dst = AppendInts(dst, s.vals, o)
-	dst = appendInts(dst, s.more, IntOptions{}, false)
+	dst = appendNoRuns(dst, s.more, IntOptions{})
 	if len(s.more) == 0 {
 		return dst, true
 	}
 	for i, at := range s.more {
 		s.vals[i] = doubles[at]
 	}
-	return appendInts(dst, s.vals[:len(s.more)], IntOptions{}, false), true
+	return appendNoRuns(dst, s.vals[:len(s.more)], IntOptions{}), true
 }
 
 // exceptionBits is the cost of a listed value: its bits and its position.

@@ -1,7 +1,6 @@
 package column
 
 import (
-	"encoding/hex"
 	"flag"
 	"fmt"
 	"math"
@@ -159,10 +158,4 @@ func TestGoldenStrings(t *testing.T) {
 	f("clp, in blocks", StringOptions{Block: 3}, "a1", "a2", "b", "a3", "b", "a4", "b")
 	f("mixed", StringOptions{}, slices.Concat(slices.Repeat(uuids, 8), []string{"unknown"}, uuids)...)
 	golden(t, "strings.txt", out.String())
-}
-
-func TestGoldenFixed(t *testing.T) {
-	golden(t, "fixed.txt", fmt.Sprintf("# 8 bytes\n%s\n# 16 bytes\n%s",
-		hex.Dump(AppendFixed64(nil, []uint64{1, 0x1122334455667788})),
-		hex.Dump(AppendFixed16(nil, [][16]byte{{1, 2, 3, 15: 255}}))))
 }

@@ -37,6 +37,13 @@ type IntOptions struct {
 // AppendInts appends vals as one chunk, in the smallest of the allowed
 // encodings. The chunk knows its own length.
 func AppendInts[T Uint](dst []byte, vals []T, o IntOptions) []byte {
+	dst, _, _ = appendInts(dst, vals, o, true)
+	return dst
+}
+
+// AppendBoundedInts is AppendInts, and returns the least and the greatest value; of no
+// values the greatest is the less.
+func AppendBoundedInts[T Uint](dst []byte, vals []T, o IntOptions) (chunk []byte, low, high uint64) {
 	return appendInts(dst, vals, o, true)
 }
 
@@ -47,18 +54,29 @@ type intStats struct {
 	packs    []packSize // nil for a short vector
 }
 
-// appendInts is AppendInts; the parts of a chunk of runs may not be runs again.
-func appendInts[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool) []byte {
+// appendNoRuns is AppendInts for parts that may not be runs, as those of runs.
+func appendNoRuns[T Uint](dst []byte, vals []T, o IntOptions) []byte {
+	dst, _, _ = appendInts(dst, vals, o, false)
+	return dst
+}
+
+// appendInts is AppendBoundedInts.
+func appendInts[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool) (chunk []byte, low, high uint64) {
 	if len(vals) < packMinValues {
-		return appendMeasured(dst, vals, o, allowRuns, measure(vals, o.Signed))
+		s := measure(vals, o.Signed)
+		if len(vals) == 0 {
+			return appendFor(dst, vals, 0, 0), ^signBit(o.Signed), signBit(o.Signed)
+		}
+		return appendMeasured(dst, vals, o, allowRuns, s), s.min, s.max
 	}
 	p := packPool.Get().(*packScratch)
 	p.packs = resize(p.packs, packCount(len(vals)))
-	dst = appendMeasured(dst, vals, o, allowRuns, measurePacks(vals, o.Signed, p.packs))
+	s := measurePacks(vals, o.Signed, p.packs)
+	dst = appendMeasured(dst, vals, o, allowRuns, s)
 	if len(p.packs) <= maxPooledPacks {
 		packPool.Put(p)
 	}
-	return dst
+	return dst, s.min, s.max
 }
 
 func appendMeasured[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool, s intStats) []byte {
@@ -221,24 +239,27 @@ func appendRuns[T Uint](dst []byte, vals []T, runs int, o IntOptions) []byte {
 		}
 	}
 	s.vals, s.more = heads, lengths
-	first := appendInts(s.frame[:0], heads, o, false)
+	first := appendNoRuns(s.frame[:0], heads, o)
 	s.frame = first
 	dst = appendIntHeader(dst, IntRuns, len(vals))
 	dst = binary.AppendUvarint(dst, uint64(len(first)))
 	dst = append(dst, first...)
-	return appendInts(dst, lengths, IntOptions{Zstd: o.Zstd}, false)
+	return appendNoRuns(dst, lengths, IntOptions{Zstd: o.Zstd})
 }
 
 // appendPlanes appends a compressed chunk if it is below 85 % of size, and
 // otherwise returns dst as it was and false.
 func appendPlanes[T Uint](dst []byte, vals []T, kind IntKind, base uint64, w uint, size int) ([]byte, bool) {
-	s := getScratch()
-	defer s.put()
 	n, from := len(vals), 0
 	if kind == IntDeltaZstd {
 		n, from = n-1, 1
 	}
 	planes := int(w+7) / 8
+	if expectedBytes(vals, from, base, planes)*100 >= size*zstdHopePercent {
+		return dst, false
+	}
+	s := getScratch()
+	defer s.put()
 	s.planes = resize(s.planes, n*planes)
 	var block [packBlock]uint64
 	for at := 0; at < n; at += packBlock {
@@ -255,9 +276,6 @@ func appendPlanes[T Uint](dst []byte, vals []T, kind IntKind, base uint64, w uin
 				plane[i] = byte((block[i] - base) >> (shift & 63))
 			}
 		}
-	}
-	if expectedBytes(s.planes, planes, n)*100 >= size*zstdHopePercent {
-		return dst, false
 	}
 	s.frame = s.compress(s.frame[:0], s.planes)
 	if len(s.frame)*100 >= size*85 {

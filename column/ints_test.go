@@ -161,31 +161,3 @@ func TestOrderMaps(t *testing.T) {
 		}
 	}
 }
-
-func TestFixedRoundTrip(t *testing.T) {
-	type id [16]byte
-	type word uint64
-	ids := []id{{1, 2, 15: 3}, {}, {0: 255}}
-	enc := AppendFixed16(nil, ids)
-	x, rest, err := ParseFixed16(append(enc, "rest"...), 3)
-	if err != nil || string(rest) != "rest" || x.Len() != 3 || id(x.At(0)) != ids[0] || id(x.At(2)) != ids[2] {
-		t.Errorf("Fixed16: %v, %v, rest %q", x, err, rest)
-	}
-	words := []word{7, 0, math.MaxUint64}
-	wenc := AppendFixed64(nil, words)
-	y, rest, err := ParseFixed64(append(wenc, "rest"...), 3)
-	if err != nil || string(rest) != "rest" || y.Len() != 3 || y.At(0) != 7 || y.At(2) != math.MaxUint64 {
-		t.Errorf("Fixed64: %v, %v, rest %q", y, err, rest)
-	}
-	if got := y.Decode([]uint64{1}); !slices.Equal(got, []uint64{1, 7, 0, math.MaxUint64}) {
-		t.Errorf("Fixed64.Decode = %v", got)
-	}
-	for cut := range len(wenc) {
-		if _, _, err := ParseFixed64(wenc[:cut], 3); err == nil {
-			t.Errorf("Fixed64: %d bytes of %d parse", cut, len(wenc))
-		}
-	}
-	if _, _, err := ParseFixed16(enc, 2); err == nil {
-		t.Error("Fixed16: 3 ids pass a limit of 2")
-	}
-}

@@ -157,7 +157,7 @@ func appendBlocks(dst []byte, n, block int, encode func(dst []byte, from, to int
 	if len(ends) == 1 {
 		dst = binary.AppendUvarint(dst, ends[0])
 	} else {
-		dst = appendInts(dst, ends, IntOptions{}, false)
+		dst = appendNoRuns(dst, ends, IntOptions{})
 	}
 	return append(dst, body...)
 }

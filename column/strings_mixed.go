@@ -66,7 +66,7 @@ func appendMixed(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 		rest = append(rest, code)
 		s.vals = append(s.vals, uint64(i))
 	}
-	dst = appendInts(dst, s.vals, IntOptions{}, false)
+	dst = appendNoRuns(dst, s.vals, IntOptions{})
 	dst = appendStrings(dst, &picker{s: p.s, codes: main, part: true}, o)
 	return appendStrings(dst, &picker{s: p.s, codes: rest, part: true}, o), true
 }

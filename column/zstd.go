@@ -80,19 +80,29 @@ func (s *scratch) decompress(dst, frame []byte, size int) ([]byte, error) {
 	return dst[:len(out)], nil // the same memory, with dst's capacity
 }
 
-// expectedBytes estimates what a compressor makes of planes of n bytes each, from how
-// often each byte occurs in a sample: their entropy, with what a small sample makes
+// expectedBytes estimates what a compressor makes of byte planes, of the values less
+// base where from is 0, and of their zigzag differences less base where it is 1, from
+// how often each byte occurs in a sample: their entropy, with what a small sample makes
 // it look less, and a table of half a byte for each that occurs. It does not see
 // repeated sequences.
-func expectedBytes(data []byte, planes, n int) int {
+func expectedBytes[T Uint](vals []T, from int, base uint64, planes int) int {
+	n := len(vals) - from
 	step := max(1, n/entropySample)
+	var sample [2 * entropySample]uint64
+	seen := 0
+	for i := from; i < len(vals); i += step {
+		v := uint64(vals[i])
+		if from > 0 {
+			v = zigzag(v - uint64(vals[i-1]))
+		}
+		sample[seen] = v - base
+		seen++
+	}
 	bits := 0.0
 	for k := range planes {
 		var count [256]uint16
-		seen := 0
-		for i := k * n; i < (k+1)*n; i += step {
-			count[data[i]]++
-			seen++
+		for _, v := range sample[:seen] {
+			count[byte(v>>(8*uint(k)&63))]++
 		}
 		each, distinct := 0.0, 0.0 // the sum of c·log2 c
 		for _, c := range count {

@@ -62,7 +62,7 @@ func (s *Sealer) linkTargets(blk int, children []uint32) []byte {
 		}
 	}
 	slices.SortFunc(targets, func(x, y target) int { return cmp.Or(cmp.Compare(x.trace, y.trace), cmp.Compare(x.link, y.link)) })
-	lists := listByTrace(o.Local, o.Perm[r.Start:r.End], len(ids))
+	lists := &s.lists[blk]
 	places := newPlaces()
 	for i, t := range targets {
 		if i == 0 || t.trace != targets[i-1].trace {

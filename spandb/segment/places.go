@@ -17,20 +17,27 @@ func (l *traceLists) rows(trace int) []uint32 {
 }
 
 // listByTrace lists places 0..len(perm) by the trace ordinal of perm's rows.
-func listByTrace(local, perm []uint32, traces int) traceLists {
-	l := traceLists{ends: make([]uint32, traces+1), all: make([]uint32, len(perm))}
+func listByTrace(local, perm []uint32, traces int) (l traceLists) {
+	l.build(local, perm, traces)
+	return l
+}
+
+// build is listByTrace, in the memory of l.
+func (l *traceLists) build(local, perm []uint32, traces int) {
+	// Lists are filled at their ends, which so move to where they belong.
+	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(perm))
+	clear(l.ends)
 	for _, r := range perm {
-		l.ends[local[r]+1]++
+		l.ends[local[r]+2]++
 	}
-	for i := 1; i <= traces; i++ {
+	for i := 2; i < len(l.ends); i++ {
 		l.ends[i] += l.ends[i-1]
 	}
-	at := append([]uint32(nil), l.ends[:traces]...)
 	for k, r := range perm {
-		l.all[at[local[r]]] = uint32(k)
-		at[local[r]]++
+		end := &l.ends[local[r]+1]
+		l.all[*end] = uint32(k)
+		*end++
 	}
-	return l
 }
 
 // places finds span ids among the rows of one trace: by looking at each for

@@ -48,6 +48,7 @@ type Sealer struct {
 	rare    []bool // the attribute columns of spans that are pooled
 	pool    pooled.Builder
 	pairs   int
+	lists   []traceLists // by block
 	aset    attrSealer
 
 	// By position: start, duration, the code of the parent and its position.
@@ -127,25 +128,14 @@ func (s *Sealer) chunk(col, blk int, payload []byte) {
 	s.w.Chunk(col, blk, payload, 0, ^uint64(0))
 }
 
-// ints writes vals as a chunk of their own column with bounds.
-func (s *Sealer) ints(col, blk int, vals []uint64, o column.IntOptions) {
-	lo, hi := bounds(vals, o.Signed)
-	s.w.Chunk(col, blk, column.AppendInts(s.w.Buf(), vals, o), lo, hi)
-}
-
-// bounds returns the least and greatest value. Signed values are shifted to
-// their place in the order of unsigned ones, so that bounds always compare.
-func bounds(vals []uint64, signed bool) (lo, hi uint64) {
-	flip := uint64(0)
-	if signed {
-		flip = 1 << 63
+// ints writes vals, behind what is in buf already, as a chunk with bounds. Bounds of
+// signed values are shifted to their place in the order of unsigned ones.
+func (s *Sealer) ints(col, blk int, buf []byte, vals []uint64, o column.IntOptions) {
+	buf, lo, hi := column.AppendBoundedInts(buf, vals, o)
+	if o.Signed {
+		lo, hi = lo^1<<63, hi^1<<63
 	}
-	lo = ^uint64(0)
-	for _, v := range vals {
-		v ^= flip
-		lo, hi = min(lo, v), max(hi, v)
-	}
-	return lo, hi
+	s.w.Chunk(col, blk, buf, lo, hi)
 }
 
 // packed are integers read at random or scanned: bit-packed, never compressed.
@@ -176,11 +166,7 @@ func (s *Sealer) used(codes []uint32, n int) (list, remap []uint32) {
 
 // dictionary writes the given values of d as the dictionary of a column.
 func (s *Sealer) dictionary(col int, d column.Strings, list []uint32) {
-	s.strs.Reset()
-	for _, c := range list {
-		s.strs.Append(d.At(int(c)))
-	}
-	s.chunk(col, block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
+	s.chunk(col, block.WholeSegment, column.AppendStringsAt(s.w.Buf(), d, list, column.StringOptions{Block: dictChunk}))
 }
 
 // tables writes names, resources, scopes and templates.
@@ -335,7 +321,7 @@ func (s *Sealer) spans() {
 func (s *Sealer) dense(name string, vals []uint64, opt column.IntOptions) {
 	col := s.w.Column(name)
 	for i, blk := range s.order.Blocks {
-		s.ints(col, i, vals[blk.Start:blk.End], opt)
+		s.ints(col, i, s.w.Buf(), vals[blk.Start:blk.End], opt)
 	}
 }
 
@@ -353,8 +339,10 @@ func (s *Sealer) resolve() {
 	places := newPlaces()
 	s.repeats = s.repeats[:0]
 	s.codes, s.parent = resize(s.codes, len(o.Perm)), resize(s.parent, len(o.Perm))
-	for _, blk := range o.Blocks {
-		byTrace := listByTrace(o.Local, o.Perm[blk.Start:blk.End], blk.TraceEnd-blk.TraceStart)
+	s.lists = resize(s.lists, len(o.Blocks))
+	for i, blk := range o.Blocks {
+		s.lists[i].build(o.Local, o.Perm[blk.Start:blk.End], blk.TraceEnd-blk.TraceStart)
+		byTrace := &s.lists[i]
 		codes, parent := s.codes[blk.Start:blk.End], s.parent[blk.Start:blk.End]
 		for t := range blk.TraceEnd - blk.TraceStart {
 			rows := byTrace.rows(t)

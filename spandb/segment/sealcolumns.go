@@ -23,7 +23,6 @@ type attrSealer struct {
 	pres   column.Bitmap
 	codes  []uint32 // by code in the head: that in the dictionary
 	list   []uint32
-	strs   column.Strings
 
 	slots order.Slots
 
@@ -57,14 +56,25 @@ func (a *attrSealer) spans() {
 			continue
 		}
 		a.vals = resize(a.vals, total)
-		for k, r := range c.Rows {
-			p := l.Base[l.Run[r]] + inv[r]
-			a.vals[p] = c.Vals[k]
-			if partial {
-				a.taken.Set(int(p))
-			}
-		}
+		a.place(c, inv, partial)
 		a.column(attrColumn(familySpan, c), c, partial)
+	}
+}
+
+// place puts the values of a column where its candidates are.
+func (a *attrSealer) place(c *span.Column, inv []uint32, partial bool) {
+	base, run, vals := a.slots.Base, a.slots.Run, a.vals
+	from := c.Vals[:len(c.Rows)]
+	if !partial {
+		for k, r := range c.Rows {
+			vals[base[run[r]]+inv[r]] = from[k]
+		}
+		return
+	}
+	for k, r := range c.Rows {
+		p := base[run[r]] + inv[r]
+		vals[p] = from[k]
+		a.taken.Set(int(p))
 	}
 }
 
@@ -216,24 +226,20 @@ func (a *attrSealer) dictionary(col int, c *span.Column) bool {
 
 // chunk writes the values of a block behind what is in buf already.
 func (a *attrSealer) chunk(col, blk int, c *span.Column, buf []byte, vals []uint64, dict bool) {
-	lo, hi := uint64(0), ^uint64(0)
 	switch {
 	case c.Type == clew.TypeDouble:
-		buf = column.AppendDoubles(buf, vals, small)
+		a.s.chunk(col, blk, column.AppendDoubles(buf, vals, small))
 	case c.Type == clew.TypeInt:
-		lo, hi = bounds(vals, true)
-		buf = column.AppendInts(buf, vals, smallInts)
+		a.s.ints(col, blk, buf, vals, smallInts)
 	case dict, c.Type == clew.TypeBool:
-		lo, hi = bounds(vals, false)
-		buf = column.AppendInts(buf, vals, small)
+		a.s.ints(col, blk, buf, vals, small)
 	default:
-		a.strs.Reset()
+		a.list = a.list[:0]
 		for _, code := range vals {
-			a.strs.Append(c.Strings.At(int(code)))
+			a.list = append(a.list, uint32(code))
 		}
-		buf = column.AppendStrings(buf, a.strs, column.StringOptions{Block: rawMini})
+		a.s.chunk(col, blk, column.AppendStringsAt(buf, c.Strings, a.list, column.StringOptions{Block: rawMini}))
 	}
-	a.s.w.Chunk(col, blk, buf, lo, hi)
 }
 
 // attribute column names: family, type, key.

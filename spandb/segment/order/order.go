@@ -55,6 +55,7 @@ type Order struct {
 	operations []operation
 	seen       column.Bitmap // shapes
 	rare       column.Bitmap // shapes with rare columns
+	sorted     []started
 }
 
 // Block is where a block lies: rows [start, end) and traces
@@ -113,14 +114,17 @@ func (o *Order) rankServices(b *span.Batch) {
 func (o *Order) rankTemplates(b *span.Batch) {
 	o.Template = resize(o.Template, b.Rows)
 	o.findRare(b)
-	exact := o.exact(b)
+	var exact []bool // by operation; nil: all are
+	if !o.fewShapes(b) {
+		exact = o.exact(b)
+	}
 	o.table.reset()
 	for i := range b.Rows {
 		t := Template{
 			Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i],
 			Shape: b.Attrs.Shape[i], Kind: b.Kind[i], Status: b.Status[i],
 		}
-		if !exact[o.Template[i]] || o.isRare(t.Shape) {
+		if exact != nil && !exact[o.Template[i]] || o.isRare(t.Shape) {
 			t.Shape = span.NoCode
 		}
 		o.Template[i] = o.table.add(t)
@@ -166,6 +170,22 @@ func (o *Order) isRare(shape uint32) bool {
 
 // operation is what the rows have in common that share service, name, kind and scope.
 type operation struct{ rows, shapes int }
+
+// fewShapes reports whether the rows have no more shapes than the limit. Then all of
+// them are kept.
+func (o *Order) fewShapes(b *span.Batch) bool {
+	o.seen = o.seen.Reset(len(b.Attrs.Shapes.Parent))
+	shapes, last := 0, span.NoCode
+	for _, s := range b.Attrs.Shape {
+		if s == last || s == span.NoCode || o.seen.Get(int(s)) || o.isRare(s) {
+			continue
+		}
+		o.seen.Set(int(s))
+		last = s
+		shapes++
+	}
+	return shapes <= cmp.Or(o.Shapes, MaxShapes)
+}
 
 // exact tells by operation whether its templates keep the shapes of their rows. Where
 // the shapes are too many it is those with few rows for each that do not: their rows
@@ -245,15 +265,33 @@ func (o *Order) traceOrder(b *span.Batch) {
 	for t := range b.TraceIDs {
 		rows := o.rows[o.counts[t]:o.counts[t+1]]
 		if len(rows) > 1 {
-			sortByStart(rows, b.Start)
+			o.sortByStart(rows, b.Start)
 		}
 	}
 }
 
-// sortByStart is stable: rows of equal start stay in order of arrival.
-func sortByStart(rows []uint32, start []uint64) {
+// started is a row of a long trace to be sorted.
+type started struct {
+	at  uint64
+	row uint32
+}
+
+// sortByStart is stable: rows of equal start, which ascend, stay in that order.
+func (o *Order) sortByStart(rows []uint32, start []uint64) {
 	if len(rows) > 32 {
-		slices.SortStableFunc(rows, func(x, y uint32) int { return cmp.Compare(start[x], start[y]) })
+		o.sorted = o.sorted[:0]
+		for _, r := range rows {
+			o.sorted = append(o.sorted, started{start[r], r})
+		}
+		slices.SortFunc(o.sorted, func(x, y started) int {
+			if x.at != y.at {
+				return cmp.Compare(x.at, y.at)
+			}
+			return cmp.Compare(x.row, y.row)
+		})
+		for i := range o.sorted {
+			rows[i] = o.sorted[i].row
+		}
 		return
 	}
 	for i := 1; i < len(rows); i++ {
