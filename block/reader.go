@@ -46,18 +46,19 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 	if string(head[:7]) != headMagic {
 		return nil, clew.Corruptf(file, 0, "not a segment: magic is %q, want %q", head[:7], headMagic)
 	}
-	if head[7] != Version {
-		return nil, clew.Errorf(clew.Unsupported, "%s: segment format version %d is not known to this clew, which reads version %d", file, head[7], Version)
-	}
 	at := size - tailSize
 	if err := r.readAt(tail[:], at); err != nil {
 		return nil, err
+	}
+	// Another version stands in both places; in one alone it is damage.
+	if head[7] != Version && binary.LittleEndian.Uint32(tail[20:]) == uint32(head[7]) {
+		return nil, clew.Errorf(clew.Unsupported, "%s: segment format version %d is not known to this clew, which reads version %d", file, head[7], Version)
 	}
 	if string(tail[24:]) != tailMagic {
 		return nil, clew.Corruptf(file, at+24, "segment has no end mark: cut off or overwritten")
 	}
 	if got := binary.LittleEndian.Uint32(tail[16:]); got != tailChecksum(head[:], tail[:]) ||
-		binary.LittleEndian.Uint32(tail[20:]) != Version {
+		head[7] != Version || binary.LittleEndian.Uint32(tail[20:]) != Version {
 		return nil, clew.Corruptf(file, at, "segment frame fails its checksum")
 	}
 	off, n := binary.LittleEndian.Uint64(tail[:]), int64(binary.LittleEndian.Uint32(tail[8:]))

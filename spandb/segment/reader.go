@@ -30,6 +30,19 @@ func Open(src io.ReaderAt, size int64, file string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newReader(blocks, size, file)
+}
+
+// OpenDamaged is Open that passes over damage of the frame, where that can be.
+func OpenDamaged(src io.ReaderAt, size int64, file string) (*Reader, error) {
+	blocks, err := block.OpenDamaged(src, size, file)
+	if err != nil {
+		return nil, err
+	}
+	return newReader(blocks, size, file)
+}
+
+func newReader(blocks *block.Reader, size int64, file string) (*Reader, error) {
 	m, err := meta.Parse(blocks.Meta())
 	if err == nil && int64(m.Rows) > size/8 {
 		err = fmt.Errorf("%d rows have no room for their ids in %d bytes", m.Rows, size)

@@ -48,6 +48,10 @@ type Merger struct {
 	Rows, Pull int
 	// Cache keeps tables of the inputs. Their readers must use no other.
 	Cache *segment.Cache
+	// Skip, if not nil, is told of damage that is passed over: of a block, or with
+	// block -1 of the list of records. Then outputs have the rows that can be read, and
+	// do not count as merged: they may be of one input.
+	Skip func(input, block int, err error)
 
 	// Joined counts rows that came to others of their trace from later inputs,
 	// Duplicates those that were dropped because they equalled others.
@@ -114,7 +118,7 @@ func (m *Merger) begin() {
 	m.b.Reset()
 	m.copier = span.NewCopier(m.b)
 	m.arrived, m.source, m.requests = m.arrived[:0], m.source[:0], m.requests[:0]
-	m.meta = segment.Meta{Merged: true, MinArrival: ^uint64(0), FirstSeq: ^uint64(0)}
+	m.meta = segment.Meta{Merged: m.Skip == nil, MinArrival: ^uint64(0), FirstSeq: ^uint64(0)}
 }
 
 // load takes the rows of an input that no earlier output has, unless the output is
@@ -127,7 +131,7 @@ func (m *Merger) load(ctx context.Context, input int) (full bool, err error) {
 			return nil
 		}
 		requests, err := r.Requests()
-		if err != nil {
+		if err != nil && !m.skip(input, -1, err) {
 			return err
 		}
 		m.requests = append(m.requests, requests...)
@@ -179,6 +183,9 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 			return clew.Errorf(clew.Canceled, "merge stopped: %w", context.Cause(ctx))
 		}
 		if m.ids, err = r.TraceIDs(m.ids[:0], blk); err != nil {
+			if m.skip(input, blk, err) {
+				continue
+			}
 			return err
 		}
 		m.wanted = m.wanted[:0]
@@ -190,6 +197,9 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 		}
 		batch, err := m.reader.Read(r, blk, &all)
 		if err != nil {
+			if m.skip(input, blk, err) {
+				continue
+			}
 			return err
 		}
 		m.append(input, batch)
@@ -198,6 +208,15 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 		m.meta.LastSeq = max(m.meta.LastSeq, meta.LastSeq)
 	}
 	return nil
+}
+
+// skip reports whether damage is passed over.
+func (m *Merger) skip(input, block int, err error) bool {
+	if m.Skip == nil || clew.KindOf(err) != clew.Corrupt {
+		return false
+	}
+	m.Skip(input, block, err)
+	return true
 }
 
 // append takes the rows of the wanted traces of a block.
