@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -32,8 +33,8 @@ type pendingRows struct {
 
 // Append implements storage.Appender.
 func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, error) {
-	if len(r.Body) > maxBodyBytes {
-		return storage.Result{}, clew.Errorf(clew.TooLarge, "request of %d bytes: the store takes up to %d; send smaller batches", len(r.Body), maxBodyBytes)
+	if len(r.Body) > logged.MaxBodyBytes {
+		return storage.Result{}, clew.Errorf(clew.TooLarge, "request of %d bytes: the store takes up to %d; send smaller batches", len(r.Body), logged.MaxBodyBytes)
 	}
 	if err := db.begin(); err != nil {
 		return storage.Result{}, db.count(err)

@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"path"
@@ -60,6 +61,17 @@ func (db *DB) commit(e folder.Edit) error {
 		db.fail(err)
 	}
 	return err
+}
+
+// endLog ends the log with an empty record, if it has any of this process: so damage to
+// the last that was acknowledged is told from what a power cut leaves at a log's end.
+func (db *DB) endLog() error {
+	if db.log.Durable() > db.opened {
+		if seq, err := db.log.Append(context.Background()); err == nil {
+			_ = db.log.Wait(context.Background(), seq) // Close says it again
+		}
+	}
+	return db.log.Close()
 }
 
 // truncateLog removes log files that nobody needs. When that is all of them, the

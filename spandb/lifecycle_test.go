@@ -11,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/vfs"
@@ -85,7 +86,7 @@ func TestAppendGivesUp(t *testing.T) {
 func TestBodyTooLarge(t *testing.T) {
 	db := openDB(t, vfs.NewMem(), "data", Config{})
 	defer db.Close()
-	_, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: make([]byte, maxBodyBytes+1)})
+	_, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: make([]byte, logged.MaxBodyBytes+1)})
 	if clew.KindOf(err) != clew.TooLarge {
 		t.Fatalf("Append = %v, want too large", err)
 	}

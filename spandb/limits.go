@@ -62,11 +62,6 @@ const (
 // maxTailers bounds the readers of one tenant's tail.
 const maxTailers = 64
 
-// maxBodyBytes bounds a request: three times what the doors take by default. With
-// it the rows, texts and children of a head are bounded, and what a reader has to
-// believe of a segment.
-const maxBodyBytes = 192 << 20
-
 // maxRecordBytes bounds a record in the log: the largest body, with room for the
 // record's own header, which lists refused spans.
 const maxRecordBytes = 256 << 20

@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/wal"
 )
@@ -102,6 +102,10 @@ func (db *DB) sweep() (found map[uint64]bool, err error) {
 			}
 			orphans = append(orphans, others...)
 		}
+	}
+	if tail := db.manifest.Tail(); tail > 0 && len(found) < len(db.manifest.Segments) {
+		return nil, clew.Corruptf(db.manifest.File(), 0, "the manifest ended in %d damaged bytes, and %d segments that it lists are missing: the edit there may have had others in their place. Run clew verify --repair",
+			tail, len(db.manifest.Segments)-len(found))
 	}
 	slices.SortFunc(orphans, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
 	// What is older than the manifest's counter was listed once and forgotten.
@@ -219,28 +223,26 @@ func (db *DB) replay() error {
 
 // replayer reads records of the log into heads.
 type replayer struct {
-	db       *DB
-	file     string // for errors
-	unpacker otlp.Unpacker
-	decoder  otlp.Decoder
-	body     []byte
+	db      *DB
+	file    string // for errors
+	decoder logged.Decoder
 }
 
 // record takes one record; what is wrong with it is reported, and only what keeps
 // the store from opening is an error.
 func (p *replayer) record(seq uint64, payload []byte) error {
+	if len(payload) == 0 {
+		return nil // the mark of an orderly end
+	}
 	r, err := folder.ParseRecord(payload)
 	if clew.KindOf(err) == clew.Unsupported {
 		return err
 	}
-	if err == nil {
-		if seq <= p.db.manifest.Sealed[r.Tenant] {
-			return nil
-		}
-		p.body, err = p.unpacker.Unpack(p.body[:0], otlp.Encoding(r.Packing), r.Body, maxBodyBytes)
-	}
 	if err != nil {
 		p.damaged(seq, err)
+		return nil
+	}
+	if seq <= p.db.manifest.Sealed[r.Tenant] {
 		return nil
 	}
 	return p.rows(seq, &r)
@@ -261,17 +263,16 @@ func (p *replayer) rows(seq uint64, r *folder.Record) error {
 		return nil
 	}
 	h := db.headOf(t)
-	from := h.b.Rows()
-	if _, err = p.decoder.Decode(h.b, p.body, otlp.Options{Replay: true, Refuse: r.Refused}); err != nil {
+	bytes, err := p.decoder.Append(h.b, r)
+	if err != nil {
 		p.damaged(seq, err)
 		return nil
 	}
 	mark := segment.Request{Hash: r.Hash, Seq: seq, Arrival: r.Arrival, Accepted: r.Accepted, Refused: uint32(len(r.Refused))}
-	h.moveStrays(from, r.Arrival)
 	h.note(&mark)
 	h.published = h.b.Rows()
 	db.remember(t, &mark)
-	if db.feed(h, len(p.body)) {
+	if db.feed(h, bytes) {
 		db.retire(t, true)
 	} else if db.headBytes.Load() > db.cfg.HeadBytes {
 		db.relieveMemory()

@@ -248,6 +248,13 @@ func TestUnknownVersions(t *testing.T) {
 		if err := vfs.Replace(fs, file, bad); err != nil {
 			t.Fatal(err)
 		}
+		if _, err = Open(fs, "data", Config{}); clew.KindOf(err) != clew.Corrupt {
+			t.Fatalf("Open with a damaged version = %v, want damage", err)
+		}
+		bad[12] ^= 1 // records of another version have other checksums
+		if err := vfs.Replace(fs, file, bad); err != nil {
+			t.Fatal(err)
+		}
 		_, err = Open(fs, "data", Config{})
 		if clew.KindOf(err) != clew.Unsupported || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "9") {
 			t.Fatalf("Open with a manifest of version 9 = %v, want it refused by name", err)
@@ -388,8 +395,8 @@ func TestVerifyNoStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{"other", "missing"} {
-		if _, err := upkeep.Verify(fs, dir, nil); clew.KindOf(err) != clew.NotFound || !strings.Contains(err.Error(), "--data") {
-			t.Fatalf("Verify(%s) = %v, want not found, naming --data", dir, err)
+		if _, err := upkeep.Verify(fs, dir, nil); clew.KindOf(err) != clew.NotFound || !strings.Contains(err.Error(), "no store in "+dir) {
+			t.Fatalf("Verify(%s) = %v, want not found, naming the folder", dir, err)
 		}
 	}
 	if names, err := fs.List("other"); err != nil || len(names) != 0 {

@@ -136,6 +136,7 @@ type DB struct {
 	decoders    sync.Pool      // of *otlp.Decoder
 
 	limits    atomic.Pointer[Limits]
+	opened    uint64       // the last log record there was at Open
 	logLimit  atomic.Int64 // the size at which the log is cut at the cost of small segments
 	pending   pending
 	resends   atomic.Int64 // records remembered by all tenants
@@ -235,6 +236,7 @@ func (db *DB) open() (err error) {
 		db.manifest.Close()
 		return err
 	}
+	db.opened = db.log.Durable()
 	db.truncateLog()
 	ctx, cancel := context.WithCancel(context.Background())
 	db.cancel = cancel
@@ -339,7 +341,7 @@ func (db *DB) Close() error {
 	db.appends.Wait()
 	db.cancel()
 	db.done.Wait()
-	err := db.log.Close()
+	err := db.endLog()
 	if err == nil {
 		err = db.sealForClose()
 	}

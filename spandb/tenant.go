@@ -7,7 +7,6 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment"
-	"github.com/clew-tracing/clew/storage"
 )
 
 // tenant is one tenant's rows: the head that takes appends, full heads that wait
@@ -64,15 +63,6 @@ func (h *head) note(m *segment.Request) {
 	h.lastSeq = m.Seq
 	h.minArrival, h.maxArrival = min(h.minArrival, m.Arrival), max(h.maxArrival, m.Arrival)
 	h.marks = append(h.marks, *m)
-}
-
-// moveStrays sees to it that rows from row from on, whose record came just now, count
-// near their arrival if their clocks are far off.
-func (h *head) moveStrays(from int, arrival uint64) {
-	if arrival != 0 {
-		const late, early = uint64(storage.MaxLate), uint64(storage.MaxEarly)
-		h.b.Move(from, arrival-min(late, arrival), arrival+early)
-	}
 }
 
 // headOf returns the tenant's active head, made if missing. t.mu is held.

@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -28,8 +29,8 @@ type underWay struct {
 	err     error         // valid once done: why it could not be
 }
 
-// logged is the done of records that were logged before.
-var logged = func() chan struct{} {
+// wasLogged is the done of records that were logged before.
+var wasLogged = func() chan struct{} {
 	c := make(chan struct{})
 	close(c)
 	return c
@@ -39,7 +40,7 @@ var logged = func() chan struct{} {
 // t.mu is held.
 func (t *tenant) find(hash xxh3.Uint128) *underWay {
 	if m, ok := t.resends.find(hash); ok {
-		return &underWay{mark: segment.Request{Seq: m.seq}, done: logged}
+		return &underWay{mark: segment.Request{Seq: m.seq}, done: wasLogged}
 	}
 	for _, u := range t.underWay {
 		if u.mark.Hash == hash {
@@ -60,7 +61,7 @@ func (db *DB) depart(t *tenant, h *head, r *storage.Record, dec *otlp.Result, ha
 	}
 	t.underWay = append(t.underWay, u)
 	h.unlogged++
-	h.moveStrays(u.rows-dec.Accepted, u.mark.Arrival)
+	logged.MoveStrays(h.b, u.rows-dec.Accepted, u.mark.Arrival)
 	h.minArrival, h.maxArrival = min(h.minArrival, u.mark.Arrival), max(h.maxArrival, u.mark.Arrival)
 	return u
 }

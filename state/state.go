@@ -4,7 +4,7 @@
 //
 //	offset  size  field
 //	0       8     magic "clewdoc" and version, one byte
-//	8       4     crc32c of the content
+//	8       4     crc32c of the version, then of the content
 //	12            content, JSON
 package state
 
@@ -26,7 +26,10 @@ const (
 	maxDocument = 16 << 20 // a document is read whole into memory
 )
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+func checksum(content []byte) uint32 {
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return crc32.Update(crc32.Checksum([]byte{version}, table), table, content)
+}
 
 // Load reads a document into v; found is false where there is none. Damage is an
 // error of kind Corrupt, an unknown version one of kind Unsupported.
@@ -41,10 +44,14 @@ func Load(fsys vfs.FS, file string, v any) (found bool, err error) {
 	if len(b) < headBytes || string(b[:7]) != magic {
 		return false, clew.Corruptf(file, 0, "not a document of clew's")
 	}
+	sum := binary.LittleEndian.Uint32(b[8:])
+	if b[7] != version && checksum(b[headBytes:]) == sum {
+		return false, clew.Corruptf(file, 7, "the version is damaged: it says %d, the content is of version %d", b[7], version)
+	}
 	if b[7] != version {
 		return false, clew.Errorf(clew.Unsupported, "%s: document version %d is not known to this clew, which reads version %d", file, b[7], version)
 	}
-	if checksum(b[headBytes:]) != binary.LittleEndian.Uint32(b[8:]) {
+	if checksum(b[headBytes:]) != sum {
 		return false, clew.Corruptf(file, 8, "document fails its checksum")
 	}
 	if err := json.Unmarshal(b[headBytes:], v); err != nil {

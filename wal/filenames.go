@@ -13,6 +13,12 @@ const fileSuffix = ".wal"
 // sort as the numbers do.
 func fileName(first uint64) string { return fmt.Sprintf("%016x", first) + fileSuffix }
 
+// IsFile reports whether a name is that of a file of a log.
+func IsFile(name string) bool {
+	_, ok := parseFileName(name)
+	return ok
+}
+
 // parseFileName is the inverse of fileName; ok is false for all other names.
 func parseFileName(name string) (first uint64, ok bool) {
 	digits, found := strings.CutSuffix(name, fileSuffix)

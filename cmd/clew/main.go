@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/upkeep"
 	"golang.org/x/term"
 )
 
@@ -22,7 +23,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // it was tried and failed
 	exitUsage   = 2 // it was not tried: a flag, a setting or an argument is wrong
-	exitPartly  = 3 // it was done, except for spans that were refused
+	exitPartly  = 3 // it was done, except for spans that were refused or lost
 )
 
 // errUsage marks an error as the caller's: the command was not tried.
@@ -61,7 +62,7 @@ func run(args []string) int {
 	switch {
 	case errors.Is(err, errUsage):
 		return exitUsage
-	case errors.Is(err, errPartly):
+	case errors.Is(err, errPartly), errors.Is(err, upkeep.ErrLoss):
 		return exitPartly
 	}
 	return exitFailure

@@ -231,7 +231,10 @@ func (s *server) storeEvents() spandb.Events {
 		Synced:  s.metrics.synced,
 		Replayed: func(r wal.Report) {
 			if r.LostRecords > 0 {
-				s.log.Warn("requests that were acknowledged are not in the log, as durability interval and os allow", "requests", r.LostRecords, "torn_bytes", r.TornBytes)
+				s.log.Warn("requests that were acknowledged are not in the log, as durability interval and os allow", "requests", r.LostRecords)
+			}
+			if r.TornBytes > 0 {
+				s.log.Warn("the log ends in what was never synced, as a power cut leaves it", "bytes", r.TornBytes)
 			}
 		},
 	}

@@ -54,6 +54,7 @@ var plan = []place{
 	{"sampling", 3, arriving},
 	{"spandb/segment", 3, keeping},
 	{"spandb/shelf", 3, keeping},
+	{"spandb/logged", 3, keeping},
 	{"spandb/traceindex", 3, keeping},
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},

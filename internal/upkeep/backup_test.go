@@ -18,6 +18,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -51,7 +52,7 @@ func TestBackup(t *testing.T) {
 		db := open(t, fs, "/data", spandb.Config{SealRows: 60})
 		all := feed(t, db, 1, 30)
 		settled(t, db, 4)
-		must(t, vfs.Replace(fs, "/data/services.doc", []byte("numbers")))
+		must(t, state.Save(fs, "/data/services.doc", "numbers"))
 		kept := 0
 		for round := range 4 {
 			done, err := take(t, db, fs, fs, "/backup", link)
@@ -68,7 +69,7 @@ func TestBackup(t *testing.T) {
 			if v.Segments != done.Segments || segmentFiles(copied, "/backup") != done.Segments {
 				t.Errorf("round %d: %d segments are verified, %d files, want %d", round, v.Segments, segmentFiles(copied, "/backup"), done.Segments)
 			}
-			if got, err := vfs.ReadFile(copied, "/backup/services.doc", 100); string(got) != "numbers" {
+			if got, err := documentIn(copied, "/backup/services.doc"); got != "numbers" {
 				t.Errorf("round %d: the document has %q, %v", round, got, err)
 			}
 			must(t, copied.RemoveAll("/data")) // it needs nothing of the store
@@ -380,7 +381,7 @@ func TestRestore(t *testing.T) {
 	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
 	all := feed(t, db, 1, 30)
 	settled(t, db, 4)
-	must(t, vfs.Replace(fs, "/data/services.doc", []byte("numbers")))
+	must(t, state.Save(fs, "/data/services.doc", "numbers"))
 	_, err := take(t, db, fs, fs, "/backup", true)
 	must(t, err)
 	if _, err := restore(ctx, fs, "/data", "/new", nil); clew.KindOf(err) != clew.Busy {
@@ -395,7 +396,7 @@ func TestRestore(t *testing.T) {
 		r, err := restore(ctx, fs, from, to, nil)
 		must(t, err)
 		wantSound(t, fs, to)
-		if got, err := vfs.ReadFile(fs, to+"/services.doc", 100); string(got) != "numbers" {
+		if got, err := documentIn(fs, to+"/services.doc"); got != "numbers" {
 			t.Errorf("%s: the document has %q, %v", to, got, err)
 		}
 		if r.Segments == 0 || list(fs, to+"/wal") == nil && i == 1 {

@@ -66,7 +66,7 @@ func (h *Host) backupServer(c *cobra.Command, dest string, ask Asker, host strin
 func (h *Host) backupFolder(c *cobra.Command, dest, dir string) error {
 	fsys := vfs.OS()
 	if err := isStore(fsys, dir); err != nil {
-		return err
+		return chosenByData(err)
 	}
 	db, err := h.Open(dir)
 	if err != nil {
@@ -102,6 +102,11 @@ func (h *Host) copyInto(c *cobra.Command, cp *copier) error {
 		return clew.Errorf(clew.Corrupt, "the backup lacks %s that cannot be read; clew verify --repair mends what can be mended", console.Plural(n, "segment"))
 	}
 	return nil
+}
+
+// chosenByData says how another folder is chosen, of an error of the one that was.
+func chosenByData(err error) error {
+	return fmt.Errorf("%w; the folder is chosen by --data (CLEW_DATA)", err)
 }
 
 // isLoopback reports whether a host is this machine, whose folders are at hand.
@@ -141,6 +146,9 @@ func (h *Host) restore(c *cobra.Command, from, dir string) error {
 	line := h.progress(c, "segment checked")
 	v, err := Verify(fsys, from, line.update)
 	line.end()
+	if clew.KindOf(err) == clew.NotFound {
+		return fmt.Errorf("%w; SRC is the folder that clew backup made", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,12 +1,14 @@
 package upkeep
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"path"
 	"slices"
+	"syscall"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
@@ -17,18 +19,40 @@ import (
 // lockFolder takes the lock of a store's folder.
 func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
 	lock, err := fsys.Lock(path.Join(dir, folder.LockName))
-	if errors.Is(err, vfs.ErrLocked) {
-		return nil, clew.Errorf(clew.Busy, "%s is in use: stop what uses it first (%w)", dir, err)
+	switch {
+	case errors.Is(err, vfs.ErrLocked):
+		return nil, clew.Errorf(clew.Busy, "the store in %s is in use: stop the server first (%w)", dir, err)
+	case errors.Is(err, syscall.EROFS): // nobody can change anything there
+		return unlocked{}, nil
 	}
 	return lock, err
 }
 
-// isStore checks that a folder holds a store, so that none is made there.
+// unlocked is the lock of what cannot be written.
+type unlocked struct{}
+
+func (unlocked) Close() error { return nil }
+
+// isStore checks that a folder holds a store, so that none is made there. How another
+// is named says whoever knows what it was named by.
 func isStore(fsys vfs.FS, dir string) error {
 	if _, err := fsys.Stat(path.Join(dir, folder.CurrentName)); err != nil {
-		return clew.Errorf(clew.NotFound, "no store in %s: name its folder with --data (%w)", dir, err)
+		if _, unfinished := folder.ReadManifest(fsys, dir); clew.KindOf(unfinished) == clew.Invalid {
+			return unfinished
+		}
+		return clew.Errorf(clew.NotFound, "no store in %s (%w)", dir, err)
 	}
 	return nil
+}
+
+// mayBeStore checks that a folder holds a store, perhaps a damaged one.
+func mayBeStore(fsys vfs.FS, dir string) error {
+	for _, name := range list(fsys, dir) {
+		if name == folder.CurrentName || name == folder.SegmentsDir || name == folder.LogDir || folder.IsManifest(name) {
+			return nil
+		}
+	}
+	return isStore(fsys, dir)
 }
 
 // segmentFile is a segment's file, open.
@@ -38,6 +62,15 @@ type segmentFile struct {
 }
 
 func openSegment(fsys vfs.FS, name string) (*segmentFile, error) {
+	return openBy(segment.Open, fsys, name)
+}
+
+// openDamaged opens a segment whose frame may be damaged.
+func openDamaged(fsys vfs.FS, name string) (*segmentFile, error) {
+	return openBy(segment.OpenDamaged, fsys, name)
+}
+
+func openBy(open func(io.ReaderAt, int64, string) (*segment.Reader, error), fsys vfs.FS, name string) (*segmentFile, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -45,7 +78,7 @@ func openSegment(fsys vfs.FS, name string) (*segmentFile, error) {
 	size, err := f.Size()
 	if err == nil {
 		var r *segment.Reader
-		if r, err = segment.Open(f, size, name); err == nil {
+		if r, err = open(f, size, name); err == nil {
 			return &segmentFile{f, r}, nil
 		}
 	}
@@ -62,6 +95,22 @@ func inspect(fsys vfs.FS, name string, id uint64) (folder.Segment, error) {
 	}
 	defer f.Close()
 	return f.Listing(id), nil
+}
+
+// listingOf returns what a manifest says of a segment of these bytes.
+func listingOf(data []byte, id uint64) (folder.Segment, error) {
+	r, err := segment.Open(bytes.NewReader(data), int64(len(data)), folder.SegmentName(id))
+	if err != nil {
+		return folder.Segment{}, err
+	}
+	return r.Listing(id), nil
+}
+
+// writeWhole makes a file of these bytes, durable but for its name, in place of one
+// that may be there.
+func writeWhole(fsys vfs.FS, name string, data []byte) error {
+	_, err := copyFile(context.Background(), fsys, name, bytes.NewReader(data))
+	return err
 }
 
 // eachSegmentFile calls f for every segment file below a store's folder, by whatever

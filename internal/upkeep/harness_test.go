@@ -15,6 +15,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -143,6 +144,11 @@ func wantSound(t testing.TB, fs vfs.FS, dir string) *Verification {
 		t.Fatalf("%s is damaged: %v", dir, v.Damage)
 	}
 	return &v
+}
+
+func documentIn(fs vfs.FS, file string) (text string, err error) {
+	_, err = state.Load(fs, file, &text)
+	return text, err
 }
 
 // clone copies a folder, so that a test can open it without changing it.

@@ -11,6 +11,11 @@ const (
 	// Ctrl-C is noticed within milliseconds.
 	copyBytes = 1 << 20
 
+	// remadeRows and remadeBytes end a segment that a repair writes: what a head has at
+	// most.
+	remadeRows  = 65536
+	remadeBytes = 32 << 20
+
 	// maxDocument bounds a document, which is read whole: as package state's.
 	maxDocument = 16 << 20
 

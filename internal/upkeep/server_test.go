@@ -11,6 +11,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -38,7 +39,7 @@ func TestBackupOverHTTP(t *testing.T) {
 	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
 	all := feed(t, db, 1, 40)
 	settled(t, db, 4)
-	must(t, vfs.Replace(fs, "/data/services.doc", []byte("numbers")))
+	must(t, state.Save(fs, "/data/services.doc", "numbers"))
 	s, ask := serve(t, db, fs)
 	src, snap, err := beginRemote(ctx, ask)
 	must(t, err)

@@ -12,7 +12,10 @@ import (
 )
 
 // servicesName is the document of the services' numbers, beside a store.
-const servicesName = "services.doc"
+const servicesName = "services" + documentSuffix
+
+// documentSuffix is that of documents' names.
+const documentSuffix = ".doc"
 
 // documents are the small files beside a store that belong to a copy of it.
 var documents = []string{servicesName}

@@ -1,15 +1,17 @@
 package upkeep
 
 import (
-	"errors"
-	"io/fs"
+	"maps"
 	"path"
+	"slices"
+	"strings"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/traceindex"
+	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
 )
@@ -21,7 +23,7 @@ type Verification struct {
 	Bytes      int64 // looked at, manifest and log included
 	LogRecords int
 	LogRows    int64   // that the log has and no segment yet
-	TornBytes  int64   // of log records that were never acknowledged
+	TornBytes  int64   // of log and manifest, at their ends: never synced, it seems
 	Damage     []error // with file and offset; at most maxDamage
 	Found      int     // how many there were
 }
@@ -40,17 +42,15 @@ func (v *Verification) add(err error) {
 // must not be open; nothing is changed. progress, if not nil, is called after
 // each segment. The error is one of reading, not of what was read.
 func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Verification, err error) {
-	if _, err := filesystem.Stat(path.Join(dir, folder.CurrentName)); err != nil {
-		return v, clew.Errorf(clew.NotFound, "no store in %s: name its folder with --data (%w)", dir, err)
+	if err := isStore(filesystem, dir); err != nil {
+		return v, err
 	}
-	lock, err := filesystem.Lock(path.Join(dir, folder.LockName))
+	lock, err := lockFolder(filesystem, dir)
 	if err != nil {
-		if errors.Is(err, vfs.ErrLocked) {
-			return v, clew.Errorf(clew.Busy, "the store in %s is in use: stop the server first (%w)", dir, err)
-		}
 		return v, err
 	}
 	defer lock.Close()
+	v.documents(filesystem, dir)
 	m, err := folder.ReadManifest(filesystem, dir)
 	if err != nil {
 		v.add(err)
@@ -59,11 +59,12 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 	if info, err := filesystem.Stat(m.File()); err == nil {
 		v.Bytes += info.SizeBytes
 	}
-	done := 0
-	for _, r := range m.Segments {
+	v.TornBytes = int64(m.Tail())
+	for i, id := range slices.Sorted(maps.Keys(m.Segments)) {
+		r := m.Segments[id]
 		verifySegment(filesystem, r.Path(dir), r, &v)
-		if done++; progress != nil {
-			progress(done, len(m.Segments))
+		if progress != nil {
+			progress(i+1, len(m.Segments))
 		}
 	}
 	size, damage := traceindex.Verify(filesystem, path.Join(dir, folder.TracesDir))
@@ -82,6 +83,10 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) er
 	}
 	seen := map[request]bool{} // a request that was sent again counts once
 	report, err := wal.Replay(filesystem, dir, 0, func(seq uint64, payload []byte) error {
+		if len(payload) == 0 {
+			return nil // the mark of an orderly end
+		}
+		v.LogRecords++
 		r, err := folder.ParseRecord(payload)
 		if err != nil {
 			v.add(clew.Corruptf(dir, 0, "log record %d: %w", seq, err))
@@ -93,15 +98,28 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) er
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return err
 	}
-	v.LogRecords, v.TornBytes = report.Records, report.TornBytes
+	v.TornBytes += report.TornBytes
 	v.Bytes += report.Bytes
 	for _, d := range report.Damaged {
-		v.add(clew.Corruptf(d.File, d.Offset, "log damaged over %d bytes", d.Size))
+		v.add(d.Err())
 	}
 	return nil
+}
+
+// documents checks the documents beside the store.
+func (v *Verification) documents(filesystem vfs.FS, dir string) {
+	for _, name := range list(filesystem, dir) {
+		if !strings.HasSuffix(name, documentSuffix) {
+			continue
+		}
+		var any any
+		if _, err := state.Load(filesystem, path.Join(dir, name), &any); err != nil {
+			v.add(err)
+		}
+	}
 }
 
 // verifySegment checks every checksum and decodes every block whole.

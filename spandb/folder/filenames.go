@@ -39,7 +39,14 @@ const (
 	asideSuffix    = ".damaged"
 )
 
-func manifestName(n uint64) string { return fmt.Sprintf("%s%08d", manifestPrefix, n) }
+// ManifestName is the name of the n-th manifest.
+func ManifestName(n uint64) string { return fmt.Sprintf("%s%08d", manifestPrefix, n) }
+
+// IsManifest reports whether a name is one that ManifestName gives.
+func IsManifest(name string) bool {
+	_, ok := parseManifestName(name)
+	return ok
+}
 
 func parseManifestName(name string) (n uint64, ok bool) {
 	digits, ok := strings.CutPrefix(name, manifestPrefix)

@@ -63,12 +63,12 @@ func goldenManifest(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := vfs.ReadFile(fs, "d/"+manifestName(m.number), 1<<20)
+	b, err := vfs.ReadFile(fs, "d/"+ManifestName(m.number), 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &dumper{b: b}
-	fmt.Fprintf(&d.out, "%s: %q\n\n%s\n", CurrentName, current, manifestName(m.number))
+	fmt.Fprintf(&d.out, "%s: %q\n\n%s\n", CurrentName, current, ManifestName(m.number))
 	d.field(7, "magic %q", b[:7])
 	d.field(1, "version %d", b[7])
 	for d.at < len(b) {

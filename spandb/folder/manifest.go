@@ -20,7 +20,7 @@ import (
 // sync:
 //
 //	file    magic "CLEWMAN" and version, one byte; then records
-//	record  u32 size · u32 crc32c of the payload, then of the record's offset (u64) · payload
+//	record  u32 size · u32 crc32c of the payload, the record's offset (u64), the version · payload
 //	payload entries: tag byte, then uvarints and byte strings
 //
 //	tag 1  segment added      id, tenant, arrival hour, size, rows,
@@ -101,6 +101,7 @@ type Manifest struct {
 	// torn says that the file may end in what a full disk took of an edit, or that
 	// there is none yet: the next edit begins a new file.
 	torn bool
+	tail int // bytes at the end of the file, as it was read, that are no record
 }
 
 func (e *Edit) append(dst []byte) []byte {
@@ -181,7 +182,7 @@ func ReadManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
 }
 
 // File returns the name of the manifest file in force.
-func (m *Manifest) File() string { return path.Join(m.dir, manifestName(m.number)) }
+func (m *Manifest) File() string { return path.Join(m.dir, ManifestName(m.number)) }
 
 // read loads what CURRENT names; a store without CURRENT is new.
 func (m *Manifest) read() error {
@@ -200,6 +201,9 @@ func (m *Manifest) read() error {
 	m.number = number
 	file := path.Join(m.dir, name)
 	b, err := vfs.ReadFile(m.fs, file, maxManifestBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return clew.Corruptf(path.Join(m.dir, CurrentName), 0, "names %s, which is not there: %w", name, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -230,10 +234,50 @@ func WriteManifest(filesystem vfs.FS, dir string, s State) error {
 	return errors.Join(m.rewrite(), m.Close())
 }
 
+// Salvage returns what can be read of the youngest manifest there is, whatever CURRENT
+// says, and its name, "" if there is none. It is whole if nothing is wrong with it;
+// else some of its edits are missing, one at least. An unknown version is an error of
+// kind Unsupported.
+func Salvage(filesystem vfs.FS, dir string) (s State, file string, whole bool, err error) {
+	m := &Manifest{State: State{Segments: make(map[uint64]Segment), Sealed: make(map[clew.Tenant]uint64), NextID: 1, NextSeq: 1}}
+	number, err := lastManifest(filesystem, dir)
+	if err != nil || number == 0 {
+		return m.State, "", false, err
+	}
+	file = path.Join(dir, ManifestName(number))
+	b, err := vfs.ReadFile(filesystem, file, maxManifestBytes)
+	if err != nil {
+		return m.State, file, false, err
+	}
+	if err = m.replay(file, b); err == nil || clew.KindOf(err) == clew.Unsupported {
+		return m.State, file, err == nil, err
+	}
+	m.State = State{Segments: make(map[uint64]Segment), Sealed: make(map[clew.Tenant]uint64), NextID: 1, NextSeq: 1}
+	for off := manifestHead; off < len(b); {
+		payload := wholeRecord(b, off)
+		if payload == nil || m.apply(payload) != nil {
+			off++
+			continue
+		}
+		off += 8 + len(payload)
+	}
+	return m.State, file, false, nil
+}
+
+// Current returns the number of the manifest that CURRENT names; ok is false if there
+// is no CURRENT, or it names none.
+func Current(filesystem vfs.FS, dir string) (number uint64, ok bool) {
+	b, err := vfs.ReadFile(filesystem, path.Join(dir, CurrentName), maxCurrentBytes)
+	if err != nil {
+		return 0, false
+	}
+	return parseManifestName(strings.TrimSuffix(string(b), "\n"))
+}
+
 // NextManifest returns the name of the file that WriteManifest would write.
 func NextManifest(filesystem vfs.FS, dir string) (string, error) {
 	number, err := lastManifest(filesystem, dir)
-	return manifestName(number + 1), err
+	return ManifestName(number + 1), err
 }
 
 // lastManifest returns the number of the youngest manifest there is, 0 if none is.
@@ -255,6 +299,9 @@ func (m *Manifest) replay(file string, b []byte) error {
 	if len(b) < manifestHead || string(b[:7]) != manifestMagic {
 		return clew.Corruptf(file, 0, "not a manifest: wrong magic")
 	}
+	if b[7] != manifestVersion && wholeRecord(b, manifestHead) != nil { // checksums have the version in them
+		return clew.Corruptf(file, 7, "the version is damaged: it says %d, the records are of version %d", b[7], manifestVersion)
+	}
 	if b[7] != manifestVersion {
 		return clew.Errorf(clew.Unsupported, "%s: manifest format version %d is not known to this clew, which reads version %d", file, b[7], manifestVersion)
 	}
@@ -269,6 +316,7 @@ func (m *Manifest) replay(file string, b []byte) error {
 					return clew.Corruptf(file, int64(off), "manifest record fails its checksum, and another follows at %d", next)
 				}
 			}
+			m.tail = len(b) - off
 			return nil
 		}
 		if err := m.apply(payload); err != nil {
@@ -281,7 +329,7 @@ func (m *Manifest) replay(file string, b []byte) error {
 
 // wholeRecord returns the payload of the record at an offset of a manifest, nil
 // if there is none. The checksum covers the offset, so that stale bytes of an
-// earlier record are no record elsewhere.
+// earlier record are no record elsewhere, and the version, which nothing else does.
 func wholeRecord(b []byte, off int) []byte {
 	rest := b[off:]
 	if len(rest) < 8 {
@@ -297,7 +345,7 @@ func wholeRecord(b []byte, off int) []byte {
 func recordChecksum(payload []byte, off int) uint32 {
 	table := crc32.MakeTable(crc32.Castagnoli)
 	sum := crc32.Checksum(payload, table)
-	return crc32.Update(sum, table, binary.LittleEndian.AppendUint64(nil, uint64(off)))
+	return crc32.Update(sum, table, append(binary.LittleEndian.AppendUint64(nil, uint64(off)), manifestVersion))
 }
 
 // rewrite writes the whole state to a new file and makes it the one in force. After
@@ -316,7 +364,7 @@ func (m *Manifest) rewrite() error {
 		return nil
 	case noRoom(err) && m.inForce():
 		m.torn = m.torn || m.file == nil
-		_ = m.fs.Remove(path.Join(m.dir, manifestName(m.number+1))) // as far as it was written
+		_ = m.fs.Remove(path.Join(m.dir, ManifestName(m.number+1))) // as far as it was written
 		return full(err)
 	}
 	m.failed = err
@@ -330,7 +378,7 @@ func (m *Manifest) inForce() bool {
 	if m.number == 0 {
 		return errors.Is(err, fs.ErrNotExist)
 	}
-	return err == nil && string(b) == manifestName(m.number)+"\n"
+	return err == nil && string(b) == ManifestName(m.number)+"\n"
 }
 
 func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
@@ -339,7 +387,7 @@ func full(err error) error { return clew.Errorf(clew.Busy, "manifest: the disk i
 
 func (m *Manifest) startFile(payload []byte) error {
 	number := m.number + 1
-	name := path.Join(m.dir, manifestName(number))
+	name := path.Join(m.dir, ManifestName(number))
 	if err := m.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -356,7 +404,7 @@ func (m *Manifest) startFile(payload []byte) error {
 		f.Close()
 		return err
 	}
-	if err := m.replaceCurrent(manifestName(number)); err != nil {
+	if err := m.replaceCurrent(ManifestName(number)); err != nil {
 		f.Close()
 		return err
 	}
@@ -432,10 +480,18 @@ func (m *Manifest) Commit(e Edit) error {
 	return nil
 }
 
-// Close closes the file.
+// Close closes the file. If it has edits it gets another that changes nothing: so
+// damage to the last that was made is told from what a crash leaves at its end.
 func (m *Manifest) Close() error {
 	if m.file == nil {
 		return nil
 	}
+	if m.edits > 0 && m.failed == nil && !m.torn {
+		_ = m.Commit(Edit{}) // whoever closes has nothing to lose by it
+	}
 	return m.file.Close()
 }
+
+// Tail returns how many bytes at the end of the file were no record when it was read:
+// an edit that a crash cut off and nobody was told of, or damage to the last one.
+func (m *Manifest) Tail() int { return m.tail }

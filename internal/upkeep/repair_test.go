@@ -1,0 +1,385 @@
+package upkeep
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
+	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/merge"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// broken is a store for repairs: two segments of one tenant, one of each of two others,
+// and rows in the log.
+type broken struct {
+	fs       *vfs.Mem
+	all      rows
+	segments []folder.Segment // of tenant default, then of b and c
+	manifest string
+}
+
+func newBroken(t *testing.T, withLog bool) *broken {
+	t.Helper()
+	b := &broken{fs: vfs.NewMem()}
+	db := open(t, b.fs, "/data", spandb.Config{SealRows: 60})
+	b.all = feed(t, db, 1, 26)
+	settled(t, db, 4)
+	must(t, db.Close())
+	if !withLog { // as in a backup
+		db = open(t, b.fs, "/data", spandb.Config{SealRows: 60})
+		_, err := take(t, db, b.fs, b.fs, "/copy", false)
+		must(t, err)
+		must(t, db.Close())
+		must(t, b.fs.RemoveAll("/data"))
+		must(t, b.fs.Rename("/copy", "/data"))
+	}
+	m, err := folder.ReadManifest(b.fs, "/data")
+	must(t, err)
+	b.manifest = m.File()
+	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
+		b.segments = append(b.segments, m.Segments[id])
+	}
+	return b
+}
+
+// change gives a file other bytes.
+func change(t *testing.T, fs vfs.FS, file string, f func(b []byte) []byte) {
+	t.Helper()
+	must(t, vfs.Replace(fs, file, f(slices.Clone(contentOf(t, fs, file)))))
+}
+
+func flipAt(at int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		if at < 0 {
+			at += len(b)
+		}
+		b[at] ^= 0x10
+		return b
+	}
+}
+
+// TestRepair damages a store in every way that a repair knows, and says what is left.
+func TestRepair(t *testing.T) {
+	segmentOf := func(i int) func(b *broken) string {
+		return func(b *broken) string { return b.segments[i].Path("/data") }
+	}
+	current := func(*broken) string { return "/data/CURRENT" }
+	manifest := func(b *broken) string { return b.manifest }
+	log := func(*broken) string { return "/data/wal/0000000000000001.wal" }
+	gone := func([]byte) []byte { return nil }
+	for _, test := range []struct {
+		name    string
+		log     bool
+		file    func(*broken) string
+		damage  func([]byte) []byte // nil content removes the file
+		lost    int                 // rows
+		aside   int
+		remade  int
+		fromLog bool
+		rebuilt bool
+	}{
+		{"a segment's chunk, and the log has its rows", true, segmentOf(0), flipAt(1000), 0, 1, 0, true, false},
+		{"a segment's directory, and the log has its rows", true, segmentOf(0), flipAt(-60), 0, 1, 0, true, false},
+		{"a segment is gone, and the log has its rows", true, segmentOf(0), gone, 0, 0, 0, true, false},
+		{"a segment's head", false, segmentOf(0), flipAt(2), 0, 1, 1, false, false},
+		{"a segment's version", false, segmentOf(0), flipAt(7), 0, 1, 1, false, false},
+		{"a segment's tail", false, segmentOf(0), flipAt(-30), 0, 1, 1, false, false},
+		{"a segment's end", false, segmentOf(0), flipAt(-1), 0, 1, 1, false, false},
+		{"a segment's only block", false, segmentOf(0), flipAt(1000), -1, 1, 0, false, false},
+		{"a segment's directory", false, segmentOf(0), flipAt(-60), -1, 1, 0, false, false},
+		{"a segment that is cut off", false, segmentOf(0), func(b []byte) []byte { return b[:len(b)/2] }, -1, 1, 0, false, false},
+		{"a segment of nothing", false, segmentOf(0), func([]byte) []byte { return []byte{} }, -1, 1, 0, false, false},
+		{"a segment is gone", false, segmentOf(0), gone, -1, 0, 0, false, false},
+		{"CURRENT is gone", true, current, gone, 0, 0, 0, false, false},
+		{"CURRENT says nothing", true, current, func([]byte) []byte { return []byte("?\n") }, 0, 0, 0, false, false},
+		{"CURRENT names another", true, current, func([]byte) []byte { return []byte("MANIFEST-00000077\n") }, 0, 0, 0, true, true},
+		{"the manifest is gone", true, manifest, gone, 0, 0, 0, true, true},
+		{"the manifest is gone, there is no log", false, manifest, gone, 0, 0, 0, false, true},
+		{"the manifest is empty", true, manifest, func([]byte) []byte { return []byte{} }, 0, 1, 0, true, true},
+		{"the manifest's magic", false, manifest, flipAt(0), 0, 1, 0, false, true},
+		{"the manifest's version", false, manifest, flipAt(7), 0, 1, 0, false, true},
+		{"the manifest's first record", true, manifest, flipAt(20), 0, 1, 0, true, true},
+		{"a record of the log that is in no segment", true, log, flipAt(-1000), 12, 1, 0, true, false},
+		{"a record of the log that is in a segment", true, log, flipAt(8192 + 500), 0, 1, 0, true, false},
+		{"the end of the log", true, log, flipAt(-5), 0, 1, 0, true, false},
+		{"both headers of the log", true, log, func(b []byte) []byte { b[20] ^= 1; b[4096+20] ^= 1; return b }, -2, 1, 0, false, false},
+		{"the log is gone", true, log, gone, -2, 0, 0, false, false},
+		{"the index of traces", true, func(*broken) string { return "/data/traces/00000001.idx" }, flipAt(30), 0, 0, 0, false, false},
+		{"nothing", true, log, func(b []byte) []byte { return b }, 0, 0, 0, false, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBroken(t, test.log)
+			file := test.file(b)
+			content := test.damage(slices.Clone(contentOf(t, b.fs, file)))
+			must(t, b.fs.Remove(file))
+			if content != nil {
+				must(t, vfs.Replace(b.fs, file, content))
+			}
+			done, err := repair(b.fs, "/data", nil)
+			must(t, err)
+			v := wantSound(t, b.fs, "/data")
+			db := open(t, b.fs, "/data", spandb.Config{SealRows: 60})
+			got := rowsIn(t, db)
+			must(t, db.Close())
+			for id, n := range got {
+				if n != 1 || b.all[id] == 0 {
+					t.Errorf("row %v is there %d times", id, n)
+				}
+			}
+			want := test.lost
+			switch want {
+			case -1:
+				want = int(b.segments[0].Rows)
+			case -2: // what was in no segment
+				want = len(b.all) - int(v.Rows)
+			}
+			if lost := len(b.all) - len(got); lost != want || v.TornBytes > 0 {
+				t.Errorf("%d rows are lost, want %d; %+v", lost, want, done)
+			}
+			said := int64(0)
+			for _, l := range done.Lost {
+				if said += l.Spans + 12*int64(l.Requests); l.File != file || l.Why == nil || l.Spans > 0 && (l.First == 0 || l.Last < l.First) {
+					t.Errorf("loss %+v", l)
+				}
+			}
+			if test.lost != -2 && said < int64(want) {
+				t.Errorf("%d lost is said, want %d: %v", said, want, done.Lost)
+			}
+			if len(done.Aside) != test.aside || done.Remade != test.remade || (done.FromLog > 0) != test.fromLog || done.Rebuilt != test.rebuilt {
+				t.Errorf("%+v, want %d aside, %d remade, from the log %v, rebuilt %v", done, test.aside, test.remade, test.fromLog, test.rebuilt)
+			}
+			for _, a := range done.Aside {
+				if bytes := contentOf(t, b.fs, a); string(bytes) != string(content) {
+					t.Errorf("%s is not what was damaged", a)
+				}
+			}
+			// What was mended goes on.
+			db = open(t, b.fs, "/data", spandb.Config{SealRows: 60})
+			maps.Copy(got, feed(t, db, 77, 12))
+			must(t, db.Close())
+			wantRows(t, b.fs, "/data", got)
+		})
+	}
+}
+
+// TestRepairOfOneBlock damages one block of a segment of several: only its rows go.
+func TestRepairOfOneBlock(t *testing.T) {
+	fs := vfs.NewMem()
+	db := open(t, fs, "/data", spandb.Config{SealRows: 25_000})
+	for _, body := range corpus.Requests("shop", 5, 25_000, 500) {
+		_, err := db.Append(ctx, storage.Record{Tenant: "default", Body: body, ReceivedAt: time.Now()})
+		must(t, err)
+	}
+	settled(t, db, 1)
+	must(t, db.Close())
+	must(t, fs.RemoveAll("/data/wal"))
+	m, err := folder.ReadManifest(fs, "/data")
+	must(t, err)
+	var s folder.Segment
+	for _, s = range m.Segments {
+	}
+	file := s.Path("/data")
+	f, err := openSegment(fs, file)
+	must(t, err)
+	blocks := slices.Clone(f.Meta().BlockRows)
+	f.Close()
+	raw, err := fs.Open(file)
+	must(t, err)
+	r, err := block.Open(raw, int64(s.Size), file)
+	must(t, err)
+	col, _ := r.Column(".duration")
+	at := int(r.Offset(col, 1))
+	raw.Close()
+	change(t, fs, file, flipAt(at))
+	done, err := repair(fs, "/data", nil)
+	must(t, err)
+	if len(blocks) < 3 || len(done.Lost) != 1 || done.Lost[0].Spans != int64(blocks[1]) || done.Lost[0].File != file {
+		t.Errorf("%+v, want the %d rows of one block of %d lost", done, blocks[1], len(blocks))
+	}
+	l := done.Lost[0]
+	if text := l.String(); l.First < s.MinStart || l.Last > s.MaxStart || !strings.Contains(text, fmt.Sprintf("%d spans that started from 20", blocks[1])) ||
+		!strings.Contains(text, fmt.Sprintf("offset %d", at)) {
+		t.Errorf("%s", text)
+	}
+	if v := wantSound(t, fs, "/data"); v.Rows != int64(s.Rows)-int64(blocks[1]) {
+		t.Errorf("%d rows are left of %d", v.Rows, s.Rows)
+	}
+}
+
+// TestRepairWithoutAManifest finds inputs and outputs of a merge beside each other, as a
+// crash may leave them, and the outputs alone: no row is there twice, none is lost. The
+// merge has several outputs, and brings rows of a trace into one of them.
+func TestRepairWithoutAManifest(t *testing.T) {
+	fs := vfs.NewMem()
+	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
+	all := rows{}
+	for _, body := range corpus.Requests("shop", 3, 60*12, 12) {
+		_, err := db.Append(ctx, storage.Record{Tenant: "default", Body: body, ReceivedAt: time.Now()})
+		must(t, err)
+		maps.Copy(all, idsOf(t, "default", body))
+	}
+	settled(t, db, 12)
+	must(t, db.Close())
+	must(t, fs.RemoveAll("/data/wal"))
+	m, err := folder.ReadManifest(fs, "/data")
+	must(t, err)
+	var inputs []string
+	merger := &merge.Merger{Rows: 200, Pull: 100, Cache: new(segment.Cache)}
+	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
+		s := m.Segments[id]
+		inputs = append(inputs, s.Path("/data"))
+		merger.Inputs = append(merger.Inputs, &input{fs: fs, file: s.Path("/data")})
+	}
+	var outputs []folder.Segment
+	must(t, merger.Run(ctx, func(data []byte) error {
+		s, err := listingOf(data, m.NextID+uint64(len(outputs)))
+		must(t, err)
+		outputs = append(outputs, s)
+		return writeWhole(fs, s.Path("/data"), data)
+	}))
+	if len(outputs) < 3 || merger.Joined == 0 || merger.Duplicates > 0 {
+		t.Fatalf("%d outputs, %d rows joined", len(outputs), merger.Joined)
+	}
+	must(t, fs.Remove("/data/CURRENT"))
+	must(t, fs.Remove(m.File()))
+	for left, keep := range map[string]func(i int) bool{
+		"inputs and outputs":             func(int) bool { return true },
+		"outputs and every second input": func(i int) bool { return i%2 == 0 },
+		"outputs and the inputs of some": func(i int) bool { return i > 6 },
+		"outputs":                        func(int) bool { return false },
+	} {
+		disk := clone(t, fs)
+		for i, file := range inputs {
+			if !keep(i) {
+				must(t, disk.Remove(file))
+			}
+		}
+		done, err := repair(disk, "/data", nil)
+		must(t, err)
+		wantSound(t, disk, "/data")
+		wantRows(t, disk, "/data", all)
+		if !done.Rebuilt || len(done.Lost) > 0 || (done.Remade > 0) != (left != "outputs") {
+			t.Errorf("%s: %+v", left, done)
+		}
+	}
+}
+
+// TestRepairCutOff cuts the power at every sync of repairs of several kinds. A repair
+// that runs again ends as one that was not cut.
+func TestRepairCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
+	rng := rand.New(rand.NewPCG(1, 9))
+	for name, damage := range map[string]func(b *broken){
+		"a segment and the log": func(b *broken) {
+			change(t, b.fs, b.segments[0].Path("/data"), flipAt(-1))
+			change(t, b.fs, "/data/wal/0000000000000001.wal", flipAt(-1000))
+		},
+		"the manifest and two segments": func(b *broken) {
+			must(t, b.fs.Remove(b.manifest))
+			change(t, b.fs, b.segments[0].Path("/data"), flipAt(3))
+			change(t, b.fs, b.segments[1].Path("/data"), flipAt(-1))
+		},
+	} {
+		b := newBroken(t, true)
+		damage(b)
+		whole := clone(t, b.fs)
+		_, err := repair(whole, "/data", nil)
+		must(t, err)
+		db := open(t, whole, "/data", spandb.Config{})
+		want := rowsIn(t, db)
+		must(t, db.Close())
+		cutting := clone(t, b.fs)
+		var disks []*vfs.Mem
+		cutting.OnSync(func(string) {
+			for _, keep := range []vfs.CrashOptions{{Keep: vfs.KeepNone}, {Keep: vfs.KeepAll}, {Keep: vfs.KeepRandom, Tear: true, Reorder: true}} {
+				disks = append(disks, cutting.CrashClone(rng, keep))
+			}
+		})
+		_, err = repair(cutting, "/data", nil)
+		must(t, err)
+		if len(disks) < 20 {
+			t.Errorf("%s: only %d cuts", name, len(disks))
+		}
+		for i, disk := range disks {
+			if _, err := repair(disk, "/data", nil); err != nil {
+				t.Fatalf("%s, cut %d: %v", name, i, err)
+			}
+			wantSound(t, disk, "/data")
+			wantRows(t, disk, "/data", want)
+		}
+	}
+}
+
+// TestRepairFails fails every fifth operation of a repair: a repair of what it leaves
+// ends well.
+func TestRepairFails(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
+	b := newBroken(t, true)
+	change(t, b.fs, b.segments[0].Path("/data"), flipAt(-1))
+	change(t, b.fs, b.manifest, flipAt(20))
+	for n := 1; ; n += 5 {
+		disk := clone(t, b.fs)
+		faulty := vfs.NewFault(disk, vfs.Plan{FailAt: n, Err: syscall.ENOSPC, ShortWrite: true})
+		_, _ = repair(faulty, "/data", nil) // a read that fails looks like damage
+		ended := faulty.Ops() < n
+		_, err := repair(disk, "/data", nil)
+		must(t, err)
+		wantSound(t, disk, "/data")
+		wantRows(t, disk, "/data", b.all)
+		if ended {
+			return
+		}
+	}
+}
+
+// TestRepairSaysNo: to what is in use, what is no store, what is of another version, and
+// to half a copy.
+func TestRepairSaysNo(t *testing.T) {
+	b := newBroken(t, true)
+	for name, test := range map[string]struct {
+		make func(fs *vfs.Mem)
+		kind clew.ErrorKind
+	}{
+		"no store": {func(fs *vfs.Mem) { must(t, fs.RemoveAll("/data")) }, clew.NotFound},
+		"in use": {func(fs *vfs.Mem) {
+			_, err := fs.Lock("/data/LOCK")
+			must(t, err)
+		}, clew.Busy},
+		"another version": {func(fs *vfs.Mem) {
+			change(t, fs, b.segments[0].Path("/data"), func(b []byte) []byte {
+				b[7], b[len(b)-12] = 9, 9
+				return b
+			})
+		}, clew.Unsupported},
+		"half a copy": {func(fs *vfs.Mem) {
+			must(t, fs.Remove("/data/CURRENT"))
+			must(t, vfs.Replace(fs, "/data/"+folder.UnfinishedName, nil))
+		}, clew.Invalid},
+	} {
+		fs := clone(t, b.fs)
+		test.make(fs)
+		before := filesBelow(fs, "/data")
+		if _, err := repair(fs, "/data", nil); clew.KindOf(err) != test.kind {
+			t.Errorf("%s: %v, want %v", name, err, test.kind)
+		}
+		if after := filesBelow(fs, "/data"); !slices.Equal(before, after) {
+			t.Errorf("%s: %v became %v", name, before, after)
+		}
+	}
+}
