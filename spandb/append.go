@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -48,7 +49,7 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 		return storage.Result{}, db.count(err)
 	}
 	u, res, err := db.decode(ctx, t, &r, hash, patience.C)
-	t.write.leave()
+	t.write.Leave()
 	if err != nil || u == nil {
 		return res, db.count(err)
 	}
@@ -84,7 +85,7 @@ func (db *DB) begin() error {
 	return nil
 }
 
-func errClosed() error { return behind("the store is closed: send again later") }
+func errClosed() error { return admission.Behind("the store is closed: send again later") }
 
 // count counts the refusals that ask to come again.
 func (db *DB) count(err error) error {
@@ -101,7 +102,7 @@ func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.
 		if err != nil {
 			return nil, err
 		}
-		if err := t.write.enter(ctx, patience); err != nil {
+		if err := t.write.Enter(ctx, patience); err != nil {
 			return nil, err
 		}
 		if t.mu.Lock(); !t.gone {
@@ -109,7 +110,7 @@ func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.
 			return t, nil
 		}
 		t.mu.Unlock()
-		t.write.leave()
+		t.write.Leave()
 	}
 }
 
@@ -181,9 +182,9 @@ func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) er
 		select {
 		case <-sealed:
 		case <-ctx.Done():
-			err = gaveUp(ctx)
+			err = admission.GaveUp(ctx)
 		case <-patience:
-			err = behind("the disk does not keep up with sealing: send again later")
+			err = admission.Behind("the disk does not keep up with sealing: send again later")
 		}
 		t.mu.Lock()
 		if err != nil {

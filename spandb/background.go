@@ -190,7 +190,7 @@ func (db *DB) latestArrival() (latest uint64) {
 // appends to at this moment and that have room.
 func (db *DB) retireWhere(want func(*head) bool) (retired bool) {
 	for _, t := range db.allTenants() {
-		if !t.write.try() {
+		if !t.write.Try() {
 			continue
 		}
 		t.mu.Lock()
@@ -199,7 +199,7 @@ func (db *DB) retireWhere(want func(*head) bool) (retired bool) {
 			retired = true
 		}
 		t.mu.Unlock()
-		t.write.leave()
+		t.write.Leave()
 	}
 	return retired
 }

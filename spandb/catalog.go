@@ -143,3 +143,17 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 	}
 	return nil
 }
+
+// Services implements storage.Catalog. Of segments that lie within the window it
+// reads the table of templates only; a part of the answer that cannot be read is
+// reported and left out.
+func (db *DB) Services(ctx context.Context, name clew.Tenant, w clew.Window) ([]storage.Service, error) {
+	c := make(tally.Operations)
+	err := db.eachPart(ctx, name, w, func(v *span.Batch) { c.Batch(v, w) }, func(r *segment.Reader) error {
+		return db.cache.Count(r, w, func(o segment.Operation, rows int64) { c.Add(o.Service, o.Name, o.Kind, o.Status, rows) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c.Services(), nil
+}

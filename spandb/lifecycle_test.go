@@ -75,10 +75,10 @@ func TestAppendGivesUp(t *testing.T) {
 	}
 	now := make(chan time.Time, 1)
 	now <- time.Now()
-	if err := ten.write.enter(context.Background(), now); clew.KindOf(err) != clew.Busy {
+	if err := ten.write.Enter(context.Background(), now); clew.KindOf(err) != clew.Busy {
 		t.Fatalf("out of patience: %v, want busy", err)
 	}
-	ten.write.leave()
+	ten.write.Leave()
 	sendTo(t, db, clew.DefaultTenant, someSpans(2, 1)...)
 }
 

@@ -14,9 +14,6 @@ const sealBytes = 32 << 20
 // rows safe; a longer time would make start-up replay more.
 const sealAge = 10 * time.Minute
 
-// resendWindow is how long the hash of a record is remembered.
-const resendWindow = 10 * time.Minute
-
 // maxResends is how many records all tenants together remember: ten minutes of
 // 1,700 a second, about 80 bytes each. Beyond it each tenant remembers its share,
 // so that there are never twice as many.
@@ -81,12 +78,9 @@ const sealRetry = 100 * time.Millisecond
 // rows are in segments, so smaller ones keep less on disk beyond need.
 const logFileBytes = 16 << 20
 
-// busyRetry is how long a sender should wait when the disk does not keep up, and
-// failedRetry when somebody has to mend it first.
-const (
-	busyRetry   = time.Second
-	failedRetry = 30 * time.Second
-)
+// failedRetry is how long a sender should wait when somebody has to mend the disk
+// first.
+const failedRetry = 30 * time.Second
 
 // fullRetry is how long a sender should wait when the disk is full: retention makes
 // room within seconds, people within minutes.

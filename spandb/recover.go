@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/logged"
+	"github.com/clew-tracing/clew/spandb/resend"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/wal"
 )
@@ -28,7 +29,7 @@ func (db *DB) openSegments() error {
 		return err
 	}
 	db.openTraces()
-	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resendWindow)))
+	recent := uint64(clew.FromTime(db.cfg.Now().Add(-resend.Window)))
 	come := make(map[*tenant][]*storedSegment)
 	for _, id := range slices.Sorted(maps.Keys(db.manifest.Segments)) {
 		r := db.manifest.Segments[id]
@@ -259,7 +260,7 @@ func (p *replayer) rows(seq uint64, r *folder.Record) error {
 	if err != nil {
 		return err
 	}
-	if _, twice := t.resends.find(r.Hash); twice {
+	if _, twice := t.resends.Find(r.Hash); twice {
 		return nil
 	}
 	h := db.headOf(t)

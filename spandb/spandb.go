@@ -301,18 +301,18 @@ func (db *DB) addTenant(name clew.Tenant) (*tenant, error) {
 // what is not there, or whose rows are all gone. db.mu is held.
 func (db *DB) forgetTenant() bool {
 	for name, t := range db.tenants {
-		if !t.write.try() {
+		if !t.write.Try() {
 			continue
 		}
 		t.mu.Lock()
 		if t.gone = t.empty(); t.gone {
-			db.resends.Add(-int64(len(t.resends.byHash)))
+			db.resends.Add(-int64(t.resends.Len()))
 			if t.active != nil {
 				db.headBytes.Add(-int64(t.active.weight))
 			}
 		}
 		t.mu.Unlock()
-		t.write.leave()
+		t.write.Leave()
 		if t.gone {
 			delete(db.tenants, name)
 			db.tenantCount.Add(-1)

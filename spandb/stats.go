@@ -39,7 +39,7 @@ type Stats struct {
 	Merges, MergedRows, DuplicateRows int64
 	Damages, LostSegments             int64
 	// ForgottenResends counts records whose resend would not be known although
-	// they came less than resendWindow ago: there were too many.
+	// they came less than resend.Window ago: there were too many.
 	ForgottenResends int64
 	// Trouble is what failed last and is being tried again; nil once a segment
 	// could be written.

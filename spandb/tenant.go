@@ -6,6 +6,8 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/admission"
+	"github.com/clew-tracing/clew/spandb/resend"
 	"github.com/clew-tracing/clew/spandb/segment"
 )
 
@@ -16,14 +18,14 @@ type tenant struct {
 
 	// write orders appends: rows enter the head in the order of the log. It is
 	// held across the log's Append, which may wait for the disk.
-	write gate
+	write admission.Gate
 
 	mu       sync.Mutex     // guards all below, and the builders of heads
 	active   *head          // nil until the first append
 	sealing  []*head        // retired, oldest first; the queue has them in this order
 	list     *segmentList   // of segments
 	old      []*segmentList // that somebody may read, oldest first
-	resends  resendTable
+	resends  resend.Table
 	tail     tailers
 	underWay []*underWay // decoded and not logged yet, in this order
 	// filled is set when the last head was retired because it was full: the next
@@ -35,7 +37,7 @@ type tenant struct {
 }
 
 func newTenant(name clew.Tenant) *tenant {
-	return &tenant{name: name, write: newGate(), list: &segmentList{tenant: name}}
+	return &tenant{name: name, write: admission.NewGate(1), list: &segmentList{tenant: name}}
 }
 
 // head is rows in memory.

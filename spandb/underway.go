@@ -39,8 +39,8 @@ var wasLogged = func() chan struct{} {
 // find returns the record with this hash if it is there or under way, else nil.
 // t.mu is held.
 func (t *tenant) find(hash xxh3.Uint128) *underWay {
-	if m, ok := t.resends.find(hash); ok {
-		return &underWay{mark: segment.Request{Seq: m.seq}, done: wasLogged}
+	if seq, ok := t.resends.Find(hash); ok {
+		return &underWay{mark: segment.Request{Seq: seq}, done: wasLogged}
 	}
 	for _, u := range t.underWay {
 		if u.mark.Hash == hash {
@@ -100,4 +100,17 @@ func (db *DB) arrive(u *underWay, r *storage.Record) {
 	if u.h.unlogged--; u.h.unlogged == 0 && u.h.settled != nil {
 		close(u.h.settled)
 	}
+}
+
+// remember notes a record that was logged. All tenants together remember about
+// maxResends; once they do, each keeps its share. t.mu is held, or nobody else has
+// the tenant.
+func (db *DB) remember(t *tenant, m *segment.Request) {
+	limit := maxResends
+	if db.resends.Load() >= maxResends {
+		limit = max(1, maxResends/int(db.tenantCount.Load()))
+	}
+	grown, early := t.resends.Add(m.Hash, m.Seq, m.Arrival, limit)
+	db.resends.Add(int64(grown))
+	db.stats.forgotten.Add(int64(early))
 }

@@ -56,6 +56,8 @@ var plan = []place{
 	{"spandb/shelf", 3, keeping},
 	{"spandb/logged", 3, keeping},
 	{"spandb/traceindex", 3, keeping},
+	{"spandb/admission", 3, keeping},
+	{"spandb/resend", 3, keeping},
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
