@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path"
@@ -43,23 +44,43 @@ func (r *repairer) mergeAgain(group []*found) error {
 	var cache segment.Cache
 	m := &merge.Merger{Rows: remadeRows, Pull: remadeRows, Cache: &cache}
 	losses := make([]Loss, len(group))
+	read, written := int64(0), int64(0)
 	for i, f := range group {
 		m.Inputs = append(m.Inputs, &input{fs: r.fs, file: f.source})
 		losses[i] = Loss{File: f.file, Why: errors.Join(f.damage...)}
+		read += int64(f.s.Rows)
 	}
-	m.Skip = func(i, blk int, err error) {
-		if blk < 0 {
-			return // which records it has; all rows may be there
+	if len(group) == 1 {
+		data, err := r.logged(group[0])
+		if err != nil {
+			return err
 		}
-		reader := m.Inputs[i].(*input).f.Reader
-		losses[i].add(reader, blk, err)
+		if data != nil {
+			m.Inputs = append(m.Inputs, inMemory(data))
+		}
+	}
+	type place struct{ input, block int }
+	skipped := map[place]bool{} // a block of a later input may be tried twice
+	m.Skip = func(i, blk int, err error) {
+		if blk < 0 || skipped[place{i, blk}] {
+			return // of -1: which records it has; all rows may be there
+		}
+		skipped[place{i, blk}] = true
+		read -= losses[i].add(m.Inputs[i].(*input).f.Reader, blk, err)
 	}
 	err := m.Run(context.Background(), func(data []byte) error {
+		s, err := r.write(data)
+		written += int64(s.Rows)
 		r.done.Remade++
-		return r.write(data)
+		return err
 	})
 	if err != nil {
 		return err
+	}
+	if len(m.Inputs) > len(group) { // what is more than was read is from the log
+		back := min(max(written-read, 0), losses[0].Spans)
+		losses[0].Spans -= back
+		r.done.FromLog += back
 	}
 	for _, l := range losses {
 		r.lost(l)
@@ -67,9 +88,45 @@ func (r *repairer) mergeAgain(group []*found) error {
 	return nil
 }
 
-// add counts the rows of a block that cannot be read.
-func (l *Loss) add(reader *segment.Reader, blk int, err error) {
-	l.Spans += int64(reader.Meta().BlockRows[blk])
+// logged returns, as a segment, the rows of a segment's records that the log has; nil
+// if it has none. Of one that was merged it is nil: rows of its records may be in
+// others. A merge with it drops those that could be read.
+func (r *repairer) logged(f *found) ([]byte, error) {
+	has := map[uint64]bool{}
+	for _, rec := range r.log.records[f.s.Tenant] {
+		if rec.seq >= f.s.FirstSeq && rec.seq <= f.s.LastSeq {
+			has[rec.seq] = f.requests == nil || slices.ContainsFunc(f.requests, func(q segment.Request) bool { return q.Seq == rec.seq })
+		}
+	}
+	if f.s.Merged != 0 || len(has) == 0 {
+		return nil, nil
+	}
+	var decoder decode.Decoder
+	h := &logHead{b: span.NewBuilder(0)}
+	_, err := wal.Replay(r.fs, path.Join(r.dir, folder.LogDir), 0, func(seq uint64, payload []byte) error {
+		rec, err := folder.ParseRecord(payload)
+		if err != nil || rec.Tenant != f.s.Tenant || !has[seq] {
+			return nil
+		}
+		if size, err := decoder.Append(h.b, &rec); err == nil {
+			h.note(rec, seq, size)
+		}
+		return nil
+	})
+	if err != nil || h.b.Rows() == 0 {
+		return nil, err
+	}
+	if f.requests != nil {
+		h.marks = nil // the segment has them
+	}
+	var s segment.Sealer
+	return s.Seal(h.b.View(h.b.Rows()), h.meta, h.marks), nil
+}
+
+// add counts the rows of a block that cannot be read, and returns how many there are.
+func (l *Loss) add(reader *segment.Reader, blk int, err error) (rows int64) {
+	rows = int64(reader.Meta().BlockRows[blk])
+	l.Spans += rows
 	first, last, boundsErr := reader.Starts(blk)
 	if boundsErr != nil {
 		first, last = reader.Meta().MinStart, reader.Meta().MaxStart
@@ -79,6 +136,7 @@ func (l *Loss) add(reader *segment.Reader, blk int, err error) {
 	}
 	l.Last = max(l.Last, last)
 	l.Why = err
+	return rows
 }
 
 // input is a segment that is merged again.
@@ -99,26 +157,36 @@ func (i *input) Take() (r *segment.Reader, err error) {
 // Give implements merge.Input.
 func (i *input) Give() { i.f.Close() }
 
+// inMemory is a segment that is merged and has no file.
+type inMemory []byte
+
+// Take implements merge.Input.
+func (b inMemory) Take() (*segment.Reader, error) {
+	return segment.Open(bytes.NewReader(b), int64(len(b)), folder.LogDir)
+}
+
+// Give implements merge.Input.
+func (inMemory) Give() {}
+
 // write writes a segment and lists it.
-func (r *repairer) write(data []byte) error {
+func (r *repairer) write(data []byte) (s folder.Segment, err error) {
 	id := r.nextID
 	r.nextID++
-	s, err := listingOf(data, id)
-	if err != nil {
-		return err
+	if s, err = listingOf(data, id); err != nil {
+		return s, err
 	}
 	file := s.Path(r.dir)
 	if err := r.fs.MkdirAll(path.Dir(file)); err != nil {
-		return err
+		return s, err
 	}
 	if err := writeWhole(r.fs, folder.Partial(file), data); err != nil {
-		return err
+		return s, err
 	}
 	if err := r.fs.Rename(folder.Partial(file), file); err != nil {
-		return err
+		return s, err
 	}
 	r.list(s)
-	return r.fs.SyncDir(path.Dir(file))
+	return s, r.fs.SyncDir(path.Dir(file))
 }
 
 // logged is what the log has.
@@ -283,7 +351,7 @@ func (w *logWriter) record(seq uint64, payload []byte) error {
 		w.heads[rec.Tenant] = h
 	}
 	before := h.b.Rows()
-	bytes, err := w.decoder.Append(h.b, &rec)
+	size, err := w.decoder.Append(h.b, &rec)
 	if err != nil {
 		w.r.lost(Loss{File: path.Join(w.r.dir, folder.LogDir), Requests: 1, Why: clew.Corruptf(path.Join(w.r.dir, folder.LogDir), 0, "log record %d: %w", seq, err)})
 		return nil
@@ -294,7 +362,7 @@ func (w *logWriter) record(seq uint64, payload []byte) error {
 	if owner != nil {
 		w.back[owner] += rows
 	}
-	h.note(rec, seq, bytes)
+	h.note(rec, seq, size)
 	if h.b.Rows() >= remadeRows || h.bytes >= remadeBytes {
 		return w.seal(h)
 	}
@@ -311,11 +379,11 @@ func (w *logWriter) owner(t clew.Tenant, seq uint64) *found {
 	return nil
 }
 
-func (h *logHead) note(rec folder.Record, seq uint64, bytes int) {
+func (h *logHead) note(rec folder.Record, seq uint64, size int) {
 	if len(h.marks) == 0 {
 		h.meta = segment.Meta{Tenant: rec.Tenant, FirstSeq: seq, MinArrival: rec.Arrival}
 	}
-	h.bytes += bytes
+	h.bytes += size
 	h.meta.LastSeq = seq
 	h.meta.MinArrival, h.meta.MaxArrival = min(h.meta.MinArrival, rec.Arrival), max(h.meta.MaxArrival, rec.Arrival)
 	h.marks = append(h.marks, segment.Request{Hash: rec.Hash, Seq: seq, Arrival: rec.Arrival, Accepted: rec.Accepted, Refused: uint32(len(rec.Refused))})
@@ -325,7 +393,7 @@ func (w *logWriter) seal(h *logHead) error {
 	if h.b.Rows() == 0 {
 		return nil
 	}
-	err := w.r.write(w.sealer.Seal(h.b.View(h.b.Rows()), h.meta, h.marks))
+	_, err := w.r.write(w.sealer.Seal(h.b.View(h.b.Rows()), h.meta, h.marks))
 	h.b.Reset()
 	h.bytes, h.marks = 0, nil
 	return err

@@ -206,6 +206,8 @@ func (r *repairer) examine(f *found) error {
 		return err
 	case err == nil:
 		f.damage = file.Damage()
+	case clew.KindOf(err) != clew.Corrupt:
+		return err // it may well be whole: it is not to be read by whoever runs this
 	default:
 		f.damage = []error{err}
 		if file, err = openDamaged(r.fs, f.source); err != nil {

@@ -72,6 +72,9 @@ func flipAt(at int) func([]byte) []byte {
 
 // TestRepair damages a store in every way that a repair knows, and says what is left.
 func TestRepair(t *testing.T) {
+	if testing.Short() {
+		t.Skip("much work, one goroutine")
+	}
 	segmentOf := func(i int) func(b *broken) string {
 		return func(b *broken) string { return b.segments[i].Path("/data") }
 	}
@@ -195,13 +198,7 @@ func TestRepairOfOneBlock(t *testing.T) {
 	must(t, err)
 	blocks := slices.Clone(f.Meta().BlockRows)
 	f.Close()
-	raw, err := fs.Open(file)
-	must(t, err)
-	r, err := block.Open(raw, int64(s.Size), file)
-	must(t, err)
-	col, _ := r.Column(".duration")
-	at := int(r.Offset(col, 1))
-	raw.Close()
+	at := chunkAt(t, fs, s, ".duration", 1)
 	change(t, fs, file, flipAt(at))
 	done, err := repair(fs, "/data", nil)
 	must(t, err)
@@ -216,6 +213,69 @@ func TestRepairOfOneBlock(t *testing.T) {
 	if v := wantSound(t, fs, "/data"); v.Rows != int64(s.Rows)-int64(blocks[1]) {
 		t.Errorf("%d rows are left of %d", v.Rows, s.Rows)
 	}
+}
+
+// TestRepairFromPartsOfALog damages one block of a segment whose records the log has but
+// for one: what is lost are the spans of that block and that record.
+func TestRepairFromPartsOfALog(t *testing.T) {
+	fs := vfs.NewMem()
+	db := open(t, fs, "/data", spandb.Config{SealRows: 25_000})
+	all, first := rows{}, rows{}
+	for i, body := range corpus.Requests("shop", 5, 25_500, 500) {
+		_, err := db.Append(ctx, storage.Record{Tenant: "default", Body: body, ReceivedAt: time.Now()})
+		must(t, err)
+		ids := idsOf(t, "default", body)
+		maps.Copy(all, ids)
+		if i == 0 {
+			first = ids
+		}
+	}
+	settled(t, db, 1)
+	must(t, db.Close())
+	m, err := folder.ReadManifest(fs, "/data")
+	must(t, err)
+	if len(m.Segments) != 1 {
+		t.Fatalf("%d segments", len(m.Segments))
+	}
+	for _, s := range m.Segments {
+		change(t, fs, s.Path("/data"), flipAt(chunkAt(t, fs, s, ".duration", 0)))
+	}
+	change(t, fs, "/data/wal/0000000000000001.wal", flipAt(8192+500))
+	done, err := repair(fs, "/data", nil)
+	must(t, err)
+	wantSound(t, fs, "/data")
+	db = open(t, fs, "/data", spandb.Config{})
+	got := rowsIn(t, db)
+	must(t, db.Close())
+	lost := int64(len(all) - len(got))
+	for id := range all {
+		if got[id] != 1-first[id] {
+			t.Fatalf("row %v is there %d times", id, got[id])
+		}
+	}
+	said := int64(0)
+	for _, l := range done.Lost {
+		said += l.Spans
+	}
+	if lost != int64(len(first)) || said != lost || done.FromLog == 0 {
+		t.Errorf("%d rows are lost of a request of %d, %d are said to be: %+v", lost, len(first), said, done)
+	}
+}
+
+// chunkAt is where a column's chunk of a block begins in a segment's file.
+func chunkAt(t *testing.T, fs vfs.FS, s folder.Segment, column string, blk int) int {
+	t.Helper()
+	file := s.Path("/data")
+	raw, err := fs.Open(file)
+	must(t, err)
+	defer raw.Close()
+	r, err := block.Open(raw, int64(s.Size), file)
+	must(t, err)
+	col, ok := r.Column(column)
+	if !ok {
+		t.Fatalf("no column %s", column)
+	}
+	return int(r.Offset(col, blk))
 }
 
 // TestRepairWithoutAManifest finds inputs and outputs of a merge beside each other, as a
