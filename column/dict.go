@@ -29,6 +29,8 @@ type Dict struct {
 	last  uint32       // the last code handed out, valid while vals is not empty
 	raw   bool         // interning has stopped
 	seed  maphash.Seed // set when table is first made
+
+	touched uint64 // written so that reading the table ahead of time is not left out
 }
 
 // Len returns the number of values, distinct unless Append or StopInterning
@@ -79,7 +81,12 @@ func (d *Dict) intern(b []byte) uint32 {
 	if 2*d.used >= len(d.table) {
 		d.grow()
 	}
-	h := maphash.Bytes(d.seed, b)
+	return d.internHashed(b, d.hash(b))
+}
+
+// internHashed is Intern for a value with this hash, of which the table has room
+// for one more.
+func (d *Dict) internHashed(b []byte, h uint64) uint32 {
 	mask := uint64(len(d.table) - 1)
 	i := h & mask
 	for {
@@ -104,13 +111,18 @@ func (d *Dict) intern(b []byte) uint32 {
 	return code
 }
 
+// hash is never 0.
+func (d *Dict) hash(b []byte) uint64 {
+	return max(1, maphash.Bytes(d.seed, b))
+}
+
 // Lookup returns the code of b if Intern has seen it. It finds nothing after
 // StopInterning, nor values that came through Append.
 func (d *Dict) Lookup(b []byte) (code uint32, ok bool) {
 	if len(d.table) == 0 {
 		return 0, false
 	}
-	h := maphash.Bytes(d.seed, b)
+	h := d.hash(b)
 	mask := uint64(len(d.table) - 1)
 	for i := h & mask; d.table[i] != 0; i = (i + 1) & mask {
 		if e := d.table[i]; (e^h)>>32 == 0 {
@@ -186,7 +198,7 @@ func (d *Dict) rehash(slots int, limit uint32) {
 		if e == 0 || code >= limit {
 			continue
 		}
-		i := maphash.Bytes(d.seed, d.vals.At(int(code))) & mask
+		i := d.hash(d.vals.At(int(code))) & mask
 		for d.table[i] != 0 {
 			i = (i + 1) & mask
 		}

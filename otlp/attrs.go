@@ -9,6 +9,7 @@ import (
 
 // attrList takes the attributes of one row after the other into columns.
 type attrList struct {
+	d     *span.Draft
 	a     *span.AttrsBuilder
 	row   uint32
 	at    uint32 // the node come to
@@ -18,7 +19,7 @@ type attrList struct {
 	extra []byte // KeyValues that have no column
 }
 
-func (l *attrList) open(a *span.AttrsBuilder, tag byte) { l.a, l.tag = a, tag }
+func (l *attrList) open(d *span.Draft, a *span.AttrsBuilder, tag byte) { l.d, l.a, l.tag = d, a, tag }
 
 func (l *attrList) begin(row, root uint32) {
 	l.row, l.at = row, root
@@ -28,7 +29,7 @@ func (l *attrList) begin(row, root uint32) {
 // end returns the row's shape.
 func (l *attrList) end() uint32 {
 	if len(l.extra) > 0 {
-		l.a.PutExtra(l.row, l.extra)
+		l.d.PutExtra(l.a, l.row, l.extra)
 	}
 	if l.a.Odd(l.at) {
 		l.odd = true
@@ -88,10 +89,7 @@ func (d *Decoder) attr(l *attrList, kv []byte) error {
 		}
 		if ok {
 			if c := l.column(key, clew.TypeString, kv); c != nil {
-				c.PutBytes(l.row, s)
-				if !c.ValidUTF8() {
-					l.odd = true
-				}
+				l.d.PutText(c, l.row, s)
 			}
 			return nil
 		}
@@ -154,13 +152,12 @@ func (d *Decoder) otherAttr(l *attrList, kv []byte) error {
 	c := l.column(p.key, p.value.Type, kv)
 	switch {
 	case c == nil:
-	case p.value.Type == clew.TypeString || p.value.Type == clew.TypeOther:
-		c.PutBytes(l.row, p.value.Bytes)
-		if !c.ValidUTF8() {
-			l.odd = true
-		}
-	default:
+	case p.value.Type != clew.TypeString && p.value.Type != clew.TypeOther:
 		c.PutBits(l.row, p.value.Bits)
+	case p.pieces > 1:
+		l.d.PutOwn(c, l.row, p.value.Bytes)
+	default:
+		l.d.PutText(c, l.row, p.value.Bytes)
 	}
 	return nil
 }

@@ -105,9 +105,9 @@ func (d *Decoder) link(m []byte) error {
 		}
 	}
 	fixed.Shape = l.end()
-	if l.odd || !utf8.Valid(fixed.TraceState) {
+	if l.odd {
 		d.s.odd = true
 	}
-	t.End(uint32(d.b.Rows()), &fixed)
+	d.b.EndLink(&fixed)
 	return nil
 }

@@ -8,11 +8,11 @@ import (
 )
 
 // A Decoder decodes requests into span.Builders, one at a time. It owns scratch
-// memory, so that once that has grown a span costs no allocation; what is
-// allocated is the parsed form of resources and scopes that the Builder has not
-// seen. The zero value is ready to use, by one goroutine at a time.
+// memory and knows from one request to the next what they have in common, so that
+// once that has grown a span costs no allocation. The zero value is ready to use, by
+// one goroutine at a time.
 type Decoder struct {
-	b       *span.Builder
+	b       *span.Draft
 	res     Result
 	ordinal int // of the span being decoded
 	replay  bool
@@ -29,34 +29,64 @@ type Decoder struct {
 	message     []byte // an AnyValue put together from pieces
 }
 
-// Decode appends the spans of body, a request in protobuf, to b, in their order.
-// body is not kept. The caller is b's writer.
-//
-// Spans that cannot be kept are refused one by one: the others stay. An error
-// means that nothing was kept and b has the rows it had before; it is of kind
-// Invalid, naming byte offset and flaw, or TooLarge. What the request left in
-// b's dictionaries counts in b.SizeBytes, by which heads have to be bounded.
+// Decode appends the spans of body, a request in protobuf, to b, in their order: it
+// is Parse, then Append. An error means that b has the rows it had before.
 func (d *Decoder) Decode(b *span.Builder, body []byte, o Options) (Result, error) {
+	if err := d.Parse(body, o); err != nil {
+		return Result{}, err
+	}
+	return d.Append(b), nil
+}
+
+// Parse reads body, a request in protobuf, and decides which of its spans are kept.
+// It needs no Builder: requests may be parsed at once, by a Decoder each. body must
+// stay as it is until Append has returned.
+//
+// Spans that cannot be kept are refused one by one: the others stay. An error is
+// about the whole request; it is of kind Invalid, naming byte offset and flaw, or
+// TooLarge.
+func (d *Decoder) Parse(body []byte, o Options) error {
 	if len(body) > maxBodyBytes {
-		return Result{}, clew.Errorf(clew.TooLarge, flawBodySize)
+		return clew.Errorf(clew.TooLarge, flawBodySize)
 	}
-	start := b.Rows()
-	d.b, d.res, d.ordinal = b, Result{}, 0
+	if d.b == nil {
+		d.b = span.NewDraft()
+	}
+	d.b.Begin(body)
+	d.res, d.ordinal = Result{}, 0
 	d.replay, d.refuse, d.refused = o.Replay, o.Refuse, d.refused[:0]
-	d.attrs.open(&b.Attrs, tagSpanAttr)
-	d.events.open(&b.Events.Attrs, tagEventAttr)
-	d.links.open(&b.Links.Attrs, tagLinkAttr)
+	d.attrs.open(d.b, &d.b.Attrs, tagSpanAttr)
+	d.events.open(d.b, &d.b.Events.Attrs, tagEventAttr)
+	d.links.open(d.b, &d.b.Links.Attrs, tagLinkAttr)
 	err := d.request(body)
-	d.b, d.refuse, d.s = nil, nil, spanFields{}
-	d.attrs.a, d.events.a, d.links.a = nil, nil, nil
+	d.refuse, d.s = nil, spanFields{}
 	if err != nil {
-		b.Truncate(start)
-		return Result{}, located(body, err)
+		d.b.Begin(nil)
+		return located(body, err)
 	}
-	d.res.Accepted = b.Rows() - start
-	d.res.Refused = len(d.refused)
-	d.res.RefusedSpans = d.refused
-	return d.res, nil
+	return nil
+}
+
+// Parsed returns how many spans of the request that was parsed are kept.
+func (d *Decoder) Parsed() int { return d.b.Rows() }
+
+// Append appends the spans of the request that was parsed to b, in their order, and
+// forgets the request. The caller is b's writer. What b takes of the request counts in
+// b.SizeBytes, by which heads have to be bounded.
+func (d *Decoder) Append(b *span.Builder) Result {
+	res := d.res
+	res.Accepted = d.b.Rows()
+	res.Refused = len(d.refused)
+	res.RefusedSpans = d.refused
+	res.Flagged = b.Append(d.b, appendExtra)
+	d.b.Begin(nil)
+	return res
+}
+
+// appendExtra writes an attribute for which a Builder has no column.
+func appendExtra(dst []byte, table span.Table, key string, v clew.Value) []byte {
+	field := [...]int{span.SpanTable: tagSpanAttr >> 3, span.EventTable: tagEventAttr >> 3, span.LinkTable: tagLinkAttr >> 3}[table]
+	return appendAttr(dst, field, key, v)
 }
 
 func (d *Decoder) request(m []byte) error {
@@ -111,7 +141,7 @@ func (p *pieces) bytes() []byte {
 
 // resourceSpans decodes one ResourceSpans message.
 func (d *Decoder) resourceSpans(m []byte) error {
-	first, flagged := d.b.Rows(), d.res.Flagged
+	first := d.b.Rows()
 	key := pieces{m: m, scratch: d.resourceKey}
 	var f field
 	for i := 0; i < len(m); {
@@ -144,14 +174,14 @@ func (d *Decoder) resourceSpans(m []byte) error {
 	}
 	d.b.SetResourceRange(first, code)
 	if d.b.Resource(code).Odd {
-		d.res.Flagged = flagged + d.b.Rows() - first
+		d.b.MarkOdd(first)
 	}
 	return nil
 }
 
 // scopeSpans decodes one ScopeSpans message.
 func (d *Decoder) scopeSpans(m []byte) error {
-	first, flagged := d.b.Rows(), d.res.Flagged
+	first := d.b.Rows()
 	key := pieces{m: m, scratch: d.scopeKey}
 	var f field
 	for i := 0; i < len(m); {
@@ -185,7 +215,7 @@ func (d *Decoder) scopeSpans(m []byte) error {
 	}
 	d.b.SetScopeRange(first, code)
 	if d.b.Scope(code).Odd {
-		d.res.Flagged = flagged + d.b.Rows() - first
+		d.b.MarkOdd(first)
 	}
 	return nil
 }

@@ -232,10 +232,10 @@ func (d *Decoder) endSpan() {
 		s.Name = b.InternName(nil)
 	}
 	if len(s.traceState) != 0 {
-		b.TraceState.PutBytes(row, s.traceState)
+		b.PutText(&b.TraceState, row, s.traceState)
 	}
 	if len(s.message) != 0 {
-		b.StatusMessage.PutBytes(row, s.message)
+		b.PutText(&b.StatusMessage, row, s.message)
 	}
 	if s.droppedAttributes|s.droppedEvents|s.droppedLinks != 0 {
 		putCount(&b.DroppedAttrs, row, s.droppedAttributes)
@@ -244,10 +244,8 @@ func (d *Decoder) endSpan() {
 	}
 	s.Shape = d.attrs.end()
 	s.Kind, s.Status = uint8(s.kind), uint8(s.status)
-	if s.odd || d.attrs.odd || s.End < s.Start || !utf8.Valid(s.name) || !utf8.Valid(s.traceState) || !utf8.Valid(s.message) {
-		d.res.Flagged++
-	}
-	b.EndSpan(&s.Fixed)
+	odd := s.odd || d.attrs.odd || s.End < s.Start || !utf8.Valid(s.name)
+	b.EndSpan(&s.Fixed, odd)
 }
 
 func putCount(c *span.ColumnBuilder, row, count uint32) {

@@ -13,11 +13,19 @@ import (
 // goes on, since the writer only ever appends behind what a view covers.
 // Truncate takes back rows that no view covers.
 type Builder struct {
+	table
+
+	traces traceTable
+	trace  []uint32
+	prev   []uint32 // previous row of the same trace, NoCode: none
+	id     uint64   // another after each Reset: see Draft
+}
+
+// A table is what Builder and Draft have in common: all of a span but the number of
+// its trace.
+type table struct {
 	rows int
 
-	traces   traceTable
-	trace    []uint32
-	prev     []uint32 // previous row of the same trace, NoCode: none
 	spanID   []uint64
 	parentID []uint64
 	start    []uint64
@@ -61,8 +69,14 @@ type Fixed struct {
 
 // NewBuilder returns an empty Builder with room for the given rows.
 func NewBuilder(rows int) *Builder {
-	b := &Builder{
-		trace: make([]uint32, 0, rows), prev: make([]uint32, 0, rows),
+	b := &Builder{trace: make([]uint32, 0, rows), prev: make([]uint32, 0, rows), id: builderIDs.Add(1)}
+	b.init(rows)
+	b.traces.init()
+	return b
+}
+
+func (b *table) init(rows int) {
+	*b = table{
 		spanID: make([]uint64, 0, rows), parentID: make([]uint64, 0, rows),
 		start: make([]uint64, 0, rows), duration: make([]uint64, 0, rows),
 		name: make([]uint32, 0, rows), kind: make([]uint8, 0, rows),
@@ -83,21 +97,19 @@ func NewBuilder(rows int) *Builder {
 	b.Links.traceState.typ = clew.TypeString
 	b.Links.dropped.typ = clew.TypeInt
 	b.Links.Attrs.init()
-	b.traces.init()
-	return b
 }
 
 // Rows returns how many rows are complete; it is the number of the row being
 // decoded.
-func (b *Builder) Rows() int { return b.rows }
+func (b *table) Rows() int { return b.rows }
 
 // InternName returns the code of a span name.
-func (b *Builder) InternName(name []byte) uint32 { return b.names.Intern(name) }
+func (b *table) InternName(name []byte) uint32 { return b.names.Intern(name) }
 
 // InternResource returns the code of a resource message (see ResourceEntry.Raw).
 // fresh reports a message not seen before: the caller must parse it and call
 // SetResource before the next row is added.
-func (b *Builder) InternResource(raw []byte) (code uint32, fresh bool) {
+func (b *table) InternResource(raw []byte) (code uint32, fresh bool) {
 	code = b.resources.Intern(raw)
 	if int(code) == len(b.resEntry) {
 		b.resEntry = append(b.resEntry, nil)
@@ -107,16 +119,16 @@ func (b *Builder) InternResource(raw []byte) (code uint32, fresh bool) {
 }
 
 // SetResource gives a fresh resource its parsed form.
-func (b *Builder) SetResource(code uint32, r clew.Resource) {
+func (b *table) SetResource(code uint32, r clew.Resource) {
 	raw := append([]byte(nil), b.resources.At(code)...)
 	b.resEntry[code] = NewResourceEntry(raw, r)
 }
 
 // Resource returns the entry of a resource that SetResource has completed.
-func (b *Builder) Resource(code uint32) *ResourceEntry { return b.resEntry[code] }
+func (b *table) Resource(code uint32) *ResourceEntry { return b.resEntry[code] }
 
 // InternScope and SetScope do the same for instrumentation scopes.
-func (b *Builder) InternScope(raw []byte) (code uint32, fresh bool) {
+func (b *table) InternScope(raw []byte) (code uint32, fresh bool) {
 	code = b.scopes.Intern(raw)
 	if int(code) == len(b.scpEntry) {
 		b.scpEntry = append(b.scpEntry, nil)
@@ -126,22 +138,25 @@ func (b *Builder) InternScope(raw []byte) (code uint32, fresh bool) {
 }
 
 // SetScope gives a fresh scope its parsed form.
-func (b *Builder) SetScope(code uint32, s clew.Scope) {
+func (b *table) SetScope(code uint32, s clew.Scope) {
 	raw := append([]byte(nil), b.scopes.At(code)...)
 	b.scpEntry[code] = NewScopeEntry(raw, s)
 }
 
 // Scope returns the entry of a scope that SetScope has completed.
-func (b *Builder) Scope(code uint32) *ScopeEntry { return b.scpEntry[code] }
+func (b *table) Scope(code uint32) *ScopeEntry { return b.scpEntry[code] }
 
 // EndSpan completes the row Rows(): its attributes, events and links have been
 // added before. Resource and scope codes come later, by SetResourceRange and
 // SetScopeRange, since OTLP may name the schema URL behind the spans.
 func (b *Builder) EndSpan(f *Fixed) {
-	row := uint32(b.rows)
-	ord, prev := b.traces.add(f.TraceHigh, f.TraceLow, row)
+	ord, prev := b.traces.add(f.TraceHigh, f.TraceLow, uint32(b.rows))
 	b.trace = append(b.trace, ord)
 	b.prev = append(b.prev, prev)
+	b.end(f)
+}
+
+func (b *table) end(f *Fixed) {
 	b.spanID = append(b.spanID, f.SpanID)
 	b.parentID = append(b.parentID, f.ParentID)
 	b.start = append(b.start, f.Start)
@@ -158,14 +173,14 @@ func (b *Builder) EndSpan(f *Fixed) {
 }
 
 // SetResourceRange gives rows [from, Rows()) their resource.
-func (b *Builder) SetResourceRange(from int, code uint32) {
+func (b *table) SetResourceRange(from int, code uint32) {
 	for i := range b.resource[from:b.rows] {
 		b.resource[from+i] = code
 	}
 }
 
 // SetScopeRange gives rows [from, Rows()) their scope.
-func (b *Builder) SetScopeRange(from int, code uint32) {
+func (b *table) SetScopeRange(from int, code uint32) {
 	for i := range b.scope[from:b.rows] {
 		b.scope[from+i] = code
 	}
@@ -185,7 +200,7 @@ func (b *Builder) Move(from int, earliest, latest uint64) {
 // DropRow takes back what was added for the row not yet ended, whose attributes
 // have come to node shape, with all its events and links, which have ended. It
 // costs no more than adding it did; Truncate looks at every column.
-func (b *Builder) DropRow(shape uint32) {
+func (b *table) DropRow(shape uint32) {
 	row := uint32(b.rows)
 	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState, &b.DroppedAttrs, &b.DroppedEvents, &b.DroppedLinks, &b.Weight, &b.moved} {
 		c.truncate(row)
@@ -198,12 +213,16 @@ func (b *Builder) DropRow(shape uint32) {
 // Truncate takes back everything from row on, including what was added for the
 // row not yet ended. Dictionary entries stay; no row points at them.
 func (b *Builder) Truncate(row int) {
-	r := uint32(row)
 	for i := b.rows - 1; i >= row; i-- {
 		b.traces.last[b.trace[i]] = b.prev[i]
 	}
-	b.rows = row
 	b.trace, b.prev = b.trace[:row], b.prev[:row]
+	b.truncate(row)
+}
+
+func (b *table) truncate(row int) {
+	r := uint32(row)
+	b.rows = row
 	b.spanID, b.parentID = b.spanID[:row], b.parentID[:row]
 	b.start, b.duration = b.start[:row], b.duration[:row]
 	b.name, b.kind, b.status, b.flags = b.name[:row], b.kind[:row], b.status[:row], b.flags[:row]
@@ -221,6 +240,12 @@ func (b *Builder) Truncate(row int) {
 func (b *Builder) Reset() {
 	b.Truncate(0)
 	b.traces.reset()
+	b.reset()
+	b.id = builderIDs.Add(1)
+}
+
+// reset empties a table without rows of what its dictionaries know.
+func (b *table) reset() {
 	b.names.Reset()
 	b.resources.Reset()
 	b.scopes.Reset()

@@ -12,6 +12,8 @@ import (
 type ColumnBuilder struct {
 	key  string
 	typ  clew.Type
+	of   uint32 // the key's code
+	bad  bool   // the key is not UTF-8
 	rows []uint32
 	vals []uint64
 	dict column.Dict
@@ -95,10 +97,10 @@ type AttrsBuilder struct {
 
 	parent []uint32
 	col    []uint32
-	pred   []uint32          // the child that followed last
-	child  map[uint64]uint32 // (node, column) to child
-	odd    []bool            // by node: see Odd
-	roots  []uint32          // by name code
+	pred   []uint32  // the child that followed last
+	child  edgeTable // (node, column) to child
+	odd    []bool    // by node: see Odd
+	roots  []uint32  // by name code
 
 	shape []uint32
 	extra ColumnBuilder
@@ -110,7 +112,6 @@ type AttrsBuilder struct {
 }
 
 func (a *AttrsBuilder) init() {
-	a.child = make(map[uint64]uint32)
 	a.extra.typ = clew.TypeOther
 	a.addNode(NoCode, NoCode) // node 0: the shared root
 }
@@ -217,12 +218,11 @@ func (a *AttrsBuilder) dropPath(from, shape uint32) {
 // oddColumn reports whether an attribute in column col makes the row being
 // decoded odd.
 func (a *AttrsBuilder) oddColumn(col uint32) bool {
-	key := a.cols[col].key
-	if !utf8.ValidString(key) {
+	c := a.cols[col]
+	if c.bad {
 		return true
 	}
-	code, _ := a.keys.Lookup([]byte(key))
-	for _, i := range a.byKey[code] {
+	for _, i := range a.byKey[c.of] {
 		if i != NoCode && i != col && a.cols[i].has(uint32(len(a.shape))) {
 			return true
 		}
@@ -268,7 +268,7 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	if c.key != string(key) {
 		c.key = string(key)
 	}
-	c.typ = t
+	c.typ, c.of, c.bad = t, code, !utf8.Valid(key)
 	a.byKey[code][t] = uint32(i)
 	return uint32(i)
 }
@@ -306,13 +306,13 @@ func (a *AttrsBuilder) reset() {
 	a.byKey = a.byKey[:0]
 	a.parent, a.col, a.pred, a.odd = a.parent[:0], a.col[:0], a.pred[:0], a.odd[:0]
 	a.roots = a.roots[:0]
-	clear(a.child)
+	a.child.reset()
 	a.extra.reset()
 	a.addNode(NoCode, NoCode)
 }
 
 func (a *AttrsBuilder) size() int {
-	n := len(a.parent)*13 + len(a.child)*24 + len(a.shape)*4
+	n := len(a.parent)*13 + len(a.child.slots)*12 + len(a.shape)*4
 	n += a.keys.SizeBytes() + len(a.byKey)*4*clew.TypeCount
 	n += a.extra.size()
 	for _, c := range a.cols {

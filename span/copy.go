@@ -326,14 +326,13 @@ func (s *shapeMap) of(a *AttrsBuilder, src *Attrs, row uint32) uint32 {
 
 // step returns the child of node at for column col, made if there is room.
 func (a *AttrsBuilder) step(at, col uint32) uint32 {
-	edge := uint64(at)<<32 | uint64(col)
-	n, ok := a.child[edge]
-	if !ok {
+	n, slot := a.child.find(at, col)
+	if n == 0 {
 		if len(a.parent) >= maxShapeNodes {
 			return NoCode
 		}
 		n = a.addNode(at, col)
-		a.child[edge] = n
+		a.child.put(slot, at, col, n)
 	}
 	return n
 }

@@ -23,3 +23,13 @@ const maxShapeRoots = 4096
 // view, and eight bytes of a request are enough to ask for one; attributes beyond
 // it are kept but cannot be searched. Real heads have some hundreds.
 const maxColumns = 1 << 13
+
+// What a Draft keeps from one message to the next is forgotten when it is more than
+// this: columns, names and resources that real traffic does not have, or a message of
+// so many spans that its memory is not worth keeping.
+const (
+	maxDraftColumns = 4096
+	maxDraftNames   = 4096
+	maxDraftBytes   = 1 << 20
+	maxDraftRows    = 1 << 15
+)
