@@ -151,18 +151,6 @@ func (b Bitmap) All(n int) bool {
 	return rest == 0 || b[full]&rest == rest
 }
 
-// Rank returns how many members are below i; i may be the length in bits.
-func (b Bitmap) Rank(i int) int {
-	n := 0
-	for _, w := range b[:i>>6] {
-		n += bits.OnesCount64(w)
-	}
-	if i&63 != 0 {
-		n += bits.OnesCount64(b[i>>6] & (1<<(i&63) - 1))
-	}
-	return n
-}
-
 // CountRange returns how many members are in [start, end).
 func (b Bitmap) CountRange(start, end int) int {
 	if start >= end {

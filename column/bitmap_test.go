@@ -58,7 +58,7 @@ func checkBitmap(t *testing.T, b Bitmap, model []bool) {
 		if b.Get(i) != in {
 			t.Fatalf("n %d: Get(%d) = %v, want %v", len(model), i, !in, in)
 		}
-		if got := b.Rank(i); got != len(members) {
+		if got := b.CountRange(0, i); got != len(members) {
 			t.Fatalf("n %d: Rank(%d) = %d, want %d", len(model), i, got, len(members))
 		}
 		if in {
@@ -95,8 +95,8 @@ func checkBitmap(t *testing.T, b Bitmap, model []bool) {
 	if !slices.Equal(next, members) || b.Next(len(model)+64) != -1 {
 		t.Fatalf("n %d: Next yields %v, want %v", len(model), next, members)
 	}
-	if b.Count() != len(members) || b.Rank(len(model)) != len(members) || b.Select(len(members)) != -1 || b.Select(-1) != -1 {
-		t.Fatalf("n %d: Count %d, Rank(n) %d, want %d", len(model), b.Count(), b.Rank(len(model)), len(members))
+	if b.Count() != len(members) || b.CountRange(0, len(model)) != len(members) || b.Select(len(members)) != -1 || b.Select(-1) != -1 {
+		t.Fatalf("n %d: Count %d, CountRange %d, want %d", len(model), b.Count(), b.CountRange(0, len(model)), len(members))
 	}
 	if b.All(len(model)) != (len(members) == len(model)) || b.Any() != (len(members) > 0) {
 		t.Fatalf("n %d: All %v, Any %v with %d members", len(model), b.All(len(model)), b.Any(), len(members))

@@ -49,7 +49,7 @@ func (d *Dict) MemoryBytes() int {
 func (d *Dict) At(code uint32) []byte { return d.vals.At(int(code)) }
 
 // View returns a snapshot of the values, in code order, under the rules of
-// Strings: it stays valid while values are added, until Reset or Truncate.
+// Strings: it stays valid while values are added, until Reset.
 func (d *Dict) View() Strings { return d.vals }
 
 // Interning reports whether Intern still finds equal values.
@@ -155,19 +155,6 @@ func (d *Dict) StopInterning() {
 	d.table, d.used = d.table[:0], 0
 }
 
-// Truncate drops the values from code n on, as if they had never been seen. It
-// is meant for undoing a bad request: it allocates a table.
-func (d *Dict) Truncate(n int) {
-	if n >= d.Len() {
-		return
-	}
-	if d.used > 0 {
-		d.rehash(len(d.table), uint32(n))
-	}
-	d.vals.Truncate(n)
-	d.last = 0
-}
-
 // Reset empties d, keeps its memory and starts interning again. Snapshots taken
 // before must not be read any more.
 func (d *Dict) Reset() {
@@ -185,20 +172,19 @@ func (d *Dict) grow() {
 	if d.table == nil {
 		d.seed = maphash.MakeSeed()
 	}
-	d.rehash(max(dictMinSlots, 2*len(d.table)), NoCode)
+	d.rehash(max(dictMinSlots, 2*len(d.table)))
 }
 
-// rehash moves the entries with codes below limit to a new table.
-func (d *Dict) rehash(slots int, limit uint32) {
+// rehash moves the entries to a new table.
+func (d *Dict) rehash(slots int) {
 	old := d.table
 	d.table, d.used = make([]uint64, slots), 0
 	mask := uint64(slots - 1)
 	for _, e := range old {
-		code := uint32(e) - 1
-		if e == 0 || code >= limit {
+		if e == 0 {
 			continue
 		}
-		i := d.hash(d.vals.At(int(code))) & mask
+		i := d.hash(d.vals.At(int(uint32(e)-1))) & mask
 		for d.table[i] != 0 {
 			i = (i + 1) & mask
 		}

@@ -65,15 +65,9 @@ func TestDictSteps(t *testing.T) {
 	}
 	intern("b", 3)
 	intern("", 0)
-	d.Truncate(1)
-	intern("", 0)
-	intern("b", 1)
-	if _, ok := d.Lookup([]byte("a")); ok {
-		t.Error("Truncate left a value in the table")
-	}
 	d.StopInterning()
-	intern("b", 2)
-	intern("b", 3)
+	intern("b", 4)
+	intern("b", 5)
 	if _, ok := d.Lookup([]byte("b")); ok || d.Interning() {
 		t.Error("StopInterning left the table")
 	}
@@ -120,23 +114,6 @@ func TestStringsSnapshotWhileAppending(t *testing.T) {
 	close(published)
 	if err := <-done; err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestStringsTruncate(t *testing.T) {
-	var s Strings
-	for _, v := range []string{"one", "", "three"} {
-		s.Append([]byte(v))
-	}
-	s.Truncate(5)
-	s.Truncate(2)
-	s.Append([]byte("3"))
-	if s.Len() != 3 || string(s.At(0)) != "one" || len(s.At(1)) != 0 || string(s.At(2)) != "3" {
-		t.Errorf("after Truncate: %q", s.Buf)
-	}
-	s.Truncate(0)
-	if s.Len() != 0 || len(s.Buf) != 0 {
-		t.Errorf("Truncate(0) left %d values", s.Len())
 	}
 }
 

@@ -145,19 +145,3 @@ func TestIntsFromNarrowVectors(t *testing.T) {
 		}
 	}
 }
-
-func TestOrderMaps(t *testing.T) {
-	ints := []int64{math.MinInt64, -5, -1, 0, 1, math.MaxInt64}
-	for i, v := range ints {
-		if UnflipInt(FlipInt(v)) != v || i > 0 && FlipInt(ints[i-1]) >= FlipInt(v) {
-			t.Errorf("FlipInt(%d) = %x", v, FlipInt(v))
-		}
-	}
-	doubles := []float64{math.Inf(-1), -1e300, -1.5, -math.SmallestNonzeroFloat64, math.Copysign(0, -1), 0, 1e-9, 2, math.Inf(1), math.NaN()}
-	for i, v := range doubles {
-		b := math.Float64bits(v)
-		if UnsortableDouble(SortableDouble(b)) != b || i > 0 && SortableDouble(math.Float64bits(doubles[i-1])) >= SortableDouble(b) {
-			t.Errorf("SortableDouble(%v) = %x", v, SortableDouble(b))
-		}
-	}
-}

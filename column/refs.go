@@ -1,39 +1,19 @@
 package column
 
-// Refs are byte strings that lie in a message somebody else owns, and a few that
-// do not lie there in one piece: a value is named by its place and length in 64
-// bits. A Refs is of use while the message is unchanged.
-type Refs struct {
-	Body []byte // the message, below 1<<31 bytes
-	more []byte // what was added by Add
-}
+// Refs are byte strings in two buffers that somebody else owns: a value is named by
+// its place and length, place<<32 | length, with InMore added to places in More.
+type Refs struct{ Body, More []byte } // each below 1<<31 bytes
 
-// A ref is place<<32 | length; inMore marks places in Refs.more.
-const inMore = 1 << 31
-
-// Reset begins a new message.
-func (r *Refs) Reset(body []byte) { r.Body, r.more = body, r.more[:0] }
-
-// Of returns the ref of v, which must be a slice of r.Body whose capacity nobody
-// has cut: that says where in the message it lies.
-func (r *Refs) Of(v []byte) uint64 {
-	return uint64(cap(r.Body)-cap(v))<<32 | uint64(uint32(len(v)))
-}
-
-// Add keeps a copy of v and returns its ref.
-func (r *Refs) Add(v []byte) uint64 {
-	at := len(r.more)
-	r.more = append(r.more, v...)
-	return uint64(at|inMore)<<32 | uint64(uint32(len(v)))
-}
+// InMore marks places in Refs.More.
+const InMore = 1 << 31
 
 // At returns the value of a ref. It shares memory with r.
 func (r *Refs) At(ref uint64) []byte {
 	at, n := uint32(ref>>32), uint32(ref)
-	if at < inMore {
+	if at < InMore {
 		return r.Body[at : at+n]
 	}
-	return r.more[at&^inMore : at&^inMore+n]
+	return r.More[at&^InMore : at&^InMore+n]
 }
 
 // internChunk is how many values InternRefs looks up together.

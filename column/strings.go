@@ -65,16 +65,3 @@ func (s *Strings) Room(sizeBytes int) bool {
 func (s *Strings) Reset() {
 	s.Buf, s.Ends = s.Buf[:0], s.Ends[:0]
 }
-
-// Truncate drops all values from n on. Values up to n stay as they are, but a
-// snapshot that is longer than n must not be read any more.
-func (s *Strings) Truncate(n int) {
-	if n >= len(s.Ends) {
-		return
-	}
-	end := uint32(0)
-	if n > 0 {
-		end = s.Ends[n-1]
-	}
-	s.Buf, s.Ends = s.Buf[:end], s.Ends[:n]
-}

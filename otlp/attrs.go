@@ -4,13 +4,13 @@ import (
 	"encoding/binary"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // attrList takes the attributes of one row after the other into columns.
 type attrList struct {
-	d     *span.Draft
-	a     *span.AttrsBuilder
+	d     *build.Draft
+	a     *build.AttrsBuilder
 	row   uint32
 	at    uint32 // the node come to
 	tag   byte   // of the attributes field, for extra
@@ -19,7 +19,7 @@ type attrList struct {
 	extra []byte // KeyValues that have no column
 }
 
-func (l *attrList) open(d *span.Draft, a *span.AttrsBuilder, tag byte) { l.d, l.a, l.tag = d, a, tag }
+func (l *attrList) open(d *build.Draft, a *build.AttrsBuilder, tag byte) { l.d, l.a, l.tag = d, a, tag }
 
 func (l *attrList) begin(row, root uint32) {
 	l.row, l.at = row, root
@@ -39,7 +39,7 @@ func (l *attrList) end() uint32 {
 
 // column finds the place of an attribute's value; nil if it has to be kept as the
 // message kv.
-func (l *attrList) column(key []byte, t clew.Type, kv []byte) *span.ColumnBuilder {
+func (l *attrList) column(key []byte, t clew.Type, kv []byte) *build.ColumnBuilder {
 	l.empty = false
 	c, next := l.a.Next(l.at, key, t)
 	if c == nil || l.a.Duplicate(c, l.row) {

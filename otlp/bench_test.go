@@ -6,6 +6,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // headRows is the size of a head: a Builder is reset when it is full.
@@ -34,7 +35,7 @@ func BenchmarkDecode(b *testing.B) {
 			for _, body := range bodies {
 				size += len(body)
 			}
-			builder := span.NewBuilder(headRows)
+			builder := build.NewBuilder(headRows)
 			var dec otlp.Decoder
 			run := func() {
 				builder.Reset()
@@ -75,7 +76,7 @@ func BenchmarkAppendSpanRanges(b *testing.B) {
 func decoded(b *testing.B, n int) (*span.Rows, int) {
 	b.Helper()
 	bodies, size := shop(b, n)
-	builder := span.NewBuilder(n)
+	builder := build.NewBuilder(n)
 	var dec otlp.Decoder
 	for _, body := range bodies {
 		if _, err := dec.Decode(builder, body, otlp.Options{}); err != nil {

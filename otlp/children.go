@@ -3,7 +3,7 @@ package otlp
 import (
 	"unicode/utf8"
 
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // Tags of the attributes of Span.Event and Span.Link.
@@ -66,7 +66,7 @@ func (d *Decoder) link(m []byte) error {
 	l.begin(t.Next(), 0)
 	var (
 		f        field
-		fixed    span.LinkFixed
+		fixed    build.LinkFixed
 		traceLen int
 		spanLen  int
 	)

@@ -4,7 +4,7 @@ import (
 	"strconv"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // A Decoder decodes requests into span.Builders, one at a time. It owns scratch
@@ -12,7 +12,7 @@ import (
 // once that has grown a span costs no allocation. The zero value is ready to use, by
 // one goroutine at a time.
 type Decoder struct {
-	b       *span.Draft
+	b       *build.Draft
 	res     Result
 	ordinal int // of the span being decoded
 	replay  bool
@@ -31,7 +31,7 @@ type Decoder struct {
 
 // Decode appends the spans of body, a request in protobuf, to b, in their order: it
 // is Parse, then Append. An error means that b has the rows it had before.
-func (d *Decoder) Decode(b *span.Builder, body []byte, o Options) (Result, error) {
+func (d *Decoder) Decode(b *build.Builder, body []byte, o Options) (Result, error) {
 	if err := d.Parse(body, o); err != nil {
 		return Result{}, err
 	}
@@ -50,7 +50,7 @@ func (d *Decoder) Parse(body []byte, o Options) error {
 		return clew.Errorf(clew.TooLarge, flawBodySize)
 	}
 	if d.b == nil {
-		d.b = span.NewDraft()
+		d.b = build.NewDraft()
 	}
 	d.b.Begin(body)
 	d.res, d.ordinal = Result{}, 0
@@ -73,7 +73,7 @@ func (d *Decoder) Parsed() int { return d.b.Rows() }
 // Append appends the spans of the request that was parsed to b, in their order, and
 // forgets the request. The caller is b's writer. What b takes of the request counts in
 // b.SizeBytes, by which heads have to be bounded.
-func (d *Decoder) Append(b *span.Builder) Result {
+func (d *Decoder) Append(b *build.Builder) Result {
 	res := d.res
 	res.Accepted = d.b.Rows()
 	res.Refused = len(d.refused)
@@ -84,8 +84,8 @@ func (d *Decoder) Append(b *span.Builder) Result {
 }
 
 // appendExtra writes an attribute for which a Builder has no column.
-func appendExtra(dst []byte, table span.Table, key string, v clew.Value) []byte {
-	field := [...]int{span.SpanTable: tagSpanAttr >> 3, span.EventTable: tagEventAttr >> 3, span.LinkTable: tagLinkAttr >> 3}[table]
+func appendExtra(dst []byte, table build.Table, key string, v clew.Value) []byte {
+	field := [...]int{build.SpanTable: tagSpanAttr >> 3, build.EventTable: tagEventAttr >> 3, build.LinkTable: tagLinkAttr >> 3}[table]
 	return appendAttr(dst, field, key, v)
 }
 

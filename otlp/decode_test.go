@@ -2,6 +2,7 @@ package otlp_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // field writes a length-delimited field with a tag of one byte.
@@ -61,7 +63,7 @@ func TestRefusals(t *testing.T) {
 	for _, c := range cases {
 		spans = append(spans, field(0x2a, "bad")+c.in, good)
 	}
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	res, err := dec.Decode(b, request(spans...), otlp.Options{})
 	if err != nil || res.Accepted != len(cases)+1 || res.Refused != len(cases) || b.Rows() != res.Accepted {
@@ -89,7 +91,7 @@ func TestRefusals(t *testing.T) {
 
 	// Replay refuses the same spans; with none to refuse, nothing is judged.
 	refuse := slices.Clone(res.RefusedSpans)
-	again := span.NewBuilder(8)
+	again := build.NewBuilder(8)
 	replayed, err := dec.Decode(again, request(spans...), otlp.Options{Replay: true, Refuse: refuse})
 	if err != nil || replayed.Refused != len(cases) || replayed.Accepted != res.Accepted || !slices.Equal(replayed.RefusedSpans, refuse) {
 		t.Errorf("replay = %+v, %v", replayed, err)
@@ -159,7 +161,7 @@ func TestFlagged(t *testing.T) {
 		spans = append(spans, plain, s)
 	}
 	body := request(spans...)
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	for range 2 { // the second time all values are known
 		res, err := dec.Decode(b, body, otlp.Options{})
@@ -233,7 +235,7 @@ func TestErrors(t *testing.T) {
 		{[]byte(field(0x0a, "\x0a\x02\x0a\x7f"+field(0x12, field(0x12, goodTrace+goodSpan)))), 2, "resource: a field claims more bytes than the message has (byte 3 of it)"},
 		{[]byte(field(0x0a, field(0x12, "\x0a\x02\x0a\x7f"+field(0x12, goodTrace+goodSpan)))), 4, "scope: a field claims more bytes than the message has (byte 3 of it)"},
 	}
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	for _, c := range cases {
 		body := c.in
@@ -262,7 +264,7 @@ func TestErrors(t *testing.T) {
 // builder is as before, or as for what is left.
 func TestTruncated(t *testing.T) {
 	body := marshal(t, newRandom(11).request())
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	before := marshal(t, newRandom(6).request())
 	if _, err := dec.Decode(b, before, otlp.Options{}); err != nil {
@@ -310,7 +312,7 @@ func TestManyKeys(t *testing.T) {
 		}
 		m.ResourceSpans[0].ScopeSpans[0].Spans = append(m.ResourceSpans[0].ScopeSpans[0].Spans, s)
 	}
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	res, err := dec.Decode(b, marshal(t, m), otlp.Options{})
 	if err != nil || res.Accepted != 40 || res.Flagged != 40-8192/300 {
@@ -324,9 +326,70 @@ func TestManyKeys(t *testing.T) {
 	}
 }
 
+// TestKeysOfManyRequests fills the columns of a head over several requests: what finds
+// none any more is kept all the same.
+func TestKeysOfManyRequests(t *testing.T) {
+	b := build.NewBuilder(8)
+	var dec otlp.Decoder
+	r := newRandom(2)
+	var all []*tracepb.TracesData
+	flagged := 0
+	for i := range 5 {
+		s := &tracepb.Span{TraceId: r.bytes(16), SpanId: r.bytes(8)}
+		e, l := &tracepb.Span_Event{}, &tracepb.Span_Link{}
+		for k := range 2000 {
+			kv := &commonpb.KeyValue{Key: fmt.Sprint(i, "/", k), Value: &commonpb.AnyValue{
+				Value: &commonpb.AnyValue_StringValue{StringValue: fmt.Sprint("v", k)},
+			}}
+			s.Attributes, e.Attributes, l.Attributes = append(s.Attributes, kv), append(e.Attributes, kv), append(l.Attributes, kv)
+		}
+		twice := &commonpb.KeyValue{Key: s.Attributes[0].Key, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_IntValue{IntValue: 7}}}
+		s.Attributes = append(s.Attributes, twice)
+		s.Events, s.Links = []*tracepb.Span_Event{e, e}, []*tracepb.Span_Link{l}
+		plain := &tracepb.Span{TraceId: r.bytes(16), SpanId: r.bytes(8)}
+		m := &tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{
+			Resource: &resourcepb.Resource{}, ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{s, plain}}},
+		}}}
+		all = append(all, alone(m)...)
+		res, err := dec.Decode(b, marshal(t, m), otlp.Options{})
+		if err != nil || res.Accepted != 2 {
+			t.Fatalf("Decode = %+v, %v", res, err)
+		}
+		flagged += res.Flagged
+	}
+	if n := b.Attrs.Columns(); n != 8192 || flagged != 5 {
+		t.Errorf("%d columns, %d flagged", n, flagged)
+	}
+	rows := span.NewRows(b.View(b.Rows()))
+	for i, want := range all {
+		got := unmarshal(t, otlp.AppendTraces(nil, rows, []uint32{uint32(i)}))
+		sortAttrs(got)
+		sortAttrs(want)
+		if !proto.Equal(got, want) {
+			t.Errorf("row %d differs", i)
+		}
+	}
+}
+
+func sortAttrs(m *tracepb.TracesData) {
+	s := m.ResourceSpans[0].ScopeSpans[0].Spans[0]
+	lists := [][]*commonpb.KeyValue{s.Attributes}
+	for _, e := range s.Events {
+		lists = append(lists, e.Attributes)
+	}
+	for _, l := range s.Links {
+		lists = append(lists, l.Attributes)
+	}
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b *commonpb.KeyValue) int {
+			return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Value.String(), b.Value.String()))
+		})
+	}
+}
+
 func TestEmptyGroups(t *testing.T) {
 	body := []byte(field(0x0a, field(0x1a, "schema")) + field(0x0a, field(0x1a, "schema")+field(0x12, field(0x1a, "schema"))) + "\x0a\x00")
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	if res, err := dec.Decode(b, body, otlp.Options{}); err != nil || res.Accepted != 0 || len(b.View(0).Resources) != 0 || len(b.View(0).Scopes) != 0 {
 		t.Errorf("Decode = %+v, %v; %d resources", res, err, len(b.View(0).Resources))
@@ -340,7 +403,7 @@ func TestEmptyGroups(t *testing.T) {
 func TestBodyNotKept(t *testing.T) {
 	m := newRandom(11).request()
 	body := marshal(t, m)
-	b := span.NewBuilder(8)
+	b := build.NewBuilder(8)
 	var dec otlp.Decoder
 	if _, err := dec.Decode(b, body, otlp.Options{}); err != nil {
 		t.Fatal(err)
@@ -355,7 +418,7 @@ func TestBodyNotKept(t *testing.T) {
 func TestDecodeAllocates(t *testing.T) {
 	for _, name := range corpus.Names() {
 		bodies := corpus.Requests(name, 1, 5000, 500)
-		b := span.NewBuilder(5000)
+		b := build.NewBuilder(5000)
 		var dec otlp.Decoder
 		run := func() {
 			for _, body := range bodies {
@@ -411,7 +474,7 @@ func TestAppendSpanRanges(t *testing.T) {
 
 func TestParseEntries(t *testing.T) {
 	for seed := range uint64(50) {
-		b := span.NewBuilder(8)
+		b := build.NewBuilder(8)
 		var dec otlp.Decoder
 		if _, err := dec.Decode(b, marshal(t, newRandom(seed).request()), otlp.Options{}); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // allocated returns how many bytes f allocates.
@@ -36,7 +37,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(request(goodTrace+goodSpan+"\x30\x80\x02", "\x0b\x0c", goodTrace+"\x12\x00"+goodSpan))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		b := span.NewBuilder(4)
+		b := build.NewBuilder(4)
 		var dec otlp.Decoder
 		if _, err := dec.Decode(b, corpus.Requests(corpus.Shop, 1, 5, 5)[0], otlp.Options{}); err != nil {
 			t.Fatal(err)
@@ -113,7 +114,7 @@ func FuzzTranscodeJSON(f *testing.F) {
 			t.Errorf("%d bytes of protobuf from %d of JSON", len(body), len(text))
 		}
 		var dec otlp.Decoder
-		if _, err := dec.Decode(span.NewBuilder(4), body, otlp.Options{}); err != nil {
+		if _, err := dec.Decode(build.NewBuilder(4), body, otlp.Options{}); err != nil {
 			t.Fatalf("TranscodeJSON wrote what Decode refuses: %v", err)
 		}
 		var first, second tracepb.TracesData

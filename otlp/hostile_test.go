@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew/otlp"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // TestHostile sends requests of about 256 KiB made to be dear in one way each, and
@@ -18,7 +18,7 @@ func TestHostile(t *testing.T) {
 	key := func(i int) string {
 		return field(0x0a, string(binary.AppendUvarint(nil, uint64(i)))) + "\x12\x02\x10\x01"
 	}
-	build := func(piece func(i int) string) string {
+	filled := func(piece func(i int) string) string {
 		var b strings.Builder
 		for i := 0; b.Len() < size; i++ {
 			b.WriteString(piece(i))
@@ -30,35 +30,35 @@ func TestHostile(t *testing.T) {
 		return "\x0a\x10" + string(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, 1), uint64(i))) + goodSpan
 	}
 	cases := map[string]string{
-		"empty spans":               scope(build(func(int) string { return "\x12\x00" })),
-		"spans of ids only":         scope(build(func(i int) string { return field(0x12, id(i)) })),
-		"new key each span":         scope(build(func(i int) string { return field(0x12, good+field(0x4a, key(i))) })),
-		"new key each refused span": scope(build(func(i int) string { return field(0x12, field(0x4a, key(i))) })),
-		"new key each refused event": scope(build(func(i int) string {
+		"empty spans":               scope(filled(func(int) string { return "\x12\x00" })),
+		"spans of ids only":         scope(filled(func(i int) string { return field(0x12, id(i)) })),
+		"new key each span":         scope(filled(func(i int) string { return field(0x12, good+field(0x4a, key(i))) })),
+		"new key each refused span": scope(filled(func(i int) string { return field(0x12, field(0x4a, key(i))) })),
+		"new key each refused event": scope(filled(func(i int) string {
 			return field(0x12, field(0x5a, field(0x1a, key(i))))
 		})),
-		"keys in one span":    scope(field(0x12, good+build(func(i int) string { return field(0x4a, key(i)) }))),
-		"one key in one span": scope(field(0x12, good+build(func(int) string { return field(0x4a, key(1)) }))),
-		"empty attributes":    scope(field(0x12, good+build(func(int) string { return "\x4a\x00" }))),
-		"empty events":        scope(field(0x12, good+build(func(int) string { return "\x5a\x00" }))),
-		"empty links":         scope(field(0x12, good+build(func(int) string { return "\x6a\x00" }))),
-		"refused with links":  scope(build(func(i int) string { return field(0x12, good+field(0x6a, "\x0a\x01x"+field(0x22, key(i)))) })),
-		"new name each span":  scope(build(func(i int) string { return field(0x12, good+field(0x2a, string(id(i)[2:18]))) })),
-		"new order each span": scope(build(func(i int) string { return field(0x12, good+order(i)) })),
-		"new resource each span": build(func(i int) string {
+		"keys in one span":    scope(field(0x12, good+filled(func(i int) string { return field(0x4a, key(i)) }))),
+		"one key in one span": scope(field(0x12, good+filled(func(int) string { return field(0x4a, key(1)) }))),
+		"empty attributes":    scope(field(0x12, good+filled(func(int) string { return "\x4a\x00" }))),
+		"empty events":        scope(field(0x12, good+filled(func(int) string { return "\x5a\x00" }))),
+		"empty links":         scope(field(0x12, good+filled(func(int) string { return "\x6a\x00" }))),
+		"refused with links":  scope(filled(func(i int) string { return field(0x12, good+field(0x6a, "\x0a\x01x"+field(0x22, key(i)))) })),
+		"new name each span":  scope(filled(func(i int) string { return field(0x12, good+field(0x2a, string(id(i)[2:18]))) })),
+		"new order each span": scope(filled(func(i int) string { return field(0x12, good+order(i)) })),
+		"new resource each span": filled(func(i int) string {
 			return field(0x0a, field(0x0a, field(0x0a, key(i)))+field(0x12, field(0x12, good)))
 		}),
-		"keys in one resource": field(0x0a, field(0x0a, build(func(i int) string { return field(0x0a, key(i)) }))+field(0x12, field(0x12, good))),
-		"empty resource keys":  field(0x0a, field(0x0a, build(func(int) string { return "\x0a\x00" }))+field(0x12, field(0x12, good))),
-		"scattered resource":   field(0x0a, build(func(int) string { return "\x12\x00\x0a\x00" })+field(0x12, field(0x12, good))),
-		"value in pieces":      scope(field(0x12, good+field(0x4a, build(func(int) string { return "\x12\x00" })))),
-		"empty array elements": scope(field(0x12, good+field(0x4a, field(0x12, field(0x2a, build(func(int) string { return "\x0a\x00" })))))),
-		"unknown groups":       build(func(int) string { return "\x0b\x0c" }),
-		"no spans":             build(func(int) string { return "\x0a\x00" }),
+		"keys in one resource": field(0x0a, field(0x0a, filled(func(i int) string { return field(0x0a, key(i)) }))+field(0x12, field(0x12, good))),
+		"empty resource keys":  field(0x0a, field(0x0a, filled(func(int) string { return "\x0a\x00" }))+field(0x12, field(0x12, good))),
+		"scattered resource":   field(0x0a, filled(func(int) string { return "\x12\x00\x0a\x00" })+field(0x12, field(0x12, good))),
+		"value in pieces":      scope(field(0x12, good+field(0x4a, filled(func(int) string { return "\x12\x00" })))),
+		"empty array elements": scope(field(0x12, good+field(0x4a, field(0x12, field(0x2a, filled(func(int) string { return "\x0a\x00" })))))),
+		"unknown groups":       filled(func(int) string { return "\x0b\x0c" }),
+		"no spans":             filled(func(int) string { return "\x0a\x00" }),
 	}
 	for name, in := range cases {
 		body := []byte(in)
-		b := span.NewBuilder(1)
+		b := build.NewBuilder(1)
 		var dec otlp.Decoder
 		var err error
 		start := time.Now()

@@ -16,7 +16,7 @@ const maxDepth = 64
 const maxGroupDepth = 64
 
 // maxBodyBytes is the largest request that Decode takes. The dictionaries of a
-// span.Builder hold 4 GiB each, so that a few of the largest requests fit; doors
+// build.Builder hold 4 GiB each, so that a few of the largest requests fit; doors
 // stop far below (--max-request).
 const maxBodyBytes = 1 << 30
 

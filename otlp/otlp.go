@@ -1,5 +1,5 @@
 // Package otlp turns OTLP trace requests into columns and back: protobuf bytes
-// straight into a span.Builder, columns to protobuf or JSON, JSON to protobuf.
+// straight into a build.Builder, columns to protobuf or JSON, JSON to protobuf.
 // No protobuf object exists on the way in. It does no I/O and knows no HTTP.
 //
 // A request (ExportTraceServiceRequest, equal on the wire to TracesData) nests

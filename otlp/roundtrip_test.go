@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // unmarshal reads protobuf with the official types, unknown fields left out.
@@ -34,7 +35,7 @@ func marshal(tb testing.TB, m proto.Message) []byte {
 // decode decodes body into a fresh builder and returns all rows.
 func decode(tb testing.TB, body []byte) (*span.Rows, otlp.Result) {
 	tb.Helper()
-	b := span.NewBuilder(16)
+	b := build.NewBuilder(16)
 	var dec otlp.Decoder
 	res, err := dec.Decode(b, body, otlp.Options{})
 	if err != nil {
@@ -58,7 +59,7 @@ func checkExport(t *testing.T, r *span.Rows, first int, want []*tracepb.TracesDa
 }
 
 func TestRoundTrip(t *testing.T) {
-	b := span.NewBuilder(16)
+	b := build.NewBuilder(16)
 	var dec otlp.Decoder
 	for seed := range uint64(300) {
 		if seed%50 == 0 {
@@ -83,7 +84,7 @@ func TestRoundTrip(t *testing.T) {
 // resource and scope, each of these once.
 func TestExportGroups(t *testing.T) {
 	for seed := range uint64(50) {
-		b := span.NewBuilder(16)
+		b := build.NewBuilder(16)
 		var dec otlp.Decoder
 		want := make(map[string]*tracepb.TracesData)
 		for k := range uint64(4) {
@@ -121,7 +122,7 @@ func TestExportGroups(t *testing.T) {
 
 func TestRoundTripCorpus(t *testing.T) {
 	for _, name := range corpus.Names() {
-		b := span.NewBuilder(16)
+		b := build.NewBuilder(16)
 		var dec otlp.Decoder
 		for _, body := range corpus.Requests(name, 7, 1500, 500) {
 			first := b.Rows()
@@ -224,7 +225,7 @@ func (r random) unknown(depth int) []byte {
 }
 
 func TestRoundTripScrambled(t *testing.T) {
-	b := span.NewBuilder(16)
+	b := build.NewBuilder(16)
 	var dec otlp.Decoder
 	for seed := range uint64(300) {
 		r := newRandom(seed)

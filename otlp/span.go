@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // Tags of Span's fields as one byte; flags have two.
@@ -30,7 +30,7 @@ const (
 // spanFields is what is known of the span being decoded. Of a field that comes
 // twice the last counts; so nothing is judged before the span's end.
 type spanFields struct {
-	span.Fixed
+	build.Fixed
 	name, traceState, message                      []byte
 	traceIDSize, spanIDSize, parentSize            int
 	kind, status                                   uint32
@@ -248,7 +248,7 @@ func (d *Decoder) endSpan() {
 	b.EndSpan(&s.Fixed, odd)
 }
 
-func putCount(c *span.ColumnBuilder, row, count uint32) {
+func putCount(c *build.ColumnBuilder, row, count uint32) {
 	if count != 0 {
 		c.PutBits(row, uint64(count))
 	}

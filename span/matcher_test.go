@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // holds is what a condition means, told on objects: the model of Matcher.
@@ -207,7 +208,7 @@ func TestMatcher(t *testing.T) {
 	matched, total := 0, 0
 	for seed := range uint64(40) {
 		r := newRandom(seed)
-		b := span.NewBuilder(0)
+		b := build.NewBuilder(0)
 		var rows []row
 		for range 1 + r.IntN(150) {
 			x := r.row()
@@ -275,7 +276,7 @@ func TestConditionString(t *testing.T) {
 
 func BenchmarkMatch(b *testing.B) {
 	r := newRandom(1)
-	builder := span.NewBuilder(0)
+	builder := build.NewBuilder(0)
 	for range 65536 {
 		x := r.row()
 		put(builder, &x)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // row is one span of the model: a slice of these, read with loops, is what every
@@ -102,10 +103,10 @@ func (r random) row() row {
 }
 
 // putAttrs adds attributes and returns the shape they come to.
-func putAttrs(a *span.AttrsBuilder, root, at uint32, list []clew.Attr) uint32 {
+func putAttrs(a *build.AttrsBuilder, root, at uint32, list []clew.Attr) uint32 {
 	node := root
 	for _, x := range list {
-		var c *span.ColumnBuilder
+		var c *build.ColumnBuilder
 		c, node = a.Next(node, []byte(x.Key), x.Value.Type)
 		if x.Value.Type == clew.TypeString || x.Value.Type == clew.TypeOther {
 			c.PutBytes(at, x.Value.Bytes)
@@ -117,9 +118,9 @@ func putAttrs(a *span.AttrsBuilder, root, at uint32, list []clew.Attr) uint32 {
 }
 
 // begin adds what a decoder adds before a row ends.
-func begin(b *span.Builder, x *row) *span.Fixed {
+func begin(b *build.Builder, x *row) *build.Fixed {
 	at, s := uint32(b.Rows()), &x.Span
-	f := &span.Fixed{
+	f := &build.Fixed{
 		TraceHigh: s.TraceID.High(), TraceLow: s.TraceID.Low(), SpanID: uint64(s.SpanID), ParentID: uint64(s.ParentID),
 		Start: uint64(s.Start), End: uint64(s.End), Name: b.InternName([]byte(s.Name)), Flags: s.Flags, Kind: uint8(s.Kind), Status: uint8(s.Status),
 	}
@@ -134,13 +135,13 @@ func begin(b *span.Builder, x *row) *span.Fixed {
 	}
 	for _, l := range s.Links {
 		shape := putAttrs(&b.Links.Attrs, 0, b.Links.Next(), l.Attrs)
-		b.Links.End(at, &span.LinkFixed{
+		b.Links.End(at, &build.LinkFixed{
 			TraceHigh: l.TraceID.High(), TraceLow: l.TraceID.Low(), SpanID: uint64(l.SpanID), Flags: l.Flags, Shape: shape,
 			DroppedAttrs: uint64(l.DroppedAttrs), TraceState: []byte(l.TraceState),
 		})
 	}
 	for _, t := range []struct {
-		c *span.ColumnBuilder
+		c *build.ColumnBuilder
 		s string
 	}{{&b.StatusMessage, s.StatusMessage}, {&b.TraceState, s.TraceState}} {
 		if t.s != "" {
@@ -148,7 +149,7 @@ func begin(b *span.Builder, x *row) *span.Fixed {
 		}
 	}
 	for _, t := range []struct {
-		c *span.ColumnBuilder
+		c *build.ColumnBuilder
 		n uint32
 	}{{&b.DroppedAttrs, s.DroppedAttrs}, {&b.DroppedEvents, s.DroppedEvents}, {&b.DroppedLinks, s.DroppedLinks}} {
 		if t.n != 0 {
@@ -159,7 +160,7 @@ func begin(b *span.Builder, x *row) *span.Fixed {
 }
 
 // put adds a row.
-func put(b *span.Builder, x *row) {
+func put(b *build.Builder, x *row) {
 	at := b.Rows()
 	b.EndSpan(begin(b, x))
 	resource, fresh := b.InternResource([]byte(x.resource))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
@@ -225,7 +226,7 @@ func TestRelationAllocs(t *testing.T) {
 
 func BenchmarkRelation(b *testing.B) {
 	r := newRandom(1)
-	builder := span.NewBuilder(0)
+	builder := build.NewBuilder(0)
 	for range 65536 {
 		x := r.row()
 		put(builder, &x)

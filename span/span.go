@@ -1,8 +1,7 @@
 // Package span holds spans as columns: the one shape in which they exist in
 // memory between the doors and the screen.
 //
-//	Builder  grows row by row while a request is decoded; one writer
-//	Batch    is a read-only view: of a Builder up to a published row, of
+//	Batch    is a read-only view: of a build.Builder up to a published row, of
 //	         blocks read from a segment, of one trace
 //	Condition is a closed algebra of tests (field, operator, typed literal;
 //	         and, or, not) that a Matcher evaluates on a Batch, column-wise
@@ -66,7 +65,7 @@ type Batch struct {
 	// read from a segment. Weights returns those of all rows.
 	Weight Column
 	// Moved has the time, in unix nanoseconds, under which a row is counted that
-	// starts too far from when it came (see Builder.Move).
+	// starts too far from when it came (see build.Builder.Move).
 	Moved Column
 
 	Attrs  Attrs
@@ -225,8 +224,8 @@ func (c *Column) Find(row uint32) (int, bool) {
 	return lo, lo < len(c.Rows) && c.Rows[lo] == row
 }
 
-// until returns c with only the values of rows below rows.
-func (c Column) until(rows uint32) Column {
+// Until returns c with only the values of rows below rows.
+func (c Column) Until(rows uint32) Column {
 	n := len(c.Rows)
 	for n > 0 && c.Rows[n-1] >= rows {
 		n--

@@ -7,14 +7,15 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // weighted is a batch of one row.
 func weighted(state string, set clew.Weight, attrs ...clew.Attr) *span.Batch {
-	b := span.NewBuilder(1)
+	b := build.NewBuilder(1)
 	at := b.Attrs.Root(0)
 	for _, a := range attrs {
-		var c *span.ColumnBuilder
+		var c *build.ColumnBuilder
 		if c, at = b.Attrs.Next(at, []byte(a.Key), a.Value.Type); a.Value.Type == clew.TypeString {
 			c.PutBytes(0, a.Value.Bytes)
 		} else {
@@ -27,7 +28,7 @@ func weighted(state string, set clew.Weight, attrs ...clew.Attr) *span.Batch {
 	if set != 0 {
 		b.Weight.PutBits(0, uint64(set))
 	}
-	b.EndSpan(&span.Fixed{Name: b.InternName(nil), Shape: at})
+	b.EndSpan(&build.Fixed{Name: b.InternName(nil), Shape: at})
 	res, _ := b.InternResource(nil)
 	b.SetResource(res, clew.Resource{})
 	scope, _ := b.InternScope(nil)
@@ -86,7 +87,7 @@ func TestWeights(t *testing.T) {
 		if got := span.NewRows(b).Weight(0); got != c.want {
 			t.Errorf("%s: weight %d, want %d", name, got, c.want)
 		}
-		copied := span.NewBuilder(1)
+		copied := build.NewBuilder(1)
 		copied.AppendRows(b, []uint32{0})
 		if got := span.NewRows(copied.View(1)).Weight(0); got != c.want {
 			t.Errorf("%s: weight of a copy %d, want %d", name, got, c.want)
@@ -97,7 +98,7 @@ func TestWeights(t *testing.T) {
 // TestWeightsOfMany looks at rows with and without trace states in one batch, of
 // which a view has a part.
 func TestWeightsOfMany(t *testing.T) {
-	b := span.NewBuilder(0)
+	b := build.NewBuilder(0)
 	states := []string{"", "ot=th:8", "ot=th:0", "x=y", "ot=th:8", "ot=th:zz", ""}
 	res, _ := b.InternResource(nil)
 	b.SetResource(res, clew.Resource{})
@@ -105,7 +106,7 @@ func TestWeightsOfMany(t *testing.T) {
 		if s != "" {
 			b.TraceState.PutBytes(uint32(i), []byte(s))
 		}
-		b.EndSpan(&span.Fixed{Name: b.InternName(nil)})
+		b.EndSpan(&build.Fixed{Name: b.InternName(nil)})
 	}
 	for n := range len(states) + 1 {
 		got := b.View(n).Weights()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/storage"
@@ -151,7 +151,7 @@ func (db *DB) decode(ctx context.Context, t *tenant, r *storage.Record, hash xxh
 
 // answerAgain returns the Result that a record had when it came first.
 func answerAgain(d *otlp.Decoder, body []byte) (storage.Result, error) {
-	dec, err := d.Decode(span.NewBuilder(0), body, otlp.Options{})
+	dec, err := d.Decode(build.NewBuilder(0), body, otlp.Options{})
 	if err != nil {
 		return storage.Result{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -54,7 +55,7 @@ func fillLarge(t testing.TB, db *DB, segments, rows, tenants int, end time.Time)
 	const patterns = 4
 	var heads []*span.Batch
 	for i := range min(patterns, segments) {
-		b := span.NewBuilder(rows)
+		b := build.NewBuilder(rows)
 		var d otlp.Decoder
 		for _, body := range corpus.Requests(corpus.Shop, uint64(i+1), rows, 500) {
 			if _, err := d.Decode(b, body, otlp.Options{}); err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/resend"
 	"github.com/clew-tracing/clew/spandb/segment"
@@ -42,7 +43,7 @@ func newTenant(name clew.Tenant) *tenant {
 
 // head is rows in memory.
 type head struct {
-	b         *span.Builder
+	b         *build.Builder
 	published int               // rows that readers see
 	weight    int               // bytes of memory, roughly: counted in DB.headBytes
 	fed       int               // bytes decoded since its size was looked at
@@ -109,10 +110,10 @@ func (db *DB) retire(t *tenant, filled bool) {
 // tenants of few spans do not hold a thousand large ones.
 type headPool struct {
 	mu   sync.Mutex
-	free []*span.Builder
+	free []*build.Builder
 }
 
-func (p *headPool) get(large bool) *span.Builder {
+func (p *headPool) get(large bool) *build.Builder {
 	if large {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -122,7 +123,7 @@ func (p *headPool) get(large bool) *span.Builder {
 			return b
 		}
 	}
-	return span.NewBuilder(headRows)
+	return build.NewBuilder(headRows)
 }
 
 // put takes the builder of a head that nobody uses any more.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -28,7 +29,7 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	}
 	snap := db.snapshot(t)
 	defer snap.release()
-	g := gatherer{db: db, id: id, b: span.NewBuilder(64), reader: segment.BlockReader{Cache: &db.cache}}
+	g := gatherer{db: db, id: id, b: build.NewBuilder(64), reader: segment.BlockReader{Cache: &db.cache}}
 	for _, c := range db.candidates(snap.list, id) {
 		if err := g.segment(ctx, c); err != nil {
 			return storage.Trace{}, err
@@ -61,7 +62,7 @@ func lookupStopped(ctx context.Context) error {
 type gatherer struct {
 	db      *DB
 	id      clew.TraceID
-	b       *span.Builder
+	b       *build.Builder
 	arrived []arrival // by row of b
 	sources uint32    // heads and segments so far, oldest first
 	reader  segment.BlockReader
@@ -162,7 +163,7 @@ func (g *gatherer) resolve() storage.Trace {
 			out.Conflicting = append(out.Conflicting, uint32(i))
 		}
 	}
-	kept := span.NewBuilder(len(keep))
+	kept := build.NewBuilder(len(keep))
 	kept.AppendRows(view, keep)
 	out.Batch = kept.View(kept.Rows())
 	return out

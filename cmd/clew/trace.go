@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/spf13/cobra"
 )
 
@@ -86,7 +87,7 @@ func fetchTrace(ctx context.Context, cl *client.Client, id clew.TraceID) ([]clew
 	case len(body) > maxTraceBody:
 		return nil, fmt.Errorf("the trace is larger than %s; open %s/trace/%s instead", console.Bytes(maxTraceBody), cl.Base, id)
 	}
-	b := span.NewBuilder(0)
+	b := build.NewBuilder(0)
 	var d otlp.Decoder
 	if _, err := d.Decode(b, body, otlp.Options{}); err != nil {
 		return nil, fmt.Errorf("the answer of %s is not what was expected: %w", cl.Base, err)

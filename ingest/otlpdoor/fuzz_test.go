@@ -21,7 +21,7 @@ import (
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/otlp"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -29,7 +29,7 @@ import (
 type decoder struct {
 	mu  sync.Mutex // guards the others
 	dec otlp.Decoder
-	b   *span.Builder
+	b   *build.Builder
 	res storage.Result // the last
 }
 
@@ -62,7 +62,7 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("POST", "application/x-protobuf", "gzip", "", "", true, gzipped(f, bomb))
 	f.Add("POST", "application/x-protobuf", "zstd", "", "", true, zstded(f, bomb))
 	f.Add("PUT", "text/plain", "br, gzip", "\x00", "", true, good)
-	store := &decoder{b: span.NewBuilder(64)}
+	store := &decoder{b: build.NewBuilder(64)}
 	budget := ingest.NewBudget(1 << 20)
 	h := otlpdoor.NewHTTP(otlpdoor.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget, CORSOrigins: []string{"https://a.example"}})
 	f.Fuzz(func(t *testing.T, method, contentType, encoding, tenant, origin string, sized bool, body []byte) {
@@ -118,7 +118,7 @@ func FuzzGRPC(f *testing.F) {
 	f.Add("snappy", "x", frame(1, 3, []byte("abc")))
 	f.Add("", "", frame(0, 1<<30, []byte("abc")))
 	f.Add("", "99999999H", append(frame(0, 0, nil), 0))
-	store := &decoder{b: span.NewBuilder(64)}
+	store := &decoder{b: build.NewBuilder(64)}
 	budget := ingest.NewBudget(1 << 20)
 	h := otlpdoor.NewGRPC(otlpdoor.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget})
 	f.Fuzz(func(t *testing.T, encoding, timeout string, body []byte) {

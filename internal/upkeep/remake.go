@@ -10,7 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/folder"
 	decode "github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/spandb/segment"
@@ -329,7 +329,7 @@ type logWriter struct {
 
 // logHead is rows of one tenant.
 type logHead struct {
-	b     *span.Builder
+	b     *build.Builder
 	bytes int
 	meta  segment.Meta
 	marks []segment.Request
@@ -347,7 +347,7 @@ func (w *logWriter) record(seq uint64, payload []byte) error {
 	}
 	h := w.heads[rec.Tenant]
 	if h == nil {
-		h = &logHead{b: span.NewBuilder(0)}
+		h = &logHead{b: build.NewBuilder(0)}
 		w.heads[rec.Tenant] = h
 	}
 	before := h.b.Rows()

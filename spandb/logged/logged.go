@@ -4,7 +4,7 @@ package logged
 
 import (
 	"github.com/clew-tracing/clew/otlp"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -23,7 +23,7 @@ type Decoder struct {
 
 // Append appends the rows of a record to b and returns the size of the unpacked
 // request. After an error there are none of it.
-func (d *Decoder) Append(b *span.Builder, r *folder.Record) (bytes int, err error) {
+func (d *Decoder) Append(b *build.Builder, r *folder.Record) (bytes int, err error) {
 	if d.body, err = d.unpacker.Unpack(d.body[:0], otlp.Encoding(r.Packing), r.Body, MaxBodyBytes); err != nil {
 		return 0, err
 	}
@@ -37,7 +37,7 @@ func (d *Decoder) Append(b *span.Builder, r *folder.Record) (bytes int, err erro
 
 // MoveStrays sees to it that rows from row from on, whose record came just now, count
 // near their arrival if their clocks are far off.
-func MoveStrays(b *span.Builder, from int, arrival uint64) {
+func MoveStrays(b *build.Builder, from int, arrival uint64) {
 	if arrival != 0 {
 		const late, early = uint64(storage.MaxLate), uint64(storage.MaxEarly)
 		b.Move(from, arrival-min(late, arrival), arrival+early)

@@ -9,13 +9,13 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
-	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 )
 
 // decode puts requests into one builder, as a head does.
-func decode(t testing.TB, bodies [][]byte) *span.Builder {
+func decode(t testing.TB, bodies [][]byte) *build.Builder {
 	t.Helper()
-	b := span.NewBuilder(0)
+	b := build.NewBuilder(0)
 	var dec otlp.Decoder
 	for _, body := range bodies {
 		if _, err := dec.Decode(b, body, otlp.Options{}); err != nil {
@@ -26,7 +26,7 @@ func decode(t testing.TB, bodies [][]byte) *span.Builder {
 }
 
 // seal makes a segment of rows.
-func seal(b *span.Builder) []byte {
+func seal(b *build.Builder) []byte {
 	var s Sealer
 	requests := []Request{{Seq: 1, Arrival: 5, Accepted: 400}}
 	return slices.Clone(s.Seal(b.View(b.Rows()), Meta{Tenant: "default", MinArrival: 5, MaxArrival: 5, FirstSeq: 1, LastSeq: 1}, requests))
@@ -66,7 +66,7 @@ func readAllOf(data []byte) error {
 		if err != nil {
 			return err
 		}
-		span.NewBuilder(0).AppendRows(batch, identity(batch.Rows))
+		build.NewBuilder(0).AppendRows(batch, identity(batch.Rows))
 		if _, err := b.ReadTrace(r, blk, batch.TraceIDs[0]); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -20,7 +21,7 @@ func mixedSegments(t testing.TB) map[string]*Reader {
 	all := make(map[string]*Reader)
 	for _, c := range []struct {
 		name string
-		head *span.Builder
+		head *build.Builder
 		s    Sealer
 	}{
 		{"shop", decode(t, corpus.Requests(corpus.Shop, 1, 3000, 500)), Sealer{}},

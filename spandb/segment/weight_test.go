@@ -5,6 +5,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -21,7 +22,7 @@ func TestWeightsSurvive(t *testing.T) {
 	}
 	for round := range 3 {
 		r := open(t, seal(head))
-		reader, next := BlockReader{Cache: new(Cache)}, span.NewBuilder(0)
+		reader, next := BlockReader{Cache: new(Cache)}, build.NewBuilder(0)
 		b, err := reader.Read(r, 0, &Need{All: true})
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -322,7 +323,7 @@ func (m *Memory) Tail(ctx context.Context, t clew.Tenant) iter.Seq[storage.Taile
 
 // batch puts rows into columns, one by one.
 func batch(rows []*row) *span.Batch {
-	b := span.NewBuilder(len(rows))
+	b := build.NewBuilder(len(rows))
 	for _, r := range rows {
 		addRow(b, r)
 	}
@@ -331,7 +332,7 @@ func batch(rows []*row) *span.Batch {
 	return v
 }
 
-func addRow(b *span.Builder, r *row) {
+func addRow(b *build.Builder, r *row) {
 	s, at := &r.span, b.Rows()
 	name := b.InternName([]byte(s.Name))
 	shape := putAttrs(&b.Attrs, uint32(at), b.Attrs.Root(name), s.Attrs, r.extra)
@@ -347,10 +348,10 @@ func addRow(b *span.Builder, r *row) {
 	}
 	for i, l := range s.Links {
 		shape := putAttrs(&b.Links.Attrs, b.Links.Next(), b.Links.Attrs.Root(0), l.Attrs, r.linkExtra[i])
-		b.Links.End(uint32(at), &span.LinkFixed{TraceHigh: l.TraceID.High(), TraceLow: l.TraceID.Low(), SpanID: uint64(l.SpanID),
+		b.Links.End(uint32(at), &build.LinkFixed{TraceHigh: l.TraceID.High(), TraceLow: l.TraceID.Low(), SpanID: uint64(l.SpanID),
 			Flags: l.Flags, Shape: shape, DroppedAttrs: uint64(l.DroppedAttrs), TraceState: []byte(l.TraceState)})
 	}
-	b.EndSpan(&span.Fixed{
+	b.EndSpan(&build.Fixed{
 		TraceHigh: s.TraceID.High(), TraceLow: s.TraceID.Low(), SpanID: uint64(s.SpanID), ParentID: uint64(s.ParentID),
 		Start: uint64(s.Start), End: uint64(s.End), Name: name, Shape: shape, Flags: s.Flags,
 		Kind: uint8(s.Kind), Status: uint8(s.Status),
@@ -369,7 +370,7 @@ func addRow(b *span.Builder, r *row) {
 
 // putAttrs adds attributes to a row and returns its shape. They are distinct by
 // (key, type): decode saw to it.
-func putAttrs(a *span.AttrsBuilder, row, at uint32, attrs []clew.Attr, extra []byte) uint32 {
+func putAttrs(a *build.AttrsBuilder, row, at uint32, attrs []clew.Attr, extra []byte) uint32 {
 	for _, x := range attrs {
 		c, next := a.Next(at, []byte(x.Key), x.Value.Type)
 		if c == nil {
@@ -388,13 +389,13 @@ func putAttrs(a *span.AttrsBuilder, row, at uint32, attrs []clew.Attr, extra []b
 	return at
 }
 
-func putString(c *span.ColumnBuilder, row int, s string) {
+func putString(c *build.ColumnBuilder, row int, s string) {
 	if s != "" {
 		c.PutBytes(uint32(row), []byte(s))
 	}
 }
 
-func putCount(c *span.ColumnBuilder, row int, n uint32) {
+func putCount(c *build.ColumnBuilder, row int, n uint32) {
 	if n != 0 {
 		c.PutBits(uint32(row), uint64(n))
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
 )
 
@@ -62,8 +63,8 @@ type Merger struct {
 	reader segment.BlockReader
 	sealer segment.Sealer
 
-	b        *span.Builder
-	copier   *span.Copier
+	b        *build.Builder
+	copier   *build.Copier
 	arrived  []uint64 // by row: the input, then its place in the order of arrival
 	source   []uint32 // by trace of b: 1 + the input it was first met in; mixed if there are more
 	meta     segment.Meta
@@ -82,7 +83,7 @@ const mixed = ^uint32(0)
 func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 	m.taken = make([]map[clew.TraceID]bool, len(m.Inputs))
 	m.reader.Cache = m.Cache
-	m.b = span.NewBuilder(0)
+	m.b = build.NewBuilder(0)
 	for from := 0; from < len(m.Inputs); {
 		m.begin()
 		to := from
@@ -116,7 +117,7 @@ func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 // begin starts an output.
 func (m *Merger) begin() {
 	m.b.Reset()
-	m.copier = span.NewCopier(m.b)
+	m.copier = build.NewCopier(m.b)
 	m.arrived, m.source, m.requests = m.arrived[:0], m.source[:0], m.requests[:0]
 	m.meta = segment.Meta{Merged: m.Skip == nil, MinArrival: ^uint64(0), FirstSeq: ^uint64(0)}
 }
@@ -275,7 +276,7 @@ func (m *Merger) dropDuplicates() {
 		keep = append(keep, i)
 		arrived = append(arrived, m.arrived[i])
 	}
-	b := span.NewBuilder(len(keep))
+	b := build.NewBuilder(len(keep))
 	b.AppendRows(view, keep)
 	m.b, m.arrived = b, arrived
 }

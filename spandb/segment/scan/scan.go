@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -248,7 +249,7 @@ func (s *Scan) head(b *span.Batch, yield func(*span.Batch) bool) {
 // or one trace can be that large.
 func copies(b *span.Batch, rows []uint32, yield func(*span.Batch) bool) {
 	for rows := range slices.Chunk(rows, storage.MaxBatchRows) {
-		copied := span.NewBuilder(len(rows))
+		copied := build.NewBuilder(len(rows))
 		copied.AppendRows(b, rows)
 		part := copied.View(copied.Rows())
 		part.Matched = column.NewBitmap(part.Rows)

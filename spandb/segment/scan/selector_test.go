@@ -14,6 +14,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
@@ -49,7 +50,7 @@ func segments(t testing.TB) map[string]*segment.Reader {
 // seal makes a segment of requests.
 func seal(t testing.TB, bodies [][]byte, s *segment.Sealer) *segment.Reader {
 	t.Helper()
-	head := span.NewBuilder(0)
+	head := build.NewBuilder(0)
 	var dec otlp.Decoder
 	for _, body := range bodies {
 		if _, err := dec.Decode(head, body, otlp.Options{}); err != nil {

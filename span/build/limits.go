@@ -1,4 +1,4 @@
-package span
+package build
 
 // rawAfter and rawDistinct decide when a string column stops looking for equal
 // values: at its rawAfter-th value, if more than rawDistinct of them were

@@ -1,6 +1,7 @@
-package span
+package build
 
 import (
+	"github.com/clew-tracing/clew/span"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -9,7 +10,7 @@ import (
 // AppendRows appends rows of src, in the order given, which must be ascending.
 // src must have all columns. Values are copied: b keeps nothing of src but the
 // parsed resources and scopes.
-func (b *Builder) AppendRows(src *Batch, rows []uint32) {
+func (b *Builder) AppendRows(src *span.Batch, rows []uint32) {
 	NewCopier(b).Append(src, rows)
 }
 
@@ -40,7 +41,7 @@ func (c *codeMap) reset(n int) {
 	}
 	*c = (*c)[:n]
 	for i := range *c {
-		(*c)[i] = NoCode
+		(*c)[i] = span.NoCode
 	}
 }
 
@@ -57,7 +58,7 @@ type tableMap struct {
 
 // of returns the maps for a batch: those of the one before if both have the same
 // tables.
-func (c *Copier) tables(src *Batch) *tableMap {
+func (c *Copier) tables(src *span.Batch) *tableMap {
 	if c.table != nil && src.NamesDictID != 0 && c.table.namesID == src.NamesDictID {
 		return c.table
 	}
@@ -80,7 +81,7 @@ func (c *Copier) tables(src *Batch) *tableMap {
 // Append appends rows of src as Builder.AppendRows does. Batches of equal
 // NamesDictID, where that is not 0, must have the same tables and the same
 // attribute columns in the same places.
-func (c *Copier) Append(src *Batch, rows []uint32) {
+func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	if len(rows) == 0 {
 		return
 	}
@@ -89,7 +90,7 @@ func (c *Copier) Append(src *Batch, rows []uint32) {
 	c.attrs(&b.Attrs, &t.attrs, &src.Attrs, &c.m)
 	for _, r := range rows {
 		name := t.names[src.Name[r]]
-		if name == NoCode {
+		if name == span.NoCode {
 			name = b.InternName(src.Names.At(int(src.Name[r])))
 			t.names[src.Name[r]] = name
 		}
@@ -104,7 +105,7 @@ func (c *Copier) Append(src *Batch, rows []uint32) {
 	}
 	for _, s := range []struct {
 		dst *ColumnBuilder
-		src *Column
+		src *span.Column
 	}{
 		{&b.StatusMessage, &src.StatusMessage}, {&b.TraceState, &src.TraceState}, {&b.DroppedAttrs, &src.DroppedAttrs},
 		{&b.DroppedEvents, &src.DroppedEvents}, {&b.DroppedLinks, &src.DroppedLinks},
@@ -116,8 +117,8 @@ func (c *Copier) Append(src *Batch, rows []uint32) {
 	c.links(t, &src.Links)
 }
 
-func (b *Builder) copyResource(seen codeMap, src *Batch, code uint32) uint32 {
-	if to := seen[code]; to != NoCode {
+func (b *Builder) copyResource(seen codeMap, src *span.Batch, code uint32) uint32 {
+	if to := seen[code]; to != span.NoCode {
 		return to
 	}
 	to, fresh := b.InternResource(src.Resources[code].Raw)
@@ -128,8 +129,8 @@ func (b *Builder) copyResource(seen codeMap, src *Batch, code uint32) uint32 {
 	return to
 }
 
-func (b *Builder) copyScope(seen codeMap, src *Batch, code uint32) uint32 {
-	if to := seen[code]; to != NoCode {
+func (b *Builder) copyScope(seen codeMap, src *span.Batch, code uint32) uint32 {
+	if to := seen[code]; to != span.NoCode {
 		return to
 	}
 	to, fresh := b.InternScope(src.Scopes[code].Raw)
@@ -164,7 +165,7 @@ func (m *rowMap) reset(rows []uint32, total int, base uint32) {
 	}
 	m.table = m.table[:total]
 	for i := range m.table {
-		m.table[i] = NoCode
+		m.table[i] = span.NoCode
 	}
 	for i, r := range rows {
 		m.table[r] = base + uint32(i)
@@ -173,7 +174,7 @@ func (m *rowMap) reset(rows []uint32, total int, base uint32) {
 
 // put adds the chosen rows of src to c, with their values as they are in src, and
 // returns those values, to be changed where they are.
-func (m *rowMap) put(c *ColumnBuilder, src *Column) (vals []uint64) {
+func (m *rowMap) put(c *ColumnBuilder, src *span.Column) (vals []uint64) {
 	n := len(c.vals)
 	switch {
 	case m.all:
@@ -190,7 +191,7 @@ func (m *rowMap) put(c *ColumnBuilder, src *Column) (vals []uint64) {
 		}
 	default:
 		for i, r := range src.Rows {
-			if to := m.table[r]; to != NoCode {
+			if to := m.table[r]; to != span.NoCode {
 				c.rows, c.vals = append(c.rows, to), append(c.vals, src.Vals[i])
 			}
 		}
@@ -199,7 +200,7 @@ func (m *rowMap) put(c *ColumnBuilder, src *Column) (vals []uint64) {
 }
 
 // meets reports whether any chosen row has a value in src.
-func (m *rowMap) meets(src *Column) bool {
+func (m *rowMap) meets(src *span.Column) bool {
 	switch {
 	case m.all:
 		return len(src.Rows) > 0
@@ -212,7 +213,7 @@ func (m *rowMap) meets(src *Column) bool {
 		return false
 	}
 	for _, r := range src.Rows {
-		if m.table[r] != NoCode {
+		if m.table[r] != span.NoCode {
 			return true
 		}
 	}
@@ -220,7 +221,7 @@ func (m *rowMap) meets(src *Column) bool {
 }
 
 // column copies the chosen rows of a column.
-func (c *Copier) column(dst *ColumnBuilder, src *Column, m *rowMap) {
+func (c *Copier) column(dst *ColumnBuilder, src *span.Column, m *rowMap) {
 	if len(src.Rows) == 0 {
 		return
 	}
@@ -235,7 +236,7 @@ func (c *Copier) column(dst *ColumnBuilder, src *Column, m *rowMap) {
 			continue
 		}
 		to := codes[v]
-		if to == NoCode {
+		if to == span.NoCode {
 			to = dst.intern(src.Strings.At(int(v)))
 			codes[v] = to
 		}
@@ -248,7 +249,7 @@ func (c *Copier) column(dst *ColumnBuilder, src *Column, m *rowMap) {
 
 // codes returns where the codes of a column's dictionary went; nil where the
 // strings are not a dictionary but one for each value.
-func (c *Copier) codes(src *Column) codeMap {
+func (c *Copier) codes(src *span.Column) codeMap {
 	if src.DictID != 0 {
 		m := c.dicts[src.DictID]
 		if m == nil {
@@ -275,23 +276,23 @@ type shapeMap struct {
 func (s *shapeMap) reset() { s.cols, s.node = s.cols[:0], s.node[:0] }
 
 // grow makes room for the columns and nodes of src.
-func (s *shapeMap) grow(src *Attrs) {
+func (s *shapeMap) grow(src *span.Attrs) {
 	for len(s.cols) < len(src.Columns) {
-		s.cols = append(s.cols, NoCode)
+		s.cols = append(s.cols, span.NoCode)
 	}
 	for len(s.node) < len(src.Shapes.Parent) {
-		s.node = append(s.node, NoCode)
+		s.node = append(s.node, span.NoCode)
 	}
 }
 
-func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *Attrs, m *rowMap) {
+func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *span.Attrs, m *rowMap) {
 	s.grow(src)
 	for i := range src.Columns {
 		col := &src.Columns[i]
 		if len(col.Rows) == 0 {
 			continue
 		}
-		if to := s.cols[i]; to == NoCode || dst.cols[to].typ != col.Type || dst.cols[to].key != col.Key {
+		if to := s.cols[i]; to == span.NoCode || dst.cols[to].typ != col.Type || dst.cols[to].key != col.Key {
 			// Met for the first time; or a column that stands in no shape, whose place
 			// another batch of these tables gives to another.
 			if !m.meets(col) {
@@ -305,18 +306,18 @@ func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *Attrs, m *rowMap) {
 }
 
 // of returns the node of a row's order in a.
-func (s *shapeMap) of(a *AttrsBuilder, src *Attrs, row uint32) uint32 {
-	if src.Shape == nil || src.Shape[row] == NoCode {
-		return NoCode
+func (s *shapeMap) of(a *AttrsBuilder, src *span.Attrs, row uint32) uint32 {
+	if src.Shape == nil || src.Shape[row] == span.NoCode {
+		return span.NoCode
 	}
 	from := src.Shape[row]
-	if to := s.node[from]; to != NoCode {
+	if to := s.node[from]; to != span.NoCode {
 		return to
 	}
 	s.list = src.Shapes.AppendList(s.list[:0], from)
 	at := uint32(0)
 	for _, col := range s.list {
-		if at = a.step(at, s.cols[col]); at == NoCode {
+		if at = a.step(at, s.cols[col]); at == span.NoCode {
 			break
 		}
 	}
@@ -329,7 +330,7 @@ func (a *AttrsBuilder) step(at, col uint32) uint32 {
 	n, slot := a.child.find(at, col)
 	if n == 0 {
 		if len(a.parent) >= maxShapeNodes {
-			return NoCode
+			return span.NoCode
 		}
 		n = a.addNode(at, col)
 		a.child.put(slot, at, col, n)
@@ -353,7 +354,7 @@ func childRows(owner []uint32, m *rowMap) (children, owners []uint32) {
 		}
 	default:
 		for i, r := range owner {
-			if to := m.table[r]; to != NoCode {
+			if to := m.table[r]; to != span.NoCode {
 				children, owners = append(children, uint32(i)), append(owners, to)
 			}
 		}
@@ -361,7 +362,7 @@ func childRows(owner []uint32, m *rowMap) (children, owners []uint32) {
 	return children, owners
 }
 
-func (c *Copier) events(t *tableMap, src *Events) {
+func (c *Copier) events(t *tableMap, src *span.Events) {
 	children, owners := childRows(src.Row, &c.m)
 	if len(children) == 0 {
 		return
@@ -375,7 +376,7 @@ func (c *Copier) events(t *tableMap, src *Events) {
 	c.column(&e.dropped, &src.Dropped, &c.child)
 	for i, k := range children {
 		name := t.eventNames[src.Name[k]]
-		if name == NoCode {
+		if name == span.NoCode {
 			name = e.InternName(src.Names.At(int(src.Name[k])))
 			t.eventNames[src.Name[k]] = name
 		}
@@ -383,7 +384,7 @@ func (c *Copier) events(t *tableMap, src *Events) {
 	}
 }
 
-func (c *Copier) links(t *tableMap, src *Links) {
+func (c *Copier) links(t *tableMap, src *span.Links) {
 	children, owners := childRows(src.Row, &c.m)
 	if len(children) == 0 {
 		return

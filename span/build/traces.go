@@ -1,6 +1,7 @@
-package span
+package build
 
 import (
+	"github.com/clew-tracing/clew/span"
 	"hash/maphash"
 	"iter"
 	"math/bits"
@@ -70,7 +71,7 @@ func (t *traceTable) add(high, low uint64, row uint32) (ord, prev uint32) {
 	if 2*len(t.ids) > len(t.slots) {
 		t.grow()
 	}
-	return ord, NoCode
+	return ord, span.NoCode
 }
 
 func (t *traceTable) grow() {

@@ -1,4 +1,4 @@
-package span
+package build
 
 import (
 	"math/bits"

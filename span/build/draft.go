@@ -1,6 +1,7 @@
-package span
+package build
 
 import (
+	"github.com/clew-tracing/clew/span"
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
@@ -52,7 +53,7 @@ func (d *Draft) Begin(body []byte) {
 	if cap(d.spanID) > maxDraftRows {
 		*d = *NewDraft()
 	}
-	d.refs.Reset(body)
+	d.refs.Body, d.refs.More = body, d.refs.More[:0]
 	d.truncate(0)
 	d.traceHigh, d.traceLow, d.odd = d.traceHigh[:0], d.traceLow[:0], d.odd[:0]
 	if d.knowsTooMuch() {
@@ -78,11 +79,17 @@ func (d *Draft) knowsTooMuch() bool {
 }
 
 // PutText adds a string or raw value of row to a column of d. v is a slice of the
-// message whose capacity nobody has cut.
-func (d *Draft) PutText(c *ColumnBuilder, row uint32, v []byte) { c.PutBits(row, d.refs.Of(v)) }
+// message whose capacity nobody has cut: that says where in the message it lies.
+func (d *Draft) PutText(c *ColumnBuilder, row uint32, v []byte) {
+	c.PutBits(row, uint64(cap(d.refs.Body)-cap(v))<<32|uint64(uint32(len(v))))
+}
 
 // PutOwn is PutText for bytes that do not lie in the message; it copies them.
-func (d *Draft) PutOwn(c *ColumnBuilder, row uint32, v []byte) { c.PutBits(row, d.refs.Add(v)) }
+func (d *Draft) PutOwn(c *ColumnBuilder, row uint32, v []byte) {
+	at := len(d.refs.More)
+	d.refs.More = append(d.refs.More, v...)
+	c.PutBits(row, uint64(at|column.InMore)<<32|uint64(uint32(len(v))))
+}
 
 // PutExtra is AttrsBuilder.PutExtra for the attributes of a draft.
 func (d *Draft) PutExtra(a *AttrsBuilder, row uint32, raw []byte) { d.PutOwn(&a.extra, row, raw) }
@@ -173,7 +180,7 @@ func (d *Draft) mapTo(b *Builder) *draftMap {
 // grow makes room for the codes below n.
 func (c *codeMap) grow(n int) {
 	for len(*c) < n {
-		*c = append(*c, NoCode)
+		*c = append(*c, span.NoCode)
 	}
 }
 
@@ -188,7 +195,7 @@ func (b *Builder) fixed(d *Draft, m *draftMap) {
 	b.flags = append(b.flags, d.flags...)
 	b.name = m.names.carry(b.name, d.name, &b.names, &d.names)
 	for _, code := range d.resource {
-		if m.resources[code] == NoCode {
+		if m.resources[code] == span.NoCode {
 			to, fresh := b.InternResource(d.resources.At(code))
 			if fresh {
 				b.resEntry[to] = d.resEntry[code]
@@ -198,7 +205,7 @@ func (b *Builder) fixed(d *Draft, m *draftMap) {
 		b.resource = append(b.resource, m.resources[code])
 	}
 	for _, code := range d.scope {
-		if m.scopes[code] == NoCode {
+		if m.scopes[code] == span.NoCode {
 			to, fresh := b.InternScope(d.scopes.At(code))
 			if fresh {
 				b.scpEntry[to] = d.scpEntry[code]
@@ -212,7 +219,7 @@ func (b *Builder) fixed(d *Draft, m *draftMap) {
 // carry appends codes of src as codes of to.
 func (c codeMap) carry(dst, codes []uint32, to, src *column.Dict) []uint32 {
 	for _, code := range codes {
-		if c[code] == NoCode {
+		if c[code] == span.NoCode {
 			c[code] = to.Intern(src.At(code))
 		}
 		dst = append(dst, c[code])
@@ -269,7 +276,7 @@ func (c *ColumnBuilder) findOdd(known int) {
 // attrs appends the attributes of one table.
 func (d *Draft) attrs(dst, src *AttrsBuilder, m *shapeMap, base uint32, owner []uint32, more func([]byte, Table, string, clew.Value) []byte) {
 	for len(m.cols) < len(src.cols) {
-		m.cols = append(m.cols, NoCode)
+		m.cols = append(m.cols, span.NoCode)
 	}
 	for len(m.node) < len(src.parent) {
 		m.node = append(m.node, unmapped)
@@ -279,7 +286,7 @@ func (d *Draft) attrs(dst, src *AttrsBuilder, m *shapeMap, base uint32, owner []
 		if len(c.rows) == 0 {
 			continue
 		}
-		if m.cols[i] == NoCode {
+		if m.cols[i] == span.NoCode {
 			if len(dst.cols) >= maxColumns && !dst.known([]byte(c.key), c.typ) {
 				tooMany = append(tooMany, c)
 				continue
@@ -298,28 +305,28 @@ func (d *Draft) attrs(dst, src *AttrsBuilder, m *shapeMap, base uint32, owner []
 }
 
 // unmapped marks nodes that have not been carried over yet.
-const unmapped = NoCode - 1
+const unmapped = span.NoCode - 1
 
 // carry returns the node of dst for a node of src. An attribute that found no column
 // has no place in the order.
 func (m *shapeMap) carry(dst, src *AttrsBuilder, n uint32) uint32 {
-	if n == NoCode {
-		return NoCode
+	if n == span.NoCode {
+		return span.NoCode
 	}
 	if to := m.node[n]; to != unmapped {
 		return to
 	}
 	m.list = append(m.list[:0], n)
-	for src.parent[n] != NoCode && m.node[src.parent[n]] == unmapped {
+	for src.parent[n] != span.NoCode && m.node[src.parent[n]] == unmapped {
 		n = src.parent[n]
 		m.list = append(m.list, n)
 	}
 	for i := len(m.list) - 1; i >= 0; i-- {
 		n = m.list[i]
 		at := uint32(0)
-		if p := src.parent[n]; p != NoCode {
+		if p := src.parent[n]; p != span.NoCode {
 			at = m.node[p]
-			if col := m.cols[src.col[n]]; at != NoCode && col != NoCode {
+			if col := m.cols[src.col[n]]; at != span.NoCode && col != span.NoCode {
 				at = dst.step(at, col)
 			}
 		}

@@ -1,6 +1,7 @@
-package span
+package build
 
 import (
+	"github.com/clew-tracing/clew/span"
 	"slices"
 	"unicode/utf8"
 
@@ -45,16 +46,6 @@ func (c *ColumnBuilder) intern(v []byte) uint32 {
 	return code
 }
 
-// ValidUTF8 reports whether the string put last is UTF-8. Each distinct value is
-// looked at once.
-func (c *ColumnBuilder) ValidUTF8() bool { return len(c.odd) == 0 || !c.lastOdd() }
-
-//go:noinline
-func (c *ColumnBuilder) lastOdd() bool {
-	_, found := slices.BinarySearch(c.odd, uint32(c.vals[len(c.vals)-1]))
-	return found
-}
-
 // has reports whether row already has a value; row is the newest row.
 func (c *ColumnBuilder) has(row uint32) bool {
 	n := len(c.rows)
@@ -79,8 +70,8 @@ func (c *ColumnBuilder) size() int {
 	return len(c.rows)*12 + len(v.Buf) + len(v.Ends)*4
 }
 
-func (c *ColumnBuilder) view() Column {
-	return Column{Key: c.key, Type: c.typ, Rows: c.rows, Vals: c.vals, Strings: c.dict.View()}
+func (c *ColumnBuilder) view() span.Column {
+	return span.Column{Key: c.key, Type: c.typ, Rows: c.rows, Vals: c.vals, Strings: c.dict.View()}
 }
 
 // AttrsBuilder grows the attribute columns of spans, events or links.
@@ -113,11 +104,11 @@ type AttrsBuilder struct {
 
 func (a *AttrsBuilder) init() {
 	a.extra.typ = clew.TypeOther
-	a.addNode(NoCode, NoCode) // node 0: the shared root
+	a.addNode(span.NoCode, span.NoCode) // node 0: the shared root
 }
 
 func (a *AttrsBuilder) addNode(parent, col uint32) uint32 {
-	odd := col != NoCode && (a.odd[parent] || a.oddColumn(col))
+	odd := col != span.NoCode && (a.odd[parent] || a.oddColumn(col))
 	a.odd = append(a.odd, odd)
 	a.parent = append(a.parent, parent)
 	a.col = append(a.col, col)
@@ -142,7 +133,7 @@ func (a *AttrsBuilder) newRoot(name uint32) uint32 {
 		if len(a.parent) >= maxShapeNodes {
 			return 0
 		}
-		a.roots = append(a.roots, a.addNode(NoCode, NoCode))
+		a.roots = append(a.roots, a.addNode(span.NoCode, span.NoCode))
 	}
 	return a.roots[name]
 }
@@ -167,13 +158,13 @@ func (a *AttrsBuilder) slow(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 	}
 	i := a.column(key, t)
 	c := a.cols[i]
-	n := NoCode
-	if at != NoCode {
+	n := span.NoCode
+	if at != span.NoCode {
 		n = a.step(at, i)
 	}
-	if n == NoCode {
+	if n == span.NoCode {
 		a.giveUp(at, i)
-		return c, NoCode
+		return c, span.NoCode
 	}
 	a.pred[at] = n
 	return c, n
@@ -182,8 +173,8 @@ func (a *AttrsBuilder) slow(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 // giveUp notes a column of a row whose order is not kept; the order was known up
 // to node at.
 func (a *AttrsBuilder) giveUp(at, col uint32) {
-	if at != NoCode {
-		a.loose = Shapes{a.parent, a.col}.AppendList(a.loose, at)
+	if at != span.NoCode {
+		a.loose = span.Shapes{Parent: a.parent, Column: a.col}.AppendList(a.loose, at)
 		a.looseOdd = a.odd[at]
 	}
 	a.looseOdd = a.looseOdd || a.oddColumn(col)
@@ -207,10 +198,10 @@ func (a *AttrsBuilder) drop(from, shape uint32) {
 }
 
 func (a *AttrsBuilder) dropPath(from, shape uint32) {
-	if shape == NoCode {
+	if shape == span.NoCode {
 		return
 	}
-	for n := shape; a.col[n] != NoCode; n = a.parent[n] {
+	for n := shape; a.col[n] != span.NoCode; n = a.parent[n] {
 		a.cols[a.col[n]].truncate(from)
 	}
 }
@@ -223,7 +214,7 @@ func (a *AttrsBuilder) oddColumn(col uint32) bool {
 		return true
 	}
 	for _, i := range a.byKey[c.of] {
-		if i != NoCode && i != col && a.cols[i].has(uint32(len(a.shape))) {
+		if i != span.NoCode && i != col && a.cols[i].has(uint32(len(a.shape))) {
 			return true
 		}
 	}
@@ -234,7 +225,7 @@ func (a *AttrsBuilder) oddColumn(col uint32) bool {
 // key that is not UTF-8 or one under two types. It is asked before the row ends,
 // of a Builder into which no rows were copied.
 func (a *AttrsBuilder) Odd(shape uint32) bool {
-	if shape == NoCode {
+	if shape == span.NoCode {
 		return a.looseOdd
 	}
 	return a.odd[shape]
@@ -243,16 +234,16 @@ func (a *AttrsBuilder) Odd(shape uint32) bool {
 // known reports whether there is a column (key, t).
 func (a *AttrsBuilder) known(key []byte, t clew.Type) bool {
 	code, ok := a.keys.Lookup(key)
-	return ok && a.byKey[code][t] != NoCode
+	return ok && a.byKey[code][t] != span.NoCode
 }
 
 // column returns the index of the column (key, type), made if need be.
 func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	code := a.keys.Intern(key)
 	for int(code) >= len(a.byKey) {
-		a.byKey = append(a.byKey, [clew.TypeCount]uint32{NoCode, NoCode, NoCode, NoCode, NoCode})
+		a.byKey = append(a.byKey, [clew.TypeCount]uint32{span.NoCode, span.NoCode, span.NoCode, span.NoCode, span.NoCode})
 	}
-	if i := a.byKey[code][t]; i != NoCode {
+	if i := a.byKey[code][t]; i != span.NoCode {
 		return i
 	}
 	i := len(a.cols)
@@ -308,7 +299,7 @@ func (a *AttrsBuilder) reset() {
 	a.roots = a.roots[:0]
 	a.child.reset()
 	a.extra.reset()
-	a.addNode(NoCode, NoCode)
+	a.addNode(span.NoCode, span.NoCode)
 }
 
 func (a *AttrsBuilder) size() int {
@@ -321,15 +312,15 @@ func (a *AttrsBuilder) size() int {
 	return n
 }
 
-func (a *AttrsBuilder) view(limit uint32, shapes int) Attrs {
-	v := Attrs{
-		Columns: make([]Column, 0, len(a.cols)),
+func (a *AttrsBuilder) view(limit uint32, shapes int) span.Attrs {
+	v := span.Attrs{
+		Columns: make([]span.Column, 0, len(a.cols)),
 		Shape:   a.shape[:shapes],
-		Shapes:  Shapes{Parent: a.parent, Column: a.col},
-		Extra:   a.extra.view().until(limit),
+		Shapes:  span.Shapes{Parent: a.parent, Column: a.col},
+		Extra:   a.extra.view().Until(limit),
 	}
 	for _, c := range a.cols {
-		v.Columns = append(v.Columns, c.view().until(limit))
+		v.Columns = append(v.Columns, c.view().Until(limit))
 	}
 	return v
 }

@@ -1,6 +1,9 @@
-package span
+package build
 
-import "github.com/clew-tracing/clew/column"
+import (
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+)
 
 // EventsBuilder grows the event table. Attributes of the event being decoded are
 // put under the row number Events.Next() before End is called.
@@ -58,11 +61,11 @@ func (e *EventsBuilder) truncate(row uint32) {
 	e.Attrs.truncate(uint32(n))
 }
 
-func (e *EventsBuilder) view(row uint32) Events {
+func (e *EventsBuilder) view(row uint32) span.Events {
 	n := childLimit(e.row, row)
-	return Events{
+	return span.Events{
 		Row: e.row[:n], Time: e.time[:n], Name: e.name[:n], Names: e.names.View(),
-		Dropped: e.dropped.view().until(uint32(n)),
+		Dropped: e.dropped.view().Until(uint32(n)),
 		Attrs:   e.Attrs.view(uint32(n), n),
 	}
 }
@@ -130,20 +133,20 @@ func (l *LinksBuilder) truncate(row uint32) {
 	l.Attrs.truncate(uint32(n))
 }
 
-func (l *LinksBuilder) view(row uint32) Links {
+func (l *LinksBuilder) view(row uint32) span.Links {
 	n := childLimit(l.row, row)
-	return Links{
+	return span.Links{
 		Row: l.row[:n], TraceHigh: l.traceHigh[:n], TraceLow: l.traceLow[:n],
 		SpanID: l.spanID[:n], Flags: l.flags[:n],
-		TraceState: l.traceState.view().until(uint32(n)),
-		Dropped:    l.dropped.view().until(uint32(n)),
+		TraceState: l.traceState.view().Until(uint32(n)),
+		Dropped:    l.dropped.view().Until(uint32(n)),
 		Attrs:      l.Attrs.view(uint32(n), n),
 	}
 }
 
 // childLimit returns how many children belong to rows below row.
 func childLimit(rows []uint32, row uint32) int {
-	c := Column{Rows: rows, Vals: make([]uint64, 0)}
+	c := span.Column{Rows: rows, Vals: make([]uint64, 0)}
 	n, _ := c.Find(row)
 	return n
 }

@@ -1,8 +1,14 @@
-package span
+// Package build makes batches of spans.
+//
+//	Builder  grows row by row, or by a whole draft; one writer
+//	Draft    is what was read of one message, before a Builder has it
+//	Copier   appends rows of other batches to a Builder
+package build
 
 import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
 )
 
 // A Builder grows a batch row by row. It is what a request is decoded into,
@@ -39,9 +45,9 @@ type table struct {
 
 	names     column.Dict
 	resources column.Dict
-	resEntry  []*ResourceEntry
+	resEntry  []*span.ResourceEntry
 	scopes    column.Dict
-	scpEntry  []*ScopeEntry
+	scpEntry  []*span.ScopeEntry
 
 	StatusMessage ColumnBuilder
 	TraceState    ColumnBuilder
@@ -106,7 +112,7 @@ func (b *table) Rows() int { return b.rows }
 // InternName returns the code of a span name.
 func (b *table) InternName(name []byte) uint32 { return b.names.Intern(name) }
 
-// InternResource returns the code of a resource message (see ResourceEntry.Raw).
+// InternResource returns the code of a resource message (see span.ResourceEntry.Raw).
 // fresh reports a message not seen before: the caller must parse it and call
 // SetResource before the next row is added.
 func (b *table) InternResource(raw []byte) (code uint32, fresh bool) {
@@ -121,11 +127,11 @@ func (b *table) InternResource(raw []byte) (code uint32, fresh bool) {
 // SetResource gives a fresh resource its parsed form.
 func (b *table) SetResource(code uint32, r clew.Resource) {
 	raw := append([]byte(nil), b.resources.At(code)...)
-	b.resEntry[code] = NewResourceEntry(raw, r)
+	b.resEntry[code] = span.NewResourceEntry(raw, r)
 }
 
 // Resource returns the entry of a resource that SetResource has completed.
-func (b *table) Resource(code uint32) *ResourceEntry { return b.resEntry[code] }
+func (b *table) Resource(code uint32) *span.ResourceEntry { return b.resEntry[code] }
 
 // InternScope and SetScope do the same for instrumentation scopes.
 func (b *table) InternScope(raw []byte) (code uint32, fresh bool) {
@@ -140,11 +146,11 @@ func (b *table) InternScope(raw []byte) (code uint32, fresh bool) {
 // SetScope gives a fresh scope its parsed form.
 func (b *table) SetScope(code uint32, s clew.Scope) {
 	raw := append([]byte(nil), b.scopes.At(code)...)
-	b.scpEntry[code] = NewScopeEntry(raw, s)
+	b.scpEntry[code] = span.NewScopeEntry(raw, s)
 }
 
 // Scope returns the entry of a scope that SetScope has completed.
-func (b *table) Scope(code uint32) *ScopeEntry { return b.scpEntry[code] }
+func (b *table) Scope(code uint32) *span.ScopeEntry { return b.scpEntry[code] }
 
 // EndSpan completes the row Rows(): its attributes, events and links have been
 // added before. Resource and scope codes come later, by SetResourceRange and
@@ -273,22 +279,22 @@ func (b *Builder) SizeBytes() int {
 }
 
 // View returns rows [0, rows) as a Batch. Columns are shared, not copied.
-func (b *Builder) View(rows int) *Batch {
+func (b *Builder) View(rows int) *span.Batch {
 	r := uint32(rows)
-	return &Batch{
+	return &span.Batch{
 		Rows: rows, TraceIDs: b.traces.ids, Trace: b.trace[:rows],
 		SpanID: b.spanID[:rows], ParentID: b.parentID[:rows],
 		Start: b.start[:rows], Duration: b.duration[:rows],
 		Name: b.name[:rows], Kind: b.kind[:rows], Status: b.status[:rows],
 		Flags: b.flags[:rows], Resource: b.resource[:rows], Scope: b.scope[:rows],
 		Names: b.names.View(), Resources: b.resEntry, Scopes: b.scpEntry,
-		StatusMessage: b.StatusMessage.view().until(r),
-		TraceState:    b.TraceState.view().until(r),
-		DroppedAttrs:  b.DroppedAttrs.view().until(r),
-		DroppedEvents: b.DroppedEvents.view().until(r),
-		DroppedLinks:  b.DroppedLinks.view().until(r),
-		Weight:        b.Weight.view().until(r),
-		Moved:         b.moved.view().until(r),
+		StatusMessage: b.StatusMessage.view().Until(r),
+		TraceState:    b.TraceState.view().Until(r),
+		DroppedAttrs:  b.DroppedAttrs.view().Until(r),
+		DroppedEvents: b.DroppedEvents.view().Until(r),
+		DroppedLinks:  b.DroppedLinks.view().Until(r),
+		Weight:        b.Weight.view().Until(r),
+		Moved:         b.moved.view().Until(r),
 		Attrs:         b.Attrs.view(r, rows),
 		Events:        b.Events.view(r),
 		Links:         b.Links.view(r),
@@ -302,12 +308,12 @@ func (b *Builder) Traces(from int) []uint32 { return b.trace[from:] }
 // HasTrace reports whether a row of exactly this trace was added.
 func (b *Builder) HasTrace(id clew.TraceID) bool {
 	ord, ok := b.traces.lookup(id.High(), id.Low())
-	return ok && b.traces.last[ord] != NoCode
+	return ok && b.traces.last[ord] != span.NoCode
 }
 
 // RowsOf appends the rows of the trace with ordinal ord, newest first.
 func (b *Builder) RowsOf(dst []uint32, ord uint32) []uint32 {
-	for row := b.traces.last[ord]; row != NoCode; row = b.prev[row] {
+	for row := b.traces.last[ord]; row != span.NoCode; row = b.prev[row] {
 		dst = append(dst, row)
 	}
 	return dst
@@ -318,7 +324,7 @@ func (b *Builder) RowsOf(dst []uint32, ord uint32) []uint32 {
 // or one is zero.
 func (b *Builder) TraceRows(dst []uint32, id clew.TraceID, limit int) []uint32 {
 	for ord := range b.traces.find(id) {
-		for row := b.traces.last[ord]; row != NoCode; row = b.prev[row] {
+		for row := b.traces.last[ord]; row != span.NoCode; row = b.prev[row] {
 			if int(row) < limit {
 				dst = append(dst, row)
 			}
