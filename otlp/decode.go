@@ -61,7 +61,7 @@ func (d *Decoder) Parse(body []byte, o Options) error {
 	err := d.request(body)
 	d.refuse, d.s = nil, spanFields{}
 	if err != nil {
-		d.b.Begin(nil)
+		d.Forget()
 		return located(body, err)
 	}
 	return nil
@@ -79,9 +79,12 @@ func (d *Decoder) Append(b *build.Builder) Result {
 	res.Refused = len(d.refused)
 	res.RefusedSpans = d.refused
 	res.Flagged = b.Append(d.b, appendExtra)
-	d.b.Begin(nil)
+	d.Forget()
 	return res
 }
+
+// Forget drops the request that was parsed, if it was not appended.
+func (d *Decoder) Forget() { d.b.Begin(nil) }
 
 // appendExtra writes an attribute for which a Builder has no column.
 func appendExtra(dst []byte, table build.Table, key string, v clew.Value) []byte {

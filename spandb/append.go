@@ -44,12 +44,7 @@ func (db *DB) Append(ctx context.Context, r storage.Record) (storage.Result, err
 	hash := xxh3.Hash128(r.Body)
 	patience := time.NewTimer(maxStall)
 	defer patience.Stop()
-	t, err := db.enter(ctx, r.Tenant, patience.C)
-	if err != nil {
-		return storage.Result{}, db.count(err)
-	}
-	u, res, err := db.decode(ctx, t, &r, hash, patience.C)
-	t.write.Leave()
+	u, res, err := db.admit(ctx, &r, hash, patience.C)
 	if err != nil || u == nil {
 		return res, db.count(err)
 	}
@@ -95,6 +90,31 @@ func (db *DB) count(err error) error {
 	return err
 }
 
+// admit parses a record and puts its rows into its tenant's head, where nobody sees
+// them yet. It returns the record's way to the log: of a record that is there or under
+// way, that of the first; of one without rows nil.
+func (db *DB) admit(ctx context.Context, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (*underWay, storage.Result, error) {
+	t, err := db.addTenant(r.Tenant)
+	if err != nil {
+		return nil, storage.Result{}, err
+	}
+	if err := t.parse.Enter(ctx, patience); err != nil {
+		return nil, storage.Result{}, err
+	}
+	defer t.parse.Leave()
+	decoder := db.decoders.Get().(*otlp.Decoder)
+	defer db.decoders.Put(decoder)
+	if err := decoder.Parse(r.Body, otlp.Options{}); err != nil {
+		return nil, storage.Result{}, err
+	}
+	defer decoder.Forget()
+	if t, err = db.enter(ctx, r.Tenant, patience); err != nil {
+		return nil, storage.Result{}, err
+	}
+	defer t.write.Leave()
+	return db.place(ctx, t, r, decoder, hash, patience)
+}
+
 // enter returns a tenant's state, made if missing, with its write gate taken.
 func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.Time) (*tenant, error) {
 	for {
@@ -114,32 +134,27 @@ func (db *DB) enter(ctx context.Context, name clew.Tenant, patience <-chan time.
 	}
 }
 
-// decode puts the rows of a record into the tenant's head, where nobody sees them
-// yet, and returns its way to the log: of a record that is there or under way, that
-// of the first; of one without rows nil. t.write is held.
-func (db *DB) decode(ctx context.Context, t *tenant, r *storage.Record, hash xxh3.Uint128, patience <-chan time.Time) (*underWay, storage.Result, error) {
-	decoder := db.decoders.Get().(*otlp.Decoder)
-	defer db.decoders.Put(decoder)
+// place puts the rows of a record that was parsed into the tenant's head, unless it
+// has none or they are there. t.write is held.
+func (db *DB) place(ctx context.Context, t *tenant, r *storage.Record, parsed *otlp.Decoder, hash xxh3.Uint128, patience <-chan time.Time) (*underWay, storage.Result, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if first := t.find(hash); first != nil {
 		db.stats.resent.Add(1)
-		res, err := answerAgain(decoder, r.Body)
-		return first, res, err
+		res := result(parsed.Append(build.NewBuilder(0)))
+		res.Resent = true
+		return first, res, nil
+	}
+	if parsed.Parsed() == 0 {
+		dec := parsed.Append(build.NewBuilder(0))
+		db.stats.refused.Add(int64(dec.Refused))
+		return nil, result(dec), nil
 	}
 	if err := db.room(ctx, t, patience); err != nil {
 		return nil, storage.Result{}, err
 	}
 	h := db.headOf(t)
-	dec, err := decoder.Decode(h.b, r.Body, otlp.Options{})
-	if err != nil || dec.Accepted == 0 {
-		db.shed(t, h, len(r.Body))
-		if err != nil {
-			return nil, storage.Result{}, err
-		}
-		db.stats.refused.Add(int64(dec.Refused))
-		return nil, result(dec), nil
-	}
+	dec := parsed.Append(h.b)
 	u := db.depart(t, h, r, &dec, hash)
 	if db.feed(h, len(r.Body)) {
 		db.retire(t, true)
@@ -149,18 +164,7 @@ func (db *DB) decode(ctx context.Context, t *tenant, r *storage.Record, hash xxh
 	return u, result(dec), nil
 }
 
-// answerAgain returns the Result that a record had when it came first.
-func answerAgain(d *otlp.Decoder, body []byte) (storage.Result, error) {
-	dec, err := d.Decode(build.NewBuilder(0), body, otlp.Options{})
-	if err != nil {
-		return storage.Result{}, err
-	}
-	res := result(dec)
-	res.Resent = true
-	return res, nil
-}
-
-// room waits until a tenant has fewer than maxPendingHeads heads to be sealed,
+// room waits until a tenant has fewer than maxPending heads to be sealed,
 // and all heads together are not far beyond their budget. t.write and t.mu are
 // held, and t.mu is let go while waiting.
 func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) error {
@@ -170,10 +174,10 @@ func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) er
 			return db.unavailable(*err)
 		}
 		over := db.headBytes.Load() > 2*db.cfg.HeadBytes
-		if len(t.sealing) < maxPendingHeads && !over {
+		if len(t.sealing) < db.maxPending() && !over {
 			return nil
 		}
-		if over && t.active != nil && t.active.b.Rows() > 0 && len(t.sealing) < maxPendingHeads {
+		if over && t.active != nil && t.active.b.Rows() > 0 && len(t.sealing) < db.maxPending() {
 			db.retire(t, false) // nobody else can while the gate is taken
 		}
 		t.mu.Unlock()
@@ -190,23 +194,6 @@ func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) er
 		if err != nil {
 			return err
 		}
-	}
-}
-
-// shed is for a record that added no rows but perhaps values to dictionaries: it
-// keeps a stream of bad requests from growing a head. t.mu is held.
-func (db *DB) shed(t *tenant, h *head, fed int) {
-	if !db.feed(h, fed) {
-		return
-	}
-	if h.b.Rows() > 0 {
-		db.retire(t, true)
-		return
-	}
-	if h.readers == 0 {
-		h.b.Reset()
-		db.headBytes.Add(int64(headOverhead - h.weight))
-		h.weight, h.fed = headOverhead, 0
 	}
 }
 

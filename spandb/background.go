@@ -48,15 +48,14 @@ func (q *sealQueue) nudge() {
 	}
 }
 
-// first returns the oldest head, which stays in the queue.
-func (q *sealQueue) first() (sealJob, bool) {
+// front returns up to most of the oldest heads, which stay in the queue.
+func (q *sealQueue) front(most int) []sealJob {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.list) == 0 {
-		return sealJob{}, false
-	}
-	return q.list[0], true
+	return slices.Clone(q.list[:min(most, len(q.list))])
 }
+
+func (q *sealQueue) empty() bool { return len(q.front(1)) == 0 }
 
 // done takes the oldest head off the queue.
 func (q *sealQueue) done() {
@@ -119,32 +118,6 @@ func (db *DB) background(ctx context.Context) {
 	}
 }
 
-// sealAll seals the queue's heads, oldest first, and returns whether it sealed any
-// and whether it sealed all. A head that cannot be written stays at the front and is
-// tried again soon: the disk may be full for a while only. Meanwhile appends go on
-// until their tenant has maxPendingHeads. A log or manifest that fails is for good.
-func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
-	for ctx.Err() == nil && db.failed.Load() == nil {
-		j, ok := db.seals.first()
-		if !ok {
-			return sealed, true
-		}
-		err := db.settle(ctx, j)
-		if err == nil {
-			err = db.seal(j)
-		}
-		if err != nil {
-			if ctx.Err() == nil {
-				db.trouble(err)
-			}
-			return sealed, false
-		}
-		db.seals.done()
-		sealed = true
-	}
-	return sealed, true
-}
-
 // settle waits until all rows of a retired head are logged, and durable.
 func (db *DB) settle(ctx context.Context, j sealJob) error {
 	if j.h.settled != nil { // set before the head was queued
@@ -194,7 +167,7 @@ func (db *DB) retireWhere(want func(*head) bool) (retired bool) {
 			continue
 		}
 		t.mu.Lock()
-		if h := t.active; h != nil && h.b.Rows() > 0 && len(t.sealing) < maxPendingHeads && want(h) {
+		if h := t.active; h != nil && h.b.Rows() > 0 && len(t.sealing) < db.maxPending() && want(h) {
 			db.retire(t, false)
 			retired = true
 		}

@@ -58,7 +58,7 @@ func sealedStore(b *testing.B) *DB {
 	}
 	for { // what is queued, then nothing more
 		sealed := db.seals.progress()
-		if _, more := db.seals.first(); !more {
+		if db.seals.empty() {
 			return db
 		}
 		<-sealed

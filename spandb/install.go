@@ -6,44 +6,10 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
-	"github.com/clew-tracing/clew/spandb/segment"
 )
-
-// seal writes a retired, durable head as a segment and puts it in the head's
-// place. It is called by one goroutine at a time, for the first of its tenant's
-// retired heads. After an error the head is where it was, and seal may be called
-// for it again.
-func (db *DB) seal(j sealJob) error {
-	began := time.Now()
-	db.publish(j.h.lastSeq)
-	j.t.mu.Lock()
-	view := j.h.b.View(j.h.b.Rows())
-	j.t.mu.Unlock()
-	data := db.sealer.Seal(view, segment.Meta{
-		Tenant: j.t.name, MinArrival: j.h.minArrival, MaxArrival: j.h.maxArrival, FirstSeq: j.h.firstSeq, LastSeq: j.h.lastSeq,
-	}, j.h.marks)
-	seg, err := db.create(data)
-	if err != nil {
-		return err
-	}
-	if err := db.commit(addition(seg.Segment)); err != nil {
-		if clew.KindOf(err) == clew.Busy { // surely not listed, and the next try has another id
-			db.discardOutputs([]*storedSegment{seg})
-		}
-		return err
-	}
-	db.swap(j, seg)
-	db.sealer.Trim()
-	db.truncateLog()
-	if db.cfg.Events.Sealed != nil {
-		db.cfg.Events.Sealed(SealInfo{Tenant: j.t.name, Rows: view.Rows, SizeBytes: int64(seg.Size), Took: time.Since(began)})
-	}
-	return nil
-}
 
 // addition is the edit that makes a segment visible: it is the next of its tenant.
 func addition(r folder.Segment) folder.Edit {
@@ -188,20 +154,6 @@ func (db *DB) sealForClose() error {
 		t.mu.Unlock()
 	}
 	return db.sealQueued()
-}
-
-// sealQueued seals all retired heads while there is no worker.
-func (db *DB) sealQueued() error {
-	for {
-		j, ok := db.seals.first()
-		if !ok {
-			return nil
-		}
-		if err := db.seal(j); err != nil {
-			return err
-		}
-		db.seals.done()
-	}
 }
 
 // discard removes the file of a dropped segment that nobody reads any more, and

@@ -30,12 +30,9 @@ const headRows = 32
 // headOverhead is about what an empty head takes.
 const headOverhead = 20 << 10
 
-// pooledHeads is the number of builders kept: one that fills, one being sealed.
-// Those of fewer than pooledRows rows are not worth it.
-const (
-	pooledHeads = 2
-	pooledRows  = 8192
-)
+// Builders are kept for their memory: one that fills, and those being sealed. One of
+// fewer than pooledRows rows is not worth it.
+const pooledRows = 8192
 
 // maxHeadBytes bounds the heads of all tenants together: eight of the largest, or
 // 250 KiB for each of a thousand tenants.
@@ -48,6 +45,11 @@ const maxLogBytes = 512 << 20
 // maxPendingHeads bounds the full heads that wait for their segment; appends
 // answer Busy beyond it. Three heads are the memory a slow disk may cost.
 const maxPendingHeads = 3
+
+// maxSealers bounds the heads that are encoded beside each other: each takes up to
+// twice sealBytes more, and a head is encoded in half the time that it takes to fill
+// one.
+const maxSealers = 16
 
 // tailQueue bounds the batches that a tail reader may lag behind, and tailRows
 // their rows: they keep their heads in memory.

@@ -44,7 +44,7 @@ func settle(t *testing.T, db *DB) {
 	enough := time.After(time.Minute)
 	for {
 		sealed := db.seals.progress()
-		if _, more := db.seals.first(); !more {
+		if db.seals.empty() {
 			return
 		}
 		db.seals.nudge() // the next tick would do

@@ -40,7 +40,7 @@ func scanStore(b *testing.B) (*DB, *corpus.Truth) {
 	}
 	for { // what is queued, then nothing more
 		sealed := db.seals.progress()
-		if _, more := db.seals.first(); !more {
+		if db.seals.empty() {
 			return db, c.Truth()
 		}
 		<-sealed

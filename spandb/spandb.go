@@ -13,7 +13,7 @@
 // After a crash the manifest says which segments there are, and the log is
 // replayed into heads.
 //
-// Locks, in the order in which they may be taken: DB.mu, tenant.write,
+// Locks, in the order in which they may be taken: DB.mu, tenant.parse, tenant.write,
 // pending.publishing, DB.listing, tenant.mu, pending.mu, sealQueue.mu, manifest's. Nothing is
 // read or written while tenant.mu, pending.mu or sealQueue.mu is held. Whoever holds
 // tenant.mu does not wait for DB.mu or tenant.write; with DB.mu tenant.write is
@@ -26,6 +26,7 @@ import (
 	"errors"
 	"io"
 	"path"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,6 +60,9 @@ type Config struct {
 	// SealRows overrides the number of rows at which a head is sealed; 0 is
 	// sealRows. Tests make it small.
 	SealRows int
+	// Sealers is how many heads are encoded beside each other; 0 is half the cores, at
+	// most maxSealers.
+	Sealers int
 	// MergeRows overrides the number of rows of a merged segment; 0 is mergeRows.
 	// Tests make it small.
 	MergeRows int
@@ -156,11 +160,12 @@ type DB struct {
 	segMu     sync.RWMutex  // guards byID
 	byID      map[uint64]*storedSegment
 
-	sealer segment.Sealer
-	seals  *sealQueue
-	cancel context.CancelFunc
-	done   sync.WaitGroup
-	pool   headPool
+	sealer      segment.Sealer
+	moreSealers []*segment.Sealer // for heads encoded beside the first
+	seals       *sealQueue
+	cancel      context.CancelFunc
+	done        sync.WaitGroup
+	pool        headPool
 
 	space  *space.Watch
 	failed atomic.Pointer[error]
@@ -181,6 +186,7 @@ var (
 func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	cfg.SealRows = cmp.Or(cfg.SealRows, sealRows)
 	cfg.MergeRows = cmp.Or(cfg.MergeRows, mergeRows)
+	cfg.Sealers = cmp.Or(cfg.Sealers, min(max(1, runtime.GOMAXPROCS(0)/2), maxSealers))
 	cfg.HeadBytes = cmp.Or(cfg.HeadBytes, maxHeadBytes)
 	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
 	cfg.DirectoryBytes = cmp.Or(cfg.DirectoryBytes, maxDirectoryBytes)
@@ -201,6 +207,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 		return nil, err
 	}
 	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant), seals: newSealQueue()}
+	db.pool.keep = 1 + cfg.Sealers
 	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
 	db.space = space.New(fs, dir, cfg.Events.Full, cfg.Events.Room)
 	db.shelf = db.newShelf()

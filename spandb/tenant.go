@@ -17,6 +17,10 @@ import (
 type tenant struct {
 	name clew.Tenant
 
+	// parse bounds how many requests are parsed, or are parsed and wait to be
+	// written: enough to keep all cores at work, and no more, so that what was parsed
+	// is still in the cache when it is written.
+	parse admission.Gate
 	// write orders appends: rows enter the head in the order of the log. It is
 	// held across the log's Append, which may wait for the disk.
 	write admission.Gate
@@ -38,7 +42,7 @@ type tenant struct {
 }
 
 func newTenant(name clew.Tenant) *tenant {
-	return &tenant{name: name, write: admission.NewGate(1), list: &segmentList{tenant: name}}
+	return &tenant{name: name, parse: admission.NewGate(runtime.GOMAXPROCS(0) + 1), write: admission.NewGate(1), list: &segmentList{tenant: name}}
 }
 
 // head is rows in memory.
@@ -109,6 +113,7 @@ func (db *DB) retire(t *tenant, filled bool) {
 // much again. Only tenants that fill heads are given one, so that a thousand
 // tenants of few spans do not hold a thousand large ones.
 type headPool struct {
+	keep int // how many: one that fills, and those being sealed
 	mu   sync.Mutex
 	free []*build.Builder
 }
@@ -134,14 +139,14 @@ func (p *headPool) put(h *head) {
 		return
 	}
 	p.mu.Lock()
-	full := len(p.free) >= pooledHeads
+	full := len(p.free) >= p.keep
 	p.mu.Unlock()
 	if full {
 		return
 	}
 	b.Reset()
 	p.mu.Lock()
-	if len(p.free) < pooledHeads {
+	if len(p.free) < p.keep {
 		p.free = append(p.free, b)
 	}
 	p.mu.Unlock()
