@@ -102,7 +102,7 @@ func (r *repairer) logged(f *found) ([]byte, error) {
 		return nil, nil
 	}
 	var decoder decode.Decoder
-	h := &logHead{b: span.NewBuilder(0)}
+	h := &logHead{b: build.NewBuilder(0)}
 	_, err := wal.Replay(r.fs, path.Join(r.dir, folder.LogDir), 0, func(seq uint64, payload []byte) error {
 		rec, err := folder.ParseRecord(payload)
 		if err != nil || rec.Tenant != f.s.Tenant || !has[seq] {
