@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"path"
 	"slices"
 
@@ -22,6 +23,7 @@ import (
 // writeRemade writes what can be read of damaged segments, and lists those that are
 // whole.
 func (r *repairer) writeRemade() error {
+	r.refilled = map[clew.Tenant]map[uint64]bool{}
 	r.out = folder.State{Segments: make(map[uint64]folder.Segment), Sealed: make(map[clew.Tenant]uint64)}
 	if r.trusted {
 		for t, seq := range r.old.Sealed {
@@ -41,23 +43,28 @@ func (r *repairer) writeRemade() error {
 
 // mergeAgain writes the rows of segments that can be read, each once.
 func (r *repairer) mergeAgain(group []*found) error {
-	var cache segment.Cache
-	m := &merge.Merger{Rows: remadeRows, Pull: remadeRows, Cache: &cache}
-	losses := make([]Loss, len(group))
+	m := &merge.Merger{Rows: remadeRows, Pull: remadePull, Cache: new(segment.Cache)}
+	var losses []Loss // those of inputs, then of what is no input
+	var closed []Loss
 	read, written := int64(0), int64(0)
-	for i, f := range group {
-		m.Inputs = append(m.Inputs, &input{fs: r.fs, file: f.source})
-		losses[i] = Loss{File: f.file, Why: errors.Join(f.damage...)}
-		read += int64(f.s.Rows)
+	for _, f := range group {
+		l := Loss{File: f.file, Why: errors.Join(f.damage...)}
+		if f.opens {
+			m.Inputs = append(m.Inputs, &input{fs: r.fs, file: f.source})
+			losses = append(losses, l)
+			read += int64(f.s.Rows)
+			continue
+		}
+		l.Spans, l.First, l.Last = int64(f.s.Rows), f.s.MinStart, f.s.MaxStart
+		closed = append(closed, l)
 	}
-	if len(group) == 1 {
-		data, err := r.logged(group[0])
-		if err != nil {
-			return err
-		}
-		if data != nil {
-			m.Inputs = append(m.Inputs, inMemory(data))
-		}
+	losses = append(losses, closed...)
+	refill, err := r.logged(group)
+	if err != nil {
+		return err
+	}
+	if refill != nil {
+		m.Inputs = append(m.Inputs, inMemory(refill))
 	}
 	type place struct{ input, block int }
 	skipped := map[place]bool{} // a block of a later input may be tried twice
@@ -68,7 +75,7 @@ func (r *repairer) mergeAgain(group []*found) error {
 		skipped[place{i, blk}] = true
 		read -= losses[i].add(m.Inputs[i].(*input).f.Reader, blk, err)
 	}
-	err := m.Run(context.Background(), func(data []byte) error {
+	err = m.Run(context.Background(), func(data []byte) error {
 		s, err := r.write(data)
 		written += int64(s.Rows)
 		r.done.Remade++
@@ -77,35 +84,56 @@ func (r *repairer) mergeAgain(group []*found) error {
 	if err != nil {
 		return err
 	}
-	if len(m.Inputs) > len(group) { // what is more than was read is from the log
-		back := min(max(written-read, 0), losses[0].Spans)
-		losses[0].Spans -= back
-		r.done.FromLog += back
+	back := int64(0) // what is more than was read is from the log
+	if refill != nil {
+		back = max(written-read, 0)
 	}
 	for _, l := range losses {
+		n := min(back, l.Spans)
+		back -= n
+		r.done.FromLog += n
+		l.Spans -= n
 		r.lost(l)
 	}
 	return nil
 }
 
-// logged returns, as a segment, the rows of a segment's records that the log has; nil
-// if it has none. Of one that was merged it is nil: rows of its records may be in
-// others. A merge with it drops those that could be read.
-func (r *repairer) logged(f *found) ([]byte, error) {
+// logged returns, as a segment, the rows that the log has of the records of those
+// segments that are to be filled from there; nil if there are none. A merge with it
+// drops what could be read.
+func (r *repairer) logged(group []*found) ([]byte, error) {
 	has := map[uint64]bool{}
-	for _, rec := range r.log.records[f.s.Tenant] {
-		if rec.seq >= f.s.FirstSeq && rec.seq <= f.s.LastSeq {
-			has[rec.seq] = f.requests == nil || slices.ContainsFunc(f.requests, func(q segment.Request) bool { return q.Seq == rec.seq })
+	known := true // the records of all
+	for _, f := range group {
+		if !f.refill {
+			continue
+		}
+		known = known && f.requests != nil
+		of := map[uint64]bool{}
+		for i := range f.requests {
+			of[f.requests[i].Seq] = true
+		}
+		for _, rec := range r.log.of(f) {
+			// One that was merged has rows of more records than it lists: those that
+			// came later to its traces.
+			if f.requests == nil || f.s.Merged != 0 || of[rec.seq] {
+				has[rec.seq] = true
+			}
 		}
 	}
-	if f.s.Merged != 0 || len(has) == 0 {
+	if len(has) == 0 {
 		return nil, nil
 	}
+	t := group[0].s.Tenant
+	if r.refilled[t] == nil {
+		r.refilled[t] = map[uint64]bool{}
+	}
+	maps.Copy(r.refilled[t], has)
 	var decoder decode.Decoder
 	h := &logHead{b: build.NewBuilder(0)}
 	_, err := wal.Replay(r.fs, path.Join(r.dir, folder.LogDir), 0, func(seq uint64, payload []byte) error {
 		rec, err := folder.ParseRecord(payload)
-		if err != nil || rec.Tenant != f.s.Tenant || !has[seq] {
+		if err != nil || rec.Tenant != t || !has[seq] {
 			return nil
 		}
 		if size, err := decoder.Append(h.b, &rec); err == nil {
@@ -116,8 +144,8 @@ func (r *repairer) logged(f *found) ([]byte, error) {
 	if err != nil || h.b.Rows() == 0 {
 		return nil, err
 	}
-	if f.requests != nil {
-		h.marks = nil // the segment has them
+	if known {
+		h.marks = nil // the segments have them
 	}
 	var s segment.Sealer
 	return s.Seal(h.b.View(h.b.Rows()), h.meta, h.marks), nil
@@ -224,6 +252,17 @@ func (r *repairer) readLog() (err error) {
 	return err
 }
 
+// of returns the records that the log has in the range of a segment.
+func (l *logged) of(f *found) []logRecord {
+	list := l.records[f.s.Tenant]
+	from, _ := slices.BinarySearchFunc(list, f.s.FirstSeq, bySeq)
+	to, _ := slices.BinarySearchFunc(list, f.s.LastSeq+1, bySeq)
+	return list[from:max(from, to)]
+}
+
+// hasAny reports whether the log has records of a segment.
+func (l *logged) hasAny(f *found) bool { return len(l.of(f)) > 0 }
+
 // hasAll reports whether the log has all rows of a segment. Of one that was merged
 // nobody can say: rows of its records may be in others.
 func (l *logged) hasAll(f *found) bool {
@@ -240,10 +279,8 @@ func (l *logged) hasAll(f *found) bool {
 		return true
 	}
 	rows := uint64(0)
-	for _, rec := range list {
-		if rec.seq >= f.s.FirstSeq && rec.seq <= f.s.LastSeq {
-			rows += uint64(rec.accepted)
-		}
+	for _, rec := range l.of(f) {
+		rows += uint64(rec.accepted)
 	}
 	return rows > 0 && rows == f.s.Rows
 }
@@ -305,10 +342,8 @@ func (r *repairer) covered() map[clew.Tenant]map[uint64]bool {
 				out[f.s.Tenant][f.requests[i].Seq] = true
 			}
 			if f.requests == nil { // all in its range: better a loss than rows twice
-				for _, rec := range r.log.records[f.s.Tenant] {
-					if rec.seq >= f.s.FirstSeq && rec.seq <= f.s.LastSeq {
-						out[f.s.Tenant][rec.seq] = true
-					}
+				for _, rec := range r.log.of(f) {
+					out[f.s.Tenant][rec.seq] = true
 				}
 			}
 		}
@@ -337,10 +372,19 @@ type logHead struct {
 
 func (w *logWriter) record(seq uint64, payload []byte) error {
 	rec, err := folder.ParseRecord(payload)
-	if err != nil || w.covered[rec.Tenant][seq] || w.seen[rec.Hash] {
+	if err != nil || w.seen[rec.Hash] {
 		return nil
 	}
 	owner := w.owner(rec.Tenant, seq)
+	switch {
+	case w.r.refilled[rec.Tenant][seq]:
+		if owner != nil {
+			w.back[owner] += int64(rec.Accepted)
+		}
+		return nil
+	case w.covered[rec.Tenant][seq]:
+		return nil
+	}
 	unsealed := !w.r.trusted || w.r.done.LogEnded && seq > w.r.old.Sealed[rec.Tenant]
 	if owner == nil && !unsealed {
 		return nil

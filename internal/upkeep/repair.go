@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -71,9 +72,11 @@ type repairer struct {
 
 	keep   []*found
 	remake [][]*found // each becomes one or more segments
-	aside  []string   // to be put aside, by their names
-	out    folder.State
-	done   Repaired
+	// refilled are the records of the log whose rows were taken for those.
+	refilled map[clew.Tenant]map[uint64]bool
+	aside    []string // to be put aside, by their names
+	out      folder.State
+	done     Repaired
 }
 
 // found is a segment that is there, or should be.
@@ -86,6 +89,7 @@ type found struct {
 	damage []error
 	// requests are the records it has; nil if they cannot be read.
 	requests []segment.Request
+	refill   bool // what the log has of its records is taken from there
 }
 
 // repair mends the store in dir, which nobody must use. An error means that it is as
@@ -242,6 +246,7 @@ func (r *repairer) plan() error {
 				r.planOne(f)
 			}
 		}
+		r.planRefills()
 		return nil
 	}
 	byTenant := map[clew.Tenant][]*found{}
@@ -254,10 +259,62 @@ func (r *repairer) plan() error {
 		}
 		byTenant[f.s.Tenant] = append(byTenant[f.s.Tenant], f)
 	}
-	for _, list := range byTenant {
-		r.planTenant(list)
+	for _, t := range slices.Sorted(maps.Keys(byTenant)) {
+		r.planTenant(byTenant[t])
 	}
+	r.planRefills()
 	return nil
+}
+
+// planRefills sees to it that damaged segments get what the log has of their records.
+// Rows of the records of one that was merged may be in others, which are merged again
+// with it: so they are told.
+func (r *repairer) planRefills() {
+	for _, f := range r.segments {
+		if len(f.damage) == 0 || !r.log.hasAny(f) {
+			continue
+		}
+		i := slices.IndexFunc(r.remake, func(group []*found) bool { return slices.Contains(group, f) })
+		switch {
+		case i < 0 && (f.s.Merged == 0 || !slices.Contains(r.log.wanted, f)): // the log has all of it, or it does not count
+			continue
+		case f.s.Merged != 0 || len(r.remake[i]) > 1:
+			r.gather(f)
+		}
+		f.refill = true
+	}
+}
+
+// gather makes one group of a segment and all that may have rows of its records.
+func (r *repairer) gather(f *found) {
+	group := []*found{f}
+	shares := func(o *found) bool {
+		return o != f && o.s.Tenant == f.s.Tenant && o.s.FirstSeq <= f.s.LastSeq && f.s.FirstSeq <= o.s.LastSeq
+	}
+	r.keep = slices.DeleteFunc(r.keep, func(o *found) bool {
+		if !shares(o) {
+			return false
+		}
+		group = append(group, o)
+		if o.source == o.file {
+			r.aside = append(r.aside, o.file)
+		}
+		return true
+	})
+	r.remake = slices.DeleteFunc(r.remake, func(list []*found) bool {
+		if !slices.Contains(list, f) && !slices.ContainsFunc(list, shares) {
+			return false
+		}
+		for _, o := range list {
+			if o != f {
+				group = append(group, o)
+			}
+		}
+		return true
+	})
+	r.log.wanted = slices.DeleteFunc(r.log.wanted, func(o *found) bool { return o == f })
+	slices.SortFunc(group, bySeqs)
+	r.remake = append(r.remake, group)
 }
 
 // mergedAway reports whether a segment that is listed by what is left of a manifest is
@@ -299,9 +356,7 @@ func (r *repairer) planOne(f *found) {
 // have records in common are merged again, all together, which drops what they have
 // twice.
 func (r *repairer) planTenant(list []*found) {
-	slices.SortFunc(list, func(a, b *found) int {
-		return cmp.Or(cmp.Compare(a.s.FirstSeq, b.s.FirstSeq), cmp.Compare(a.s.ID, b.s.ID))
-	})
+	slices.SortFunc(list, bySeqs)
 	twice := map[*found]bool{}
 	owner := map[uint64]*found{}
 	for _, f := range list {
@@ -313,9 +368,12 @@ func (r *repairer) planTenant(list []*found) {
 			}
 		}
 	}
-	for i, f := range list { // of those whose records cannot be read, the range must do
+	// The range must do for those whose records cannot be read, and for an input of a
+	// merge of whose rows an output has some, and not the record.
+	for i, f := range list {
 		for _, other := range list[i+1:] {
-			if (f.requests == nil || other.requests == nil) && other.s.FirstSeq <= f.s.LastSeq {
+			unsure := f.requests == nil || other.requests == nil || (f.s.Merged == 0) != (other.s.Merged == 0)
+			if unsure && other.s.FirstSeq <= f.s.LastSeq {
 				twice[f], twice[other] = true, true
 			}
 		}
@@ -334,6 +392,11 @@ func (r *repairer) planTenant(list []*found) {
 	if len(together) > 0 {
 		r.remake = append(r.remake, together)
 	}
+}
+
+// bySeqs orders segments by their records.
+func bySeqs(a, b *found) int {
+	return cmp.Or(cmp.Compare(a.s.FirstSeq, b.s.FirstSeq), cmp.Compare(a.s.ID, b.s.ID))
 }
 
 // lost notes what a repair cannot bring back.

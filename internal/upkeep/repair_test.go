@@ -62,10 +62,11 @@ func change(t *testing.T, fs vfs.FS, file string, f func(b []byte) []byte) {
 
 func flipAt(at int) func([]byte) []byte {
 	return func(b []byte) []byte {
+		i := at
 		if at < 0 {
-			at += len(b)
+			i += len(b)
 		}
-		b[at] ^= 0x10
+		b[i] ^= 0x10
 		return b
 	}
 }
@@ -278,31 +279,30 @@ func chunkAt(t *testing.T, fs vfs.FS, s folder.Segment, column string, blk int) 
 	return int(r.Offset(col, blk))
 }
 
-// TestRepairWithoutAManifest finds inputs and outputs of a merge beside each other, as a
-// crash may leave them, and the outputs alone: no row is there twice, none is lost. The
-// merge has several outputs, and brings rows of a trace into one of them.
-func TestRepairWithoutAManifest(t *testing.T) {
-	fs := vfs.NewMem()
+// halfMerged is a store of a dozen segments and, beside them, what a merge of them wrote.
+func halfMerged(t *testing.T, fs *vfs.Mem) (all rows, m *folder.Manifest, inputs []string, outputs []folder.Segment) {
+	t.Helper()
 	db := open(t, fs, "/data", spandb.Config{SealRows: 60})
-	all := rows{}
-	for _, body := range corpus.Requests("shop", 3, 60*12, 12) {
-		_, err := db.Append(ctx, storage.Record{Tenant: "default", Body: body, ReceivedAt: time.Now()})
+	all = rows{}
+	for i, body := range corpus.Requests("shop", 3, 60*12+12, 12) {
+		tenant := clew.DefaultTenant
+		if i == 0 { // it is in no segment, and so the log keeps all
+			tenant = "b"
+		}
+		_, err := db.Append(ctx, storage.Record{Tenant: tenant, Body: body, ReceivedAt: time.Now()})
 		must(t, err)
-		maps.Copy(all, idsOf(t, "default", body))
+		maps.Copy(all, idsOf(t, tenant, body))
 	}
 	settled(t, db, 12)
 	must(t, db.Close())
-	must(t, fs.RemoveAll("/data/wal"))
 	m, err := folder.ReadManifest(fs, "/data")
 	must(t, err)
-	var inputs []string
 	merger := &merge.Merger{Rows: 200, Pull: 100, Cache: new(segment.Cache)}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		s := m.Segments[id]
 		inputs = append(inputs, s.Path("/data"))
 		merger.Inputs = append(merger.Inputs, &input{fs: fs, file: s.Path("/data")})
 	}
-	var outputs []folder.Segment
 	must(t, merger.Run(ctx, func(data []byte) error {
 		s, err := listingOf(data, m.NextID+uint64(len(outputs)))
 		must(t, err)
@@ -312,26 +312,84 @@ func TestRepairWithoutAManifest(t *testing.T) {
 	if len(outputs) < 3 || merger.Joined == 0 || merger.Duplicates > 0 {
 		t.Fatalf("%d outputs, %d rows joined", len(outputs), merger.Joined)
 	}
-	must(t, fs.Remove("/data/CURRENT"))
-	must(t, fs.Remove(m.File()))
-	for left, keep := range map[string]func(i int) bool{
-		"inputs and outputs":             func(int) bool { return true },
-		"outputs and every second input": func(i int) bool { return i%2 == 0 },
-		"outputs and the inputs of some": func(i int) bool { return i > 6 },
-		"outputs":                        func(int) bool { return false },
-	} {
-		disk := clone(t, fs)
-		for i, file := range inputs {
-			if !keep(i) {
-				must(t, disk.Remove(file))
+	return all, m, inputs, outputs
+}
+
+// TestRepairOfMerged damages each output of a merge, and then all of them, while the log
+// has their records: nothing is lost, and rows that other outputs have are there once.
+func TestRepairOfMerged(t *testing.T) {
+	fs := vfs.NewMem()
+	all, m, inputs, outputs := halfMerged(t, fs)
+	for _, s := range inputs {
+		must(t, fs.Remove(s))
+	}
+	m.Segments = map[uint64]folder.Segment{}
+	for _, s := range outputs {
+		m.Segments[s.ID] = s
+	}
+	m.NextID += uint64(len(outputs))
+	must(t, folder.WriteManifest(fs, "/data", m.State))
+	wantRows(t, clone(t, fs), "/data", all)
+	for _, damage := range []func([]byte) []byte{flipAt(-1), flipAt(-60), flipAt(1000)} {
+		for i := range len(outputs) + 1 {
+			disk := clone(t, fs)
+			for k, s := range outputs {
+				if k == i || i == len(outputs) {
+					change(t, disk, s.Path("/data"), damage)
+				}
+			}
+			done, err := repair(disk, "/data", nil)
+			must(t, err)
+			wantSound(t, disk, "/data")
+			wantRows(t, disk, "/data", all)
+			if len(done.Lost) > 0 {
+				t.Errorf("output %d of %d: %+v", i, len(outputs), done)
 			}
 		}
-		done, err := repair(disk, "/data", nil)
-		must(t, err)
-		wantSound(t, disk, "/data")
-		wantRows(t, disk, "/data", all)
-		if !done.Rebuilt || len(done.Lost) > 0 || (done.Remade > 0) != (left != "outputs") {
-			t.Errorf("%s: %+v", left, done)
+	}
+}
+
+// TestRepairWithoutAManifest finds inputs and outputs of a merge beside each other, as a
+// crash may leave them, and the outputs alone: no row is there twice, none is lost. The
+// merge has several outputs, and brings rows of a trace into one of them.
+func TestRepairWithoutAManifest(t *testing.T) {
+	fs := vfs.NewMem()
+	all, m, inputs, outputs := halfMerged(t, fs)
+	must(t, fs.Remove("/data/CURRENT"))
+	must(t, fs.Remove(m.File()))
+	for left, keep := range map[string]struct {
+		input, output func(i int) bool
+	}{
+		"inputs and outputs":             {func(int) bool { return true }, func(int) bool { return true }},
+		"inputs and some outputs":        {func(int) bool { return true }, func(i int) bool { return i < 2 }},
+		"outputs and every second input": {func(i int) bool { return i%2 == 0 }, func(int) bool { return true }},
+		"outputs and the inputs of some": {func(i int) bool { return i > 6 }, func(int) bool { return true }},
+		"outputs":                        {func(int) bool { return false }, func(int) bool { return true }},
+	} {
+		for _, withLog := range []bool{true, false} {
+			disk, want := clone(t, fs), all
+			if !withLog {
+				must(t, disk.RemoveAll("/data/wal"))
+				want = maps.Clone(all)
+				maps.DeleteFunc(want, func(id rowID, _ int) bool { return id.tenant == "b" })
+			}
+			for i, file := range inputs {
+				if !keep.input(i) {
+					must(t, disk.Remove(file))
+				}
+			}
+			for i, s := range outputs {
+				if !keep.output(i) {
+					must(t, disk.Remove(s.Path("/data")))
+				}
+			}
+			done, err := repair(disk, "/data", nil)
+			must(t, err)
+			wantSound(t, disk, "/data")
+			wantRows(t, disk, "/data", want)
+			if !done.Rebuilt || len(done.Lost) > 0 || (done.Remade > 0) != (left != "outputs") {
+				t.Errorf("%s: %+v", left, done)
+			}
 		}
 	}
 }

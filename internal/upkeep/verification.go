@@ -26,6 +26,7 @@ type Verification struct {
 	TornBytes  int64   // of log and manifest, at their ends: never synced, it seems
 	Damage     []error // with file and offset; at most maxDamage
 	Found      int     // how many there were
+	NoManifest bool    // it cannot be read: nobody knows which segments count
 }
 
 // maxDamage bounds the list of damage; the count goes on.
@@ -53,6 +54,7 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 	v.documents(filesystem, dir)
 	m, err := folder.ReadManifest(filesystem, dir)
 	if err != nil {
+		v.NoManifest = true
 		v.add(err)
 		return v, nil
 	}

@@ -105,6 +105,10 @@ func (h *Host) check(c *cobra.Command, dir string, say bool) (Verification, erro
 	}
 	out := c.OutOrStdout()
 	printDamage(out, &v)
+	if v.NoManifest {
+		_, err = fmt.Fprintf(out, "%s: without its manifest segments and log are not looked at\n", dir)
+		return v, err
+	}
 	_, err = fmt.Fprintf(out, "%s: %s; %s read in %s\n", dir, v.spans(), console.Bytes(v.Bytes), console.Nanos(int64(time.Since(began))))
 	return v, err
 }
