@@ -28,7 +28,8 @@ type Counted struct {
 // the plan asks about whole traces, each trace that may have a match is read and
 // judged as Search does, and such a span counts once.
 func Count(ctx context.Context, store Store, over Over, plan *Plan) (Counted, error) {
-	return countWithin(ctx, store, over, plan, countedTraces)
+	over.Budget = over.Budget.withDefaults()
+	return countWithin(ctx, store, over, plan, over.Budget.ids())
 }
 
 // countWithin counts with room for so many trace ids at a time.
@@ -123,6 +124,7 @@ func (c *counting) read(ctx context.Context) error {
 			c.out.Spans += int64(n)
 			c.out.Traces++
 		}
+		t.Free()
 	}
 	return nil
 }

@@ -58,6 +58,10 @@ type Budget struct {
 	Rows  int64         // rows looked at, by scans and in traces read whole
 	Bytes int64         // bytes that scans looked at
 	Time  time.Duration // time taken
+	// Memory is in bytes what a question may remember of what it has seen: trace ids
+	// and values. Where there are more it goes over the data again, or the answer says
+	// that it stopped.
+	Memory int64
 }
 
 func (b Budget) withDefaults() Budget {
@@ -70,8 +74,14 @@ func (b Budget) withDefaults() Budget {
 	if b.Time <= 0 {
 		b.Time = DefaultBudgetTime
 	}
+	if b.Memory <= 0 {
+		b.Memory = DefaultBudgetMemory
+	}
 	return b
 }
+
+// ids is how many trace ids may be remembered.
+func (b *Budget) ids() int { return max(leastIDs, int(b.Memory/idBytes)) }
 
 // Cost is what an answer took and how far it can be trusted.
 type Cost struct {
@@ -206,12 +216,16 @@ func (r *run) spent(what string, limit any) {
 	r.partial("the %s budget of %v ended", what, limit)
 }
 
-// trace reads a trace whole; it is nil where the trace is gone: its last row went
-// out of retention since it was found.
+// trace reads a trace whole; it is nil where the trace is gone, since its last row
+// went out of retention after it was found, and where it is larger than what the
+// store reads at once, which makes the answer partial.
 func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error) {
 	t, err := r.store.Trace(ctx, r.over.Tenant, id)
 	switch {
 	case err != nil && clew.KindOf(err) == clew.NotFound:
+		return nil, nil
+	case err != nil && clew.KindOf(err) == clew.TooLarge:
+		r.partial("%v", err)
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("exec: trace %s: %w", id, err)

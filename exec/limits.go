@@ -48,17 +48,20 @@ const witnessAfter = 256
 // maxWitnesses bounds the witnesses looked for, and so the scans that takes.
 const maxWitnesses = 8
 
-// maxVerdicts bounds the traces that one search reads, by the memory for their
-// ids, about 50 bytes each. At 0.3 ms a trace, DefaultBudgetTime ends at a tenth.
-const maxVerdicts = 1 << 20
+// DefaultBudgetMemory is a million trace ids, of idBytes each: those that Count
+// remembers at a time before it goes over the data again for the rest, or those of
+// the traces that one search reads. At 0.3 ms a trace, DefaultBudgetTime ends at a
+// tenth of it. leastIDs keeps a question with little memory from going over the data
+// for ever.
+const (
+	DefaultBudgetMemory = 64 << 20
+	idBytes             = 64
+	leastIDs            = 1 << 14
+)
 
 // maxCandidates bounds the traces that a search remembers, should slack not
 // suffice: about 100 bytes each.
 const maxCandidates = 1 << 14
-
-// countedTraces bounds the trace ids that Count remembers at a time; where there
-// are more it goes over the data again for the rest. 1 M ids take about 50 MB.
-const countedTraces = 1 << 20
 
 // maxTagValues bounds the different values that TagValues counts by scanning;
 // further ones are not told apart and reported as "more".

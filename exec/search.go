@@ -248,18 +248,19 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 // leaveOut finds out, once, which traces have their witnesses.
 func (s *search) leaveOut() (err error) {
 	part := s.part
-	s.filter, err = s.witnessed(s.ctx, s.witnesses, countedTraces)
+	s.filter, err = s.witnessed(s.ctx, s.witnesses, s.over.Budget.ids())
 	s.part, s.witnesses = part, nil
 	return err
 }
 
 // tooMany reports whether no further verdict can be remembered.
 func (s *search) tooMany() bool {
-	if len(s.verdicts) < maxVerdicts {
+	most := s.over.Budget.ids()
+	if len(s.verdicts) < most {
 		return false
 	}
 	s.ended = true
-	s.partial("more than %d traces had to be read", maxVerdicts)
+	s.partial("more than %d traces had to be read", most)
 	return true
 }
 
@@ -276,6 +277,9 @@ func (s *search) verify(id clew.TraceID) (*verdict, error) {
 	t, err := s.trace(s.ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if t != nil {
+		defer t.Free()
 	}
 	if v := s.judged(id, t); v != nil {
 		s.verdicts[id] = v

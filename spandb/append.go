@@ -158,7 +158,7 @@ func (db *DB) place(ctx context.Context, t *tenant, r *storage.Record, parsed *o
 	u := db.depart(t, h, r, &dec, hash)
 	if db.feed(h, len(r.Body)) {
 		db.retire(t, true)
-	} else if db.headBytes.Load() > db.cfg.HeadBytes {
+	} else if db.headBytes.Load() > db.cfg.Memory.Heads {
 		db.seals.nudge()
 	}
 	return u, result(dec), nil
@@ -173,7 +173,7 @@ func (db *DB) room(ctx context.Context, t *tenant, patience <-chan time.Time) er
 		if err := db.failed.Load(); err != nil {
 			return db.unavailable(*err)
 		}
-		over := db.headBytes.Load() > 2*db.cfg.HeadBytes
+		over := db.headBytes.Load() > 2*db.cfg.Memory.Heads
 		if len(t.sealing) < db.maxPending() && !over {
 			return nil
 		}

@@ -180,7 +180,7 @@ func (db *DB) retireWhere(want func(*head) bool) (retired bool) {
 // relieveMemory retires the largest heads when all together are over their budget,
 // down to half of it.
 func (db *DB) relieveMemory() {
-	if db.headBytes.Load() <= db.cfg.HeadBytes {
+	if db.headBytes.Load() <= db.cfg.Memory.Heads {
 		return
 	}
 	var weights []int
@@ -196,7 +196,7 @@ func (db *DB) relieveMemory() {
 	slices.SortFunc(weights, func(a, b int) int { return cmp.Compare(b, a) })
 	least := 0
 	for _, w := range weights {
-		if int64(total) <= db.cfg.HeadBytes/2 {
+		if int64(total) <= db.cfg.Memory.Heads/2 {
 			break
 		}
 		total -= w

@@ -50,7 +50,7 @@ func BenchmarkAppend(b *testing.B) {
 // sealedStore is a store of a million spans, all in segments.
 func sealedStore(b *testing.B) *DB {
 	b.Helper()
-	db := openDB(b, vfs.NewMem(), "data", Config{Window: -1, HeadBytes: 1 << 30})
+	db := openDB(b, vfs.NewMem(), "data", Config{Window: -1, Memory: Memory{Heads: 1 << 30}})
 	for _, body := range corpus.Requests("shop", 1, 16*sealRows, 8192) {
 		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: time.Now()}); err != nil {
 			b.Fatal(err)

@@ -52,7 +52,7 @@ func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 
 // TagValues implements storage.Catalog by a scan of the field's column.
 func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f span.Field, limit int) ([]storage.TagValue, bool, error) {
-	counts := tally.New()
+	counts := tally.New(db.cfg.Memory.Values)
 	for b, err := range db.Scan(ctx, storage.Request{Tenant: name, Window: w, Where: span.Has(f), Columns: storage.Columns{Fields: []span.Field{f}}}) {
 		if err != nil {
 			return nil, false, err

@@ -274,7 +274,7 @@ func TestIdleTenantsAreSmall(t *testing.T) {
 // early, and what the store counts comes back to nothing.
 func TestHeadBudget(t *testing.T) {
 	const budget = 3 << 20
-	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1, HeadBytes: budget})
+	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1, Memory: Memory{Heads: budget}})
 	for i := range 4000 {
 		sendTo(t, db, clew.Tenant(fmt.Sprint("t", i%40)), someSpans(uint64(i), 50)...)
 		if n := db.headBytes.Load(); n > 2*budget+1<<20 {

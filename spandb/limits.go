@@ -93,7 +93,8 @@ const fullRetry = 10 * time.Second
 const maxStall = 2 * time.Second
 
 // sizeEvery is how many bytes of requests a head takes between two looks at its
-// size; it is over sealBytes by that much at most.
+// size, at most; it is over its limit by that much at most. A head of a lower limit
+// than sealBytes is looked at a quarter of it at a time.
 const sizeEvery = 4 << 20
 
 // sealIdle is how long a head waits for more once nothing comes. Its log takes
@@ -116,13 +117,25 @@ const (
 )
 
 // mergeRows is the number of rows of a merged segment: four heads. Larger ones would
-// be no smaller per span, and a merge holds the rows of one in memory, some 65 MB.
-// Of the rows that later segments have of its traces it takes no further segment's
-// once it has maxPulledRows more: a trace of millions of spans stays in pieces.
+// be no smaller per span, and a merge holds the rows of one in memory. Of the rows
+// that later segments have of its traces it takes no further segment's once it has as
+// many more: a trace of millions of spans stays in pieces. With what they are encoded
+// into a row takes mergeRowBytes.
 const (
 	mergeRows     = 4 * sealRows
-	maxPulledRows = mergeRows
+	mergeRowBytes = 512
 )
+
+// A trace that is read takes traceRowBytes a span, with what is made of it for an
+// answer, or twice the size of its rows where that is more; all together take
+// maxTraceBytes: two million spans.
+const (
+	traceRowBytes = 512
+	maxTraceBytes = 1 << 30
+)
+
+// maxValueBytes bounds the distinct values that one answer counts.
+const maxValueBytes = 64 << 20
 
 // mergeSlots are the lengths of arrival time whose segments are merged together. A
 // store of many spans merges every ten minutes; one of few waits until an hour, or a

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -75,6 +76,7 @@ func (db *DB) nextMerge() (mergeJob, bool) {
 	now := uint64(clew.FromTime(db.cfg.Now()))
 	for _, t := range db.allTenants() {
 		list, unsealed := t.unmerged()
+		list = slices.DeleteFunc(list, func(s *storedSegment) bool { return int64(s.Rows)*mergeRowBytes > db.cfg.Memory.Merge })
 		if inputs := dueMerge(list, now, unsealed, db.cfg.MergeRows); len(inputs) > 0 {
 			return mergeJob{t, inputs}, true
 		}
@@ -161,7 +163,7 @@ func (db *DB) merge(ctx context.Context, j mergeJob) error {
 }
 
 func (db *DB) newMerger(inputs []*storedSegment) *merge.Merger {
-	m := &merge.Merger{Rows: db.cfg.MergeRows, Pull: maxPulledRows, Cache: &db.cache}
+	m := &merge.Merger{Rows: db.cfg.MergeRows, Pull: int(db.cfg.Memory.Merge / mergeRowBytes), Cache: &db.cache}
 	for _, s := range inputs {
 		m.Inputs = append(m.Inputs, source{db, s})
 	}

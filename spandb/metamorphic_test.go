@@ -79,8 +79,13 @@ func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
 // open opens what is on the disk with settings of its own.
 func (m *metamorph) open() {
 	m.Helper()
-	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Sealers: pick(m.rng, 1, 2, 3), Window: -1, HeadBytes: pick[int64](m.rng, 0, 0, 100_000),
-		MergeRows: pick(m.rng, 1, 20, 100, 0), OpenFiles: pick(m.rng, 0, 0, 1, 3), DirectoryBytes: pick[int64](m.rng, 0, 0, 1, 200), Now: func() time.Time { return m.now }}
+	cfg := Config{SealRows: pick(m.rng, 1, 7, 30, 200, 0), Sealers: pick(m.rng, 1, 2, 3), Window: -1, Now: func() time.Time { return m.now }}
+	cfg.Memory.Heads = pick[int64](m.rng, 0, 0, 100_000)
+	cfg.MergeRows = pick(m.rng, 1, 20, 100, 0)
+	cfg.OpenFiles = pick(m.rng, 0, 0, 1, 3)
+	cfg.Memory.Directories = pick[int64](m.rng, 0, 0, 1, 200)
+	cfg.Memory.Merge = pick[int64](m.rng, 0, 0, 40*mergeRowBytes)
+	cfg.Memory.Tables, cfg.Memory.Blocks = cfg.Memory.Directories, cfg.Memory.Directories
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
@@ -127,7 +132,7 @@ func (m *metamorph) step() {
 
 func (m *metamorph) send(body []byte) storage.Result {
 	m.Helper()
-	if m.waiting() >= m.db.maxPending() || m.db.headBytes.Load() > m.db.cfg.HeadBytes {
+	if m.waiting() >= m.db.maxPending() || m.db.headBytes.Load() > m.db.cfg.Memory.Heads {
 		m.seal() // an append would wait for the worker, who is halted
 	}
 	res, err := m.db.Append(context.Background(), storage.Record{Tenant: "t", Body: body, ReceivedAt: m.now})

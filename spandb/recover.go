@@ -275,7 +275,7 @@ func (p *replayer) rows(seq uint64, r *folder.Record) error {
 	db.remember(t, &mark)
 	if db.feed(h, bytes) {
 		db.retire(t, true)
-	} else if db.headBytes.Load() > db.cfg.HeadBytes {
+	} else if db.headBytes.Load() > db.cfg.Memory.Heads {
 		db.relieveMemory()
 	}
 	return db.sealQueued()

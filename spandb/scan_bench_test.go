@@ -22,7 +22,7 @@ const scanRows = 1 << 20
 func scanStore(b *testing.B) (*DB, *corpus.Truth) {
 	b.Helper()
 	dir := b.TempDir()
-	db := openDB(b, vfs.OS(), dir, Config{Window: -1, HeadBytes: 1 << 30})
+	db := openDB(b, vfs.OS(), dir, Config{Window: -1, Memory: Memory{Heads: 1 << 30}})
 	b.Cleanup(func() { db.Close() })
 	c, err := corpus.New(corpus.Shop, 1, scanRows)
 	if err != nil {

@@ -100,7 +100,7 @@ func openSegmentFile(fs vfs.FS, path string) (*segmentFile, error) {
 
 // newShelf returns the shelf of a store's segment files.
 func (db *DB) newShelf() *shelf.Shelf[*segmentFile] {
-	return shelf.New(db.cfg.OpenFiles, db.cfg.DirectoryBytes, func(f *segmentFile) {
+	return shelf.New(db.cfg.OpenFiles, db.cfg.Memory.Directories, func(f *segmentFile) {
 		db.cache.Forget(f.r)
 		f.file.Close()
 	})

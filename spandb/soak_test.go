@@ -164,7 +164,7 @@ func (s *soak) send(t clew.Tenant, rows int) {
 		s.Fatalf("Append = %+v, %v", res, err)
 	}
 	s.arrived[t] = append(s.arrived[t], soakRequest{s.now, rows})
-	if s.db.headBytes.Load() > s.db.cfg.HeadBytes || s.queued(t) >= maxPendingHeads-1 {
+	if s.db.headBytes.Load() > s.db.cfg.Memory.Heads || s.queued(t) >= maxPendingHeads-1 {
 		s.work()
 	}
 }

@@ -33,6 +33,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/shelf"
@@ -61,20 +62,16 @@ type Config struct {
 	// sealRows. Tests make it small.
 	SealRows int
 	// Sealers is how many heads are encoded beside each other; 0 is half the cores, at
-	// most maxSealers.
+	// most what Memory says.
 	Sealers int
 	// MergeRows overrides the number of rows of a merged segment; 0 is mergeRows.
 	// Tests make it small.
 	MergeRows int
-	// HeadBytes is how much memory the heads of all tenants may take; beyond it
-	// the largest are sealed early, beyond twice of it appends wait. 0 is
-	// maxHeadBytes.
-	HeadBytes int64
+	// Memory bounds the parts of the store.
+	Memory Memory
 	// OpenFiles is how many segments stay open besides those being read; 0 is
-	// maxOpenFiles. DirectoryBytes is how much memory their directories may take; 0
-	// is maxDirectoryBytes.
-	OpenFiles      int
-	DirectoryBytes int64
+	// maxOpenFiles.
+	OpenFiles int
 	// Now tells the time; nil is time.Now.
 	Now func() time.Time
 	// Events reports what the store does.
@@ -154,6 +151,7 @@ type DB struct {
 	lastID   uint64 // given to a segment file
 
 	cache     segment.Cache
+	traceRows *admission.Ration // of those that were read
 	shelf     *shelf.Shelf[*segmentFile]
 	traces    *traceindex.Index
 	indexWake chan struct{} // of capacity 1
@@ -185,11 +183,10 @@ var (
 // is reported through Events and Stats; damage it cannot is an error.
 func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	cfg.SealRows = cmp.Or(cfg.SealRows, sealRows)
-	cfg.MergeRows = cmp.Or(cfg.MergeRows, mergeRows)
-	cfg.Sealers = cmp.Or(cfg.Sealers, min(max(1, runtime.GOMAXPROCS(0)/2), maxSealers))
-	cfg.HeadBytes = cmp.Or(cfg.HeadBytes, maxHeadBytes)
+	cfg.Memory = cfg.Memory.withDefaults()
+	cfg.MergeRows = cmp.Or(cfg.MergeRows, min(mergeRows, int(cfg.Memory.Merge/mergeRowBytes)))
+	cfg.Sealers = cmp.Or(cfg.Sealers, min(max(1, runtime.GOMAXPROCS(0)/2), cfg.Memory.Sealers))
 	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
-	cfg.DirectoryBytes = cmp.Or(cfg.DirectoryBytes, maxDirectoryBytes)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -210,6 +207,8 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	db.pool.keep = 1 + cfg.Sealers
 	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
 	db.space = space.New(fs, dir, cfg.Events.Full, cfg.Events.Room)
+	db.cache.MaxBytes, db.cache.MaxBlockBytes = cfg.Memory.Tables, cfg.Memory.Blocks
+	db.traceRows, db.pool.maxBytes = admission.NewRation(cfg.Memory.Traces), cfg.Memory.Head
 	db.shelf = db.newShelf()
 	db.indexWake, db.byID = make(chan struct{}, 1), make(map[uint64]*storedSegment)
 	db.decoders.New = func() any { return new(otlp.Decoder) }
@@ -236,7 +235,7 @@ func (db *DB) open() (err error) {
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
 		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
 		MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
-		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes,
+		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes, BufferBytes: int(db.cfg.Memory.Log),
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
 	})
 	if err != nil {

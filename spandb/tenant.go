@@ -87,10 +87,10 @@ func (db *DB) headOf(t *tenant) *head {
 func (db *DB) feed(h *head, bytes int) (full bool) {
 	h.fed += bytes
 	grown := bytes
-	if h.fed >= sizeEvery {
+	if int64(h.fed) >= min(sizeEvery, db.cfg.Memory.Head/4) {
 		h.fed = 0
 		grown = headOverhead + h.b.SizeBytes() - h.weight
-		full = h.weight+grown >= sealBytes
+		full = int64(h.weight+grown) >= db.cfg.Memory.Head
 	}
 	h.weight += grown
 	db.headBytes.Add(int64(grown))
@@ -113,9 +113,10 @@ func (db *DB) retire(t *tenant, filled bool) {
 // much again. Only tenants that fill heads are given one, so that a thousand
 // tenants of few spans do not hold a thousand large ones.
 type headPool struct {
-	keep int // how many: one that fills, and those being sealed
-	mu   sync.Mutex
-	free []*build.Builder
+	keep     int   // how many: one that fills, and those being sealed
+	maxBytes int64 // of a head
+	mu       sync.Mutex
+	free     []*build.Builder
 }
 
 func (p *headPool) get(large bool) *build.Builder {
@@ -135,7 +136,7 @@ func (p *headPool) get(large bool) *build.Builder {
 func (p *headPool) put(h *head) {
 	b := h.b
 	h.b = nil
-	if b.Rows() < pooledRows || h.weight > 2*sealBytes { // too small to be worth it, too large to keep
+	if b.Rows() < pooledRows || int64(h.weight) > 2*p.maxBytes { // too small to be worth it, too large to keep
 		return
 	}
 	p.mu.Lock()

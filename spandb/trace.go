@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -27,21 +28,10 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	if t == nil {
 		return storage.Trace{}, missing
 	}
-	snap := db.snapshot(t)
-	defer snap.release()
-	g := gatherer{db: db, id: id, b: build.NewBuilder(64), reader: segment.BlockReader{Cache: &db.cache}}
-	for _, c := range db.candidates(snap.list, id) {
-		if err := g.segment(ctx, c); err != nil {
-			return storage.Trace{}, err
-		}
-	}
-	for i, h := range snap.heads {
-		g.sources++
-		t.mu.Lock()
-		rows := h.b.TraceRows(nil, id, snap.views[i].Rows)
-		t.mu.Unlock()
-		slices.Sort(rows)
-		g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) })
+	g := gatherer{db: db, id: id, b: build.NewBuilder(64), loan: db.traceRows.Lend(), reader: segment.BlockReader{Cache: &db.cache}}
+	if err := g.gather(ctx, t); err != nil {
+		g.loan.Return()
+		return storage.Trace{}, err
 	}
 	if g.b.Rows() == 0 {
 		if g.damage != nil {
@@ -51,7 +41,32 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	}
 	out := g.resolve()
 	out.Damaged = g.damage
+	out.Release = g.loan.Return
+	admission.ReturnWith(out.Batch, g.loan)
 	return out, nil
+}
+
+// gather collects the rows of the trace. The error is that ctx has ended, or that
+// there is no memory for them.
+func (g *gatherer) gather(ctx context.Context, t *tenant) error {
+	snap := g.db.snapshot(t)
+	defer snap.release()
+	for _, c := range g.db.candidates(snap.list, g.id) {
+		if err := g.segment(ctx, c); err != nil {
+			return err
+		}
+	}
+	for i, h := range snap.heads {
+		g.sources++
+		t.mu.Lock()
+		rows := h.b.TraceRows(nil, g.id, snap.views[i].Rows)
+		t.mu.Unlock()
+		slices.Sort(rows)
+		if err := g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func lookupStopped(ctx context.Context) error {
@@ -63,8 +78,9 @@ type gatherer struct {
 	db      *DB
 	id      clew.TraceID
 	b       *build.Builder
-	arrived []arrival // by row of b
-	sources uint32    // heads and segments so far, oldest first
+	loan    *admission.Loan // for what is in b
+	arrived []arrival       // by row of b
+	sources uint32          // heads and segments so far, oldest first
 	reader  segment.BlockReader
 	damage  error
 	rows    []uint32
@@ -77,15 +93,23 @@ type arrival struct {
 	place  uint64
 }
 
-func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) uint64) {
+// add adds rows of a source; the error is that there is no memory for them.
+func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) uint64) error {
+	if err := g.db.lend(g.loan, g.id, int64(g.b.Rows()+len(rows))*traceRowBytes); err != nil {
+		return err
+	}
 	g.b.AppendRows(src, rows)
+	if err := g.db.lend(g.loan, g.id, 2*int64(g.b.SizeBytes())); err != nil {
+		return err
+	}
 	for _, row := range rows {
 		g.arrived = append(g.arrived, arrival{g.sources, place(row)})
 	}
+	return nil
 }
 
 // segment adds the trace's rows of a segment. What cannot be read is noted and left
-// out, block by block; the error is that ctx has ended.
+// out, block by block; the error is that ctx has ended, or that there is no memory.
 func (g *gatherer) segment(ctx context.Context, c candidate) error {
 	g.sources++
 	r, err := g.db.take(c.seg)
@@ -104,8 +128,13 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 		if ctx.Err() != nil {
 			return lookupStopped(ctx)
 		}
-		if err := g.block(r, blk); err != nil {
+		batch, err := g.reader.ReadTrace(r, blk, g.id)
+		if err != nil {
 			g.damaged(err)
+			continue
+		}
+		if err := g.block(batch); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -116,17 +145,15 @@ func (g *gatherer) damaged(err error) {
 	g.damage = errors.Join(g.damage, err)
 }
 
-func (g *gatherer) block(r *segment.Reader, blk int) error {
-	batch, err := g.reader.ReadTrace(r, blk, g.id)
-	if err != nil || batch == nil {
-		return err
+func (g *gatherer) block(batch *span.Batch) error {
+	if batch == nil {
+		return nil
 	}
 	g.rows = g.rows[:0]
 	for row := range batch.Rows {
 		g.rows = append(g.rows, uint32(row))
 	}
-	g.add(batch, g.rows, g.reader.Received)
-	return nil
+	return g.add(batch, g.rows, g.reader.Received)
 }
 
 // resolve leaves out rows that repeat another's identity: the first received

@@ -105,6 +105,17 @@ type Trace struct {
 	Conflicting []uint32
 	// Damaged is set when some rows could not be read; it says which file.
 	Damaged error
+	// Release, where not nil, lets the store have back the memory that it set aside for
+	// the trace.
+	Release func()
+}
+
+// Free is called by whoever needs a trace no more. Calling it again does nothing.
+func (t *Trace) Free() {
+	if t.Release != nil {
+		t.Release()
+		t.Release = nil
+	}
 }
 
 // Mode says which rows a scan yields.

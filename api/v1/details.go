@@ -103,6 +103,7 @@ func (a *API) spans(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer t.Free()
 	l := a.layout(c.tenant, t)
 	d := detailer{rows: span.NewRows(t.Batch), limit: limit}
 	out := spansAnswer{ETag: t.print.etag(), Damaged: damageText(&t.Trace), Spans: []spanDetail{}}

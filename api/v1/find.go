@@ -33,6 +33,7 @@ func (a *API) searchTrace(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer t.Free()
 	l := a.layout(c.tenant, t)
 	f := newFinder(q)
 	found := f.rows(t.Batch)

@@ -25,6 +25,7 @@ func (a *API) skeleton(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer t.Free()
 	if c.unchanged(t.print.etag()) {
 		return nil
 	}

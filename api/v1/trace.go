@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ type read struct {
 	print fingerprint
 }
 
-// read reads the trace that the call's path names.
+// read reads the trace that the call's path names. The caller frees it.
 func (a *API) read(c *call) (*read, error) {
 	id, err := clew.ParseTraceID(c.r.PathValue("id"))
 	if err != nil {
@@ -70,6 +71,7 @@ func (a *API) trace(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer t.Free()
 	if c.unchanged(t.print.etag()) {
 		return nil
 	}
@@ -140,6 +142,8 @@ type layoutKey struct {
 // layoutCache keeps the last layouts, since a page that shows a trace asks about
 // its rows again and again. The zero value is ready to use, by many goroutines.
 type layoutCache struct {
+	maxBytes int // 0 is maxLayoutBytes
+
 	mu    sync.Mutex // guards kept
 	kept  []keptLayout
 	bytes int
@@ -164,7 +168,8 @@ func (x *layoutCache) get(key layoutKey) *layout {
 }
 
 func (x *layoutCache) put(key layoutKey, l *layout) {
-	if l.sizeBytes() > maxLayoutBytes {
+	most := cmp.Or(x.maxBytes, maxLayoutBytes)
+	if l.sizeBytes() > most {
 		return
 	}
 	x.mu.Lock()
@@ -176,7 +181,7 @@ func (x *layoutCache) put(key layoutKey, l *layout) {
 	}
 	x.kept = append([]keptLayout{{key, l}}, x.kept...)
 	x.bytes += l.sizeBytes()
-	for len(x.kept) > maxLayouts || x.bytes > maxLayoutBytes {
+	for len(x.kept) > maxLayouts || x.bytes > most {
 		last := len(x.kept) - 1
 		x.bytes -= x.kept[last].l.sizeBytes()
 		x.kept[last] = keptLayout{}

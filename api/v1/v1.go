@@ -43,6 +43,9 @@ type Config struct {
 	SetDemo func(start bool, spansPerSecond float64) (Demo, error)
 	// Budget bounds one question; zero fields are exec's defaults.
 	Budget exec.Budget
+	// MaxQueries is how many questions are answered at once, and LayoutBytes how much
+	// memory is for the layouts of traces that are looked at; 0 are those of limits.go.
+	MaxQueries, LayoutBytes int
 	// Leaving is closed when the server shuts down: streams end.
 	Leaving <-chan struct{}
 	Logger  *slog.Logger
@@ -74,7 +77,9 @@ func New(cfg Config) *API {
 			return out
 		}
 	}
-	a := &API{cfg: cfg, mux: http.NewServeMux(), slots: make(chan struct{}, maxQueries), tails: make(chan struct{}, maxTails)}
+	a := &API{cfg: cfg, mux: http.NewServeMux(), tails: make(chan struct{}, maxTails)}
+	a.slots = make(chan struct{}, cmp.Or(cfg.MaxQueries, maxQueries))
+	a.layouts.maxBytes = cfg.LayoutBytes
 	for pattern, h := range map[string]handler{
 		"POST /api/v1/search":              a.search,
 		"GET /api/v1/search":               a.searchByURL,
@@ -198,7 +203,7 @@ func (a *API) plain(h handler) http.Handler {
 	})
 }
 
-// query serves a handler that reads the store: at most maxQueries at once, the
+// query serves a handler that reads the store: at most MaxQueries at once, the
 // others wait a little and are then told to come again.
 func (a *API) query(h handler) http.Handler {
 	inner := a.plain(h)

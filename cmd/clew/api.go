@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	v1 "github.com/clew-tracing/clew/api/v1"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
@@ -27,6 +28,10 @@ func (s *server) apiHandler() http.Handler {
 		SetDemo:  s.setDemo,
 		Leaving:  s.streams.Done(),
 		Logger:   s.log,
+
+		Budget:      exec.Budget{Memory: s.memory.Question()},
+		MaxQueries:  s.memory.Queries,
+		LayoutBytes: int(s.memory.Layouts),
 	})
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, api))

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -17,14 +19,11 @@ const (
 	autoDiskShare    = 0.2
 	autoMemoryBytes  = 2 << 30
 	autoMemoryShare  = 0.25
-	minAutoMemory    = 256 << 20
+	minAutoMemory    = 48e6    // the least that memory can be
 	fallbackMemory   = 4 << 30 // a machine that does not say
 	noLimitThreshold = 1 << 60 // cgroup v1 writes a huge number for "no limit"
 
-	// Four of the largest requests, or thousands of the usual; on a small
-	// machine a share of what there is.
-	autoInflightBytes = 256 << 20
-	autoInflightShare = 0.25
+	autoContainerShare = 0.6
 )
 
 // maxDiskBytes resolves max-disk: auto is the smaller of 50 GB and 20 % of the
@@ -46,36 +45,86 @@ func maxDiskBytes(c *config.Config, fs vfs.FS, dir string) (int64, error) {
 	}
 }
 
-// memoryBytes resolves memory: auto is a quarter of what the machine or the
-// container has, at most 2 GiB, at least 256 MiB.
-func memoryBytes(c *config.Config) int64 {
-	if !c.Memory.Auto {
-		return c.Memory.Bytes
+// memoryPlan is how this process divides its memory.
+type memoryPlan struct{ config.MemoryPlan }
+
+// store is the store's part.
+func (p *memoryPlan) store() spandb.Memory {
+	return spandb.Memory{Heads: p.Heads, Head: p.Head, Sealers: p.Sealers, Merge: p.Merge, Tables: p.Tables, Blocks: p.Blocks,
+		Directories: p.Directories, Log: p.Log, Traces: p.Traces, Values: p.Question()}
+}
+
+// planMemory resolves memory and what is divided of it, as far as the settings leave
+// that open. A setting of more than there is is an error.
+func planMemory(c *config.Config, root string) (memoryPlan, error) {
+	total := c.Memory.Bytes
+	if c.Memory.Auto {
+		total = autoMemory(root)
 	}
+	p := config.PlanMemory(total)
+	for _, given := range []struct {
+		name string
+		size config.Size
+		part *int64
+	}{{"max-inflight", c.MaxInflight, &p.Inflight}, {"max-request", c.MaxRequest, &p.MaxRequest}} {
+		if given.size.Auto {
+			continue
+		}
+		if *given.part = given.size.Bytes; *given.part > p.Go {
+			return memoryPlan{}, fmt.Errorf("%s %s is more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
+				given.name, config.FormatSize(*given.part), config.RoughSize(p.Go), config.FormatSize(total))
+		}
+	}
+	return memoryPlan{p}, nil
+}
+
+// autoMemory is a quarter of the machine's memory or, where a container has a limit,
+// three fifths of that: what shares the machine with others is modest, what has a
+// container is alone in it. root is the folder of proc and sys, "/" but in tests.
+func autoMemory(root string) int64 {
 	have := int64(fallbackMemory)
-	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
+	if text, err := os.ReadFile(filepath.Join(root, "proc/meminfo")); err == nil {
 		if kib := memTotal(text); kib > 0 {
 			have = kib << 10
 		}
 	}
-	for _, path := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue
-		}
-		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n < noLimitThreshold {
-			have = min(have, n)
-		}
+	auto := int64(float64(have) * autoMemoryShare)
+	if limit := containerLimit(root); limit > 0 && limit < have {
+		auto = int64(float64(limit) * autoContainerShare)
 	}
-	return max(minAutoMemory, min(autoMemoryBytes, int64(float64(have)*autoMemoryShare)))
+	return max(minAutoMemory, min(autoMemoryBytes, auto))
 }
 
-// inflightBytes resolves max-inflight for a process with so much memory.
-func inflightBytes(c *config.Config, memory int64) int64 {
-	if !c.MaxInflight.Auto {
-		return c.MaxInflight.Bytes
+// containerLimit returns the least memory limit of this process's cgroup and those
+// above it, 0 if there is none.
+func containerLimit(root string) (least int64) {
+	own := "/"
+	text, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // no such file: no cgroups, or not Linux
+	for line := range bytes.Lines(text) {
+		// Version 2 has the line "0::PATH"; of version 1, "N:memory:PATH" matters.
+		parts := strings.SplitN(strings.TrimSpace(string(line)), ":", 3)
+		if len(parts) == 3 && (parts[1] == "" || parts[1] == "memory") {
+			own = parts[2]
+			break
+		}
 	}
-	return min(autoInflightBytes, int64(float64(memory)*autoInflightShare))
+	for {
+		for _, file := range []string{"sys/fs/cgroup" + own + "/memory.max", "sys/fs/cgroup" + own + "/memory.high",
+			"sys/fs/cgroup/memory" + own + "/memory.limit_in_bytes"} {
+			text, err := os.ReadFile(filepath.Join(root, file))
+			if err != nil {
+				continue
+			}
+			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n < noLimitThreshold && (least == 0 || n < least) {
+				least = n
+			}
+		}
+		up := filepath.Dir(own)
+		if up == own {
+			return least
+		}
+		own = up
+	}
 }
 
 // memTotal reads the line "MemTotal: N kB" of /proc/meminfo; 0 if there is none.

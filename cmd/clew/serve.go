@@ -71,6 +71,7 @@ const (
 // server is one running server and its parts.
 type server struct {
 	settings *config.Resolved
+	memory   memoryPlan
 	log      *slog.Logger
 	doors    []*door
 	gate     *gate
@@ -130,7 +131,12 @@ func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*c
 
 // open listens and opens the store; on an error neither is left open.
 func (s *server) open(cert *certificate) error {
-	debug.SetMemoryLimit(memoryBytes(&s.settings.Config))
+	memory, err := planMemory(&s.settings.Config, "/")
+	if err != nil {
+		return err
+	}
+	s.memory = memory
+	debug.SetMemoryLimit(s.memory.Go)
 	hosts, given := listenHosts(&s.settings.Config), s.settings.Origin["listen"] != ""
 	var certConfig *tls.Config
 	if cert != nil {
@@ -153,6 +159,7 @@ func (s *server) open(cert *certificate) error {
 		Window:     logWindow(s.settings.WALWindow.D),
 		Durability: durability,
 		SyncEvery:  s.settings.DurabilityInterval.D,
+		Memory:     s.memory.store(),
 		Events:     s.storeEvents(),
 	})
 	if err == nil {
@@ -244,8 +251,8 @@ func (s *server) storeEvents() spandb.Events {
 func (s *server) start() {
 	doors := otlpdoor.Config{
 		Appender:     s.store,
-		MaxBodyBytes: int(s.settings.MaxRequest.Bytes),
-		Budget:       ingest.NewBudget(inflightBytes(&s.settings.Config, memoryBytes(&s.settings.Config))),
+		MaxBodyBytes: int(s.memory.MaxRequest),
+		Budget:       ingest.NewBudget(s.memory.Inflight),
 		Gate:         &s.leaving,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}

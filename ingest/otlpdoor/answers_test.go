@@ -123,6 +123,29 @@ func TestShortMemory(t *testing.T) {
 	}
 }
 
+// TestParsingIsReserved looks at the budget while a request is in the store: there is
+// room for its body and for what the store makes of it.
+func TestParsingIsReserved(t *testing.T) {
+	budget := ingest.NewBudget(0)
+	var during, size int64
+	s := start(t, otlpdoor.Config{Budget: budget, Appender: appender(func(_ context.Context, r storage.Record) (storage.Result, error) {
+		during, size = budget.Used(), int64(len(r.Body))
+		return storage.Result{Accepted: 1}, nil
+	})})
+	var body []byte
+	for _, b := range corpus.Requests(corpus.Shop, 1, 8000, 8000) {
+		body = b
+	}
+	for name, sent := range map[string][]byte{"": body, "gzip": gzipped(t, body)} {
+		if a := s.post(t, bytes.NewReader(sent), "Content-Type", "application/x-protobuf", "Content-Encoding", name); a.code != 200 {
+			t.Fatalf("HTTP %d %q", a.code, a.body)
+		}
+		if size != int64(len(body)) || during < 2*size {
+			t.Errorf("%q: %d bytes are reserved for a body of %d, want twice as many", name, during, size)
+		}
+	}
+}
+
 // TestDrain closes the doors while a request is in the store: it ends well, later
 // ones are told to come again, and to come on another connection.
 func TestDrain(t *testing.T) {

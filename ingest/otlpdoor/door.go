@@ -13,8 +13,8 @@
 //	                                             bytes  the request
 //
 // Life of a request. Its headers are looked at; its body is read as the budget
-// allows; it is unpacked, and JSON is translated, under the same budget; the
-// store appends it; the answer says which spans were refused and why.
+// allows; it is unpacked, JSON is translated, and the store parses it under the same
+// budget; the store appends it; the answer says which spans were refused and why.
 //
 // Specification: opentelemetry.io/docs/specs/otlp, "OTLP/HTTP", "OTLP/gRPC", and
 // gRPC's doc/PROTOCOL-HTTP2.md.
@@ -146,6 +146,10 @@ func (d *door) take(ctx context.Context, r *request) (storage.Result, error) {
 			return storage.Result{}, err
 		}
 		record.Body, record.Received, record.Compression = r.translated, nil, storage.Identity
+	}
+	// What the store makes of a request before it has a place takes about its size.
+	if err := r.room.Grow(int64(len(record.Body))); err != nil {
+		return storage.Result{}, err
 	}
 	res, err := d.cfg.Appender.Append(ctx, record)
 	if err != nil {

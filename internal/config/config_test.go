@@ -234,6 +234,32 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	}
 }
 
+func TestMemoryReferenceIsUpToDate(t *testing.T) {
+	path := filepath.Join("..", "..", "docs", "reference", "memory.md")
+	want := config.MemoryReference()
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(path)
+	if err != nil || string(have) != want {
+		t.Errorf("%s is out of date (%v); run go test ./internal/config -update", path, err)
+	}
+}
+
+// TestMemoryPlan divides memory of many sizes: what can be full at the same time
+// fits.
+func TestMemoryPlan(t *testing.T) {
+	for total := int64(48e6); total < 1<<36; total += total / 3 {
+		p := config.PlanMemory(total)
+		load, answers := p.UnderLoad(), p.Answering()
+		if p.Go >= total || load > p.Go || answers > p.Go || p.MaxRequest > p.Go/4 {
+			t.Errorf("%d bytes are divided as %+v: load takes %d, answers %d", total, p, load, answers)
+		}
+	}
+}
+
 // TestAddressesAsPeopleSayThem leaves out scheme and port.
 func TestAddressesAsPeopleSayThem(t *testing.T) {
 	f := func(server, endpoint, wantServer, wantEndpoint string) {

@@ -49,8 +49,9 @@ const (
 	// the log.
 	minMaxDisk = 64 << 20
 
-	// minMemory is the least budget: one head, its seal and the requests.
-	minMemory = 64 << 20
+	// minMemory is the least budget: the program's own pages, and as much for all
+	// it does.
+	minMemory = 48e6
 
 	// defaultDemoRate is the demo's load in spans per second: enough to fill a
 	// page at once, little enough for a laptop on battery.

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"sync"
 	"sync/atomic"
 
@@ -9,9 +10,13 @@ import (
 )
 
 // A Cache keeps the tables and dictionaries of the segments used last. The zero
-// value is ready for use, by many goroutines. Its limits are cachedSegments and
-// cachedBytes; readers in flight keep what they have.
+// value is ready for use, by many goroutines. It keeps those of cachedSegments at
+// most; readers in flight keep what they have.
 type Cache struct {
+	// MaxBytes bounds the tables and MaxBlockBytes what scans keep of blocks; 0 is
+	// cachedBytes and hotBytes. Set them before use.
+	MaxBytes, MaxBlockBytes int64
+
 	clock  atomic.Int64
 	nextID atomic.Uint64 // of dictionaries
 
@@ -71,7 +76,7 @@ func (c *Cache) grow(keep *Reader, t *Tables, bytes int64) {
 	}
 	t.bytes += bytes
 	c.bytes += bytes
-	for len(c.holders) > 1 && (len(c.holders) > cachedSegments || c.bytes > cachedBytes) {
+	for len(c.holders) > 1 && (len(c.holders) > cachedSegments || c.bytes > cmp.Or(c.MaxBytes, cachedBytes)) {
 		oldest := -1
 		for i, h := range c.holders {
 			if h != keep && (oldest < 0 || h.tables.Load().used.Load() < c.holders[oldest].tables.Load().used.Load()) {

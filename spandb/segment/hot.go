@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"cmp"
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew"
@@ -84,17 +85,18 @@ func (c *Cache) keep(r *Reader, t *Tables, h *hot, bytes int64, put func() bool)
 	if r.tables.Load() != t || t.hot.Load() != h {
 		return // they have gone already
 	}
-	if c.hotBytes+bytes > hotBytes {
+	most := cmp.Or(c.MaxBlockBytes, hotBytes)
+	if c.hotBytes+bytes > most {
 		if c.refused++; c.refused%hotShare != 0 {
 			return
 		}
-		for n := len(c.holders); n > 0 && c.hotBytes+bytes > hotBytes; n-- {
+		for n := len(c.holders); n > 0 && c.hotBytes+bytes > most; n-- {
 			c.hand = (c.hand + 1) % len(c.holders)
 			if other := c.holders[c.hand].tables.Load(); other != t {
 				c.cool(other)
 			}
 		}
-		if c.hotBytes+bytes > hotBytes {
+		if c.hotBytes+bytes > most {
 			return
 		}
 	}

@@ -49,11 +49,11 @@ func Compare(a, b clew.Value) int {
 	return bytes.Compare(a.Bytes, b.Bytes)
 }
 
-// maxCountedValues and maxCountedBytes bound the distinct values counted in one
-// answer, and the text of them.
+// maxCountedValues bounds the distinct values counted in one answer; each takes
+// about valueBytes besides its text.
 const (
 	maxCountedValues = 100_000
-	maxCountedBytes  = 64 << 20
+	valueBytes       = 100
 )
 
 type valueKey struct {
@@ -80,13 +80,14 @@ func keyOf(v clew.Value) valueKey {
 // Values counts how many rows have each value of a field.
 type Values struct {
 	count map[valueKey]int64
-	bytes int  // of the texts among them
-	more  bool // there were more distinct values than are counted
+	most  int64
+	bytes int64 // of the values
+	more  bool  // there were more distinct values than are counted
 	own   []valueKey
 }
 
-// New returns counts of nothing.
-func New() *Values { return &Values{count: make(map[valueKey]int64)} }
+// New returns counts of nothing, which will take up to so many bytes of memory.
+func New(maxBytes int64) *Values { return &Values{count: make(map[valueKey]int64), most: maxBytes} }
 
 func (c *Values) add(v clew.Value, n int64) {
 	if n > 0 && v.Type != clew.TypeOther { // arrays, maps, bytes: nothing to choose from
@@ -96,11 +97,12 @@ func (c *Values) add(v clew.Value, n int64) {
 
 func (c *Values) addKey(k valueKey, n int64) {
 	if _, ok := c.count[k]; !ok {
-		if len(c.count) >= maxCountedValues || c.bytes+len(k.text) > maxCountedBytes {
+		size := valueBytes + int64(len(k.text))
+		if len(c.count) >= maxCountedValues || c.bytes+size > c.most {
 			c.more = true
 			return
 		}
-		c.bytes += len(k.text)
+		c.bytes += size
 	}
 	c.count[k] += n
 }

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/clew-tracing/clew/internal/config"
+)
+
+// TestAutoMemory reads what machines and containers of several kinds have.
+func TestAutoMemory(t *testing.T) {
+	const gib = 1 << 30
+	meminfo := "MemTotal:       16777216 kB\nMemFree: 5 kB\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  int64
+	}{
+		"a machine that does not say": {nil, gib},
+		"a machine":                   {map[string]string{"proc/meminfo": "MemTotal: 4194304 kB\n"}, gib},
+		"a large machine":             {map[string]string{"proc/meminfo": meminfo}, 2 * gib},
+		"a container": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n",
+			"sys/fs/cgroup/memory.max": "1073741824\n"}, gib * 3 / 5},
+		"a container without a limit": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/\n",
+			"sys/fs/cgroup/memory.max": "max\n"}, 2 * gib},
+		"a limit above what the machine has": {map[string]string{"proc/meminfo": "MemTotal: 4194304 kB\n",
+			"sys/fs/cgroup/memory.max": "8589934592\n"}, gib},
+		"a service of a limited slice": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/shop.slice/clew.service\n",
+			"sys/fs/cgroup/shop.slice/clew.service/memory.max": "max\n", "sys/fs/cgroup/shop.slice/memory.max": "536870912\n"}, gib / 2 * 3 / 5},
+		"memory.high": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "0::/a\n",
+			"sys/fs/cgroup/a/memory.max": "1073741824\n", "sys/fs/cgroup/a/memory.high": "536870912\n"}, gib / 2 * 3 / 5},
+		"cgroups of version 1": {map[string]string{"proc/meminfo": meminfo, "proc/self/cgroup": "3:cpu:/x\n4:memory:/docker/7\n",
+			"sys/fs/cgroup/memory/docker/7/memory.limit_in_bytes": "1073741824\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":          "9223372036854771712\n"}, gib * 3 / 5},
+		"a tiny container": {map[string]string{"proc/meminfo": meminfo, "sys/fs/cgroup/memory.max": "67108864\n"}, minAutoMemory},
+	} {
+		root := t.TempDir()
+		for file, content := range c.files {
+			file = filepath.Join(root, file)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := autoMemory(root); got != c.want {
+			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestMemoryPlanOfSettings lets settings overrule what memory says.
+func TestMemoryPlanOfSettings(t *testing.T) {
+	for _, c := range []struct {
+		flags                    map[string]string
+		total, inflight, largest int64
+	}{
+		{map[string]string{"memory": "1GiB"}, 1 << 30, 125 << 20, 64 << 20},
+		{map[string]string{"memory": "1GiB", "max-inflight": "7MiB", "max-request": "3MiB"}, 1 << 30, 7 << 20, 3 << 20},
+		{map[string]string{"memory": "64MB"}, 64e6, 0, 0},
+	} {
+		given := make(map[string]config.Given)
+		for name, text := range c.flags {
+			given[name] = config.Given{Text: text, Where: "--" + name}
+		}
+		r, err := config.Resolve(config.Sources{Flags: given})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := planMemory(&r.Config, "/")
+		if err != nil {
+			t.Errorf("%v: %v", c.flags, err)
+		}
+		if p.Total != c.total || c.inflight != 0 && (p.Inflight != c.inflight || p.MaxRequest != c.largest) || p.MaxRequest > p.Total/8 {
+			t.Errorf("%v: %+v", c.flags, p)
+		}
+	}
+}
+
+// TestMoreThanMemory says which setting asks for more than there is, and what to do.
+func TestMoreThanMemory(t *testing.T) {
+	for _, name := range []string{"max-request", "max-inflight"} {
+		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{
+			"memory": {Text: "64MB", Where: "--memory"}, name: {Text: "40MB", Where: "--" + name}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := name + " 40MB is more than the 37.0 MiB that memory 64MB leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory"
+		if _, err := planMemory(&r.Config, "/"); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
