@@ -334,7 +334,7 @@ func (r *repairer) lostEdit(f *found) bool {
 
 // planOne decides on a segment that shares no row with another.
 func (r *repairer) planOne(f *found) {
-	if len(f.damage) == 0 {
+	if len(f.damage) == 0 && f.source == f.file {
 		if !f.listed {
 			r.done.Adopted++
 		}

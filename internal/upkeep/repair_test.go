@@ -315,10 +315,9 @@ func halfMerged(t *testing.T, fs *vfs.Mem) (all rows, m *folder.Manifest, inputs
 	return all, m, inputs, outputs
 }
 
-// TestRepairOfMerged damages each output of a merge, and then all of them, while the log
-// has their records: nothing is lost, and rows that other outputs have are there once.
-func TestRepairOfMerged(t *testing.T) {
-	fs := vfs.NewMem()
+// merged is halfMerged after the merge.
+func merged(t *testing.T, fs *vfs.Mem) (all rows, outputs []folder.Segment) {
+	t.Helper()
 	all, m, inputs, outputs := halfMerged(t, fs)
 	for _, s := range inputs {
 		must(t, fs.Remove(s))
@@ -329,6 +328,14 @@ func TestRepairOfMerged(t *testing.T) {
 	}
 	m.NextID += uint64(len(outputs))
 	must(t, folder.WriteManifest(fs, "/data", m.State))
+	return all, outputs
+}
+
+// TestRepairOfMerged damages each output of a merge, and then all of them, while the log
+// has their records: nothing is lost, and rows that other outputs have are there once.
+func TestRepairOfMerged(t *testing.T) {
+	fs := vfs.NewMem()
+	all, outputs := merged(t, fs)
 	wantRows(t, clone(t, fs), "/data", all)
 	for _, damage := range []func([]byte) []byte{flipAt(-1), flipAt(-60), flipAt(1000)} {
 		for i := range len(outputs) + 1 {
@@ -401,26 +408,35 @@ func TestRepairCutOff(t *testing.T) {
 		t.Skip("much work, one goroutine")
 	}
 	rng := rand.New(rand.NewPCG(1, 9))
-	for name, damage := range map[string]func(b *broken){
-		"a segment and the log": func(b *broken) {
+	for name, damaged := range map[string]func() *vfs.Mem{
+		"a segment and the log": func() *vfs.Mem {
+			b := newBroken(t, true)
 			change(t, b.fs, b.segments[0].Path("/data"), flipAt(-1))
 			change(t, b.fs, "/data/wal/0000000000000001.wal", flipAt(-1000))
+			return b.fs
 		},
-		"the manifest and two segments": func(b *broken) {
+		"the manifest and two segments": func() *vfs.Mem {
+			b := newBroken(t, true)
 			must(t, b.fs.Remove(b.manifest))
 			change(t, b.fs, b.segments[0].Path("/data"), flipAt(3))
 			change(t, b.fs, b.segments[1].Path("/data"), flipAt(-1))
+			return b.fs
+		},
+		"one of three that were merged": func() *vfs.Mem {
+			fs := vfs.NewMem()
+			_, outputs := merged(t, fs)
+			change(t, fs, outputs[1].Path("/data"), flipAt(1000))
+			return fs
 		},
 	} {
-		b := newBroken(t, true)
-		damage(b)
-		whole := clone(t, b.fs)
+		fs := damaged()
+		whole := clone(t, fs)
 		_, err := repair(whole, "/data", nil)
 		must(t, err)
 		db := open(t, whole, "/data", spandb.Config{})
 		want := rowsIn(t, db)
 		must(t, db.Close())
-		cutting := clone(t, b.fs)
+		cutting := clone(t, fs)
 		var disks []*vfs.Mem
 		cutting.OnSync(func(string) {
 			for _, keep := range []vfs.CrashOptions{{Keep: vfs.KeepNone}, {Keep: vfs.KeepAll}, {Keep: vfs.KeepRandom, Tear: true, Reorder: true}} {
