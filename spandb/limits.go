@@ -150,5 +150,9 @@ const mergeLateness = 10 * time.Minute
 // 65,536 rows it is a twentieth of the rest.
 const maxMergeInputs = 64
 
+// maxSmallInputs bounds the segments of a merge that makes one output: nothing is
+// looked for in them but their own rows. A day of a quiet tenant is some thousand.
+const maxSmallInputs = 4096
+
 // mergeTick is how often merges that are due are looked for.
 const mergeTick = 30 * time.Second

@@ -121,12 +121,24 @@ func dueMerge(list []*storedSegment, now, unsealed uint64, enough int) []*stored
 			over := begin+slot+uint64(mergeLateness) <= now && begin+slot <= unsealed
 			last := length == mergeSlots[len(mergeSlots)-1]
 			if over && to-from > 1 && (last || rows >= enough/2) {
-				return list[from:min(to, from+maxMergeInputs)]
+				return list[from : from+together(list[from:to], enough)]
 			}
 			from = to
 		}
 	}
 	return nil
+}
+
+// together returns how many of a list's first segments one merge takes: those that
+// make one output, or else maxMergeInputs.
+func together(list []*storedSegment, enough int) int {
+	rows := 0
+	for n, s := range list {
+		if rows += int(s.Rows); rows > enough || n == maxSmallInputs {
+			return max(n, min(len(list), maxMergeInputs))
+		}
+	}
+	return len(list)
 }
 
 // merge does one merge. After an error the inputs are what they were; of kind
