@@ -9,9 +9,9 @@ const (
 	// once the dictionary is full. It is never the position of a value.
 	NoCode = 1<<32 - 1
 
-	// dictMinSlots is a hash table's first size: a column of a few values fits
-	// one kilobyte or less, and the table doubles from there.
-	dictMinSlots = 64
+	// dictMinSlots is a hash table's first size: a column of a few values takes
+	// little, and the table doubles from there.
+	dictMinSlots = 8
 )
 
 const (

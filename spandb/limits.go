@@ -28,7 +28,7 @@ const maxTenants = 1000
 const headRows = 32
 
 // headOverhead is about what an empty head takes.
-const headOverhead = 20 << 10
+const headOverhead = 8 << 10
 
 // Builders are kept for their memory: one that fills, and those being sealed. One of
 // fewer than pooledRows rows is not worth it.

@@ -305,7 +305,7 @@ func (a *AttrsBuilder) reset() {
 func (a *AttrsBuilder) size() int {
 	n := len(a.parent)*13 + len(a.child.slots)*12 + len(a.shape)*4
 	n += a.keys.SizeBytes() + len(a.byKey)*4*clew.TypeCount
-	n += a.extra.size()
+	n += a.extra.size() + len(a.cols)*columnBytes
 	for _, c := range a.cols {
 		n += c.size()
 	}

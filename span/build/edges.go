@@ -20,7 +20,7 @@ type edgeTable struct {
 type edge struct{ node, col, child uint32 }
 
 // edgeSlots is the table's first size; it doubles.
-const edgeSlots = 1 << 8
+const edgeSlots = 1 << 4
 
 func (t *edgeTable) slot(node, col uint32) int {
 	return int((uint64(node)<<32 | uint64(col)) * t.times >> t.shift)

@@ -18,6 +18,9 @@ const maxShapeNodes = 1 << 16
 // names beyond it (an identifier in the name, most likely) share one root.
 const maxShapeRoots = 4096
 
+// columnBytes is what a column takes besides its values.
+const columnBytes = 256
+
 // maxColumns bounds the attribute columns (key and type) of a Builder's spans,
 // events or links. An empty column takes about 1 KiB and is looked at by every
 // view, and eight bytes of a request are enough to ask for one; attributes beyond

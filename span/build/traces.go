@@ -23,7 +23,7 @@ type traceTable struct {
 }
 
 // traceSlots is the table's first size; it doubles.
-const traceSlots = 1 << 12
+const traceSlots = 1 << 6
 
 func (t *traceTable) init() {
 	for i := range t.times {
