@@ -56,7 +56,7 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 		flags                    map[string]string
 		total, inflight, largest int64
 	}{
-		{map[string]string{"memory": "1GiB"}, 1 << 30, 125 << 20, 64 << 20},
+		{map[string]string{"memory": "1GiB"}, 1 << 30, 124 << 20, 64 << 20},
 		{map[string]string{"memory": "1GiB", "max-inflight": "7MiB", "max-request": "3MiB"}, 1 << 30, 7 << 20, 3 << 20},
 		{map[string]string{"memory": "64MB"}, 64e6, 0, 0},
 	} {
@@ -86,7 +86,7 @@ func TestMoreThanMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := name + " 40MB is more than the 37.0 MiB that memory 64MB leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory"
+		want := name + " 40MB is more than the 30.5 MiB that memory 64MB leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory"
 		if _, err := planMemory(&r.Config, "/"); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
