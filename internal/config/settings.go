@@ -152,13 +152,13 @@ func storeSettings() []Setting {
 			Help:  "With durability sync: how long a commit waits for more requests to share its sync to disk. 0s syncs at once. The reply leaves after the sync.",
 			field: func(c *Config) Value { return &c.WALWindow }},
 		{Name: "memory", Group: group, Scope: Server,
-			Help:  "How much memory the process aims to stay within, pages of the program included; docs/reference/memory.md says what takes how much of it. auto is a quarter of the machine's memory, or three fifths of a container's limit, at most 2GiB.",
+			Help:  "How much memory the process aims to stay within, pages of the program included; docs/reference/memory.md says what takes how much of it. auto is a quarter of the machine's memory, or three fifths of a container's limit, at most 2GiB and at least 48MB.",
 			field: func(c *Config) Value { return &c.Memory }},
 		{Name: "max-request", Group: group, Scope: Server,
 			Help:  "The largest request taken at a door, after decompression. auto is 64MiB, or an eighth of memory where that is less.",
 			field: func(c *Config) Value { return &c.MaxRequest }},
 		{Name: "max-inflight", Group: group, Scope: Server,
-			Help:  "How many bytes of requests, packed and unpacked, the doors work on at once; more requests are told to come again later. auto is an eighth of memory, at most 256MiB.",
+			Help:  "How many bytes of requests, as they came, unpacked and parsed, the doors work on at once; more requests are told to come again later. auto is an eighth of memory, at most 256MiB.",
 			field: func(c *Config) Value { return &c.MaxInflight }},
 	}
 }
