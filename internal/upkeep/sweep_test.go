@@ -25,7 +25,7 @@ import (
 	"github.com/clew-tracing/clew/wal"
 )
 
-// corruptEvery keeps the sweep at seconds; -corrupt-every 1, which takes about half an
+// corruptEvery keeps the sweep at seconds; -corrupt-every 1, which takes over an
 // hour, is for changes of a format.
 var corruptEvery = flag.Int("corrupt-every", 1201, "TestCorruptionSweep damages every n-th byte, and more at both ends of a file; 1 is each")
 
