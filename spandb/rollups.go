@@ -49,6 +49,9 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		sealer.Trim()
 	}
 	need := segment.RollupNeed{Operations: !r.Edges, Edges: r.Edges, Durations: r.Durations}
+	if answer.OfServices() {
+		need.Services, need.Durations = r.Durations, false
+	}
 	for _, s := range snap.list.segs {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))

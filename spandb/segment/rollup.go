@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
@@ -59,14 +58,16 @@ func (s *Sealer) rollup() {
 	first, last := r.Minutes[0].Minute, r.Minutes[len(r.Minutes)-1].Minute
 	s.w.Chunk(s.w.Column(colRollup), block.WholeSegment, r.AppendOperations(s.w.Buf(), s.names), uint64(first), uint64(last))
 	s.chunk(s.w.Column(colRollupTimes), block.WholeSegment, rollup.AppendDurations(s.w.Buf(), r.Operations))
+	s.chunk(s.w.Column(colServiceTimes), block.WholeSegment, r.AppendServices(s.w.Buf()))
 	if len(r.Edges) > 0 {
 		s.chunk(s.w.Column(colEdges), block.WholeSegment, r.AppendEdges(s.w.Buf()))
 		s.chunk(s.w.Column(colEdgesTimes), block.WholeSegment, rollup.AppendDurations(s.w.Buf(), r.Edges))
 	}
 }
 
-// RollupNeed says which parts of a rollup are wanted.
-type RollupNeed struct{ Operations, Edges, Durations bool }
+// RollupNeed says which parts of a rollup are wanted: durations of operations or edges,
+// where these are, or of services alone.
+type RollupNeed struct{ Operations, Edges, Durations, Services bool }
 
 // Minutes returns the first and last minute of which the segment has a rollup, in
 // minutes since 1970.
@@ -76,7 +77,7 @@ func (r *Reader) Minutes() (first, last uint32, err error) {
 			return uint32(lo), uint32(hi), nil
 		}
 	}
-	return 0, 0, clew.Corruptf(r.file, 0, "segment lacks %s", colRollup)
+	return 0, 0, r.lacks(colRollup)
 }
 
 // Rollup reads the wanted parts of a segment's rollup. It needs few of the tables of
@@ -89,19 +90,21 @@ func (c *Cache) Rollup(r *Reader, n RollupNeed) (Rollup, error) {
 		return out, err
 	}
 	sizes := rollup.Sizes{Services: len(out.Services), Names: out.Names.Len(), Rows: r.meta.Rows}
-	b, col, err := r.must(colRollup)
-	if err != nil {
+	if err := r.parse(colRollup, func(b []byte) error { return out.ParseOperations(b, sizes) }); err != nil {
 		return out, err
-	}
-	if err := out.ParseOperations(b, sizes); err != nil {
-		return out, r.corrupt(col, block.WholeSegment, err)
 	}
 	if n.Operations && n.Durations {
 		if err := readDurations(r, colRollupTimes, out.Operations, sizes); err != nil {
 			return out, err
 		}
 	}
-	if b, col, err = r.whole(colEdges); err != nil || b == nil || !n.Edges {
+	if n.Services {
+		if err := r.parse(colServiceTimes, func(b []byte) error { return out.ParseServices(b, sizes) }); err != nil {
+			return out, err
+		}
+	}
+	b, col, err := r.whole(colEdges)
+	if err != nil || b == nil || !n.Edges {
 		return out, err
 	}
 	if err := out.ParseEdges(b, sizes); err != nil {
@@ -114,11 +117,16 @@ func (c *Cache) Rollup(r *Reader, n RollupNeed) (Rollup, error) {
 }
 
 func readDurations(r *Reader, name string, list []rollup.Series, n rollup.Sizes) error {
+	return r.parse(name, func(b []byte) error { return rollup.ParseDurations(list, b, n) })
+}
+
+// parse has f read a chunk of the whole segment, which must be there.
+func (r *Reader) parse(name string, f func(b []byte) error) error {
 	b, col, err := r.must(name)
 	if err != nil {
 		return err
 	}
-	if err := rollup.ParseDurations(list, b, n); err != nil {
+	if err := f(b); err != nil {
 		return r.corrupt(col, block.WholeSegment, err)
 	}
 	return nil

@@ -14,6 +14,8 @@ import (
 type Answer struct {
 	r      *storage.RollupRequest
 	groups map[storage.RollupKey]*group
+	key    storage.RollupKey // asked for last, and its group: series of one come together
+	last   *group
 	dense  int // groups that have an accumulator
 	out    storage.Rollups
 	err    error
@@ -45,6 +47,41 @@ func (a *Answer) Add(r *Rollup, services []string, names *column.Strings) {
 		return
 	}
 	a.operations(r, services, names)
+	if r.Services != nil {
+		a.services(r, services)
+	}
+}
+
+// OfServices reports whether the durations of services are enough for the answer.
+func (a *Answer) OfServices() bool {
+	return !a.r.Edges && a.r.By&^storage.ByService == 0 && len(a.r.Operations) == 0
+}
+
+// services adds the durations of services to the groups that operations has made.
+func (a *Answer) services(r *Rollup, services []string) {
+	for i := range r.Services {
+		s := &r.Services[i]
+		at := startOf(s.Minute)
+		if !a.r.Window.Contains(at) || !wanted(a.r.Services, services[s.Key]) {
+			continue
+		}
+		key := storage.RollupKey{Start: a.r.StepOf(at)}
+		if a.r.By&storage.ByService != 0 {
+			key.Service = services[s.Key]
+		}
+		if sum := a.group(key); sum != nil {
+			sum.took(&s.Durations)
+		}
+	}
+}
+
+// took adds durations.
+func (g *group) took(h *sketch.Histogram) {
+	if g.durations != nil {
+		g.durations.Merge(h)
+	} else {
+		g.Durations.Merge(h)
+	}
 }
 
 func startOf(minute uint32) clew.UnixNanos { return clew.UnixNanos(minute) * Minute }
@@ -150,19 +187,19 @@ func (a *Answer) add(key storage.RollupKey, list []Series, failed bool) {
 			sum.Errors += s.Rows
 			sum.ErrorWeight = sum.ErrorWeight.Plus(clew.Weight(s.Weight))
 		}
-		switch {
-		case !a.r.Durations:
-		case sum.durations != nil:
-			sum.durations.Merge(&s.Durations)
-		default:
-			sum.Durations.Merge(&s.Durations)
+		if a.r.Durations {
+			sum.took(&s.Durations)
 		}
 	}
 }
 
 // group returns the sums of a group; nil if there are too many groups.
 func (a *Answer) group(k storage.RollupKey) *group {
+	if a.last != nil && k == a.key {
+		return a.last
+	}
 	if sum := a.groups[k]; sum != nil {
+		a.key, a.last = k, sum
 		return sum
 	}
 	if len(a.groups) >= storage.MaxRollupSeries {

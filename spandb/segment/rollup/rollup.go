@@ -31,7 +31,10 @@ const Minute = 60e9
 // A Rollup is all series of some rows.
 type Rollup struct {
 	// Minutes lists the minutes that rows belong to, ascending.
-	Minutes []Counts
+	// Services has how long the spans of a service took in a minute, and nothing else
+	// of it; Key is the service's ordinal. Nil: it has to be added up from Operations.
+	Services []Series
+	Minutes  []Counts
 	// Peers are the names of virtual servers.
 	Peers column.Strings
 
