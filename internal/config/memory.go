@@ -135,8 +135,8 @@ told to come again later: nothing grows.
 
 Not all parts are full at the same time, so that their shares add up to more than there is.
 
-The limit of the collector is a soft one. Under overload by 64 senders and four readers at once a server with 64MB had 68 MB
-at most, one with a thousand tenants 64 MB; give a container a limit that is a quarter higher than what you give clew, or leave
+The limit of the collector is a soft one. Under overload by 64 senders and four readers at once a server with 64MB had 67 to
+72 MB at most, one with a thousand tenants 61 to 64 MB; give a container a limit that is a quarter higher than what you give clew, or leave
 memory at auto.
 
 `)
