@@ -48,6 +48,7 @@ func TestMistakesNameTheMend(t *testing.T) {
 	bad(nil, "completion bahs", `there is no completion for "bahs"`, "did you mean bash?")
 	bad(nil, "completion bash zsh", `clew completion takes SHELL and no more; "zsh" is too many`)
 	bad(nil, "serve now", `clew serve takes no arguments, and "now" is one; see clew serve --help`)
+	bad(nil, "verify ./data", `clew verify takes no arguments, and "./data" is one; a folder goes into --data ./data`)
 	bad(nil, "serve demo", `clew serve takes no arguments, and "demo" is one; did you mean --demo?`)
 	bad(nil, "version 2", `clew version takes no arguments, and "2" is one`)
 	bad(nil, "search -x", "clew search has no flag -x; see clew search --help")

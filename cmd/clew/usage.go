@@ -51,6 +51,8 @@ func usageArgs(args cobra.PositionalArgs) cobra.PositionalArgs {
 		switch {
 		case len(takes) == 0 && c.Flags().Lookup(given[0]) != nil:
 			return usagef("%s takes no arguments, and %q is one; did you mean --%s?", c.CommandPath(), given[0], given[0])
+		case len(takes) == 0 && c.Flags().Lookup("data") != nil && strings.ContainsAny(given[0], `/\.`):
+			return usagef("%s takes no arguments, and %q is one; a folder goes into --data %s", c.CommandPath(), given[0], given[0])
 		case len(takes) == 0:
 			return usagef("%s takes no arguments, and %q is one; see %s --help", c.CommandPath(), given[0], c.CommandPath())
 		case len(given) < len(takes):
