@@ -135,5 +135,33 @@ func (r *bitReader) gammas() (a, b uint64) {
 	return a, b
 }
 
+// pairs reads a distance and a count for each of places, both in the gamma code, and
+// makes places of the distances, the first from before: those too far away are
+// maxPlace + 1.
+func (r *bitReader) pairs(before uint64, places []uint16, counts []uint64) {
+	counts = counts[:len(places)]
+	place := before
+	for i := range places {
+		distance, n := uint64(0), uint64(0)
+		if at := r.at >> 3; at+8 <= uint64(len(r.src)) {
+			word := binary.LittleEndian.Uint64(r.src[at:]) >> (r.at & 7)
+			first := uint(bits.TrailingZeros64(word))
+			rest := word >> (2*first + 1)
+			second := uint(bits.TrailingZeros64(rest))
+			if first < 14 && second < 14 {
+				distance = word>>(first+1)&(1<<first-1) | 1<<first
+				n = rest>>(second+1)&(1<<second-1) | 1<<second
+				r.at += uint64(2*(first+second) + 2)
+			} else {
+				distance, n = r.gammas()
+			}
+		} else {
+			distance, n = r.gammas()
+		}
+		place = min(place+min(distance, maxPlace+1), maxPlace+1)
+		places[i], counts[i] = uint16(place), n
+	}
+}
+
 // rest returns the bytes behind the last one begun.
 func (r *bitReader) rest() []byte { return r.src[(r.at+7)>>3:] }

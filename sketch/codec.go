@@ -161,29 +161,28 @@ func (d *decoder) histogram(h *Histogram, i int) error {
 
 // buckets reads the places of a histogram's buckets and their counts.
 func (d *decoder) buckets(h *Histogram, buckets int, shift uint) error {
-	from, place := len(d.place), uint64(0)
-	for k := range buckets {
-		var n uint64
-		if k == 0 {
-			place = d.bits.take(placeBits)
-			n = d.bits.gamma()
-		} else {
-			var distance uint64
-			distance, n = d.bits.gammas()
-			place += min(distance, maxPlace+1)
+	from := len(d.place)
+	h.place, h.n = d.place[from:from+buckets:from+buckets], d.n[from:from+buckets:from+buckets]
+	d.place, d.n = d.place[:from+buckets], d.n[:from+buckets]
+	if buckets == 0 {
+		return nil
+	}
+	place := d.bits.take(placeBits)
+	h.place[0], h.n[0] = uint16(place), d.bits.gamma()
+	d.bits.pairs(place, h.place[1:], h.n[1:])
+	if d.bits.bad {
+		return fmt.Errorf("its buckets are cut off")
+	}
+	for k, p := range h.place {
+		if k > 0 && p <= h.place[k-1] || p > maxPlace || isHollow(uint64(p)) {
+			return fmt.Errorf("bucket %d holds no whole number", int(p)-1)
 		}
-		if d.bits.bad {
-			return fmt.Errorf("its buckets are cut off")
-		}
-		if place > maxPlace || isHollow(place) {
-			return fmt.Errorf("bucket %d holds no whole number", int(place)-1)
-		}
-		if n<<shift>>shift != n {
+	}
+	for k, n := range h.n {
+		if h.n[k] = n << shift; h.n[k]>>shift != n {
 			return fmt.Errorf("count %d shifted by %d bits", n, shift)
 		}
-		d.place, d.n = append(d.place, uint16(place)), append(d.n, n<<shift)
 	}
-	h.place, h.n = d.place[from:len(d.place):len(d.place)], d.n[from:len(d.n):len(d.n)]
 	return nil
 }
 
