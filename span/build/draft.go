@@ -50,8 +50,8 @@ func NewDraft() *Draft {
 // Begin empties d for the spans of body, which must stay as it is until a Builder has
 // them.
 func (d *Draft) Begin(body []byte) {
-	if cap(d.spanID) > maxDraftRows {
-		*d = *NewDraft()
+	if max(cap(d.spanID), cap(d.Events.row), cap(d.Links.row)) > maxDraftRows || cap(d.refs.More) > maxDraftBytes {
+		*d = *NewDraft() // the message before was an unusual one
 	}
 	d.refs.Body, d.refs.More = body, d.refs.More[:0]
 	d.truncate(0)

@@ -1,0 +1,53 @@
+package build
+
+import (
+	"testing"
+
+	"github.com/clew-tracing/clew"
+)
+
+// TestDraftForgets fills a draft with what real traffic does not have. The next message
+// begins with little memory, and with nothing known.
+func TestDraftForgets(t *testing.T) {
+	for name, fill := range map[string]func(d *Draft){
+		"spans": func(d *Draft) {
+			for range maxDraftRows + 1 {
+				d.EndSpan(&Fixed{TraceLow: 1}, false)
+			}
+		},
+		"events": func(d *Draft) {
+			for range maxDraftRows + 1 {
+				d.Events.End(0, 1, d.Events.InternName([]byte("e")), 0, 0)
+			}
+		},
+		"links": func(d *Draft) {
+			for range maxDraftRows + 1 {
+				d.EndLink(&LinkFixed{SpanID: 1})
+			}
+		},
+		"own bytes": func(d *Draft) { d.PutOwn(&d.StatusMessage, 0, make([]byte, maxDraftBytes+1)) },
+		"names": func(d *Draft) {
+			for i := range maxDraftNames + 1 {
+				d.InternName([]byte{byte(i), byte(i >> 8)})
+			}
+		},
+		"columns": func(d *Draft) {
+			for i := range maxDraftColumns + 1 {
+				d.Attrs.Next(0, []byte{byte(i), byte(i >> 8)}, clew.TypeInt)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := NewDraft()
+			d.Begin(nil)
+			fill(d)
+			d.Begin(nil)
+			if n := max(cap(d.spanID), cap(d.Events.row), cap(d.Links.row)); n > maxDraftRows || cap(d.refs.More) > maxDraftBytes {
+				t.Errorf("memory for %d rows and %d bytes is kept", n, cap(d.refs.More))
+			}
+			if d.names.Len() > maxDraftNames || d.Attrs.Columns() > maxDraftColumns || d.Rows() != 0 || d.Events.Next() != 0 || d.Links.Next() != 0 {
+				t.Error("the next message begins with what the one before had")
+			}
+		})
+	}
+}
