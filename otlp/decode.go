@@ -83,8 +83,9 @@ func (d *Decoder) Append(b *build.Builder) Result {
 	return res
 }
 
-// Forget drops the request that was parsed, if it was not appended.
-func (d *Decoder) Forget() { d.b.Begin(nil) }
+// Forget drops the request that was parsed. Append does so too; doing it again costs
+// nothing.
+func (d *Decoder) Forget() { d.b.Forget() }
 
 // appendExtra writes an attribute for which a Builder has no column.
 func appendExtra(dst []byte, table build.Table, key string, v clew.Value) []byte {

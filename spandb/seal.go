@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -131,10 +132,12 @@ func (db *DB) sealAll(ctx context.Context) (sealed, all bool) {
 	return sealed, true
 }
 
-// sealQueued seals all retired heads while there is no worker.
+// sealQueued seals all retired heads while there is no worker: nothing else is done, so
+// that all cores are free for it.
 func (db *DB) sealQueued() error {
+	most := max(db.cfg.Sealers, min(runtime.GOMAXPROCS(0), db.cfg.Memory.Sealers))
 	for !db.seals.empty() {
-		if _, err := db.sealFront(max(db.cfg.Sealers, 2), func(sealJob) error { return nil }); err != nil {
+		if _, err := db.sealFront(most, func(sealJob) error { return nil }); err != nil {
 			return err
 		}
 	}

@@ -21,8 +21,8 @@ type tenant struct {
 	// written: enough to keep all cores at work, and no more, so that what was parsed
 	// is still in the cache when it is written.
 	parse admission.Gate
-	// write orders appends: rows enter the head in the order of the log. It is
-	// held across the log's Append, which may wait for the disk.
+	// write orders appends: rows enter the head in the order of the log. It is held
+	// while a tenant has too many heads to be sealed.
 	write admission.Gate
 
 	mu       sync.Mutex     // guards all below, and the builders of heads

@@ -1,12 +1,12 @@
 package build
 
 import (
-	"github.com/clew-tracing/clew/span"
 	"slices"
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
 )
 
 // ColumnBuilder grows one sparse column.

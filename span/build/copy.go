@@ -1,10 +1,10 @@
 package build
 
 import (
-	"github.com/clew-tracing/clew/span"
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
 )
 
 // AppendRows appends rows of src, in the order given, which must be ascending.

@@ -1,13 +1,13 @@
 package build
 
 import (
-	"github.com/clew-tracing/clew/span"
 	"slices"
 	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
 )
 
 // A Draft is the spans of one message, read and judged, before a Builder has them.
@@ -50,15 +50,21 @@ func NewDraft() *Draft {
 // Begin empties d for the spans of body, which must stay as it is until a Builder has
 // them.
 func (d *Draft) Begin(body []byte) {
-	if max(cap(d.spanID), cap(d.Events.row), cap(d.Links.row)) > maxDraftRows || cap(d.refs.More) > maxDraftBytes {
-		*d = *NewDraft() // the message before was an unusual one
-	}
 	d.refs.Body, d.refs.More = body, d.refs.More[:0]
 	d.truncate(0)
 	d.traceHigh, d.traceLow, d.odd = d.traceHigh[:0], d.traceLow[:0], d.odd[:0]
 	if d.knowsTooMuch() {
 		d.reset()
 		d.to.id = 0
+	}
+}
+
+// Forget lets go of the message; d is of no use until Begin. What an unusual message
+// took is given back.
+func (d *Draft) Forget() {
+	d.refs.Body = nil
+	if max(cap(d.spanID), cap(d.Events.row), cap(d.Links.row)) > maxDraftRows || cap(d.refs.More) > maxDraftBytes {
+		*d = *NewDraft()
 	}
 }
 

@@ -41,6 +41,7 @@ func TestDraftForgets(t *testing.T) {
 			d := NewDraft()
 			d.Begin(nil)
 			fill(d)
+			d.Forget()
 			d.Begin(nil)
 			if n := max(cap(d.spanID), cap(d.Events.row), cap(d.Links.row)); n > maxDraftRows || cap(d.refs.More) > maxDraftBytes {
 				t.Errorf("memory for %d rows and %d bytes is kept", n, cap(d.refs.More))

@@ -1,12 +1,12 @@
 package build
 
 import (
-	"github.com/clew-tracing/clew/span"
 	"hash/maphash"
 	"iter"
 	"math/bits"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
 )
 
 // traceTable numbers the traces of a Builder in order of first appearance and
