@@ -32,7 +32,12 @@ func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
 	code := c.intern(v)
 	c.rows = append(c.rows, row)
 	c.vals = append(c.vals, uint64(code))
-	if len(c.rows) == rawAfter && c.dict.Len() > rawDistinct {
+	c.stopInterning()
+}
+
+// stopInterning has a column whose values hardly repeat look for equal ones no more.
+func (c *ColumnBuilder) stopInterning() {
+	if len(c.rows) >= rawAfter && c.dict.Interning() && 2*c.dict.Len() > len(c.rows) {
 		c.dict.StopInterning()
 	}
 }
@@ -40,10 +45,20 @@ func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
 func (c *ColumnBuilder) intern(v []byte) uint32 {
 	known := c.dict.Len()
 	code := c.dict.Intern(v)
-	if int(code) >= known && c.typ == clew.TypeString && !utf8.Valid(v) {
-		c.odd = append(c.odd, code)
-	}
+	c.findOdd(known)
 	return code
+}
+
+// findOdd notes which of the strings with codes from known on are not UTF-8.
+func (c *ColumnBuilder) findOdd(known int) {
+	if c.typ != clew.TypeString {
+		return
+	}
+	for code := known; code < c.dict.Len(); code++ {
+		if !utf8.Valid(c.dict.At(uint32(code))) {
+			c.odd = append(c.odd, uint32(code))
+		}
+	}
 }
 
 // has reports whether row already has a value; row is the newest row.

@@ -242,9 +242,7 @@ func (c *Copier) column(dst *ColumnBuilder, src *span.Column, m *rowMap) {
 		}
 		vals[i] = uint64(to)
 	}
-	if len(dst.rows) >= rawAfter && dst.dict.Interning() && 2*dst.dict.Len() > len(dst.rows) {
-		dst.dict.StopInterning()
-	}
+	dst.stopInterning()
 }
 
 // codes returns where the codes of a column's dictionary went; nil where the

@@ -3,7 +3,6 @@ package build
 import (
 	"slices"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -262,21 +261,7 @@ func (d *Draft) column(dst, src *ColumnBuilder, base uint32, owner []uint32) {
 			}
 		}
 	}
-	if n < rawAfter && len(dst.rows) >= rawAfter && 2*dst.dict.Len() > len(dst.rows) {
-		dst.dict.StopInterning()
-	}
-}
-
-// findOdd notes which of the strings with codes from known on are not UTF-8.
-func (c *ColumnBuilder) findOdd(known int) {
-	if c.typ != clew.TypeString {
-		return
-	}
-	for code := known; code < c.dict.Len(); code++ {
-		if !utf8.Valid(c.dict.At(uint32(code))) {
-			c.odd = append(c.odd, uint32(code))
-		}
-	}
+	dst.stopInterning()
 }
 
 // attrs appends the attributes of one table.

@@ -1,13 +1,9 @@
 package build
 
-// rawAfter and rawDistinct decide when a string column stops looking for equal
-// values: at its rawAfter-th value, if more than rawDistinct of them were
-// different. Interning costs about 25 ns a value; where half of the values are
-// new it saves nothing.
-const (
-	rawAfter    = 4096
-	rawDistinct = rawAfter / 2
-)
+// rawAfter is how many values a string column has before it may stop looking for
+// equal ones: once more than half of them were different. Interning costs about 25 ns
+// a value; where half of the values are new it saves nothing.
+const rawAfter = 4096
 
 // maxShapeNodes bounds the attribute orders a Builder remembers. Spans of
 // orders beyond it keep their attributes but not their order. Services with
