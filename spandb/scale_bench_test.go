@@ -14,7 +14,7 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// BenchmarkScale is decode, log and seal of many requests as a door hands them
+// BenchmarkScale is decode, log and seal of many requests on a real disk, as a door hands them
 // over, from many clients at once: run it with -cpu 1,2,4 to see what more cores give.
 func BenchmarkScale(b *testing.B) {
 	const spans = 16 * 65_536

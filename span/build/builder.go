@@ -44,10 +44,8 @@ type table struct {
 	scope    []uint32
 
 	names     column.Dict
-	resources column.Dict
-	resEntry  []*span.ResourceEntry
-	scopes    column.Dict
-	scpEntry  []*span.ScopeEntry
+	resources messages[span.ResourceEntry]
+	scopes    messages[span.ScopeEntry]
 
 	StatusMessage ColumnBuilder
 	TraceState    ColumnBuilder
@@ -116,41 +114,31 @@ func (b *table) InternName(name []byte) uint32 { return b.names.Intern(name) }
 // fresh reports a message not seen before: the caller must parse it and call
 // SetResource before the next row is added.
 func (b *table) InternResource(raw []byte) (code uint32, fresh bool) {
-	code = b.resources.Intern(raw)
-	if int(code) == len(b.resEntry) {
-		b.resEntry = append(b.resEntry, nil)
-		return code, true
-	}
-	return code, b.resEntry[code] == nil
+	return b.resources.intern(raw)
 }
 
 // SetResource gives a fresh resource its parsed form.
 func (b *table) SetResource(code uint32, r clew.Resource) {
-	raw := append([]byte(nil), b.resources.At(code)...)
-	b.resEntry[code] = span.NewResourceEntry(raw, r)
+	raw := append([]byte(nil), b.resources.raw.At(code)...)
+	b.resources.parsed[code] = span.NewResourceEntry(raw, r)
 }
 
 // Resource returns the entry of a resource that SetResource has completed.
-func (b *table) Resource(code uint32) *span.ResourceEntry { return b.resEntry[code] }
+func (b *table) Resource(code uint32) *span.ResourceEntry { return b.resources.parsed[code] }
 
 // InternScope and SetScope do the same for instrumentation scopes.
 func (b *table) InternScope(raw []byte) (code uint32, fresh bool) {
-	code = b.scopes.Intern(raw)
-	if int(code) == len(b.scpEntry) {
-		b.scpEntry = append(b.scpEntry, nil)
-		return code, true
-	}
-	return code, b.scpEntry[code] == nil
+	return b.scopes.intern(raw)
 }
 
 // SetScope gives a fresh scope its parsed form.
 func (b *table) SetScope(code uint32, s clew.Scope) {
-	raw := append([]byte(nil), b.scopes.At(code)...)
-	b.scpEntry[code] = span.NewScopeEntry(raw, s)
+	raw := append([]byte(nil), b.scopes.raw.At(code)...)
+	b.scopes.parsed[code] = span.NewScopeEntry(raw, s)
 }
 
 // Scope returns the entry of a scope that SetScope has completed.
-func (b *table) Scope(code uint32) *span.ScopeEntry { return b.scpEntry[code] }
+func (b *table) Scope(code uint32) *span.ScopeEntry { return b.scopes.parsed[code] }
 
 // EndSpan completes the row Rows(): its attributes, events and links have been
 // added before. Resource and scope codes come later, by SetResourceRange and
@@ -253,11 +241,8 @@ func (b *Builder) Reset() {
 // reset empties a table without rows of what its dictionaries know.
 func (b *table) reset() {
 	b.names.Reset()
-	b.resources.Reset()
-	b.scopes.Reset()
-	clear(b.resEntry)
-	clear(b.scpEntry)
-	b.resEntry, b.scpEntry = b.resEntry[:0], b.scpEntry[:0]
+	b.resources.reset()
+	b.scopes.reset()
 	for _, c := range []*ColumnBuilder{&b.StatusMessage, &b.TraceState} {
 		c.reset()
 	}
@@ -271,7 +256,7 @@ func (b *table) reset() {
 // SizeBytes estimates the memory that b's values take, without spare capacity.
 func (b *Builder) SizeBytes() int {
 	n := b.rows*(4*8+8*4+2) + len(b.traces.ids)*20 + len(b.traces.slots)*4
-	n += b.names.SizeBytes() + 2*b.resources.SizeBytes() + 2*b.scopes.SizeBytes() + b.Events.names.SizeBytes()
+	n += b.names.SizeBytes() + 2*b.resources.raw.SizeBytes() + 2*b.scopes.raw.SizeBytes() + b.Events.names.SizeBytes()
 	n += b.StatusMessage.size() + b.TraceState.size()
 	n += b.Attrs.size() + b.Events.Attrs.size() + b.Links.Attrs.size()
 	n += len(b.Events.row)*16 + len(b.Links.row)*32
@@ -287,7 +272,7 @@ func (b *Builder) View(rows int) *span.Batch {
 		Start: b.start[:rows], Duration: b.duration[:rows],
 		Name: b.name[:rows], Kind: b.kind[:rows], Status: b.status[:rows],
 		Flags: b.flags[:rows], Resource: b.resource[:rows], Scope: b.scope[:rows],
-		Names: b.names.View(), Resources: b.resEntry, Scopes: b.scpEntry,
+		Names: b.names.View(), Resources: b.resources.parsed, Scopes: b.scopes.parsed,
 		StatusMessage: b.StatusMessage.view().Until(r),
 		TraceState:    b.TraceState.view().Until(r),
 		DroppedAttrs:  b.DroppedAttrs.view().Until(r),

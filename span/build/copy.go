@@ -100,8 +100,9 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 			Start: src.Start[r], End: src.Start[r] + src.Duration[r], Name: name,
 			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: src.Flags[r], Kind: src.Kind[r], Status: src.Status[r],
 		})
-		b.resource[b.rows-1] = b.copyResource(t.resources, src, src.Resource[r])
-		b.scope[b.rows-1] = b.copyScope(t.scopes, src, src.Scope[r])
+		res, scp := src.Resource[r], src.Scope[r]
+		b.resource[b.rows-1] = b.resources.carry(t.resources, res, src.Resources[res].Raw, src.Resources[res])
+		b.scope[b.rows-1] = b.scopes.carry(t.scopes, scp, src.Scopes[scp].Raw, src.Scopes[scp])
 	}
 	for _, s := range []struct {
 		dst *ColumnBuilder
@@ -115,30 +116,6 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	}
 	c.events(t, &src.Events)
 	c.links(t, &src.Links)
-}
-
-func (b *Builder) copyResource(seen codeMap, src *span.Batch, code uint32) uint32 {
-	if to := seen[code]; to != span.NoCode {
-		return to
-	}
-	to, fresh := b.InternResource(src.Resources[code].Raw)
-	if fresh {
-		b.resEntry[to] = src.Resources[code]
-	}
-	seen[code] = to
-	return to
-}
-
-func (b *Builder) copyScope(seen codeMap, src *span.Batch, code uint32) uint32 {
-	if to := seen[code]; to != span.NoCode {
-		return to
-	}
-	to, fresh := b.InternScope(src.Scopes[code].Raw)
-	if fresh {
-		b.scpEntry[to] = src.Scopes[code]
-	}
-	seen[code] = to
-	return to
 }
 
 // rowMap maps chosen rows of a source to their new numbers, base and up.

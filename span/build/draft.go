@@ -75,7 +75,7 @@ func (d *Draft) knowsTooMuch() bool {
 			return true
 		}
 	}
-	for _, dict := range []*column.Dict{&d.names, &d.Events.names, &d.resources, &d.scopes} {
+	for _, dict := range []*column.Dict{&d.names, &d.Events.names, &d.resources.raw, &d.scopes.raw} {
 		if dict.Len() > maxDraftNames || dict.SizeBytes() > maxDraftBytes {
 			return true
 		}
@@ -177,8 +177,8 @@ func (d *Draft) mapTo(b *Builder) *draftMap {
 	}
 	m.names.grow(d.names.Len())
 	m.eventNames.grow(d.Events.names.Len())
-	m.resources.grow(len(d.resEntry))
-	m.scopes.grow(len(d.scpEntry))
+	m.resources.grow(len(d.resources.parsed))
+	m.scopes.grow(len(d.scopes.parsed))
 	return m
 }
 
@@ -200,24 +200,12 @@ func (b *Builder) fixed(d *Draft, m *draftMap) {
 	b.flags = append(b.flags, d.flags...)
 	b.name = m.names.carry(b.name, d.name, &b.names, &d.names)
 	for _, code := range d.resource {
-		if m.resources[code] == span.NoCode {
-			to, fresh := b.InternResource(d.resources.At(code))
-			if fresh {
-				b.resEntry[to] = d.resEntry[code]
-			}
-			m.resources[code] = to
-		}
-		b.resource = append(b.resource, m.resources[code])
+		e := d.resources.parsed[code]
+		b.resource = append(b.resource, b.resources.carry(m.resources, code, e.Raw, e))
 	}
 	for _, code := range d.scope {
-		if m.scopes[code] == span.NoCode {
-			to, fresh := b.InternScope(d.scopes.At(code))
-			if fresh {
-				b.scpEntry[to] = d.scpEntry[code]
-			}
-			m.scopes[code] = to
-		}
-		b.scope = append(b.scope, m.scopes[code])
+		e := d.scopes.parsed[code]
+		b.scope = append(b.scope, b.scopes.carry(m.scopes, code, e.Raw, e))
 	}
 }
 
