@@ -310,8 +310,8 @@ func (r *repairer) writeLogged() error {
 			return err
 		}
 	}
-	for _, h := range w.heads {
-		if err := w.seal(h); err != nil {
+	for _, t := range slices.Sorted(maps.Keys(w.heads)) {
+		if err := w.seal(w.heads[t]); err != nil {
 			return err
 		}
 	}
