@@ -55,7 +55,8 @@ func (p *memoryPlan) store() spandb.Memory {
 }
 
 // planMemory resolves memory and what is divided of it, as far as the settings leave
-// that open. A setting of more than there is is an error.
+// that open. One with which a server under load would take more than
+// there is is an error.
 func planMemory(c *config.Config, root string) (memoryPlan, error) {
 	total := c.Memory.Bytes
 	if c.Memory.Auto {
@@ -70,9 +71,10 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 		if given.size.Auto {
 			continue
 		}
-		if *given.part = given.size.Bytes; *given.part > p.Go {
-			return memoryPlan{}, fmt.Errorf("%s %s is more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
-				given.name, config.FormatSize(*given.part), config.RoughSize(p.Go), config.FormatSize(total))
+		*given.part = given.size.Bytes
+		if p.ShareSealers(); p.UnderLoad() > p.Go {
+			return memoryPlan{}, fmt.Errorf("%s %s may have %s in use under load, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
+				given.name, config.FormatSize(*given.part), config.RoughSize(p.UnderLoad()), config.RoughSize(p.Go), config.FormatSize(total))
 		}
 	}
 	return memoryPlan{p}, nil

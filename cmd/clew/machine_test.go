@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -80,13 +81,18 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 
 // TestMoreThanMemory says which setting asks for more than there is, and what to do.
 func TestMoreThanMemory(t *testing.T) {
-	for _, name := range []string{"max-request", "max-inflight"} {
+	for _, c := range []struct{ name, size, underLoad string }{
+		{"max-request", "12MB", "52.8 MiB"}, // as it came, unpacked and parsed
+		{"max-request", "40MB", "132.9 MiB"},
+		{"max-inflight", "40MB", "56.6 MiB"},
+	} {
 		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{
-			"memory": {Text: "64MB", Where: "--memory"}, name: {Text: "40MB", Where: "--" + name}}})
+			"memory": {Text: "64MB", Where: "--memory"}, c.name: {Text: c.size, Where: "--" + c.name}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := name + " 40MB is more than the 30.5 MiB that memory 64MB leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory"
+		want := fmt.Sprintf("%s %s may have %s in use under load, more than the 30.5 MiB that memory 64MB leaves for everything "+
+			"(docs/reference/memory.md): lower it, leave it at auto, or raise --memory", c.name, c.size, c.underLoad)
 		if _, err := planMemory(&r.Config, "/"); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}

@@ -99,9 +99,15 @@ func PlanMemory(total int64) MemoryPlan {
 		}
 		*part.field(&p) = n
 	}
-	p.Sealers = max(1, min(maxSealers, int((p.Go-p.underLoad())/(2*p.Head))))
+	p.ShareSealers()
 	p.Queries = max(minQueries, min(maxQueries, int(p.Go/queryShare/queryBytes)))
 	return p
+}
+
+// ShareSealers has as many heads sealed at once as the other parts leave memory for, one
+// at least. It is for whoever has set parts on his own.
+func (p *MemoryPlan) ShareSealers() {
+	p.Sealers = max(1, min(maxSealers, int((p.Go-p.underLoad())/(2*p.Head))))
 }
 
 // Question is what one question may remember.
