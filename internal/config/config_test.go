@@ -220,31 +220,19 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-func TestReferenceIsUpToDate(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "reference", "config.md")
-	want := config.Reference()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
+// TestReferencesAreUpToDate compares what is generated of docs/reference.
+func TestReferencesAreUpToDate(t *testing.T) {
+	for name, want := range map[string]string{"config.md": config.Reference(), "memory.md": config.MemoryReference()} {
+		path := filepath.Join("..", "..", "docs", "reference", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	have, err := os.ReadFile(path)
-	if err != nil || string(have) != want {
-		t.Errorf("%s is out of date (%v); run go test ./internal/config -update", path, err)
-	}
-}
-
-func TestMemoryReferenceIsUpToDate(t *testing.T) {
-	path := filepath.Join("..", "..", "docs", "reference", "memory.md")
-	want := config.MemoryReference()
-	if *update {
-		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
+		have, err := os.ReadFile(path)
+		if err != nil || string(have) != want {
+			t.Errorf("%s is out of date (%v); run go test ./internal/config -update", path, err)
 		}
-	}
-	have, err := os.ReadFile(path)
-	if err != nil || string(have) != want {
-		t.Errorf("%s is out of date (%v); run go test ./internal/config -update", path, err)
 	}
 }
 

@@ -1,6 +1,6 @@
 // Package tidy holds the repository to its own rules: which package may import
 // which, how long things may be, what may not be called, that packages say what
-// they are, that links lead somewhere, that code in the documents compiles and
+// they are, that links lead somewhere, that no test is left out everywhere, that code in the documents compiles and
 // that the list of dependencies is the true one.
 //
 // Each rule is a function from the tree to findings, so that a rule is tested

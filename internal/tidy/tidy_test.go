@@ -40,6 +40,7 @@ var rules = map[string]func(*Tree) ([]Finding, error){
 	"calls":    sure(Calls),
 	"marks":    Marks,
 	"links":    Links,
+	"sweeps":   Sweeps,
 	"tests":    NamedTests,
 	"snippets": func(t *Tree) ([]Finding, error) {
 		blocks, err := Blocks(t)
