@@ -135,15 +135,15 @@ func MemoryReference() string {
 This page is generated from the table in ` + "`internal/config/memory.go`" + `; a test keeps it up to date.
 
 The setting ` + "[`memory`](config.md#memory)" + ` is what the process aims to stay within, however many spans come, are stored or are
-asked for. 32 MiB of it, or half of less than 64 MiB, are the pages of the program itself and what the collector is late by; the rest is what the Go runtime may use, and its collector works
-harder as that comes near. Each part below has a share of the rest. What does not fit is not kept, is written earlier, or is
-told to come again later: nothing grows.
+asked for. 32 MiB of it, or half of less than 64 MiB, are the pages of the program itself and what the collector is late by; the
+rest is what the Go runtime may use, and its collector works harder as that comes near. Each part below has a share of that.
+What does not fit is not kept, is written earlier, or is told to come again later: nothing grows.
 
 Not all parts are full at the same time, so that their shares add up to more than there is.
 
 The limit of the collector is a soft one. Under overload by 64 senders and four readers at once a server with 64MB had 67 to
-72 MB at most, one with a thousand tenants 61 to 64 MB; give a container a limit that is a quarter higher than what you give clew, or leave
-memory at auto.
+72 MB at most, one with a thousand tenants 61 to 64 MB; give a container a limit that is a quarter higher than what you give
+clew, or leave memory at auto.
 
 `)
 	totals := []int64{64e6, 256 << 20, 1 << 30, 2 << 30}
