@@ -23,7 +23,7 @@ func Sweeps(t *Tree) ([]Finding, error) {
 	for _, m := range sweepsRE.FindAllStringSubmatch(string(text), -1) {
 		re, err := regexp.Compile(m[1] + "$")
 		if err != nil {
-			return nil, fmt.Errorf("Makefile: %w", err)
+			return nil, fmt.Errorf("a pattern in the Makefile: %w", err)
 		}
 		whole = append(whole, re)
 	}
