@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/places"
 )
 
 // A BlockReader reads blocks of segments into a batch that it reuses: what it
@@ -253,7 +254,7 @@ func (r *BlockReader) readRuns() (err error) {
 	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
 	if shapes {
 		b.Attrs.Shape = make([]uint32, b.Rows)
-		b.Attrs.Shapes = r.t.Shapes.forest
+		b.Attrs.Shapes = r.t.Shapes.Forest
 	}
 	r.eachRun(func(run, from, to int) {
 		t := &r.t.Templates[r.runs.Template[run]]
@@ -270,7 +271,7 @@ func (r *BlockReader) readRuns() (err error) {
 			fill(b.Scope[from:to], t.Scope)
 		}
 		if shapes {
-			fill(b.Attrs.Shape[from:to], r.t.Shapes.node[t.Shape])
+			fill(b.Attrs.Shape[from:to], r.t.Shapes.Node[t.Shape])
 		}
 	})
 	return r.readResource()
@@ -411,8 +412,8 @@ func (r *BlockReader) readParents() error {
 	}
 	// Ids of parents elsewhere stand in the order of the block's rows.
 	r.pres = r.pres.Reset(r.rows)
-	if err == nil && slices.Contains(r.codes, parentElsewhere) {
-		err = x.Select(r.pres, 0, 0, r.rows, column.Range{Low: parentElsewhere})
+	if err == nil && slices.Contains(r.codes, places.Elsewhere) {
+		err = x.Select(r.pres, 0, 0, r.rows, column.Range{Low: places.Elsewhere})
 	}
 	if err != nil {
 		return r.seg.corrupt(col, r.blk, err)
@@ -420,22 +421,23 @@ func (r *BlockReader) readParents() error {
 	if len(rest) < 8*r.pres.Count() {
 		return r.bad(col, "ids of parents elsewhere are cut off")
 	}
-	lists := listByTrace(b.Trace, identity(b.Rows), len(b.TraceIDs))
+	var lists places.Lists
+	lists.Build(b.Trace, identity(b.Rows), len(b.TraceIDs))
 	passed, next := 0, 0 // rows of the block, and ids of those
 	for i, c := range r.codes {
 		switch {
-		case c == parentNone:
+		case c == places.None:
 			b.ParentID[i] = 0
-		case c == parentElsewhere:
+		case c == places.Elsewhere:
 			next += r.pres.CountRange(passed, r.row(i))
 			passed = r.row(i)
 			b.ParentID[i] = binary.LittleEndian.Uint64(rest[8*next:])
 		default:
-			rows := lists.rows(int(b.Trace[i]))
-			if int(c-parentFirst) >= len(rows) {
-				return r.bad(col, "row %d has parent %d of a trace of %d", i, c-parentFirst, len(rows))
+			rows := lists.Rows(int(b.Trace[i]))
+			if int(c-places.First) >= len(rows) {
+				return r.bad(col, "row %d has parent %d of a trace of %d", i, c-places.First, len(rows))
 			}
-			b.ParentID[i] = b.SpanID[rows[c-parentFirst]]
+			b.ParentID[i] = b.SpanID[rows[c-places.First]]
 		}
 	}
 	return nil

@@ -88,13 +88,13 @@ func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *
 		switch {
 		case c == 0:
 			codes[i] = span.NoCode
-		case int(c) > len(shapes.node):
-			return r.bad(col, "shape %d of %d", c, len(shapes.node))
+		case int(c) > len(shapes.Node):
+			return r.bad(col, "shape %d of %d", c, len(shapes.Node))
 		default:
-			codes[i] = shapes.node[c-1]
+			codes[i] = shapes.Node[c-1]
 		}
 	}
-	dst.Shape, dst.Shapes = codes, shapes.forest
+	dst.Shape, dst.Shapes = codes, shapes.Forest
 	return nil
 }
 

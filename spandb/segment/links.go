@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/places"
 )
 
 // The trace of a link: that of its own span, one that the block has not, and otherwise
@@ -63,13 +64,13 @@ func (s *Sealer) linkTargets(blk int, children []uint32) []byte {
 	}
 	slices.SortFunc(targets, func(x, y target) int { return cmp.Or(cmp.Compare(x.trace, y.trace), cmp.Compare(x.link, y.link)) })
 	lists := &s.lists[blk]
-	places := newPlaces()
+	finder := places.NewFinder()
 	for i, t := range targets {
 		if i == 0 || t.trace != targets[i-1].trace {
-			places.load(lists.rows(int(t.trace)), func(k uint32) uint64 { return b.SpanID[o.Perm[r.Start+int(k)]] })
+			finder.Load(lists.Rows(int(t.trace)), func(k uint32) uint64 { return b.SpanID[o.Perm[r.Start+int(k)]] })
 		}
-		if code := places.code(l.SpanID[children[t.link]]); code >= parentFirst {
-			spans[t.link] = code - parentFirst + 1
+		if code := finder.Code(l.SpanID[children[t.link]]); code >= places.First {
+			spans[t.link] = code - places.First + 1
 		}
 	}
 	buf := column.AppendInts(column.AppendInts(s.w.Buf(), traces, small), spans, small)
@@ -96,7 +97,7 @@ type linkReader struct {
 	raw    [2][]byte // ids of traces and spans elsewhere
 	trace  []uint32  // of the block's rows
 	spanID []byte    // likewise
-	lists  traceLists
+	lists  places.Lists
 	rows   []uint32 // of a trace
 	of     uint32   // that trace
 }
@@ -206,7 +207,7 @@ func (x *linkReader) load() (err error) {
 			return err
 		}
 	} else {
-		x.lists = listByTrace(x.trace, identity(r.rows), len(ids)/16)
+		x.lists.Build(x.trace, identity(r.rows), len(ids)/16)
 	}
 	if x.spanID, _, err = r.records(colSpanID, r.rows, 8); err != nil {
 		return err
@@ -218,7 +219,7 @@ func (x *linkReader) load() (err error) {
 // rowsOf returns the rows of a trace of the block.
 func (x *linkReader) rowsOf(trace uint32) []uint32 {
 	if x.r.pick == nil {
-		return x.lists.rows(int(trace))
+		return x.lists.Rows(int(trace))
 	}
 	if x.of != trace {
 		x.rows, x.of = x.rows[:0], trace

@@ -10,8 +10,10 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/order"
+	"github.com/clew-tracing/clew/spandb/segment/places"
 	"github.com/clew-tracing/clew/spandb/segment/pooled"
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
+	"github.com/clew-tracing/clew/spandb/segment/shapes"
 )
 
 // A Sealer turns a head into the bytes of a segment. It keeps its memory from
@@ -48,7 +50,7 @@ type Sealer struct {
 	rare    []bool // the attribute columns of spans that are pooled
 	pool    pooled.Builder
 	pairs   int
-	lists   []traceLists // by block
+	lists   []places.Lists // by block
 	aset    attrSealer
 
 	// By position: start, duration, the code of the parent and its position.
@@ -201,35 +203,13 @@ func (s *Sealer) tables() {
 		buf = column.AppendInts(buf, f, small)
 	}
 	s.chunk(s.w.Column(colTemplates), block.WholeSegment, buf)
-	s.chunk(s.w.Column(colShapes), block.WholeSegment, appendShapes(s.w.Buf(), &s.shapes))
+	s.chunk(s.w.Column(colShapes), block.WholeSegment, shapes.AppendLoose(s.w.Buf(), s.shapes.Lists, s.shapes.Loose))
 
 	s.strs.Reset()
 	for _, name := range o.Services {
 		s.strs.Append([]byte(name))
 	}
 	s.chunk(s.w.Column(colServices), block.WholeSegment, column.AppendStrings(s.w.Buf(), s.strs, column.StringOptions{Block: dictChunk}))
-}
-
-// appendShapes writes the lists of the templates of spans.
-func appendShapes(dst []byte, l *order.Shapes) []byte {
-	loose := make([]uint32, len(l.Loose))
-	for i, is := range l.Loose {
-		if is {
-			loose[i] = 1
-		}
-	}
-	return column.AppendInts(appendLists(dst, l.Lists), loose, small)
-}
-
-// appendLists writes lists of numbers: their lengths, then all their elements.
-func appendLists(dst []byte, lists [][]uint32) []byte {
-	lens, all := make([]uint32, len(lists)), []uint32(nil)
-	for i, l := range lists {
-		lens[i] = uint32(len(l))
-		all = append(all, l...)
-	}
-	dst = column.AppendInts(dst, lens, small)
-	return column.AppendInts(dst, all, small)
 }
 
 // resources writes the resource table, ordered by service, and each row's place
@@ -325,40 +305,32 @@ func (s *Sealer) dense(name string, vals []uint64, opt column.IntOptions) {
 	}
 }
 
-// Parent codes: a span without parent, one whose parent is not in its block, and
-// otherwise parentFirst + the place of the parent among its trace's rows.
-const (
-	parentNone      = 0
-	parentElsewhere = 1
-	parentFirst     = 2
-)
-
 // resolve finds each row's parent, and the rows whose span id occurs again.
 func (s *Sealer) resolve() {
 	o, b := &s.order, s.b
-	places := newPlaces()
+	finder := places.NewFinder()
 	s.repeats = s.repeats[:0]
 	s.codes, s.parent = resize(s.codes, len(o.Perm)), resize(s.parent, len(o.Perm))
 	s.lists = resize(s.lists, len(o.Blocks))
 	for i, blk := range o.Blocks {
-		s.lists[i].build(o.Local, o.Perm[blk.Start:blk.End], blk.TraceEnd-blk.TraceStart)
+		s.lists[i].Build(o.Local, o.Perm[blk.Start:blk.End], blk.TraceEnd-blk.TraceStart)
 		byTrace := &s.lists[i]
 		codes, parent := s.codes[blk.Start:blk.End], s.parent[blk.Start:blk.End]
 		for t := range blk.TraceEnd - blk.TraceStart {
-			rows := byTrace.rows(t)
-			places.load(rows, func(k uint32) uint64 { return b.SpanID[o.Perm[blk.Start+int(k)]] })
-			for _, p := range places.twice {
+			rows := byTrace.Rows(t)
+			finder.Load(rows, func(k uint32) uint64 { return b.SpanID[o.Perm[blk.Start+int(k)]] })
+			for _, p := range finder.Twice {
 				s.repeats = append(s.repeats, uint32(blk.Start)+rows[p])
 			}
 			for _, k := range rows {
-				codes[k] = places.code(b.ParentID[o.Perm[blk.Start+int(k)]])
+				codes[k] = finder.Code(b.ParentID[o.Perm[blk.Start+int(k)]])
 				switch c := codes[k]; c {
-				case parentNone:
+				case places.None:
 					parent[k] = rollup.NoParent
-				case parentElsewhere:
+				case places.Elsewhere:
 					parent[k] = rollup.Elsewhere
 				default:
-					parent[k] = uint32(blk.Start) + rows[c-parentFirst]
+					parent[k] = uint32(blk.Start) + rows[c-places.First]
 				}
 			}
 		}
@@ -375,7 +347,7 @@ func (s *Sealer) parents() {
 		codes := s.codes[blk.Start:blk.End]
 		buf := column.AppendInts(s.w.Buf(), codes, packed)
 		for k, c := range codes {
-			if c == parentElsewhere {
+			if c == places.Elsewhere {
 				buf = binary.LittleEndian.AppendUint64(buf, b.ParentID[o.Perm[blk.Start+k]])
 			}
 		}
@@ -460,4 +432,12 @@ func (s *Sealer) requests(requests []Request) {
 		buf = r.Append(buf)
 	}
 	s.chunk(s.w.Column(colRequests), block.WholeSegment, buf)
+}
+
+// resize returns s with length n, keeping its memory; contents are unspecified.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n, n+n/4)
+	}
+	return s[:n]
 }

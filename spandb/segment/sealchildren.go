@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/order"
+	"github.com/clew-tracing/clew/spandb/segment/shapes"
 )
 
 // childOrder places events or links in the order of their spans.
@@ -88,7 +89,7 @@ func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol,
 		number[node] = uint32(len(lists)) + 1
 		lists = append(lists, list)
 	}
-	s.chunk(s.w.Column(shapesCol), block.WholeSegment, appendLists(s.w.Buf(), lists))
+	s.chunk(s.w.Column(shapesCol), block.WholeSegment, shapes.Append(s.w.Buf(), lists))
 	s.field(shapeCol, c, small, func(k uint32, _ int) uint64 { return uint64(number[a.Shape[k]]) })
 	for i := range a.Columns {
 		if col := &a.Columns[i]; len(col.Rows) > 0 && !rare[i] {

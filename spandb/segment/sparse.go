@@ -207,7 +207,7 @@ func (a *attrPlaces) find(r *BlockReader) {
 		for next < len(r.pick) && r.pick[next] < end {
 			next++
 		}
-		for _, c := range r.t.Shapes.lists[r.t.Templates[k].Shape] {
+		for _, c := range r.t.Shapes.Lists[r.t.Templates[k].Shape] {
 			if !a.wanted[c] {
 				continue
 			}

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"math"
-	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
@@ -10,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/order"
+	"github.com/clew-tracing/clew/spandb/segment/shapes"
 )
 
 // Tables are the parts of a segment that all its blocks share.
@@ -67,26 +67,8 @@ type Attr struct {
 	ByTrace bool
 }
 
-// Shapes is the attribute orders of a family: which columns each has, and
-// the same as a forest for batches.
-type Shapes struct {
-	lists  [][]uint32
-	loose  []bool // by list: rows have some of its columns; nil: no list is
-	forest span.Shapes
-	node   []uint32 // by list: its last node; NoCode of loose ones
-}
-
-// Having returns by shape all bits if it has a column, else none: a mask spares a
-// branch that nobody can foretell.
-func (t *Shapes) Having(col uint32) []uint32 {
-	masks := make([]uint32, len(t.lists))
-	for i, list := range t.lists {
-		if slices.Contains(list, col) {
-			masks[i] = ^uint32(0)
-		}
-	}
-	return masks
-}
+// Shapes are those of package shapes.
+type Shapes = shapes.Shapes
 
 // read reads all tables of a segment.
 func (c *Cache) read(s *Reader) (*Tables, error) {
@@ -148,7 +130,8 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 		dst     *Shapes
 		columns []Attr
 	}{{colShapes, &t.Shapes, t.Attrs}, {colEventShapes, &t.eventShapes, t.EventAttrs}, {colLinkShapes, &t.linkShapes, t.LinkAttrs}} {
-		if err := f.dst.read(s, f.name, f.columns); err != nil {
+		var err error
+		if *f.dst, err = s.readShapes(f.name, f.columns); err != nil {
 			return nil, err
 		}
 	}
@@ -243,7 +226,7 @@ func (t *Tables) readTemplates(s *Reader) error {
 	for i := range t.Templates {
 		x := Template{Service: f[0][i], Name: f[1][i], Scope: f[2][i], Kind: uint8(f[3][i]), Status: uint8(f[4][i]), Shape: f[5][i], rows: f[6][i]}
 		if f[3][i] > math.MaxUint8 || f[4][i] > math.MaxUint8 || int(x.Service) >= len(t.services) || int(x.Name) >= t.Names.Len() ||
-			int(x.Scope) >= len(t.Scopes) || int(x.Shape) >= len(t.Shapes.lists) {
+			int(x.Scope) >= len(t.Scopes) || int(x.Shape) >= len(t.Shapes.Lists) {
 			return s.bad(col, "template %d points outside its tables", i)
 		}
 		if i > 0 && x.Service < t.Templates[i-1].Service {
@@ -279,74 +262,28 @@ func (t *Tables) sizeBytes() int64 {
 		n += 64 * int64(len(list))
 	}
 	for _, f := range []*Shapes{&t.Shapes, &t.eventShapes, &t.linkShapes} {
-		n += 32*int64(len(f.lists)) + 12*int64(len(f.forest.Parent))
+		n += f.SizeBytes()
 	}
 	return n
 }
 
-// read reads lists of columns and builds the forest.
-func (t *Shapes) read(s *Reader, name string, columns []Attr) error {
+// readShapes reads lists of columns. Exact ones are few; those of loose templates are
+// bounded together.
+func (s *Reader) readShapes(name string, columns []Attr) (Shapes, error) {
 	b, col, err := s.whole(name)
 	if err != nil || b == nil {
-		return err
+		return Shapes{}, err
 	}
-	// Exact lists are few; those of loose templates are bounded together.
-	lens, b, err := column.DecodeInts[uint32](nil, b, s.meta.Rows+order.MaxShapes)
+	t, err := shapes.Parse(b, len(columns), shapes.Limits{
+		Lists: s.meta.Rows + order.MaxShapes, Elements: order.MaxShapes*max(len(columns), 1) + order.MaxListed,
+	})
 	if err != nil {
-		return s.corrupt(col, block.WholeSegment, err)
+		return t, s.corrupt(col, block.WholeSegment, err)
 	}
-	all, b, err := column.DecodeInts[uint32](nil, b, order.MaxShapes*max(len(columns), 1)+order.MaxListed)
-	if err != nil {
-		return s.corrupt(col, block.WholeSegment, err)
+	for i, partial := range t.Partial {
+		columns[i].Partial = partial
 	}
-	var loose []uint32
-	if len(b) > 0 {
-		if loose, _, err = column.DecodeInts[uint32](nil, b, len(lens)); err != nil {
-			return s.corrupt(col, block.WholeSegment, err)
-		}
-		if len(loose) != len(lens) {
-			return s.bad(col, "%d shapes, %d of them known to be loose or not", len(lens), len(loose))
-		}
-		t.loose = make([]bool, len(lens))
-	}
-	t.forest = span.Shapes{Parent: []uint32{span.NoCode}, Column: []uint32{span.NoCode}}
-	last := make([]int, len(columns)) // list that had it last, from 1
-	for i, n := range lens {
-		if int(n) > len(all) {
-			return s.bad(col, "shape lists are cut off")
-		}
-		for _, c := range all[:n] {
-			if int(c) >= len(columns) {
-				return s.bad(col, "shape names column %d of %d", c, len(columns))
-			}
-			if last[c] == i+1 {
-				return s.bad(col, "shape names column %d twice", c)
-			}
-			last[c] = i + 1
-		}
-		if loose != nil && loose[i] != 0 {
-			t.loose[i] = true
-			for _, c := range all[:n] {
-				columns[c].Partial = true
-			}
-			t.node = append(t.node, span.NoCode)
-		} else {
-			t.node = append(t.node, t.grow(all[:n]))
-		}
-		t.lists = append(t.lists, all[:n:n])
-		all = all[n:]
-	}
-	return nil
-}
-
-// grow adds a list to the forest, and returns its last node.
-func (t *Shapes) grow(list []uint32) (node uint32) {
-	for _, c := range list {
-		t.forest.Parent = append(t.forest.Parent, node)
-		t.forest.Column = append(t.forest.Column, c)
-		node = uint32(len(t.forest.Parent) - 1)
-	}
-	return node
+	return t, nil
 }
 
 // decodeStrings decodes a whole chunk of at most limit strings.

@@ -1,4 +1,7 @@
-package segment
+// Package places says where the spans of a trace are among the rows of a block: which
+// rows each trace has, and at which place among them a span stands. So parents and
+// links are stored as small numbers instead of ids.
+package places
 
 import (
 	"hash/maphash"
@@ -6,24 +9,20 @@ import (
 	"slices"
 )
 
-// traceLists lists the rows of a block by trace, each list ascending.
-type traceLists struct {
+// Lists lists the rows of a block by trace, each list ascending.
+type Lists struct {
 	ends []uint32
 	all  []uint32
 }
 
-func (l *traceLists) rows(trace int) []uint32 {
+// Rows returns the rows of a trace. They are l's.
+func (l *Lists) Rows(trace int) []uint32 {
 	return l.all[l.ends[trace]:l.ends[trace+1]]
 }
 
-// listByTrace lists places 0..len(perm) by the trace ordinal of perm's rows.
-func listByTrace(local, perm []uint32, traces int) (l traceLists) {
-	l.build(local, perm, traces)
-	return l
-}
-
-// build is listByTrace, in the memory of l.
-func (l *traceLists) build(local, perm []uint32, traces int) {
+// Build lists the places 0..len(perm) by the trace, of so many, of perm's rows, in the
+// memory of l.
+func (l *Lists) Build(local, perm []uint32, traces int) {
 	// Lists are filled at their ends, which so move to where they belong.
 	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(perm))
 	clear(l.ends)
@@ -40,12 +39,23 @@ func (l *traceLists) build(local, perm []uint32, traces int) {
 	}
 }
 
-// places finds span ids among the rows of one trace: by looking at each for
+// Codes of a span's parent, or of any other span that may be of its trace: there is
+// none, it is not among the rows of the trace, and otherwise First + its place there.
+const (
+	None      = 0
+	Elsewhere = 1
+	First     = 2
+)
+
+// A Finder finds span ids among the rows of one trace: by looking at each for
 // short traces, through a table for long ones. The slot is the top bits of the id
 // times a random odd number, so that nobody can choose ids that meet.
-type places struct {
+type Finder struct {
+	// Twice has the places of ids that occur more than once, two by two: the first of the
+	// id, and one that repeats it.
+	Twice []uint32
+
 	ids   []uint64
-	twice []uint32 // places of ids that occur more than once, in no order
 	slots []uint32 // place + 1; open addressing, at most half full
 	times uint64
 	shift int // 64 − log2(len(slots))
@@ -54,19 +64,21 @@ type places struct {
 // fewSpans is the trace size up to which a linear search is faster.
 const fewSpans = 16
 
-func newPlaces() *places {
-	return &places{times: maphash.String(maphash.MakeSeed(), "places") | 1}
+// NewFinder returns one that knows no trace.
+func NewFinder() *Finder {
+	return &Finder{times: maphash.String(maphash.MakeSeed(), "places") | 1}
 }
 
-func (p *places) load(rows []uint32, id func(k uint32) uint64) {
-	p.ids, p.twice = p.ids[:0], p.twice[:0]
+// Load takes the rows of a trace, whose ids are as id says.
+func (p *Finder) Load(rows []uint32, id func(k uint32) uint64) {
+	p.ids, p.Twice = p.ids[:0], p.Twice[:0]
 	for _, k := range rows {
 		p.ids = append(p.ids, id(k))
 	}
 	if len(p.ids) <= fewSpans {
 		for i, v := range p.ids {
 			if first := slices.Index(p.ids[:i], v); first >= 0 {
-				p.twice = append(p.twice, uint32(first), uint32(i))
+				p.Twice = append(p.Twice, uint32(first), uint32(i))
 			}
 		}
 		return
@@ -85,35 +97,35 @@ func (p *places) load(rows []uint32, id func(k uint32) uint64) {
 			at = (at + 1) & mask
 		}
 		if first := p.slots[at]; first != 0 {
-			p.twice = append(p.twice, first-1, uint32(i))
+			p.Twice = append(p.Twice, first-1, uint32(i))
 			continue
 		}
 		p.slots[at] = uint32(i) + 1
 	}
 }
 
-func (p *places) slot(id uint64) uint64 { return id * p.times >> p.shift }
+func (p *Finder) slot(id uint64) uint64 { return id * p.times >> p.shift }
 
-// code returns the parent code of a span whose parent is id.
-func (p *places) code(id uint64) uint32 {
+// Code returns the code of a span by its id.
+func (p *Finder) Code(id uint64) uint32 {
 	if id == 0 {
-		return parentNone
+		return None
 	}
 	if len(p.ids) <= fewSpans {
 		for i, v := range p.ids {
 			if v == id {
-				return parentFirst + uint32(i)
+				return First + uint32(i)
 			}
 		}
-		return parentElsewhere
+		return Elsewhere
 	}
 	mask := uint64(len(p.slots) - 1)
 	for at := p.slot(id); p.slots[at] != 0; at = (at + 1) & mask {
 		if i := p.slots[at] - 1; p.ids[i] == id {
-			return parentFirst + i
+			return First + i
 		}
 	}
-	return parentElsewhere
+	return Elsewhere
 }
 
 // resize returns s with length n, keeping its memory; contents are unspecified.

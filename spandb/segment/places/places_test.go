@@ -1,0 +1,48 @@
+package places
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestLists(t *testing.T) {
+	var l Lists
+	l.Build([]uint32{1, 0, 1, 2, 0}, []uint32{4, 3, 2, 1, 0}, 4)
+	for trace, want := range [][]uint32{{0, 3}, {2, 4}, {1}, {}} {
+		if got := l.Rows(trace); !slices.Equal(got, want) {
+			t.Errorf("trace %d has rows %v, want %v", trace, got, want)
+		}
+	}
+}
+
+// TestFinder looks ids up in traces on either side of fewSpans; every tenth id is that
+// of the row before it.
+func TestFinder(t *testing.T) {
+	f := NewFinder()
+	for _, n := range []int{1, 9, fewSpans, fewSpans + 1, 1000, 3} {
+		rows, ids := make([]uint32, n), make([]uint64, n)
+		for i := range rows {
+			rows[i] = uint32(n + i)
+			if ids[i] = uint64(i+1) << 40; i%10 == 5 {
+				ids[i] = ids[i-1]
+			}
+		}
+		f.Load(rows, func(k uint32) uint64 { return ids[k-uint32(n)] })
+		var twice []uint32
+		for i, id := range ids {
+			first := slices.Index(ids, id)
+			if got, want := f.Code(id), First+uint32(first); got != want {
+				t.Fatalf("of %d: code of %d is %d, want %d", n, i, got, want)
+			}
+			if first != i {
+				twice = append(twice, uint32(first), uint32(i))
+			}
+		}
+		if got := f.Twice; !slices.Equal(got, twice) {
+			t.Errorf("of %d: %v occur twice, want %v", n, got, twice)
+		}
+		if none, other := f.Code(0), f.Code(7); none != None || other != Elsewhere {
+			t.Errorf("of %d: codes of no id and of an unknown one are %d, %d", n, none, other)
+		}
+	}
+}
