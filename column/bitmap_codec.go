@@ -3,7 +3,17 @@ package column
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/clew-tracing/clew/column/bitmap"
 )
+
+// Bitmap is a set of small integers, usually rows: see package bitmap.
+type Bitmap = bitmap.Bitmap
+
+// NewBitmap returns an empty set for n bits.
+func NewBitmap(n int) Bitmap { return bitmap.New(n) }
+
+func words(n int) int { return (n + 63) >> 6 }
 
 // bitmapKind is the way a bitmap is encoded: the first byte of its chunk.
 type bitmapKind uint8
@@ -21,7 +31,7 @@ const (
 // five encodings. The chunk knows n and its own length. Bits of b from n on
 // must be zero.
 func AppendBitmap(dst []byte, b Bitmap, n int) []byte {
-	count, runs := b.shape(n)
+	count, runs := bitmapShape(b, n)
 	switch {
 	case count == 0:
 		return appendBitmapHeader(dst, bitmapNone, n)
@@ -45,7 +55,7 @@ func AppendBitmap(dst []byte, b Bitmap, n int) []byte {
 		}
 	}
 	if runs < n/2 {
-		s.vals = b.appendRuns(s.vals[:0], n)
+		s.vals = appendBitmapRuns(b, s.vals[:0], n)
 		list := AppendInts(s.planes[:0], s.vals, IntOptions{})
 		s.planes = list
 		if len(list) < size {
@@ -68,9 +78,9 @@ func appendBitmapHeader(dst []byte, kind bitmapKind, n int) []byte {
 	return binary.AppendUvarint(append(dst, byte(kind)), uint64(n))
 }
 
-// shape counts the members among n bits, and the runs of equal bits, with an
+// bitmapShape counts the members among n bits, and the runs of equal bits, with an
 // empty one in front if bit 0 is set.
-func (b Bitmap) shape(n int) (count, runs int) {
+func bitmapShape(b Bitmap, n int) (count, runs int) {
 	var last uint64 // the bit before
 	for _, w := range b[:words(n)] {
 		count += bits.OnesCount64(w)
@@ -84,8 +94,8 @@ func (b Bitmap) shape(n int) (count, runs int) {
 	return count, runs + 1
 }
 
-// appendRuns appends the lengths of the runs, of zeros and ones in turn.
-func (b Bitmap) appendRuns(dst []uint64, n int) []uint64 {
+// appendBitmapRuns appends the lengths of the runs, of zeros and ones in turn.
+func appendBitmapRuns(b Bitmap, dst []uint64, n int) []uint64 {
 	var flip uint64 // all ones while in a run of ones
 	start, at := 0, 0
 	for at < n {
@@ -134,11 +144,11 @@ func DecodeBitmap(dst Bitmap, src []byte, maxBits int) (b Bitmap, n int, rest []
 	case bitmapAll:
 		b.Fill(n)
 	case bitmapBits:
-		err = b.setBytes(raw, n)
+		err = setBitmapBytes(b, raw, n)
 	case bitmapMembers:
-		err = b.setMembers(&list, n)
+		err = setBitmapMembers(b, &list, n)
 	case bitmapRuns:
-		err = b.setRuns(&list, n)
+		err = setBitmapRuns(b, &list, n)
 	}
 	if err != nil {
 		return b, 0, src, err
@@ -146,7 +156,7 @@ func DecodeBitmap(dst Bitmap, src []byte, maxBits int) (b Bitmap, n int, rest []
 	return b, n, rest, nil
 }
 
-func (b Bitmap) setBytes(raw []byte, n int) error {
+func setBitmapBytes(b Bitmap, raw []byte, n int) error {
 	for i := range b {
 		var word [8]byte
 		raw = raw[copy(word[:], raw):]
@@ -158,7 +168,7 @@ func (b Bitmap) setBytes(raw []byte, n int) error {
 	return nil
 }
 
-func (b Bitmap) setMembers(list *Ints, n int) error {
+func setBitmapMembers(b Bitmap, list *Ints, n int) error {
 	s := getScratch()
 	defer s.put()
 	var err error
@@ -174,7 +184,7 @@ func (b Bitmap) setMembers(list *Ints, n int) error {
 	return nil
 }
 
-func (b Bitmap) setRuns(list *Ints, n int) error {
+func setBitmapRuns(b Bitmap, list *Ints, n int) error {
 	s := getScratch()
 	defer s.put()
 	var err error

@@ -55,8 +55,8 @@ func TestBitmapShape(t *testing.T) {
 	f := func(n int, members []int, wantRuns ...uint64) {
 		t.Helper()
 		b := setOf(n, members...)
-		got := b.appendRuns(nil, n)
-		count, runs := b.shape(n)
+		got := appendBitmapRuns(b, nil, n)
+		count, runs := bitmapShape(b, n)
 		if !slices.Equal(got, wantRuns) || runs != len(wantRuns) || count != len(members) {
 			t.Errorf("%v of %d: %d runs, %v, want %v", members, n, runs, got, wantRuns)
 		}
@@ -67,4 +67,13 @@ func TestBitmapShape(t *testing.T) {
 	f(64, []int{63}, 63, 1)
 	f(65, []int{63, 64}, 63, 2)
 	f(130, []int{0, 1, 64, 128}, 0, 2, 62, 1, 63, 1, 1)
+}
+
+// setOf builds a Bitmap for n bits from its members.
+func setOf(n int, members ...int) Bitmap {
+	b := NewBitmap(n)
+	for _, i := range members {
+		b.Set(i)
+	}
+	return b
 }

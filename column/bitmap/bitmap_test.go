@@ -1,4 +1,4 @@
-package column
+package bitmap
 
 import (
 	"math/rand/v2"
@@ -8,7 +8,7 @@ import (
 
 // setOf builds a Bitmap for n bits from a slice of booleans' indices.
 func setOf(n int, members ...int) Bitmap {
-	b := NewBitmap(n)
+	b := New(n)
 	for _, i := range members {
 		b.Set(i)
 	}
@@ -20,7 +20,7 @@ func TestBitmapAgainstSlice(t *testing.T) {
 	for _, n := range []int{0, 1, 63, 64, 65, 127, 128, 200, 1000} {
 		for _, density := range []float64{0, 0.02, 0.5, 0.98, 1} {
 			model, other := make([]bool, n), make([]bool, n)
-			b, o := NewBitmap(n), NewBitmap(n)
+			b, o := New(n), New(n)
 			for i := range n {
 				if rng.Float64() < density {
 					model[i] = true
@@ -104,7 +104,7 @@ func checkBitmap(t *testing.T, b Bitmap, model []bool) {
 }
 
 func randomSet(r *rand.Rand, n int) Bitmap {
-	b := NewBitmap(n)
+	b := New(n)
 	for i := range n {
 		if r.IntN(3) == 0 {
 			b.Set(i)
@@ -116,7 +116,7 @@ func randomSet(r *rand.Rand, n int) Bitmap {
 func TestBitmapRangesAndMemory(t *testing.T) {
 	for start := range 140 {
 		for _, end := range []int{start - 1, start, start + 1, start + 63, start + 64, 200} {
-			b := NewBitmap(300)
+			b := New(300)
 			b.SetRange(start, end)
 			want := max(0, end-start)
 			if b.Count() != want || want > 0 && (!b.Get(start) || !b.Get(end-1)) {
@@ -170,7 +170,7 @@ func TestBitmapRangesAndMemory(t *testing.T) {
 }
 
 func BenchmarkBitmapOnes(b *testing.B) {
-	set := NewBitmap(8192)
+	set := New(8192)
 	for i := 0; i < 8192; i += 3 {
 		set.Set(i)
 	}

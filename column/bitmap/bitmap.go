@@ -1,4 +1,5 @@
-package column
+// Package bitmap is sets of small integers, a bit each.
+package bitmap
 
 import (
 	"iter"
@@ -14,8 +15,8 @@ import (
 // goroutines, writing from one.
 type Bitmap []uint64
 
-// NewBitmap returns an empty set for n bits.
-func NewBitmap(n int) Bitmap { return make(Bitmap, words(n)) }
+// New returns an empty set for n bits.
+func New(n int) Bitmap { return make(Bitmap, words(n)) }
 
 func words(n int) int { return (n + 63) >> 6 }
 
@@ -26,7 +27,7 @@ func (b Bitmap) Reset(n int) Bitmap {
 		clear(b)
 		return b
 	}
-	return NewBitmap(n)
+	return New(n)
 }
 
 // Grow returns b with room for n bits, the set as before.
