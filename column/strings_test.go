@@ -156,6 +156,7 @@ func checkStrings(t *testing.T, name string, c *StringsChunk, want Strings) {
 			}
 		}
 	}
+	checkGathered(t, c, &want, nil)
 }
 
 func TestStringsAtCodes(t *testing.T) {
@@ -217,5 +218,34 @@ func readStrings(t *testing.T, src []byte, maxStrings, maxBytes int) (Strings, e
 			t.Fatalf("At(%d) = %q, %v, but Decode gives %q", i, v, oneErr, s.At(i))
 		}
 	}
+	checkGathered(t, &c, &s, err)
 	return s, err
+}
+
+// checkGathered gathers some strings of a chunk, and checks them against s, which is what
+// it decodes to unless that fails.
+func checkGathered(t *testing.T, c *StringsChunk, s *Strings, err error) {
+	t.Helper()
+	for _, step := range []int{1, 2, 3 + c.Len()/7, 1 + c.Len()/2} {
+		var at []uint32
+		for i := step / 2; i < c.Len(); i += step {
+			at = append(at, uint32(i))
+		}
+		got := Strings{Buf: []byte("kept"), Ends: []uint32{4}}
+		gatherErr := c.Gather(&got, at)
+		if gatherErr != nil {
+			if err == nil || got.Len() != 1 || len(got.Buf) != 4 {
+				t.Fatalf("Gather(every %d) fails with %v, leaving %d strings; Decode with %v", step, gatherErr, got.Len(), err)
+			}
+			continue
+		}
+		if got.Len() != 1+len(at) || len(got.Buf) > 4+c.SizeBytes() {
+			t.Fatalf("Gather(every %d) gives %d strings of %d bytes, want %d of at most %d", step, got.Len()-1, len(got.Buf)-4, len(at), c.SizeBytes())
+		}
+		for k, i := range at {
+			if err == nil && !bytes.Equal(got.At(1+k), s.At(int(i))) {
+				t.Fatalf("Gather of string %d = %q, but Decode gives %q", i, got.At(1+k), s.At(int(i)))
+			}
+		}
+	}
 }

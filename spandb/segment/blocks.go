@@ -37,6 +37,8 @@ type BlockReader struct {
 	attrs    attrPlaces
 	buf, ids []byte
 	pres     column.Bitmap
+	some     column.Bitmap // of the block's traces
+	dict     []byte
 	codes    []uint32
 	ordinals []uint32
 	traces   int      // of the block

@@ -34,8 +34,9 @@ type cached struct {
 	bytes int64
 	hot   atomic.Pointer[hot]
 
-	mu    sync.Mutex // guards dicts; held while one is read
+	mu    sync.Mutex // guards all below; held while a dictionary is read
 	dicts map[int]dictionary
+	picks map[int]int // by column: how often values were picked out of its dictionary
 }
 
 // dictionary is the values of one column; id 0: it has none.
@@ -128,6 +129,18 @@ func (c *Cache) dict(r *Reader, t *Tables, col int) (dictionary, bool, error) {
 		c.mu.Unlock()
 	}
 	return d, d.id != 0, err
+}
+
+// mayPick reports whether a few values of a column's dictionary are better picked out of
+// its chunk: it is not kept, and has not been asked for time and again.
+func (t *Tables) mayPick(col int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.dicts[col]; ok {
+		return false
+	}
+	t.picks[col]++
+	return t.picks[col] <= dictPicks
 }
 
 func (c *Cache) readDict(r *Reader, col int) (d dictionary, err error) {

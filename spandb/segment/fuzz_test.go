@@ -54,6 +54,9 @@ func readAllOf(data []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := readCold(r); err != nil {
+		return err
+	}
 	if damage := r.Damage(); len(damage) > 0 {
 		return damage[0]
 	}
@@ -68,6 +71,21 @@ func readAllOf(data []byte) error {
 		}
 		build.NewBuilder(0).AppendRows(batch, identity(batch.Rows))
 		if _, err := b.ReadTrace(r, blk, batch.TraceIDs[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readCold reads a trace of each block, while nothing is kept.
+func readCold(r *Reader) error {
+	b := BlockReader{Cache: new(Cache)}
+	for blk := range r.meta.BlockRows {
+		ids, err := r.TraceIDs(nil, blk)
+		if err != nil {
+			return err
+		}
+		if _, err := b.ReadTrace(r, blk, ids[len(ids)/2]); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,14 @@ const (
 // dictChunk is the number of dictionary values in one frame.
 const dictChunk = 4096
 
+// A dictionary is read as a whole, and kept, when values were picked out of it dictPicks
+// times: by then the picking has cost about half as much. Values are picked where the
+// dictionary has pickedShare for each at least.
+const (
+	dictPicks   = 4
+	pickedShare = 16
+)
+
 // rawMini is the number of strings a point read has to decode.
 const rawMini = 256
 

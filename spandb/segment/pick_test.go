@@ -66,15 +66,17 @@ func everythingOf(r *span.Rows, received func(uint32) uint64, row int) everythin
 }
 
 // TestReadTrace reads traces one by one and compares each with what a read of the
-// whole block says of it.
+// whole block says of it: with a cache that has the dictionaries, or the chunks too, and
+// with one that has nothing, so that values are picked out of them.
 func TestReadTrace(t *testing.T) {
 	if testing.Short() {
 		t.Skip("much work, one goroutine")
 	}
 	for name, s := range mixedSegments(t) {
-		for _, keep := range []bool{false, true} {
+		picked := 0
+		for _, way := range []struct{ keep, cold bool }{{}, {keep: true}, {cold: true}} {
 			cache := new(Cache)
-			all, one := BlockReader{Cache: cache}, BlockReader{Cache: cache, Keep: keep}
+			all, one := BlockReader{Cache: cache}, BlockReader{Cache: cache, Keep: way.keep}
 			for blk := range s.meta.BlockRows {
 				whole, err := all.Read(s, blk, &Need{All: true})
 				if err != nil {
@@ -87,7 +89,12 @@ func TestReadTrace(t *testing.T) {
 					want[id] = append(want[id], everythingOf(rows, all.Received, i))
 				}
 				for id := range want {
-					got, err := one.ReadTrace(s, blk, id)
+					from := s
+					if way.cold {
+						from = &Reader{file: s.file, meta: s.meta, blocks: s.blocks}
+						one = BlockReader{Cache: new(Cache)}
+					}
+					got, err := one.ReadTrace(from, blk, id)
 					if err != nil {
 						t.Fatalf("%s: trace %v: %v", name, id, err)
 					}
@@ -104,10 +111,39 @@ func TestReadTrace(t *testing.T) {
 					if same[id] == nil {
 						t.Fatalf("%s, block %d: trace %v is not there", name, blk, id)
 					}
+					for col := range from.tables.Load().picks {
+						if _, kept := from.tables.Load().dicts[col]; !kept {
+							picked++
+						}
+					}
 				}
 				if got, err := one.ReadTrace(s, blk, clew.MakeTraceID(77, 78)); got != nil || err != nil {
 					t.Fatalf("%s: a trace that is not there: %v, %v", name, got, err)
 				}
+			}
+		}
+		if name == "shop" && picked == 0 {
+			t.Error("no value was picked out of a dictionary")
+		}
+	}
+}
+
+// TestPicksEnd reads traces of one segment: after some of them its dictionaries are
+// kept.
+func TestPicksEnd(t *testing.T) {
+	r := open(t, seal(decode(t, corpus.Requests(corpus.Shop, 1, 3000, 500))))
+	ids, err := r.TraceIDs(nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := BlockReader{Cache: new(Cache)}
+	for i := range dictPicks + 1 {
+		if _, err := b.ReadTrace(r, 0, ids[0]); err != nil {
+			t.Fatal(err)
+		}
+		for col := range r.tables.Load().picks {
+			if _, kept := r.tables.Load().dicts[col]; !kept && i == dictPicks {
+				t.Errorf("the dictionary of %s is not kept after %d reads", r.blocks.Columns()[col], i+1)
 			}
 		}
 	}

@@ -1,7 +1,10 @@
 package segment
 
 import (
+	"slices"
+
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 )
@@ -81,12 +84,8 @@ func (r *BlockReader) column(dst *span.Column, col, n int, pick []uint32) error 
 // values reads the values of a sparse column behind its presence.
 func (r *BlockReader) values(dst *span.Column, col int, b []byte, p *valuePlaces) (err error) {
 	dst.Rows = p.rows
-	dict, coded := dictionary{}, false
-	if isText(dst.Type) {
-		if dict, coded, err = r.Cache.dict(r.seg, r.t, col); err != nil {
-			return err
-		}
-	}
+	_, coded := r.seg.blocks.Number(col, block.WholeSegment)
+	coded = coded && isText(dst.Type)
 	n := 0
 	switch {
 	case dst.Type == clew.TypeDouble:
@@ -103,14 +102,67 @@ func (r *BlockReader) values(dst *span.Column, col int, b []byte, p *valuePlaces
 		return r.bad(col, "%d values for %d rows", n, p.total)
 	}
 	if coded {
-		dst.Strings, dst.DictID = dict.values, dict.id
-		for _, v := range dst.Vals {
-			if v >= uint64(dict.values.Len()) {
-				return r.bad(col, "code %d points outside a dictionary of %d", v, dict.values.Len())
-			}
+		return r.decode(dst, col, p.at != nil)
+	}
+	return nil
+}
+
+// decode sets the strings that the codes of dst mean, which are some of a block's or
+// all.
+func (r *BlockReader) decode(dst *span.Column, col int, some bool) error {
+	if some && r.t.mayPick(col) {
+		if picked, err := r.pickValues(dst, col); picked || err != nil {
+			return err
+		}
+	}
+	dict, _, err := r.Cache.dict(r.seg, r.t, col)
+	if err != nil {
+		return err
+	}
+	dst.Strings, dst.DictID = dict.values, dict.id
+	for _, v := range dst.Vals {
+		if v >= uint64(dict.values.Len()) {
+			return r.beyond(col, v, dict.values.Len())
 		}
 	}
 	return nil
+}
+
+func (r *BlockReader) beyond(col int, code uint64, values int) error {
+	return r.bad(col, "code %d points outside a dictionary of %d", code, values)
+}
+
+// pickValues reads the values that the codes of dst mean out of a large dictionary, and
+// leaves the others alone: a few of thousands cost a tenth of all. It reports whether
+// that pays.
+func (r *BlockReader) pickValues(dst *span.Column, col int) (picked bool, err error) {
+	if r.dict, err = r.seg.blocks.Chunk(r.dict[:0], col, block.WholeSegment); err != nil {
+		return false, err
+	}
+	x, _, err := column.ParseStrings(r.dict, dictValues, maxText)
+	if err != nil {
+		return false, r.seg.corrupt(col, block.WholeSegment, err)
+	}
+	if len(dst.Vals)*pickedShare > x.Len() {
+		return false, nil
+	}
+	r.codes = r.codes[:0]
+	for _, v := range dst.Vals {
+		if v >= uint64(x.Len()) {
+			return false, r.beyond(col, v, x.Len())
+		}
+		r.codes = append(r.codes, uint32(v))
+	}
+	slices.Sort(r.codes)
+	r.codes = slices.Compact(r.codes)
+	if err := x.Gather(&dst.Strings, r.codes); err != nil {
+		return false, r.seg.corrupt(col, block.WholeSegment, err)
+	}
+	for i, v := range dst.Vals {
+		at, _ := slices.BinarySearch(r.codes, uint32(v))
+		dst.Vals[i] = uint64(at)
+	}
+	return true, nil
 }
 
 // ints reads integers, and returns how many the chunk has: where that is not what
@@ -168,13 +220,7 @@ func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, 
 	if p.at == nil {
 		return c.Len(), c.Decode(&dst.Strings)
 	}
-	for _, i := range p.at {
-		if dst.Strings.Buf, err = c.At(dst.Strings.Buf, int(i)); err != nil {
-			return c.Len(), err
-		}
-		dst.Strings.Ends = append(dst.Strings.Ends, uint32(len(dst.Strings.Buf)))
-	}
-	return c.Len(), nil
+	return c.Len(), c.Gather(&dst.Strings, p.at)
 }
 
 // attrPlaces finds the candidates of attributes: the rows whose shapes list them. They
@@ -311,14 +357,28 @@ func (r *BlockReader) byTrace(dst *span.Column, col int, b []byte, rows []uint32
 	if n != r.traces {
 		return r.bad(col, "presence in %d traces, want %d", n, r.traces)
 	}
+	traces := r.pres // of which values are wanted
+	p := valuePlaces{total: r.pres.Count()}
+	if r.pick != nil {
+		r.some = r.some.Reset(r.traces)
+		for _, row := range rows {
+			if t := int(r.own[row]); r.pres.Get(t) {
+				r.some.Set(t)
+			}
+		}
+		traces = r.some
+		for t := range traces.Ones() {
+			p.at = append(p.at, uint32(r.pres.CountRange(0, t)))
+		}
+	}
 	of := span.Column{Type: dst.Type}
-	if err := r.values(&of, col, b, &valuePlaces{total: r.pres.Count()}); err != nil {
+	if err := r.values(&of, col, b, &p); err != nil {
 		return err
 	}
 	r.ordinals = resize(r.ordinals, r.traces) // by trace: its value
 	fill(r.ordinals, span.NoCode)
 	i := uint32(0)
-	for t := range r.pres.Ones() {
+	for t := range traces.Ones() {
 		r.ordinals[t] = i
 		i++
 	}
