@@ -31,10 +31,7 @@ func Append(dst []byte, n int, at func(i int) *Histogram) []byte {
 	for i := range n {
 		e.add(at(i))
 	}
-	for i, f := range e.fields {
-		dst = column.AppendInts(dst, f, column.IntOptions{})
-		e.fields[i] = f[:0]
-	}
+	dst = e.appendFields(dst)
 	e.bits.dst = e.bits.bytes()
 	return append(dst, e.bits.dst...)
 }
@@ -60,22 +57,37 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 type encoder struct {
 	fields [fields][]uint64
 	bits   bitWriter
+	counts []uint64 // see AppendDense
+	dense  []byte
 }
 
 func (e *encoder) put(field int, v uint64) { e.fields[field] = append(e.fields[field], v) }
 
 func (e *encoder) add(h *Histogram) {
+	shift := e.head(h)
+	e.put(fieldBuckets, uint64(len(h.place)))
+	for i, p := range h.place {
+		if i == 0 {
+			e.bits.put(uint64(p), placeBits)
+			e.bits.gamma(h.n[0] >> shift)
+			continue
+		}
+		e.bits.gammas(uint64(p-h.place[i-1]), h.n[i]>>shift)
+	}
+}
+
+// head puts all fields but that of the buckets, and returns the shift.
+func (e *encoder) head(h *Histogram) (shift int) {
 	all := h.zero
 	for _, n := range h.n {
 		all |= n
 	}
-	shift := min(63, bits.TrailingZeros64(all), h.sum.trailingZeros())
+	shift = min(63, bits.TrailingZeros64(all), h.sum.trailingZeros())
 	if h.count == 0 {
 		shift = 0
 	}
 	sum := h.sum.shift(-shift)
 	e.put(fieldShift, uint64(shift))
-	e.put(fieldBuckets, uint64(len(h.place)))
 	e.put(fieldZero, h.zero>>shift)
 	e.put(fieldSumLow, sum.Lo)
 	e.put(fieldSumHigh, sum.Hi)
@@ -88,28 +100,24 @@ func (e *encoder) add(h *Histogram) {
 	}
 	e.put(fieldMin, least)
 	e.put(fieldMax, greatest)
-	for i, p := range h.place {
-		if i == 0 {
-			e.bits.put(uint64(p), placeBits)
-			e.bits.gamma(h.n[0] >> shift)
-			continue
-		}
-		e.bits.gammas(uint64(p-h.place[i-1]), h.n[i]>>shift)
+	return shift
+}
+
+// appendFields appends the fields and empties them.
+func (e *encoder) appendFields(dst []byte) []byte {
+	for i, f := range e.fields {
+		dst = column.AppendInts(dst, f, column.IntOptions{})
+		e.fields[i] = f[:0]
 	}
+	return dst
 }
 
 // Decode reads what Append wrote, at most maxHistograms that have maxBuckets
 // together, and returns the bytes behind it. Bytes that nothing wrote are an error.
 func Decode(src []byte, maxHistograms, maxBuckets int) (hs []Histogram, rest []byte, err error) {
 	var d decoder
-	rest = src
-	for i := range d.fields {
-		if d.fields[i], rest, err = column.DecodeInts[uint64](nil, rest, maxHistograms); err != nil {
-			return nil, src, err
-		}
-		if n := len(d.fields[0]); len(d.fields[i]) != n {
-			return nil, src, fmt.Errorf("damaged histograms: %d in one field, %d in another", n, len(d.fields[i]))
-		}
+	if rest, err = d.read(src, maxHistograms); err != nil {
+		return nil, src, err
 	}
 	d.bits.src = rest
 	limit, buckets := uint64(min(maxBuckets, 4*len(rest))), uint64(0) // each takes two bits
@@ -130,33 +138,67 @@ func Decode(src []byte, maxHistograms, maxBuckets int) (hs []Histogram, rest []b
 }
 
 type decoder struct {
-	fields [fields][]uint64
-	bits   bitReader
-	place  []uint16 // of all buckets so far, and their counts
-	n      []uint64
+	heads
+	bits  bitReader
+	place []uint16 // of all buckets so far, and their counts
+	n     []uint64
 }
 
 func (d *decoder) histogram(h *Histogram, i int) error {
-	shift := d.fields[fieldShift][i]
-	if shift > 63 {
-		return fmt.Errorf("shift %d", shift)
-	}
-	if err := d.buckets(h, int(d.fields[fieldBuckets][i]), uint(shift)); err != nil {
+	shift, err := d.shift(i)
+	if err != nil {
 		return err
 	}
+	if err := d.buckets(h, int(d.fields[fieldBuckets][i]), shift); err != nil {
+		return err
+	}
+	for _, n := range h.n {
+		h.count = add(h.count, n)
+	}
+	if len(h.place) == 0 {
+		return d.head(h, i, -1, -1)
+	}
+	return d.head(h, i, int(h.place[0]), int(h.place[len(h.place)-1]))
+}
+
+// heads are the fields of histograms that were read.
+type heads struct{ fields [fields][]uint64 }
+
+// read reads the fields, and returns the bytes behind them.
+func (d *heads) read(src []byte, maxHistograms int) (rest []byte, err error) {
+	rest = src
+	for i := range d.fields {
+		if d.fields[i], rest, err = column.DecodeInts(d.fields[i][:0], rest, maxHistograms); err != nil {
+			return src, err
+		}
+		if n := len(d.fields[0]); len(d.fields[i]) != n {
+			return src, fmt.Errorf("damaged histograms: %d in one field, %d in another", n, len(d.fields[i]))
+		}
+	}
+	return rest, nil
+}
+
+func (d *heads) shift(i int) (uint, error) {
+	if shift := d.fields[fieldShift][i]; shift <= 63 {
+		return uint(shift), nil
+	}
+	return 0, fmt.Errorf("shift %d", d.fields[fieldShift][i])
+}
+
+// head sets all of h but its buckets, of which first and last are the places, -1 if
+// there are none; h has the count of them.
+func (d *heads) head(h *Histogram, i, first, last int) error {
+	shift := d.fields[fieldShift][i] & 63
 	zero := d.fields[fieldZero][i]
 	if h.zero = zero << shift; h.zero>>shift != zero {
 		return fmt.Errorf("count %d shifted by %d bits", zero, shift)
 	}
-	h.count = h.zero
-	for _, n := range h.n {
-		h.count = add(h.count, n)
-	}
+	h.count = add(h.count, h.zero)
 	sum := Uint128{Hi: d.fields[fieldSumHigh][i], Lo: d.fields[fieldSumLow][i]}
 	if h.sum = sum.shift(int(shift)); h.sum.shift(-int(shift)) != sum {
 		return fmt.Errorf("sum %v shifted by %d bits", sum, shift)
 	}
-	return h.extremes(d.fields[fieldMin][i], d.fields[fieldMax][i])
+	return h.extremes(d.fields[fieldMin][i], d.fields[fieldMax][i], first, last)
 }
 
 // buckets reads the places of a histogram's buckets and their counts.
@@ -187,30 +229,27 @@ func (d *decoder) buckets(h *Histogram, buckets int, shift uint) error {
 }
 
 // extremes sets the least and greatest value, given as distances from the ends of
-// their buckets.
-func (h *Histogram) extremes(least, greatest uint64) error {
-	last := len(h.place) - 1
+// the buckets at first and last: see head.
+func (h *Histogram) extremes(least, greatest uint64, first, last int) error {
 	if last < 0 {
 		if least != 0 || greatest != 0 {
 			return fmt.Errorf("values up to %d without a bucket", greatest)
 		}
 		return nil
 	}
-	p := int(h.place[last])
-	if greatest > highest(p)-lowest(p) {
+	if greatest > highest(last)-lowest(last) {
 		return fmt.Errorf("greatest value outside its bucket")
 	}
-	h.max = highest(p) - greatest
+	h.max = highest(last) - greatest
 	if h.zero != 0 {
 		if least != 0 {
 			return fmt.Errorf("least value %d besides zeros", least)
 		}
 		return nil
 	}
-	p = int(h.place[0])
-	if least > highest(p)-lowest(p) || lowest(p)+least > h.max {
+	if least > highest(first)-lowest(first) || lowest(first)+least > h.max {
 		return fmt.Errorf("least value outside its bucket")
 	}
-	h.min = lowest(p) + least
+	h.min = lowest(first) + least
 	return nil
 }

@@ -50,8 +50,9 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 	}
 	need := segment.RollupNeed{Operations: !r.Edges, Edges: r.Edges, Durations: r.Durations}
 	if answer.OfServices() {
-		need.Services, need.Durations = r.Durations, false
+		need.Operations = false
 	}
+	sums := new(segment.RollupReader)
 	for _, s := range snap.list.segs {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
@@ -61,7 +62,7 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		}
 		reader, err := db.take(s)
 		if err == nil {
-			err = db.segmentRollup(r, reader, need, answer)
+			err = segmentRollup(r, reader, need, sums, answer)
 			db.give(s)
 		}
 		if err != nil {
@@ -72,14 +73,13 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 	return nil
 }
 
-func (db *DB) segmentRollup(r *storage.RollupRequest, s *segment.Reader, need segment.RollupNeed, answer *rollup.Answer) error {
+func segmentRollup(r *storage.RollupRequest, s *segment.Reader, need segment.RollupNeed, sums *segment.RollupReader, answer *rollup.Answer) error {
 	first, last, err := s.Minutes()
 	if err != nil || !r.Window.Overlaps(clew.UnixNanos(first)*rollup.Minute, clew.UnixNanos(last)*rollup.Minute) {
 		return err
 	}
-	sums, err := db.cache.Rollup(s, need)
-	if err == nil {
-		answer.Add(sums.Rollup, sums.Services, &sums.Names)
+	if err = sums.Read(s, need); err == nil {
+		answer.Add(sums.Rollup.Rollup, sums.Services, &sums.Names)
 	}
 	return err
 }

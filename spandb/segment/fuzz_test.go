@@ -60,8 +60,10 @@ func readAllOf(data []byte) error {
 	if damage := r.Damage(); len(damage) > 0 {
 		return damage[0]
 	}
-	if _, err := new(Cache).Rollup(r, RollupNeed{Operations: true, Edges: true, Durations: true}); err != nil {
-		return err
+	for _, need := range []RollupNeed{wholeRollup, {Durations: true}} {
+		if _, err := new(Cache).Rollup(r, need); err != nil {
+			return err
+		}
 	}
 	b, all := BlockReader{Cache: new(Cache)}, Need{All: true}
 	for blk := range r.meta.BlockRows {

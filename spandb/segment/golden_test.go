@@ -75,7 +75,8 @@ func layouts() map[string]string {
 		colDroppedLinks: "Pi", colReceived: "Pi", colWeight: "Pi", colEventRow: "I", colEventTime: "i", colEventName: "I", colEventName + "s": "S",
 		colEventDropped: "Pi", colEventShape: "I", colEventShapes: "II", colLinkRow: "I", colLinkTarget: "IIx",
 		colLinkFlags: "I", colLinkState: "PI", colLinkDropped: "Pi", colLinkShape: "I", colLinkShapes: "II",
-		colRollup: "IIIIIIIIIIIIII", colRollupTimes: "IIIIIIIx", colServiceTimes: "IIIIIIIx", colEdges: "SIIIIIIIIII", colEdgesTimes: "IIIIIIIx",
+		colRollup: "IIIIIIIIIIII", colRollupTimes: "IIIIIIIx", colOperations: "IIIIIIIIIII", colOperationsTimes: "IIIIIIIx",
+		colEdges: "SIIIIIIIIII", colEdgesTimes: "IIIIIIIx",
 		"a0path": "I", "a1code": "i", "a2sum": "D", "a3card": "I", "a4raw": "I", "e1line": "Pi", "l0why": "PI",
 	}
 }

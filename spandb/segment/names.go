@@ -12,11 +12,12 @@ const (
 	colShapes    = ".shapes" // lists of attribute columns
 	colRequests  = ".requests"
 
-	colRollup       = ".rollup"           // what operations did per minute
-	colRollupTimes  = ".rollup.durations" // how long that took
-	colServiceTimes = ".rollup.services"  // how long what services did took
-	colEdges        = ".edges"            // what services asked of others
-	colEdgesTimes   = ".edges.durations"
+	colRollup          = ".rollup"           // what services did per minute
+	colRollupTimes     = ".rollup.durations" // how long that took
+	colOperations      = ".operations"       // what operations did per minute
+	colOperationsTimes = ".operations.durations"
+	colEdges           = ".edges" // what services asked of others
+	colEdgesTimes      = ".edges.durations"
 
 	colTraceIDs = ".traceids"
 	colRuns     = ".runs"

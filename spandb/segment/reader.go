@@ -182,8 +182,10 @@ func (r *Reader) Damage() (damage []error) {
 			left[k] -= b.runs.Start[i+1] - b.runs.Start[i]
 		}
 	}
-	if _, err := c.Rollup(r, RollupNeed{Operations: true, Edges: true, Durations: true}); err != nil {
-		damage = append(damage, err)
+	for _, need := range []RollupNeed{{Operations: true, Edges: true, Durations: true}, {Durations: true}} {
+		if _, err := c.Rollup(r, need); err != nil {
+			damage = append(damage, err)
+		}
 	}
 	for i, n := range left {
 		if n != 0 && len(damage) == 0 {

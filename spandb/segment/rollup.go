@@ -56,18 +56,19 @@ func (s *Sealer) count() *rollup.Rollup {
 func (s *Sealer) rollup() {
 	r := s.count()
 	first, last := r.Minutes[0].Minute, r.Minutes[len(r.Minutes)-1].Minute
-	s.w.Chunk(s.w.Column(colRollup), block.WholeSegment, r.AppendOperations(s.w.Buf(), s.names), uint64(first), uint64(last))
-	s.chunk(s.w.Column(colRollupTimes), block.WholeSegment, rollup.AppendDurations(s.w.Buf(), r.Operations))
-	s.chunk(s.w.Column(colServiceTimes), block.WholeSegment, r.AppendServices(s.w.Buf()))
+	s.w.Chunk(s.w.Column(colRollup), block.WholeSegment, r.AppendServices(s.w.Buf()), uint64(first), uint64(last))
+	s.chunk(s.w.Column(colRollupTimes), block.WholeSegment, r.AppendTimes(s.w.Buf()))
+	s.chunk(s.w.Column(colOperations), block.WholeSegment, r.AppendOperations(s.w.Buf(), s.names))
+	s.chunk(s.w.Column(colOperationsTimes), block.WholeSegment, rollup.AppendDurations(s.w.Buf(), r.Operations))
 	if len(r.Edges) > 0 {
 		s.chunk(s.w.Column(colEdges), block.WholeSegment, r.AppendEdges(s.w.Buf()))
 		s.chunk(s.w.Column(colEdgesTimes), block.WholeSegment, rollup.AppendDurations(s.w.Buf(), r.Edges))
 	}
 }
 
-// RollupNeed says which parts of a rollup are wanted: durations of operations or edges,
-// where these are, or of services alone.
-type RollupNeed struct{ Operations, Edges, Durations, Services bool }
+// RollupNeed says which parts of a rollup are wanted besides minutes and services:
+// operations, edges, and durations of these, where they are, else of services.
+type RollupNeed struct{ Operations, Edges, Durations bool }
 
 // Minutes returns the first and last minute of which the segment has a rollup, in
 // minutes since 1970.
@@ -83,66 +84,119 @@ func (r *Reader) Minutes() (first, last uint32, err error) {
 // Rollup reads the wanted parts of a segment's rollup. It needs few of the tables of
 // the segment and does not keep them; it takes them from where they are kept.
 func (c *Cache) Rollup(r *Reader, n RollupNeed) (Rollup, error) {
-	out := Rollup{Rollup: new(rollup.Rollup)}
-	if t := r.tables.Load(); t != nil {
-		out.Services, out.Names = t.services, t.Names
-	} else if err := out.readTables(r); err != nil {
-		return out, err
-	}
-	sizes := rollup.Sizes{Services: len(out.Services), Names: out.Names.Len(), Rows: r.meta.Rows}
-	if err := r.parse(colRollup, func(b []byte) error { return out.ParseOperations(b, sizes) }); err != nil {
-		return out, err
-	}
-	if n.Operations && n.Durations {
-		if err := readDurations(r, colRollupTimes, out.Operations, sizes); err != nil {
-			return out, err
-		}
-	}
-	if n.Services {
-		if err := r.parse(colServiceTimes, func(b []byte) error { return out.ParseServices(b, sizes) }); err != nil {
-			return out, err
-		}
-	}
-	b, col, err := r.whole(colEdges)
-	if err != nil || b == nil || !n.Edges {
-		return out, err
-	}
-	if err := out.ParseEdges(b, sizes); err != nil {
-		return out, r.corrupt(col, block.WholeSegment, err)
-	}
-	if n.Durations {
-		err = readDurations(r, colEdgesTimes, out.Edges, sizes)
-	}
-	return out, err
+	var out RollupReader
+	err := out.Read(r, n)
+	return out.Rollup, err
 }
 
-func readDurations(r *Reader, name string, list []rollup.Series, n rollup.Sizes) error {
-	return r.parse(name, func(b []byte) error { return rollup.ParseDurations(list, b, n) })
+// A RollupReader reads rollups of one segment after the other into the same memory. The
+// zero value is ready; one goroutine uses it.
+type RollupReader struct {
+	// Rollup is that of the segment read last, and holds until the next one.
+	Rollup
+	sums            rollup.Rollup
+	services, times []byte
+	names           column.Strings
+	list            []string // Services, where they are the reader's
 }
 
-// parse has f read a chunk of the whole segment, which must be there.
-func (r *Reader) parse(name string, f func(b []byte) error) error {
-	b, col, err := r.must(name)
-	if err != nil {
+// Read makes the parts that n wants of a segment's rollup those of r. Others are
+// not to be used.
+func (out *RollupReader) Read(r *Reader, n RollupNeed) (err error) {
+	out.Rollup.Rollup = &out.sums
+	if err = out.tables(r, n.Operations); err != nil {
 		return err
 	}
-	if err := f(b); err != nil {
-		return r.corrupt(col, block.WholeSegment, err)
+	sizes := rollup.Sizes{Services: len(out.Services), Names: out.Names.Len(), Rows: r.meta.Rows}
+	if out.services, err = r.parse(colRollup, out.services, func(b []byte) error { return out.ParseServices(b, sizes) }); err != nil {
+		return err
+	}
+	if n.Durations && !n.Operations && !n.Edges {
+		out.times, err = r.parse(colRollupTimes, out.times, func(b []byte) error { return out.ParseTimes(b, sizes) })
+		return err
+	}
+	if n.Operations {
+		if _, err := r.parse(colOperations, nil, func(b []byte) error { return out.ParseOperations(b, sizes) }); err != nil {
+			return err
+		}
+		if n.Durations {
+			if err := readDurations(r, colOperationsTimes, out.Operations, sizes); err != nil {
+				return err
+			}
+		}
+	}
+	if n.Edges {
+		return out.edges(r, n, sizes)
 	}
 	return nil
 }
 
-// readTables reads the tables that a rollup points into.
-func (out *Rollup) readTables(r *Reader) error {
-	if err := r.strings(colNames, &out.Names, r.meta.Rows); err != nil {
+func (out *RollupReader) edges(r *Reader, n RollupNeed, sizes rollup.Sizes) error {
+	out.EdgeKeys, out.Edges = out.EdgeKeys[:0], out.Edges[:0]
+	out.Peers.Reset()
+	b, col, err := r.whole(colEdges)
+	if err != nil || b == nil {
 		return err
 	}
+	if err := out.ParseEdges(b, sizes); err != nil {
+		return r.corrupt(col, block.WholeSegment, err)
+	}
+	if n.Durations {
+		return readDurations(r, colEdgesTimes, out.sums.Edges, sizes)
+	}
+	return nil
+}
+
+func readDurations(r *Reader, name string, list []rollup.Series, n rollup.Sizes) error {
+	_, err := r.parse(name, nil, func(b []byte) error { return rollup.ParseDurations(list, b, n) })
+	return err
+}
+
+// parse has f read a chunk of the whole segment, which must be there, and returns it,
+// in dst where that has room.
+func (r *Reader) parse(name string, dst []byte, f func(b []byte) error) ([]byte, error) {
+	col, ok := r.blocks.Column(name)
+	if !ok {
+		return dst, r.lacks(name)
+	}
+	b, err := r.blocks.Chunk(dst, col, block.WholeSegment)
+	switch {
+	case err != nil:
+		return dst, err
+	case b == nil:
+		return dst, r.lacks(name)
+	}
+	if err := f(b); err != nil {
+		return b, r.corrupt(col, block.WholeSegment, err)
+	}
+	return b, nil
+}
+
+// tables reads the tables that a rollup points into: names only where they are wanted.
+func (out *RollupReader) tables(r *Reader, names bool) error {
+	if t := r.tables.Load(); t != nil {
+		out.Rollup.Services, out.Names = t.services, t.Names
+		return nil
+	}
+	out.names.Reset()
+	if names {
+		if err := r.strings(colNames, &out.names, r.meta.Rows); err != nil {
+			return err
+		}
+	}
+	out.Names = out.names
 	var raw column.Strings
 	if err := r.strings(colServices, &raw, r.meta.Rows); err != nil {
 		return err
 	}
+	list := out.list[:0]
 	for i := range raw.Len() {
-		out.Services = append(out.Services, string(raw.At(i)))
+		if name := raw.At(i); i < len(out.list) && out.list[i] == string(name) { // as most often
+			list = append(list, out.list[i])
+		} else {
+			list = append(list, string(name))
+		}
 	}
+	out.list, out.Rollup.Services = list, list
 	return nil
 }

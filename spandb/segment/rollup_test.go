@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
@@ -75,9 +77,12 @@ func TestRollupRoundTrip(t *testing.T) {
 		if err != nil || first != got.Minutes[0].Minute || last != got.Minutes[len(got.Minutes)-1].Minute {
 			t.Errorf("%s: minutes %d to %d, %v", name, first, last, err)
 		}
+		if err := services(r, got); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 		for _, need := range []RollupNeed{{}, {Operations: true}, {Edges: true}, {Operations: true, Durations: true}} {
 			part, err := new(Cache).Rollup(r, need)
-			if err != nil || len(part.Operations) != len(got.Operations) || need.Edges != (len(part.Edges) > 0) {
+			if err != nil || len(part.Minutes) != len(got.Minutes) || need.Operations != (len(part.Operations) > 0) || need.Edges != (len(part.Edges) > 0) {
 				t.Errorf("%s: %+v has %d operations and %d edges, %v", name, need, len(part.Operations), len(part.Edges), err)
 			}
 			if has := len(part.Operations) > 0 && part.Operations[0].Durations.Count() > 0; need.Operations && has != need.Durations {
@@ -85,6 +90,43 @@ func TestRollupRoundTrip(t *testing.T) {
 			}
 		}
 	}
+}
+
+// services compares what a segment says of services with what its operations add up to.
+func services(r *Reader, operations Rollup) error {
+	var read RollupReader
+	for range 2 { // into memory that is used already
+		if err := read.Read(r, RollupNeed{Durations: true}); err != nil {
+			return err
+		}
+	}
+	first := clew.UnixNanos(operations.Minutes[0].Minute) * rollup.Minute
+	operations.Rollup.Services = nil
+	for _, req := range []storage.RollupRequest{
+		{By: storage.ByService, Step: time.Minute},
+		{By: storage.ByService},
+		{},
+		{By: storage.ByService, Services: operations.Services[:1]},
+		{By: storage.ByService, Step: time.Minute, Window: clew.Window{Start: first, End: first + rollup.Minute}},
+	} {
+		for _, req.Durations = range []bool{true, false} {
+			var text [2]string
+			for i, of := range []*Rollup{&operations, &read.Rollup} {
+				a := rollup.NewAnswer(&req)
+				a.Add(of.Rollup, of.Services, &of.Names)
+				a.Add(of.Rollup, of.Services, &of.Names)
+				got, err := a.Finish()
+				if err != nil {
+					return err
+				}
+				text[i] = strings.Join(storagetest.RollupText(got), "\n")
+			}
+			if text[0] != text[1] {
+				return fmt.Errorf("%+v: services did\n%s\noperations\n%s", req, text[1], text[0])
+			}
+		}
+	}
+	return nil
 }
 
 // TestRollupOfShop counts rows of which nobody samples any.

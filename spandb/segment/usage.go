@@ -56,7 +56,7 @@ func familyOf(name string) Family {
 		return Structure
 	case colResource, colResources, colScopes, colServices, colNames:
 		return Resources
-	case colRollup, colRollupTimes, colServiceTimes, colEdges, colEdgesTimes:
+	case colRollup, colRollupTimes, colOperations, colOperationsTimes, colEdges, colEdgesTimes:
 		return Rollups
 	case colRequests:
 		return Requests

@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"slices"
+	"sync"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -16,7 +17,8 @@ type Answer struct {
 	groups map[storage.RollupKey]*group
 	key    storage.RollupKey // asked for last, and its group: series of one come together
 	last   *group
-	dense  int // groups that have an accumulator
+	dense  int                // groups that have an accumulator
+	spare  sketch.Accumulator // for those that have none
 	out    storage.Rollups
 	err    error
 }
@@ -28,6 +30,9 @@ type group struct {
 	storage.Figures
 	durations *sketch.Accumulator
 }
+
+// accumulators are empty ones.
+var accumulators = sync.Pool{New: func() any { return new(sketch.Accumulator) }}
 
 // NewAnswer returns an empty answer to a request, which is kept.
 func NewAnswer(r *storage.RollupRequest) *Answer {
@@ -46,33 +51,61 @@ func (a *Answer) Add(r *Rollup, services []string, names *column.Strings) {
 		a.edges(r, services)
 		return
 	}
-	a.operations(r, services, names)
-	if r.Services != nil {
+	if r.Services != nil && a.OfServices() {
 		a.services(r, services)
+		return
 	}
+	a.operations(r, services, names)
 }
 
-// OfServices reports whether the durations of services are enough for the answer.
+// OfServices reports whether what services did is enough for the answer.
 func (a *Answer) OfServices() bool {
 	return !a.r.Edges && a.r.By&^storage.ByService == 0 && len(a.r.Operations) == 0
 }
 
-// services adds the durations of services to the groups that operations has made.
+// services adds what services did.
 func (a *Answer) services(r *Rollup, services []string) {
 	for i := range r.Services {
 		s := &r.Services[i]
 		at := startOf(s.Minute)
-		if !a.r.Window.Contains(at) || !wanted(a.r.Services, services[s.Key]) {
+		if !a.r.Window.Contains(at) || !wanted(a.r.Services, services[s.Service]) {
 			continue
 		}
 		key := storage.RollupKey{Start: a.r.StepOf(at)}
 		if a.r.By&storage.ByService != 0 {
-			key.Service = services[s.Key]
+			key.Service = services[s.Service]
 		}
-		if sum := a.group(key); sum != nil {
-			sum.took(&s.Durations)
+		sum := a.group(key)
+		if sum == nil {
+			return
+		}
+		sum.counted(&s.Sums)
+		sum.failed(s.Errors, s.ErrorWeight)
+		switch {
+		case !a.r.Durations:
+		case sum.durations != nil:
+			r.Times.AddTo(sum.durations, i)
+		default:
+			var h sketch.Histogram
+			r.Times.AddTo(&a.spare, i)
+			a.spare.Move(&h)
+			sum.Durations.Merge(&h)
 		}
 	}
+}
+
+// counted adds rows.
+func (g *group) counted(s *Sums) {
+	g.Spans += s.Rows
+	g.Unknown += s.Unknown
+	g.Weight = g.Weight.Plus(clew.Weight(s.Weight))
+	g.Squares = g.Squares.Add(s.Squares)
+}
+
+// failed notes that rows failed.
+func (g *group) failed(rows, weight uint64) {
+	g.Errors += rows
+	g.ErrorWeight = g.ErrorWeight.Plus(clew.Weight(weight))
 }
 
 // took adds durations.
@@ -179,13 +212,9 @@ func (a *Answer) add(key storage.RollupKey, list []Series, failed bool) {
 				return
 			}
 		}
-		sum.Spans += s.Rows
-		sum.Unknown += s.Unknown
-		sum.Weight = sum.Weight.Plus(clew.Weight(s.Weight))
-		sum.Squares = sum.Squares.Add(s.Squares)
+		sum.counted(&s.Sums)
 		if failed {
-			sum.Errors += s.Rows
-			sum.ErrorWeight = sum.ErrorWeight.Plus(clew.Weight(s.Weight))
+			sum.failed(s.Rows, s.Weight)
 		}
 		if a.r.Durations {
 			sum.took(&s.Durations)
@@ -209,7 +238,7 @@ func (a *Answer) group(k storage.RollupKey) *group {
 	sum := new(group)
 	if a.r.Durations && a.dense < maxDense {
 		a.dense++
-		sum.durations = new(sketch.Accumulator)
+		sum.durations = accumulators.Get().(*sketch.Accumulator)
 	}
 	a.groups[k] = sum
 	return sum
@@ -231,6 +260,7 @@ func (a *Answer) Finish() (storage.Rollups, error) {
 	for k, g := range a.groups {
 		if g.durations != nil {
 			g.durations.Move(&g.Durations)
+			accumulators.Put(g.durations)
 		}
 		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: k, Figures: g.Figures})
 	}

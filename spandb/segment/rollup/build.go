@@ -183,7 +183,7 @@ func (b *Builder) weigh() {
 	}
 	b.weightAt = resize(b.weightAt, len(b.r.Start))
 	for i := range b.weightAt {
-		b.weightAt[i] = uint64(clew.WeightOne)
+		b.weightAt[i] = one
 	}
 	for i, row := range w.Rows {
 		b.weightAt[b.r.Position[row]] = w.Vals[i]
@@ -289,7 +289,6 @@ func (b *Builder) series(list []Series, key, minute uint32, values, weights []ui
 	s := &list[len(list)-1]
 	s.Key, s.Minute = key, b.minutes[minute]
 	s.Rows, s.Unknown = uint64(len(values)), 0
-	const one = uint64(clew.WeightOne)
 	if len(weights) == 0 {
 		s.Weight, s.Squares = plain(s.Rows)
 		b.accumulate(values, one)

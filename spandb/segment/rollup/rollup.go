@@ -31,10 +31,12 @@ const Minute = 60e9
 // A Rollup is all series of some rows.
 type Rollup struct {
 	// Minutes lists the minutes that rows belong to, ascending.
-	// Services has how long the spans of a service took in a minute, and nothing else
-	// of it; Key is the service's ordinal. Nil: it has to be added up from Operations.
-	Services []Series
-	Minutes  []Counts
+	Minutes []Counts
+	// Services are by service, then minute, and follow from Operations: only what was
+	// read from a segment has them, and Times, which are their durations.
+	Services []Service
+	Times    sketch.Dense
+
 	// Peers are the names of virtual servers.
 	Peers column.Strings
 
@@ -44,6 +46,10 @@ type Rollup struct {
 	Operations    []Series
 	EdgeKeys      []EdgeKey
 	Edges         []Series
+
+	// Memory of parsing.
+	minutes [3][]uint32
+	columns columns
 }
 
 // Counts are the rows of a minute of which its series do not tell.
@@ -82,12 +88,33 @@ type Series struct {
 	Figures
 }
 
-// Figures are sums over rows. Rows of unknown weight weigh 1 in them.
-type Figures struct {
+// Service is what the rows of a service did in a minute.
+type Service struct {
+	Service uint32 // ordinal
+	Minute  uint32
+	Sums
+	// Errors are the rows that failed, ErrorWeight is what these weigh.
+	Errors, ErrorWeight uint64
+}
+
+// Sums are over rows. Rows of unknown weight weigh 1 in them.
+type Sums struct {
 	Rows    uint64
 	Weight  uint64         // in the units of clew.Weight
 	Squares sketch.Uint128 // of the weights, in the square of that unit
 	Unknown uint64         // rows of unknown weight
+}
+
+// add adds what o has.
+func (s *Sums) add(o *Sums) {
+	s.Rows, s.Unknown = s.Rows+o.Rows, s.Unknown+o.Unknown
+	s.Weight = uint64(clew.Weight(s.Weight).Plus(clew.Weight(o.Weight)))
+	s.Squares = s.Squares.Add(o.Squares)
+}
+
+// Figures are what rows did.
+type Figures struct {
+	Sums
 	// Durations has the durations of rows that end after they start, as often as
 	// the rows weigh.
 	Durations sketch.Histogram
