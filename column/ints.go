@@ -1,5 +1,10 @@
 package column
 
+import "github.com/clew-tracing/clew/column/bitpack"
+
+// Uint is an element of a vector of integers.
+type Uint interface{ bitpack.Uint }
+
 // Ints is a parsed chunk of integers: a view into the bytes it was parsed from,
 // which must stay as they are while it is used. The zero value is an empty
 // vector. Reading is safe from many goroutines.
@@ -53,8 +58,8 @@ func parseInts(src []byte, maxValues int, allowRuns bool) (x Ints, rest []byte, 
 	if x.kind == IntZstd || x.kind == IntDeltaZstd {
 		x.data = p.take("frame", p.count("frame length", len(p.src)))
 	} else {
-		x.data = p.take("payload", packedSize(packed, uint(x.width)))
-		// Bytes behind the payload spare most of the careful tail of unpack.
+		x.data = p.take("payload", bitpack.Size(packed, uint(x.width)))
+		// Bytes behind the payload spare most of the careful tail of Unpack.
 		x.data = x.data[:len(x.data)+min(8, cap(x.data)-len(x.data), len(p.src))]
 	}
 	if p.err != nil {
@@ -122,7 +127,7 @@ func (x *Ints) At(i int) uint64 {
 	if x.width == 0 {
 		return x.base
 	}
-	return x.base + bitsAt(x.data, i, uint(x.width))
+	return x.base + bitpack.At(x.data, i, uint(x.width))
 }
 
 // search returns the index of the first value of an ascending vector with
@@ -209,3 +214,10 @@ func (k IntKind) String() string {
 	}
 	return "unknown"
 }
+
+// zigzag maps a difference to an unsigned number, small where it is small:
+// 0, -1, 1, -2 to 0, 1, 2, 3.
+func zigzag(d uint64) uint64 { return d<<1 ^ uint64(int64(d)>>63) }
+
+// unzigzag is the inverse of zigzag.
+func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }

@@ -1,6 +1,10 @@
 package column
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew/column/bitpack"
+)
 
 // grow returns dst with n more elements, whose values are undefined.
 func grow[T any](dst []T, n int) []T { return slices.Grow(dst, n)[:len(dst)+n] }
@@ -10,7 +14,7 @@ func limitOf[T Uint]() uint64 { return uint64(^T(0)) }
 
 // fits reports whether every base+x with x of w bits fits below limit.
 func fits(base uint64, w uint, limit uint64) bool {
-	return limit == ^uint64(0) || base <= limit && maskOf(w) <= limit-base
+	return limit == ^uint64(0) || base <= limit && bitpack.Mask(w) <= limit-base
 }
 
 // narrow copies block to out and returns an error if a value does not fit.
@@ -38,13 +42,13 @@ func decodeFor[T Uint](out []T, x *Ints, start int) error {
 		}
 		return nil
 	case fits(x.base, w, limitOf[T]()):
-		unpack(out, x.data, start, w, x.base)
+		bitpack.Unpack(out, x.data, start, w, x.base)
 		return nil
 	}
 	var block [packBlock]uint64
 	for len(out) > 0 {
 		m := min(len(out), packBlock)
-		unpack(block[:m], x.data, start, w, x.base)
+		bitpack.Unpack(block[:m], x.data, start, w, x.base)
 		if err := narrow(out, block[:m]); err != nil {
 			return err
 		}
@@ -104,7 +108,7 @@ func decodeDelta[T Uint](out []T, x *Ints, start int) error {
 				block[i] = x.base
 			}
 		} else {
-			unpack(block[:m], x.data, at, uint(x.width), x.base)
+			bitpack.Unpack(block[:m], x.data, at, uint(x.width), x.base)
 		}
 		if err := s.add(block[:m]); err != nil {
 			return err

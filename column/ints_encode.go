@@ -3,6 +3,8 @@ package column
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/clew-tracing/clew/column/bitpack"
 )
 
 // IntKind is the way a chunk of integers is encoded: its first byte.
@@ -84,7 +86,7 @@ func appendMeasured[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool, 
 	if w == 0 {
 		return appendFor(dst, vals, s.min, 0)
 	}
-	size, kind := packedSize(len(vals), w), IntFor
+	size, kind := bitpack.Size(len(vals), w), IntFor
 	if s.packs != nil {
 		if packs := packsSize(s.packs, len(vals), s.min); packs*20 < size*19 {
 			size, kind = packs, IntPacks
@@ -99,7 +101,7 @@ func appendMeasured[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool, 
 		var dmax uint64
 		dmin, dmax = measureDeltas(vals)
 		dw = uint(bits.Len64(dmax - dmin))
-		if deltaSize := packedSize(len(vals)-1, dw); deltaSize*10 < size*9 {
+		if deltaSize := bitpack.Size(len(vals)-1, dw); deltaSize*10 < size*9 {
 			size, kind = deltaSize, IntDelta
 		}
 	}
@@ -198,7 +200,7 @@ func appendFor[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
 	dst = appendIntHeader(dst, IntFor, len(vals))
 	dst = binary.AppendUvarint(dst, base)
 	dst = append(dst, byte(w))
-	return appendPacked(dst, vals, base, w)
+	return bitpack.Append(dst, vals, base, w)
 }
 
 func appendDelta[T Uint](dst []byte, vals []T, dmin uint64, dw uint) []byte {
@@ -209,7 +211,7 @@ func appendDelta[T Uint](dst []byte, vals []T, dmin uint64, dw uint) []byte {
 	var block [packBlock]uint64
 	for from := 1; from < len(vals); from += packBlock {
 		n := deltaBlock(&block, vals, from)
-		dst = appendPacked(dst, block[:n], dmin, dw)
+		dst = bitpack.Append(dst, block[:n], dmin, dw)
 	}
 	return dst
 }

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/clew-tracing/clew/column/bitpack"
 )
 
 // intVectors are shapes that meet each kind and each border of width.
@@ -40,7 +42,7 @@ func intVectors() map[string][]uint64 {
 	}
 	for w := range 65 {
 		m[fmt.Sprint("width ", w)] = vector(1+w*7, func(int) uint64 {
-			return 3 + rng.Uint64()&maskOf(uint(w))
+			return 3 + rng.Uint64()&bitpack.Mask(uint(w))
 		})
 	}
 	return m

@@ -43,6 +43,11 @@ const (
 	entropySample   = 512
 	zstdHopePercent = 92
 
+	// packBlock is how many values codecs with a transformation (deltas, planes)
+	// treat at a time, in an array on the stack: 2 KiB. It is a multiple of 8, so
+	// that each block of packed values starts on a byte.
+	packBlock = 256
+
 	// packValues is the number of values with a minimum and a width of their own:
 	// one word of a bitmap. Packs of 32 save as much as their heads take; those of
 	// 128 lose a tenth of what 64 gain on durations.

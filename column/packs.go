@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"sync"
+
+	"github.com/clew-tracing/clew/column/bitpack"
 )
 
 // A chunk of packs is cut into packs of packValues values, each bit-packed with its
@@ -43,13 +45,13 @@ func packsSize(packs []packSize, n int, least uint64) int {
 		sum += uint64(p.width)
 		span |= p.low - least
 	}
-	heads := packedSize(len(packs)+1, uint(bits.Len64(sum))) + packedSize(len(packs), uint(bits.Len64(span)))
+	heads := bitpack.Size(len(packs)+1, uint(bits.Len64(sum))) + bitpack.Size(len(packs), uint(bits.Len64(span)))
 	return heads + packsPayload(sum, uint(packs[len(packs)-1].width), n)
 }
 
 // packsPayload returns the bytes of all packs: of the last only what its values take.
 func packsPayload(sum uint64, last uint, n int) int {
-	return 8*int(sum-uint64(last)) + packedSize((n-1)%packValues+1, last)
+	return 8*int(sum-uint64(last)) + bitpack.Size((n-1)%packValues+1, last)
 }
 
 func appendPacks[T Uint](dst []byte, vals []T, packs []packSize, least uint64) []byte {
@@ -69,11 +71,11 @@ func appendPacks[T Uint](dst []byte, vals []T, packs []packSize, least uint64) [
 	dst = appendIntHeader(dst, IntPacks, len(vals))
 	dst = binary.AppendUvarint(dst, least)
 	dst = append(dst, byte(sumBits), byte(lowBits))
-	dst = appendPacked(dst, sums, 0, sumBits)
-	dst = appendPacked(dst, lows, least, lowBits)
+	dst = bitpack.Append(dst, sums, 0, sumBits)
+	dst = bitpack.Append(dst, lows, least, lowBits)
 	for i, p := range packs {
 		part := vals[i*packValues : min(len(vals), (i+1)*packValues)]
-		dst = appendPacked(dst, part, p.low, uint(p.width))
+		dst = bitpack.Append(dst, part, p.low, uint(p.width))
 	}
 	return dst
 }
@@ -91,8 +93,8 @@ func parsePacks(x Ints, p parser) (Ints, []byte, error) {
 		return Ints{}, src, p.err
 	}
 	n := packCount(x.n)
-	x.lows = packedSize(n+1, uint(x.sumBits))
-	x.split = x.lows + packedSize(n, uint(x.width))
+	x.lows = bitpack.Size(n+1, uint(x.sumBits))
+	x.split = x.lows + bitpack.Size(n, uint(x.width))
 	x.data = p.src
 	p.take("heads of packs", x.split)
 	if p.err != nil {
@@ -111,7 +113,7 @@ func parsePacks(x Ints, p parser) (Ints, []byte, error) {
 	if p.err != nil {
 		return Ints{}, src, p.err
 	}
-	// Bytes behind the payload spare most of the careful tail of unpack.
+	// Bytes behind the payload spare most of the careful tail of Unpack.
 	end := x.split + len(payload)
 	x.data = x.data[:end+min(8, len(p.src))]
 	return x, p.src, nil
@@ -122,14 +124,14 @@ func (x *Ints) sum(i int) uint64 {
 	if x.sumBits == 0 {
 		return 0
 	}
-	return bitsAt(x.data[:x.lows], i, uint(x.sumBits))
+	return bitpack.At(x.data[:x.lows], i, uint(x.sumBits))
 }
 
 // pack returns pack i: its least value, its width, and its bytes with those behind.
 func (x *Ints) pack(i int) (low uint64, w uint, data []byte) {
 	low = x.base
 	if x.width > 0 {
-		low += bitsAt(x.data[x.lows:], i, uint(x.width))
+		low += bitpack.At(x.data[x.lows:], i, uint(x.width))
 	}
 	at, end := x.sum(i), x.sum(i+1)
 	return low, uint(end - at), x.data[x.split+8*int(at):]
@@ -141,7 +143,7 @@ func (x *Ints) packAt(i int) uint64 {
 	if w == 0 {
 		return low
 	}
-	return low + bitsAt(data, i%packValues, w)
+	return low + bitpack.At(data, i%packValues, w)
 }
 
 func decodePacks[T Uint](out []T, x *Ints, start int) error {
@@ -159,9 +161,9 @@ func decodePacks[T Uint](out []T, x *Ints, start int) error {
 				out[i] = T(low)
 			}
 		case fits(low, w, limitOf[T]()):
-			unpack(out[:m], data, first, w, low)
+			bitpack.Unpack(out[:m], data, first, w, low)
 		default:
-			unpack(block[:m], data, first, w, low)
+			bitpack.Unpack(block[:m], data, first, w, low)
 			if err := narrow(out, block[:m]); err != nil {
 				return err
 			}

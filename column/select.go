@@ -3,6 +3,8 @@ package column
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"github.com/clew-tracing/clew/column/bitpack"
 )
 
 // A Range is a set of integers that follow one another modulo 2^64: Low and the
@@ -17,7 +19,7 @@ func (r Range) Has(v uint64) bool { return v-r.Low <= r.Span }
 // within tells of the values base+p, for all p of w bits, whether all of them or
 // none are in the range.
 func (r Range) within(base uint64, w uint) (all, none bool) {
-	low, most := r.Low-base, maskOf(w)
+	low, most := r.Low-base, bitpack.Mask(w)
 	all = -low <= r.Span && r.Span+low >= most
 	none = low > most && -low > r.Span
 	return all, none
@@ -81,13 +83,13 @@ func selectPacked(dst Bitmap, at int, src []byte, start, end int, w uint, r Rang
 			word = selectWord(src, first, w, r)
 		case fits:
 			for i := range n {
-				v := binary.LittleEndian.Uint64(src[first>>3:]) >> (first & 7) & maskOf(w)
+				v := binary.LittleEndian.Uint64(src[first>>3:]) >> (first & 7) & bitpack.Mask(w)
 				word |= (1 ^ r.outside(v)) << uint(i)
 				first += uint64(w)
 			}
 		default:
 			for i := range n {
-				word |= (1 ^ r.outside(bitsAt(src, start+i, w))) << uint(i)
+				word |= (1 ^ r.outside(bitpack.At(src, start+i, w))) << uint(i)
 			}
 		}
 		dst[at>>6] |= word << shift
@@ -108,7 +110,7 @@ func selectWord(src []byte, bit uint64, w uint, r Range) (word uint64) {
 	if w <= 14 && bit&7 == 0 {
 		return selectNarrow(src[bit>>3:], w, r)
 	}
-	mask, step := maskOf(w), uint64(w)
+	mask, step := bitpack.Mask(w), uint64(w)
 	one := func(bit uint64) uint64 {
 		return r.outside(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
 	}
@@ -124,7 +126,7 @@ func selectWord(src []byte, bit uint64, w uint, r Range) (word uint64) {
 
 // selectNarrow takes four values of at most 14 bits from each load.
 func selectNarrow(src []byte, w uint, r Range) (word uint64) {
-	mask := maskOf(w)
+	mask := bitpack.Mask(w)
 	w &= 15
 	half := 4 * w
 	for shift := uint(0); shift < 64; shift += 8 {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/clew-tracing/clew/column/bitpack"
 )
 
 // TestRange tests what a range has, and what it says of all values of a width.
@@ -53,7 +55,7 @@ func selectVectors(r *rand.Rand) (chunks [][]byte) {
 			base := r.Uint64() >> w
 			vals := make([]uint64, n)
 			for i := range vals {
-				vals[i] = base + r.Uint64()&maskOf(w)
+				vals[i] = base + r.Uint64()&bitpack.Mask(w)
 			}
 			chunks = append(chunks, AppendInts(nil, vals, IntOptions{}), AppendInts(nil, vals, IntOptions{Signed: true}))
 			slices.Sort(vals)
@@ -217,7 +219,7 @@ func BenchmarkSelect(b *testing.B) {
 	for _, w := range []uint{4, 9, 16, 30, 50} {
 		b.Run(fmt.Sprint(w), func(b *testing.B) {
 			for i := range vals {
-				vals[i] = 1000 + r.Uint64()&maskOf(w)
+				vals[i] = 1000 + r.Uint64()&bitpack.Mask(w)
 			}
 			x, _, err := ParseInts(append(AppendInts(nil, vals, IntOptions{}), make([]byte, 8)...), len(vals))
 			if err != nil {
@@ -225,7 +227,7 @@ func BenchmarkSelect(b *testing.B) {
 			}
 			dst := NewBitmap(len(vals))
 			for b.Loop() {
-				if err := x.Select(dst, 0, 0, len(vals), Range{1000, maskOf(w) / 3}); err != nil {
+				if err := x.Select(dst, 0, 0, len(vals), Range{1000, bitpack.Mask(w) / 3}); err != nil {
 					b.Fatal(err)
 				}
 			}

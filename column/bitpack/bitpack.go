@@ -1,4 +1,10 @@
-package column
+// Package bitpack stores integers in as many bits as the greatest of them needs.
+//
+// Value i of width w occupies bits [i*w, (i+1)*w) of a little-endian bit stream,
+// lowest bit first. Eight values take exactly w bytes, so a group of eight starts on
+// a byte. What is read was checked by the caller: there are no errors, and a stream
+// that is too short panics.
+package bitpack
 
 import (
 	"encoding/binary"
@@ -10,23 +16,15 @@ type Uint interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64
 }
 
-// Bit packing: value i of width w occupies bits [i*w, (i+1)*w) of a little-endian
-// bit stream, lowest bit first. Eight values take exactly w bytes, so a group of
-// eight starts on a byte, and so does every block of packBlock values.
+// Size returns the bytes of n values of width w.
+func Size(n int, w uint) int { return int((uint64(n)*uint64(w) + 7) / 8) }
 
-// packBlock is how many values codecs with a transformation (deltas, planes)
-// treat at a time, in an array on the stack: 2 KiB. It is a multiple of 8.
-const packBlock = 256
+// Mask returns a mask of the lowest w bits, w from 0 to 64.
+func Mask(w uint) uint64 { return 1<<w - 1 }
 
-// packedSize returns the bytes of n values of width w.
-func packedSize(n int, w uint) int { return int((uint64(n)*uint64(w) + 7) / 8) }
-
-// maskOf returns a mask of the lowest w bits, w from 0 to 64.
-func maskOf(w uint) uint64 { return 1<<w - 1 }
-
-// appendPacked appends v-base for every v, in w bits each. All must fit.
-func appendPacked[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
-	size := packedSize(len(vals), w)
+// Append appends v-base for every v, in w bits each. All must fit.
+func Append[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
+	size := Size(len(vals), w)
 	if size == 0 {
 		return dst
 	}
@@ -56,13 +54,13 @@ func appendPacked[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
 	return dst[:start+size]
 }
 
-// unpack sets dst[i] to base plus value first+i of the stream in src, for widths
+// Unpack sets dst[i] to base plus value first+i of the stream in src, for widths
 // of 1 to 64. src must hold all these values; bytes behind them may follow, and
 // make the tail faster. A sum beyond T is cut off: the caller has checked.
-func unpack[T Uint](dst []T, src []byte, first int, w uint, base uint64) {
+func Unpack[T Uint](dst []T, src []byte, first int, w uint, base uint64) {
 	// Single values up to a multiple of eight, then groups.
 	for first&7 != 0 && len(dst) > 0 {
-		dst[0] = T(base + bitsAt(src, first, w))
+		dst[0] = T(base + At(src, first, w))
 		dst, first = dst[1:], first+1
 	}
 	if len(dst) == 0 {
@@ -84,13 +82,13 @@ func unpack[T Uint](dst []T, src []byte, first int, w uint, base uint64) {
 		groups = 0
 	}
 	for i := 8 * groups; i < len(dst); i++ {
-		dst[i] = T(base + bitsAt(src, i, w))
+		dst[i] = T(base + At(src, i, w))
 	}
 }
 
 // unpackNarrow takes four values of at most 14 bits, 56 in all, from each load.
 func unpackNarrow[T Uint](dst []T, src []byte, w uint, base uint64) {
-	mask := maskOf(w)
+	mask := Mask(w)
 	w &= 15
 	half := 4 * w
 	for len(dst) >= 8 {
@@ -119,7 +117,7 @@ func unpackNarrow[T Uint](dst []T, src []byte, w uint, base uint64) {
 // eight bit offsets such a value ends within eight bytes. There is no
 // dependence from one value to the next.
 func unpackGroups[T Uint](dst []T, src []byte, w uint, base uint64) {
-	mask := maskOf(w)
+	mask := Mask(w)
 	var bit uint64
 	for i := range dst {
 		dst[i] = T(base + binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
@@ -127,8 +125,8 @@ func unpackGroups[T Uint](dst []T, src []byte, w uint, base uint64) {
 	}
 }
 
-// bitsAt returns value i of width w, 1 to 64, near the end of src too.
-func bitsAt(src []byte, i int, w uint) uint64 {
+// At returns value i of width w, 1 to 64, near the end of src too.
+func At(src []byte, i int, w uint) uint64 {
 	bit := uint64(i) * uint64(w)
 	src = src[bit>>3:]
 	shift := uint(bit & 7)
@@ -137,17 +135,10 @@ func bitsAt(src []byte, i int, w uint) uint64 {
 		if shift+w > 64 {
 			x |= uint64(src[8]) << (64 - shift)
 		}
-		return x & maskOf(w)
+		return x & Mask(w)
 	}
 	var buf [16]byte
 	copy(buf[:], src)
 	x := binary.LittleEndian.Uint64(buf[:])>>shift | uint64(buf[8])<<(64-shift)
-	return x & maskOf(w)
+	return x & Mask(w)
 }
-
-// zigzag maps a difference to an unsigned number, small where it is small:
-// 0, -1, 1, -2 to 0, 1, 2, 3.
-func zigzag(d uint64) uint64 { return d<<1 ^ uint64(int64(d)>>63) }
-
-// unzigzag is the inverse of zigzag.
-func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }

@@ -1,0 +1,55 @@
+package bitpack_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/clew-tracing/clew/column/bitpack"
+)
+
+// TestWidths packs values of every width, and reads them one by one and as ranges from
+// every place, from a stream that ends with them and from one that does not.
+func TestWidths(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for w := uint(1); w <= 64; w++ {
+		const base = 1000
+		vals := make([]uint64, 37)
+		for i := range vals {
+			vals[i] = base + r.Uint64()&bitpack.Mask(w)
+		}
+		exact := bitpack.Append(nil, vals, base, w)
+		if len(exact) != bitpack.Size(len(vals), w) {
+			t.Fatalf("width %d: %d bytes, Size says %d", w, len(exact), bitpack.Size(len(vals), w))
+		}
+		exact = exact[:len(exact):len(exact)]
+		longer := append(append([]byte(nil), exact...), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+		for name, src := range map[string][]byte{"exact": exact, "longer": longer} {
+			for from := range vals {
+				if got := base + bitpack.At(src, from, w); got != vals[from] {
+					t.Fatalf("width %d, %s: value %d is %d, want %d", w, name, from, got, vals[from])
+				}
+				got := make([]uint64, len(vals)-from)
+				bitpack.Unpack(got, src, from, w, base)
+				for i, v := range got {
+					if v != vals[from+i] {
+						t.Fatalf("width %d, %s: value %d unpacked from %d on is %d, want %d", w, name, from+i, from, v, vals[from+i])
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestNarrow packs bytes and reads them as bytes.
+func TestNarrow(t *testing.T) {
+	vals := []uint8{7, 0, 255, 3, 4, 5, 6, 7, 8, 9}
+	enc := bitpack.Append(nil, vals, 0, 8)
+	got := make([]uint8, len(vals))
+	bitpack.Unpack(got, enc, 0, 8, 0)
+	if string(got) != string(vals) {
+		t.Fatalf("unpacked %v, want %v", got, vals)
+	}
+	if enc := bitpack.Append(nil, make([]uint8, 5), 0, 0); len(enc) != 0 {
+		t.Fatalf("values of no bits take %d bytes", len(enc))
+	}
+}
