@@ -118,13 +118,7 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 		return nil
 	}
 	defer g.db.give(c.seg)
-	blocks := c.blocks
-	if blocks == nil {
-		for blk := range r.Meta().BlockRows {
-			blocks = append(blocks, blk)
-		}
-	}
-	for _, blk := range blocks {
+	for _, blk := range g.db.blocksOf(c, r) {
 		if ctx.Err() != nil {
 			return lookupStopped(ctx)
 		}

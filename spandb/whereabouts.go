@@ -112,8 +112,8 @@ func (db *DB) coverAll(ctx context.Context) {
 			s.damaged.Store(true) // or it would be tried for ever
 			db.damaged(err)
 		}
-		if s.dropped.Load() {
-			db.traces.Remove(x) // it may have gone before it was added
+		if db.segmentOf(x.ID) == nil {
+			db.traces.Remove(x) // it went before it was added
 		}
 		db.traces.Flush()
 	}
@@ -149,4 +149,26 @@ func (db *DB) candidates(l *segmentList, id clew.TraceID) (found []candidate) {
 	}
 	slices.SortFunc(found, func(a, b candidate) int { return byArrival(a.seg, b.seg) })
 	return found
+}
+
+// blocksOf returns the blocks of a candidate that may have the trace; r reads it. If
+// the index names one that there is not, it is not believed: any may have it, and the
+// worker adds the segment again.
+func (db *DB) blocksOf(c candidate, r *segment.Reader) []int {
+	there := len(r.Meta().BlockRows)
+	n := len(c.blocks)
+	if n > 0 && c.blocks[n-1] < there {
+		return c.blocks
+	}
+	if n > 0 {
+		db.damaged(clew.Corruptf(path.Join(db.dir, folder.TracesDir), 0, "the index of traces names block %d of segment %s, which has %d: it is made anew for that segment",
+			c.blocks[n-1], c.seg.path, there))
+		db.traces.Doubt(indexed(&c.seg.Segment))
+		db.nudgeIndexing()
+	}
+	all := make([]int, there)
+	for blk := range all {
+		all[blk] = blk
+	}
+	return all
 }

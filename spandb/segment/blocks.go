@@ -136,8 +136,11 @@ func (r *BlockReader) Received(row uint32) uint64 {
 	return 0
 }
 
-// open begins with a block.
+// open begins with a block, which may be one that there is not.
 func (r *BlockReader) open(s *Reader, blk int, n *Need) (err error) {
+	if uint(blk) >= uint(len(s.meta.BlockRows)) {
+		return clew.Corruptf(s.file, 0, "the segment has %d blocks, and number %d is to be read", len(s.meta.BlockRows), blk)
+	}
 	r.t, err = r.Cache.tables(s)
 	r.seg, r.blk, r.need, r.rows, r.pick, r.whole = s, blk, n, s.meta.BlockRows[blk], nil, false
 	return err

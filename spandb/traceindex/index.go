@@ -133,6 +133,13 @@ func (x *Index) own(p *pack, want func(Segment) bool) {
 // lists reports whether the store lists a segment. x.mu is held, or nobody else has x.
 func (x *Index) lists(s Segment) bool { return x.uncovered[s] || x.owners[s] != nil }
 
+// listed is lists, for whoever does not hold x.mu.
+func (x *Index) listed(s Segment) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.lists(s)
+}
+
 // disown has nobody answer for a segment, and returns who did. x.mu is held.
 func (x *Index) disown(s Segment) *pack {
 	p := x.owners[s]
@@ -211,6 +218,15 @@ func (x *Index) Add(s Segment, traces []Trace) {
 	x.own(p, func(Segment) bool { return true })
 }
 
+// Doubt has a listed segment count as not covered: what the index said of it was not
+// so.
+func (x *Index) Doubt(s Segment) {
+	if x.listed(s) {
+		x.Remove(s)
+		x.List(s)
+	}
+}
+
 // Remove forgets a segment that nobody will ask for again. A file that covers no
 // other goes too.
 func (x *Index) Remove(s Segment) {
@@ -248,7 +264,9 @@ func (x *Index) drop(p *pack) {
 	}
 }
 
-// Find appends the blocks that may have a trace, of all segments that are covered.
+// Find appends the blocks that may have a trace, of all segments that are covered:
+// what a pack knows of one that is not listed, whose id another may have by now, is
+// left out.
 // unknown are listed segments that it cannot tell of: they may have any trace. A file
 // that turns out to be damaged is given up.
 func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
@@ -268,7 +286,7 @@ func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Se
 	for _, p := range packs {
 		known := len(dst)
 		var err error
-		if dst, err = p.find(dst, prefix); err != nil {
+		if dst, err = p.find(dst, prefix, x.listed); err != nil {
 			dst = dst[:known]
 			for _, s := range p.segments {
 				unknown = append(unknown, s.Segment)

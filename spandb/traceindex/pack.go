@@ -176,8 +176,8 @@ func (b *bucket) group(g int) (from, to int) {
 	return from, min(to, b.count)
 }
 
-// find appends the places of the traces that have a prefix.
-func (p *pack) find(dst []Place, prefix uint32) ([]Place, error) {
+// find appends the places of the traces that have a prefix, in segments that want says.
+func (p *pack) find(dst []Place, prefix uint32, want func(Segment) bool) ([]Place, error) {
 	b := buckets.Get().(*bucket)
 	defer buckets.Put(b)
 	if err := p.read(b, int(uint64(prefix)>>(32-p.bucketBits))); err != nil {
@@ -191,7 +191,7 @@ func (p *pack) find(dst []Place, prefix uint32) ([]Place, error) {
 		if e>>refs != print {
 			continue
 		}
-		if s := int(e >> p.blockBits & (1<<p.segmentBits() - 1)); s < len(p.segments) {
+		if s := int(e >> p.blockBits & (1<<p.segmentBits() - 1)); s < len(p.segments) && want(p.segments[s].Segment) {
 			dst = append(dst, Place{p.segments[s].ID, int(e & (1<<p.blockBits - 1))})
 		}
 	}
