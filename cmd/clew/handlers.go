@@ -37,14 +37,14 @@ const (
 )
 
 // newHTTPServer returns a server for HTTP/1.1 and HTTP/2, the latter also
-// without TLS.
-func (s *server) newHTTPServer(h http.Handler) *http.Server {
+// without TLS. fail answers where h has a fault.
+func (s *server) newHTTPServer(h http.Handler, fail func(http.ResponseWriter, *http.Request)) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{
-		Handler: h, Protocols: protocols,
+		Handler: s.catching(h, fail), Protocols: protocols,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerStream: streamBuffer, MaxReceiveBufferPerConnection: connectionBuffer,
 			SendPingTimeout: pingAfter, PingTimeout: pingPatience,

@@ -261,10 +261,10 @@ func (s *server) start() {
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
 	s.census = census{catalog: s.store}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
-	s.page = s.newHTTPServer(s.pageHandler(s.apiHandler()))
+	s.page = s.newHTTPServer(s.pageHandler(s.apiHandler()), faultJSON)
 	s.page.BaseContext = func(net.Listener) context.Context { return s.streams }
-	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP))
-	s.calls = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpGRPC.Deny), s.otlpGRPC))
+	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP), faultBy(s.otlpHTTP.Deny))
+	s.calls = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpGRPC.Deny), s.otlpGRPC), faultBy(s.otlpGRPC.Deny))
 
 	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.calls.Serve}
 	for _, d := range s.doors {

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -38,6 +39,16 @@ func (d *door) failed(err error) (ingest.Answer, *status.Status) {
 		st = with
 	}
 	return a, st
+}
+
+// denied counts a request that somebody else answered: it was not let through, or met a
+// fault of the server.
+func (d *door) denied(code codes.Code, text string) {
+	kind := clew.Invalid
+	if code == codes.Internal {
+		kind = clew.Internal
+	}
+	d.counters.Failed(d.name, clew.Errorf(kind, "%s", text), d.cfg.Now())
 }
 
 // appendResponse writes an ExportTraceServiceResponse: empty where all spans were

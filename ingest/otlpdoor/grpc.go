@@ -171,10 +171,10 @@ func timeUnit(c byte) time.Duration {
 	return 0
 }
 
-// Deny answers a call that somebody before the door does not let through; its
-// HTTP status is 200 as that of every call.
+// Deny answers a call that somebody before the door does not let through, or that met
+// a fault (codes.Internal); its HTTP status is 200 as that of every call.
 func (g *GRPC) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	g.counters.Failed(g.name, clew.Errorf(clew.Invalid, "%s", text), g.cfg.Now())
+	g.denied(code, text)
 	if !isGRPC(r.Header.Get("Content-Type")) {
 		writeStatus(w, r, httpStatus, status.New(code, text))
 		return

@@ -158,11 +158,11 @@ func (h *HTTP) refuse(w http.ResponseWriter, r *http.Request, httpStatus int, co
 	h.status(w, r, httpStatus, status.New(code, text))
 }
 
-// Deny answers a request that somebody before the door does not let through, in
-// the form that OTLP's clients read, and lets pages of allowed origins read it.
+// Deny answers a request that somebody before the door does not let through, or that
+// met a fault (codes.Internal), in the form that OTLP's clients read, and lets pages of allowed origins read it.
 func (h *HTTP) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
 	h.origins.allow(w.Header(), r)
-	h.counters.Failed(h.name, clew.Errorf(clew.Invalid, "%s", text), h.cfg.Now())
+	h.denied(code, text)
 	h.status(w, r, httpStatus, status.New(code, text))
 }
 
