@@ -26,13 +26,13 @@ func (s *Sealer) links() {
 	if len(l.Row) == 0 {
 		return
 	}
-	c := s.childOrder(l.Row)
+	c := s.order.Children(l.Row)
 	s.owners(colLinkRow, &c, l.Row)
 	col := s.w.Column(colLinkTarget)
-	c.each(func(blk int, children []uint32) { s.chunk(col, blk, s.linkTargets(blk, children)) })
+	c.Each(func(blk int, children []uint32) { s.chunk(col, blk, s.linkTargets(blk, children)) })
 	s.field(colLinkFlags, &c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
-	s.aset.sparse(colLinkState, &l.TraceState, c.place, c.limits)
-	s.aset.sparse(colLinkDropped, &l.Dropped, c.place, c.limits)
+	s.aset.sparse(colLinkState, &l.TraceState, c.Place, c.Limits)
+	s.aset.sparse(colLinkDropped, &l.Dropped, c.Place, c.Limits)
 	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra, colLinkPooled)
 }
 

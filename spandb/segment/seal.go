@@ -100,7 +100,7 @@ func (s *Sealer) place(b *span.Batch) {
 	s.b = b
 	s.order.BlockRows, s.order.Shapes, s.order.Rare = s.BlockRows, s.Shapes, nil
 	var some bool
-	if s.rare, some = s.rareColumns(&b.Attrs, b.Rows); some {
+	if s.rare, some = s.pooledColumns(&b.Attrs, b.Rows); some {
 		s.order.Rare = s.rare
 	}
 	s.order.Build(b)

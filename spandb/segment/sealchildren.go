@@ -11,50 +11,10 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment/shapes"
 )
 
-// childOrder places events or links in the order of their spans.
-type childOrder struct {
-	place  []uint32 // child → new index
-	perm   []uint32 // new index → child
-	limits []int    // by block: end of its children
-}
-
-func (s *Sealer) childOrder(owner []uint32) childOrder {
-	o := &s.order
-	count := make([]uint32, len(o.Perm)+1)
-	for _, r := range owner {
-		count[o.Inv[r]+1]++
-	}
-	for i := 1; i < len(count); i++ {
-		count[i] += count[i-1]
-	}
-	c := childOrder{place: make([]uint32, len(owner)), perm: make([]uint32, len(owner))}
-	for _, blk := range o.Blocks {
-		c.limits = append(c.limits, int(count[blk.End]))
-	}
-	for i, r := range owner {
-		p := o.Inv[r]
-		c.place[i] = count[p]
-		c.perm[count[p]] = uint32(i)
-		count[p]++
-	}
-	return c
-}
-
-// each calls f for every block that has children, with their old numbers.
-func (c *childOrder) each(f func(blk int, children []uint32)) {
-	start := 0
-	for blk, end := range c.limits {
-		if end > start {
-			f(blk, c.perm[start:end])
-		}
-		start = end
-	}
-}
-
 // field writes one dense column of children.
-func (s *Sealer) field(name string, c *childOrder, opt column.IntOptions, at func(child uint32, blk int) uint64) {
+func (s *Sealer) field(name string, c *order.Children, opt column.IntOptions, at func(child uint32, blk int) uint64) {
 	col := s.w.Column(name)
-	c.each(func(blk int, children []uint32) {
+	c.Each(func(blk int, children []uint32) {
 		s.u64 = resize(s.u64, len(children))
 		for i, k := range children {
 			s.u64[i] = at(k, blk)
@@ -64,7 +24,7 @@ func (s *Sealer) field(name string, c *childOrder, opt column.IntOptions, at fun
 }
 
 // owners writes each child's row in its block.
-func (s *Sealer) owners(name string, c *childOrder, owner []uint32) {
+func (s *Sealer) owners(name string, c *order.Children, owner []uint32) {
 	s.field(name, c, small, func(k uint32, blk int) uint64 {
 		return uint64(s.order.Inv[owner[k]]) - uint64(s.order.Blocks[blk].Start)
 	})
@@ -72,8 +32,8 @@ func (s *Sealer) owners(name string, c *childOrder, owner []uint32) {
 
 // childAttrs writes the attribute columns of children: their presence always,
 // and the shapes that give the order where there are few.
-func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol, shapesCol, extraCol, pooledCol string) {
-	rare, _ := s.rareColumns(a, len(c.place))
+func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *order.Children, shapeCol, shapesCol, extraCol, pooledCol string) {
+	rare, _ := s.pooledColumns(a, len(c.Place))
 	number := make(map[uint32]uint32)
 	var lists [][]uint32
 	columns, _ := order.ColumnNumbers(a, rare)
@@ -93,11 +53,11 @@ func (s *Sealer) childAttrs(family byte, a *span.Attrs, c *childOrder, shapeCol,
 	s.field(shapeCol, c, small, func(k uint32, _ int) uint64 { return uint64(number[a.Shape[k]]) })
 	for i := range a.Columns {
 		if col := &a.Columns[i]; len(col.Rows) > 0 && !rare[i] {
-			s.aset.sparse(attrColumn(family, col), col, c.place, c.limits)
+			s.aset.sparse(attrColumn(family, col), col, c.Place, c.Limits)
 		}
 	}
-	s.pooled(pooledCol, a, rare, c.place, c.limits)
-	s.aset.sparse(extraCol, &a.Extra, c.place, c.limits)
+	s.pooled(pooledCol, a, rare, c.Place, c.Limits)
+	s.aset.sparse(extraCol, &a.Extra, c.Place, c.Limits)
 }
 
 // events writes the event table.
@@ -106,12 +66,12 @@ func (s *Sealer) events() {
 	if len(e.Row) == 0 {
 		return
 	}
-	c := s.childOrder(e.Row)
+	c := s.order.Children(e.Row)
 	s.owners(colEventRow, &c, e.Row)
 	s.field(colEventTime, &c, smallInts, func(k uint32, _ int) uint64 { return e.Time[k] - s.b.Start[e.Row[k]] })
 	list, remap := s.used(e.Name, e.Names.Len())
 	s.field(colEventName, &c, small, func(k uint32, _ int) uint64 { return uint64(remap[e.Name[k]]) })
 	s.dictionary(s.w.Column(colEventName+"s"), e.Names, list)
-	s.aset.sparse(colEventDropped, &e.Dropped, c.place, c.limits)
+	s.aset.sparse(colEventDropped, &e.Dropped, c.Place, c.Limits)
 	s.childAttrs(familyEvent, &e.Attrs, &c, colEventShape, colEventShapes, colEventExtra, colEventPooled)
 }

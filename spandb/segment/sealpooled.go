@@ -7,32 +7,13 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment/pooled"
 )
 
-// rareColumns tells which columns are pooled: those with values in few of so many
-// rows, and the rarest of very many.
-func (s *Sealer) rareColumns(a *span.Attrs, rows int) (rare []bool, some bool) {
-	var own []int
-	rare = make([]bool, len(a.Columns))
-	for i := range a.Columns {
-		n := len(a.Columns[i].Rows)
-		switch {
-		case n == 0:
-		case rows >= pooledRows && n*cmp.Or(s.PooledShare, pooledShare) < rows:
-			rare[i], some = true, true
-		default:
-			own = append(own, i)
-		}
-	}
-	if limit := cmp.Or(s.OwnColumns, ownColumns); len(own) > limit {
-		slices.SortFunc(own, func(x, y int) int {
-			return cmp.Or(cmp.Compare(len(a.Columns[y].Rows), len(a.Columns[x].Rows)), cmp.Compare(x, y))
-		})
-		for _, i := range own[limit:] {
-			rare[i], some = true, true
-		}
-	}
-	return rare, some
+// pooledColumns tells which columns are pooled, of so many rows.
+func (s *Sealer) pooledColumns(a *span.Attrs, rows int) (rare []bool, some bool) {
+	most := pooled.Rule{Rows: pooledRows, Share: cmp.Or(s.PooledShare, pooledShare), Own: cmp.Or(s.OwnColumns, ownColumns)}
+	return most.Rare(a, rows)
 }
 
 // pooledValue is one value of a pooled column.
