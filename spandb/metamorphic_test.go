@@ -89,9 +89,9 @@ func (m *metamorph) open() {
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own
 	m.db.sealer.BlockRows, m.db.sealer.Shapes = pick(m.rng, 0, 1, 5, 20), pick(m.rng, 0, 0, 2)
-	m.db.sealer.OwnColumns, m.db.sealer.ByTrace = pick(m.rng, 0, 0, 1, 4), pick(m.rng, 0, 1)
-	m.note("open %+v, blocks of %d, %d shapes, %d columns, by trace from %d", m.db.cfg.SealRows, m.db.sealer.BlockRows, m.db.sealer.Shapes,
-		m.db.sealer.OwnColumns, m.db.sealer.ByTrace)
+	m.db.sealer.OwnColumns, m.db.sealer.ByTrace, m.db.sealer.Filters = pick(m.rng, 0, 0, 1, 4), pick(m.rng, 0, 1), pick(m.rng, 0, 1)
+	m.note("open %+v, blocks of %d, %d shapes, %d columns, by trace from %d, filters from %d", m.db.cfg.SealRows, m.db.sealer.BlockRows, m.db.sealer.Shapes,
+		m.db.sealer.OwnColumns, m.db.sealer.ByTrace, m.db.sealer.Filters)
 }
 
 func (m *metamorph) note(format string, args ...any) {

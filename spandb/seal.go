@@ -70,7 +70,7 @@ func (db *DB) sealerOf(i int) *segment.Sealer {
 	for len(db.moreSealers) < i {
 		db.moreSealers = append(db.moreSealers, &segment.Sealer{
 			BlockRows: db.sealer.BlockRows, Shapes: db.sealer.Shapes, PooledShare: db.sealer.PooledShare,
-			OwnColumns: db.sealer.OwnColumns, ByTrace: db.sealer.ByTrace,
+			OwnColumns: db.sealer.OwnColumns, ByTrace: db.sealer.ByTrace, Filters: db.sealer.Filters,
 		})
 	}
 	return db.moreSealers[i-1]

@@ -7,6 +7,8 @@ import (
 
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/column/filter"
+	"github.com/clew-tracing/clew/span"
 )
 
 // A Cache keeps the tables and dictionaries of the segments used last. The zero
@@ -153,6 +155,47 @@ func (c *Cache) readDict(r *Reader, col int) (d dictionary, err error) {
 	}
 	d.id = c.nextID.Add(1)
 	return d, nil
+}
+
+// filter returns the filter of the values of a column, if it has one.
+func (c *Cache) filter(r *Reader, t *Tables, col int) (f filter.Filter, ok bool, err error) {
+	of, ok := t.filters[col]
+	if !ok {
+		return f, false, nil
+	}
+	b, err := c.chunk(r, t, of, block.WholeSegment)
+	if err != nil || b == nil {
+		return f, false, err
+	}
+	if f, _, err = filter.Parse(b); err != nil {
+		return f, false, r.corrupt(of, block.WholeSegment, err)
+	}
+	return f, true, nil
+}
+
+// Lacks reports whether a column of string attributes surely has not the value v: its
+// filter says so. A filter that cannot be read says nothing; Damage tells of it.
+func (c *Cache) Lacks(r *Reader, t *Tables, col int, v []byte) bool {
+	f, ok, err := c.filter(r, t, col)
+	return err == nil && ok && !f.Has(v)
+}
+
+// testFilters looks up the values of a block, of which all columns are read, in the
+// filters of their columns.
+func (c *Cache) testFilters(r *Reader, t *Tables, b *span.Batch) error {
+	for i := range t.Attrs {
+		f, ok, err := c.filter(r, t, t.Attrs[i].Column)
+		if err != nil {
+			return err
+		}
+		values := &b.Attrs.Columns[i].Strings
+		for k := 0; ok && k < values.Len(); k++ {
+			if !f.Has(values.At(k)) {
+				return r.bad(t.filters[t.Attrs[i].Column], "the filter lacks %q", values.At(k))
+			}
+		}
+	}
+	return nil
 }
 
 func textBytes(s *column.Strings) int64 { return int64(cap(s.Buf)) + 4*int64(cap(s.Ends)) }

@@ -34,6 +34,10 @@ const (
 	byTraceShare  = 3 // halves of a row
 )
 
+// filterValues is the least number of values of which a column gets a filter: it takes
+// some ten bits for each, and what it saves the reading of has no fewer bytes.
+const filterValues = 257
+
 // dictChunk is the number of dictionary values in one frame.
 const dictChunk = 4096
 

@@ -2,7 +2,8 @@ package segment
 
 // Columns of a segment. A name of two or more bytes that begins with 'a', 't', 'e' or
 // 'l' and a digit is an attribute of spans, events or links: the digit is the
-// clew.Type, the rest the key. All others stand here; they begin with a dot.
+// clew.Type, the rest the key; one that begins with 'f' is the filter of such a column.
+// All others stand here; they begin with a dot.
 const (
 	colNames     = ".names"     // dictionary of span names
 	colScopes    = ".scopes"    // scope messages
@@ -67,6 +68,10 @@ const (
 	familyEvent = 'e'
 	familyLink  = 'l'
 )
+
+// familyFilter is no family of attributes: the column has a filter of the values of one
+// of spans.
+const familyFilter = 'f'
 
 // otelService is the resource attribute that names the service.
 const otelService = "service.name"

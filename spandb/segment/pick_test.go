@@ -36,6 +36,7 @@ func mixedSegments(t testing.TB) map[string]*Reader {
 		{"by trace", decode(t, corpus.Requests(corpus.Shop, 4, 3000, 500)), Sealer{BlockRows: 600, ByTrace: 1}},
 		{"by trace, explicit", decode(t, corpus.Requests(corpus.Wide, 4, 3000, 500)), Sealer{BlockRows: 600, ByTrace: 1, Shapes: 1}},
 		{"odd, by trace", decode(t, odd), Sealer{BlockRows: 300, ByTrace: 1, Shapes: 1}},
+		{"shop, filters", decode(t, corpus.Requests(corpus.Shop, 5, 3000, 500)), Sealer{BlockRows: 600, Filters: 1}},
 	} {
 		view := c.head.View(c.head.Rows())
 		all[c.name] = open(t, slices.Clone(c.s.Seal(view, Meta{Tenant: "default"}, nil)))

@@ -174,9 +174,13 @@ func (r *Reader) Damage() (damage []error) {
 	b := BlockReader{Cache: &c}
 	all := Need{All: true}
 	for blk := range r.meta.BlockRows {
-		if _, err := b.Read(r, blk, &all); err != nil {
+		batch, err := b.Read(r, blk, &all)
+		if err != nil {
 			damage = append(damage, err)
 			continue
+		}
+		if err := c.testFilters(r, t, batch); err != nil && len(damage) == 0 {
+			damage = append(damage, err)
 		}
 		for i, k := range b.runs.Template {
 			left[k] -= b.runs.Start[i+1] - b.runs.Start[i]

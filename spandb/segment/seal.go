@@ -29,6 +29,8 @@ type Sealer struct {
 	PooledShare, OwnColumns int
 	// ByTrace overrides byTraceRows and byTraceValues.
 	ByTrace int
+	// Filters overrides filterValues and smallDict.
+	Filters int
 	// Received tells, where not nil, in which order the rows came: by row of the
 	// batch, the lesser first. Without it they came in the order of the batch.
 	Received []uint64
@@ -121,7 +123,7 @@ func (s *Sealer) gather(dst, vals []uint64) []uint64 {
 // Trim lets go of memory that only an uncommonly large head needed.
 func (s *Sealer) Trim() {
 	if cap(s.order.Perm) > keepRows || s.w != nil && s.w.Size() > keepBytes {
-		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes, PooledShare: s.PooledShare, OwnColumns: s.OwnColumns, ByTrace: s.ByTrace}
+		*s = Sealer{BlockRows: s.BlockRows, Shapes: s.Shapes, PooledShare: s.PooledShare, OwnColumns: s.OwnColumns, ByTrace: s.ByTrace, Filters: s.Filters}
 	}
 }
 

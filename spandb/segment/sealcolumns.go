@@ -5,7 +5,9 @@ import (
 	"cmp"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/column/filter"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/order"
 )
@@ -24,7 +26,8 @@ type attrSealer struct {
 	codes  []uint32 // by code in the head: that in the dictionary
 	list   []uint32
 
-	slots order.Slots
+	slots  order.Slots
+	values filter.Builder
 
 	// Of a column by trace:
 	first     []uint32      // by trace of the head: 1 + its first value
@@ -51,13 +54,33 @@ func (a *attrSealer) spans() {
 		if partial {
 			a.taken = a.taken.Reset(total)
 		}
+		dict := false
 		if a.sameInTraces(c) {
-			a.byTrace(c, partial)
-			continue
+			dict = a.byTrace(c, partial)
+		} else {
+			a.vals = resize(a.vals, total)
+			a.place(c, inv, partial)
+			dict = a.column(attrColumn(familySpan, c), c, partial)
 		}
-		a.vals = resize(a.vals, total)
-		a.place(c, inv, partial)
-		a.column(attrColumn(familySpan, c), c, partial)
+		if c.Type == clew.TypeString && !dict {
+			a.filter(c)
+		}
+	}
+}
+
+// filter writes which values a column has, if they are many identifiers: who looks for
+// one of them need not read the column where it is not. A dictionary says as much.
+func (a *attrSealer) filter(c *span.Column) {
+	n := c.Strings.Len()
+	if n < cmp.Or(a.s.Filters, filterValues) || !filter.Identifiers(&c.Strings) {
+		return
+	}
+	a.values.Reset()
+	for i := range n {
+		a.values.Add(c.Strings.At(i))
+	}
+	if buf, ok := a.values.Append(a.s.w.Buf()); ok {
+		a.s.chunk(a.s.w.Column(attrColumn(familyFilter, c)), block.WholeSegment, buf)
 	}
 }
 
@@ -115,7 +138,7 @@ func (a *attrSealer) sameInTraces(c *span.Column) bool {
 
 // byTrace writes a column with a value for each trace of a block: which traces have
 // one stands before the values, as presence does for rows.
-func (a *attrSealer) byTrace(c *span.Column, partial bool) {
+func (a *attrSealer) byTrace(c *span.Column, partial bool) (dict bool) {
 	o, trace := &a.s.order, a.s.b.Trace
 	if a.rowLimits = a.rowLimits[:0]; partial {
 		l := &a.slots
@@ -135,8 +158,9 @@ func (a *attrSealer) byTrace(c *span.Column, partial bool) {
 		a.vals[p] = c.Vals[k]
 		a.taken.Set(int(p))
 	}
-	a.column(attrColumn(familyTrace, c), c, true)
+	dict = a.column(attrColumn(familyTrace, c), c, true)
 	a.rowLimits = a.rowLimits[:0]
+	return dict
 }
 
 // sparse writes a sparse column any row may have, presence included. place says where
@@ -158,13 +182,13 @@ func (a *attrSealer) sparse(name string, c *span.Column, place []uint32, limits 
 
 // column writes one column whose values are in place: a chunk per block that has
 // values, each with its presence if that is stored, and the dictionary if it has one.
-func (a *attrSealer) column(name string, c *span.Column, presence bool) {
+func (a *attrSealer) column(name string, c *span.Column, presence bool) (dict bool) {
 	col := a.s.w.Column(name)
 	a.ends = append(a.ends[:0], a.limits...)
 	if presence {
 		a.close()
 	}
-	dict := isText(c.Type) && a.dictionary(col, c)
+	dict = isText(c.Type) && a.dictionary(col, c)
 	start, first, row := 0, 0, 0
 	for blk, end := range a.ends {
 		if end > first {
@@ -184,6 +208,7 @@ func (a *attrSealer) column(name string, c *span.Column, presence bool) {
 			row = a.rowLimits[blk]
 		}
 	}
+	return dict
 }
 
 // close moves the values together.
@@ -202,7 +227,7 @@ func (a *attrSealer) close() {
 // the order of their first use, and turns the values into its codes.
 func (a *attrSealer) dictionary(col int, c *span.Column) bool {
 	n := c.Strings.Len()
-	if n > dictValues || n > smallDict && n*dictShare > len(c.Rows) {
+	if n > dictValues || n > cmp.Or(a.s.Filters, smallDict) && n*dictShare > len(c.Rows) {
 		return false
 	}
 	a.codes = resize(a.codes, n)

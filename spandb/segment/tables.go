@@ -39,6 +39,7 @@ type Tables struct {
 	linkShapes  Shapes
 	chunks      int // of the segment
 	packing     []packing
+	filters     map[int]int // by column of attributes: that of its filter
 
 	pooled, eventPooled, linkPooled pooledTable
 
@@ -73,7 +74,7 @@ type Shapes = shapes.Shapes
 // read reads all tables of a segment.
 func (c *Cache) read(s *Reader) (*Tables, error) {
 	t := &Tables{namesID: c.nextID.Add(1), chunks: s.blocks.Chunks()}
-	t.dicts, t.picks = make(map[int]dictionary), make(map[int]int)
+	t.dicts, t.picks, t.filters = make(map[int]dictionary), make(map[int]int), make(map[int]int)
 	if err := s.strings(colNames, &t.Names, s.meta.Rows); err != nil {
 		return nil, err
 	}
@@ -94,23 +95,7 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 	if err := t.readResources(s); err != nil {
 		return nil, err
 	}
-	for i, name := range s.blocks.Columns() {
-		if len(name) < 2 || name[0] == '.' || name[1] < '0' || name[1] >= '0'+clew.TypeCount {
-			continue
-		}
-		info := Attr{Key: name[2:], Type: clew.Type(name[1] - '0'), Column: i}
-		switch name[0] {
-		case familySpan:
-			t.Attrs = append(t.Attrs, info)
-		case familyTrace:
-			info.ByTrace = true
-			t.Attrs = append(t.Attrs, info)
-		case familyEvent:
-			t.EventAttrs = append(t.EventAttrs, info)
-		case familyLink:
-			t.LinkAttrs = append(t.LinkAttrs, info)
-		}
-	}
+	t.listAttrs(s)
 	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource, colTrace: &t.Trace, colTraceIDs: &t.TraceIDs} {
 		var ok bool
 		if *col, ok = s.blocks.Column(name); !ok {
@@ -137,6 +122,31 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 	}
 	t.packing = t.packings(s)
 	return t, t.readTemplates(s)
+}
+
+// listAttrs lists the attribute columns, and their filters.
+func (t *Tables) listAttrs(s *Reader) {
+	for i, name := range s.blocks.Columns() {
+		if len(name) < 2 || name[0] == '.' || name[1] < '0' || name[1] >= '0'+clew.TypeCount {
+			continue
+		}
+		info := Attr{Key: name[2:], Type: clew.Type(name[1] - '0'), Column: i}
+		switch name[0] {
+		case familySpan:
+			t.Attrs = append(t.Attrs, info)
+		case familyTrace:
+			info.ByTrace = true
+			t.Attrs = append(t.Attrs, info)
+		case familyEvent:
+			t.EventAttrs = append(t.EventAttrs, info)
+		case familyLink:
+			t.LinkAttrs = append(t.LinkAttrs, info)
+		case familyFilter:
+			if n := len(t.Attrs); n > 0 && t.Attrs[n-1].Key == info.Key && t.Attrs[n-1].Type == info.Type {
+				t.filters[t.Attrs[n-1].Column] = i
+			}
+		}
+	}
 }
 
 // strings reads a whole-segment column of at most limit strings.

@@ -28,6 +28,7 @@ const (
 	Bools        Family = "attributes: bools"
 	Others       Family = "attributes: others"
 	Presence     Family = "attributes: presence"
+	Filters      Family = "attributes: filters"
 	Events       Family = "events"
 	Links        Family = "links"
 	Rollups      Family = "rollups"
@@ -38,7 +39,7 @@ const (
 // Families lists all families.
 func Families() []Family {
 	return []Family{SpanIDs, TraceIDs, Starts, Durations, Structure, Resources, Sparse, Codes, Dictionaries,
-		Texts, Ints, Doubles, Bools, Others, Presence, Events, Links, Rollups, Requests, Directory}
+		Texts, Ints, Doubles, Bools, Others, Presence, Filters, Events, Links, Rollups, Requests, Directory}
 }
 
 // familyOf returns the family of a column that is no attribute of spans.
@@ -66,6 +67,8 @@ func familyOf(name string) Family {
 		return Events
 	case strings.HasPrefix(name, ".link.") || name[0] == familyLink:
 		return Links
+	case name[0] == familyFilter:
+		return Filters
 	}
 	return Sparse
 }

@@ -67,7 +67,7 @@ func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Ta
 			if err != nil {
 				return false, err
 			}
-			if ok && !c.test(n.cond, &values) {
+			if ok && !c.test(n.cond, &values) || !ok && n.cond.Op == span.Eq && s.cache.Lacks(r, t, c.col, n.cond.Value.Bytes) {
 				narrower = true
 				continue
 			}

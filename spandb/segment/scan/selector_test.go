@@ -41,6 +41,7 @@ func segments(t testing.TB) map[string]*segment.Reader {
 		{"shop, by trace", corpus.Requests(corpus.Shop, 4, 3000, 500), segment.Sealer{BlockRows: 600, ByTrace: 1}},
 		{"wide, by trace", corpus.Requests(corpus.Wide, 4, 3000, 500), segment.Sealer{BlockRows: 600, ByTrace: 1, Shapes: 1}},
 		{"odd, by trace", odd, segment.Sealer{BlockRows: 300, ByTrace: 1, Shapes: 1}},
+		{"shop, filters", corpus.Requests(corpus.Shop, 5, 3000, 500), segment.Sealer{BlockRows: 600, Filters: 1}},
 	} {
 		all[c.name] = seal(t, c.bodies, &c.s)
 	}
@@ -50,6 +51,11 @@ func segments(t testing.TB) map[string]*segment.Reader {
 // seal makes a segment of requests.
 func seal(t testing.TB, bodies [][]byte, s *segment.Sealer) *segment.Reader {
 	t.Helper()
+	return open(t, sealed(t, bodies, s))
+}
+
+func sealed(t testing.TB, bodies [][]byte, s *segment.Sealer) []byte {
+	t.Helper()
 	head := build.NewBuilder(0)
 	var dec otlp.Decoder
 	for _, body := range bodies {
@@ -57,7 +63,11 @@ func seal(t testing.TB, bodies [][]byte, s *segment.Sealer) *segment.Reader {
 			t.Fatal(err)
 		}
 	}
-	data := slices.Clone(s.Seal(head.View(head.Rows()), segment.Meta{Tenant: "default"}, nil))
+	return slices.Clone(s.Seal(head.View(head.Rows()), segment.Meta{Tenant: "default"}, nil))
+}
+
+func open(t testing.TB, data []byte) *segment.Reader {
+	t.Helper()
 	r, err := segment.Open(bytes.NewReader(data), int64(len(data)), "x.seg")
 	if err != nil {
 		t.Fatal(err)
