@@ -59,15 +59,31 @@ func (db *DB) mergeAll(ctx context.Context) (n int, err error) {
 		if !ok {
 			return n, nil
 		}
-		if err := db.merge(ctx, j); err != nil {
-			if clew.KindOf(err) == clew.Corrupt {
-				continue // the damaged segment stays as it is, the others are merged without it
+		switch err := db.merge(ctx, j); {
+		case err == nil:
+			n++
+		case err == errOvertaken || damagedInput(err) != nil:
+			// The others are merged without those that went, or the one that is damaged.
+		case clew.KindOf(err) == clew.Corrupt:
+			// What is to be written is bad, whatever it is made of: it would be again.
+			for _, s := range j.inputs {
+				s.unmergeable.Store(true)
 			}
+			return n, clew.Errorf(clew.Corrupt, "%d segments of tenant %s cannot be merged and stay as they are until the next start: %w", len(j.inputs), j.t.name, err)
+		default:
 			return n, err
 		}
-		n++
 	}
 	return n, nil
+}
+
+// damagedInput returns which input a merge failed for, since it is damaged; nil if it was
+// not for that.
+func damagedInput(err error) (bad *merge.InputError) {
+	if clew.KindOf(err) == clew.Corrupt && errors.As(err, &bad) {
+		return bad
+	}
+	return nil
 }
 
 // nextMerge returns a merge that is due, the oldest of the first tenant that has
@@ -97,7 +113,7 @@ func (t *tenant) unmerged() (list []*storedSegment, unsealed uint64) {
 		unsealed = min(unsealed, t.active.minArrival)
 	}
 	for _, s := range t.list.segs {
-		if s.Merged == 0 && !s.damaged.Load() {
+		if s.Merged == 0 && !s.damaged.Load() && !s.unmergeable.Load() {
 			list = append(list, s)
 		}
 	}
@@ -141,11 +157,14 @@ func together(list []*storedSegment, enough int) int {
 	return len(list)
 }
 
-// merge does one merge. After an error the inputs are what they were; of kind
-// Corrupt, one of them is damaged and will not be merged.
+// merge does one merge. After an error the inputs are what they were.
 func (db *DB) merge(ctx context.Context, j mergeJob) error {
 	began := time.Now()
-	defer db.giveList(j.t, db.takeList(j.t)) // the inputs stay on disk, even if retention drops them
+	held := db.takeList(j.t) // its segments stay on disk, even if retention drops them
+	defer db.giveList(j.t, held)
+	if slices.ContainsFunc(j.inputs, func(s *storedSegment) bool { return !held.has(s) }) {
+		return errOvertaken
+	}
 	m := db.newMerger(j.inputs)
 	outputs, err := db.runMerge(ctx, j, m)
 	if err == nil {
@@ -192,8 +211,7 @@ func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (output
 		}
 		return err
 	})
-	var bad *merge.InputError
-	if errors.As(err, &bad) && clew.KindOf(err) == clew.Corrupt {
+	if bad := damagedInput(err); bad != nil {
 		j.inputs[bad.Input].damaged.Store(true)
 		db.damaged(bad.Err)
 	}
@@ -208,8 +226,8 @@ func (db *DB) discardOutputs(outputs []*storedSegment) {
 	}
 }
 
-// errOvertaken is of a merge whose inputs went while it ran.
-var errOvertaken = errors.New("retention removed segments while they were merged")
+// errOvertaken is of a merge whose inputs went before it was done.
+var errOvertaken = errors.New("retention removed segments that were to be merged")
 
 // installMerge puts the outputs in the place of the inputs: in one edit for the
 // disk, in one step for readers.

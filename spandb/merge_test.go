@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -277,6 +278,104 @@ func TestMergeOvertaken(t *testing.T) {
 	}
 	if names, _ := fs.List(segmentsFolder(t, db)); len(names) != 2 {
 		t.Errorf("files %v, want two", names)
+	}
+}
+
+// TestMergeOvertakenAtOnce has retention take the inputs of a merge before it holds
+// them: it is no damage and no trouble, and what is left is merged.
+func TestMergeOvertakenAtOnce(t *testing.T) {
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	cfg := Config{Events: Events{Trouble: func(err error) { t.Errorf("trouble: %v", err) }}}
+	db := mergeStore(t, vfs.NewMem(), &now, cfg) // damage is an error
+	for i := range 4 {
+		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 50, 50), start.Add(time.Duration(i)*time.Second))
+		sealNow(t, db)
+	}
+	now.Store(start.Add(30 * time.Hour).UnixNano())
+	j, ok := db.nextMerge()
+	if !ok || len(j.inputs) != 4 {
+		t.Fatalf("%d inputs, want 4", len(j.inputs))
+	}
+	db.drop("age", func(all []*storedSegment) []*storedSegment { return all[:2] })
+	if err := db.merge(t.Context(), j); err != errOvertaken {
+		t.Errorf("merge = %v, want %v", err, errOvertaken)
+	}
+	if n, err := db.mergeAll(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d merges of the rest, %v; want 1", n, err)
+	}
+	if s := db.Stats(); s.Segments != 1 || s.SegmentRows != 100 || s.LostSegments != 0 || s.Damages != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestMergeOvertakenInTheMiddle has retention take the inputs while a merge writes its
+// output: the next merges are without them, and there is no trouble.
+func TestMergeOvertakenInTheMiddle(t *testing.T) {
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	fs := vfs.NewMem()
+	db := mergeStore(t, fs, &now, Config{})
+	for i := range 4 {
+		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 50, 50), start.Add(time.Duration(i)*time.Second))
+		sealNow(t, db)
+	}
+	now.Store(start.Add(30 * time.Hour).UnixNano())
+	fs.OnSync(func(string) {
+		fs.OnSync(nil) // the first is that of the output
+		db.drop("age", func(all []*storedSegment) []*storedSegment { return all[:1] })
+	})
+	if n, err := db.mergeAll(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d merges, %v; want that of the three others", n, err)
+	}
+	if s := db.Stats(); s.Segments != 1 || s.SegmentRows != 150 || s.Damages != 0 {
+		t.Errorf("%+v", s)
+	}
+	if names, _ := fs.List(segmentsFolder(t, db)); len(names) != 1 {
+		t.Errorf("files %v, want one", names)
+	}
+}
+
+// TestMergeOfWhatIsBad has what a merge writes turn out to be bad, which is the fault of
+// no input: it is told once, and not tried again.
+func TestMergeOfWhatIsBad(t *testing.T) {
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	var armed atomic.Bool
+	mem := vfs.NewMem()
+	fs := vfs.NewFault(mem, vfs.Plan{FailAt: 1, Sticky: true, Err: clew.Errorf(clew.Corrupt, "no segment"), Only: func(op, name string) bool {
+		return armed.Load() && op == "create"
+	}})
+	db := mergeStore(t, fs, &now, Config{MergeRows: 100})
+	for i := range 8 {
+		appendAt(t, db, corpus.Requests("shop", uint64(i+1), 50, 50), start.Add(time.Duration(i/4)*24*time.Hour+time.Duration(i)*time.Second))
+		sealNow(t, db)
+	}
+	before := answersOf(t, db)
+	now.Store(start.Add(54 * time.Hour).UnixNano())
+	armed.Store(true)
+	for range 2 { // of two days
+		if n, err := db.mergeAll(t.Context()); n != 0 || clew.KindOf(err) != clew.Corrupt || !strings.Contains(err.Error(), "4 segments of tenant default") {
+			t.Fatalf("%d merges, %v; want none", n, err)
+		}
+	}
+	tried := fs.Ops()
+	if n, err := db.mergeAll(t.Context()); n != 0 || err != nil || tried != 2 || fs.Ops() != tried {
+		t.Errorf("%d merges, %v, after two tries; %d files were written", n, err, fs.Ops())
+	}
+	if s := db.Stats(); s.Segments != 8 || s.Damages != 0 || !reflect.DeepEqual(before, answersOf(t, db)) {
+		t.Errorf("%+v, or answers differ", s)
+	}
+	armed.Store(false)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db = mergeStore(t, mem, &now, Config{MergeRows: 100})
+	if n, err := db.mergeAll(t.Context()); n != 2 || err != nil {
+		t.Errorf("%d merges after the next start, %v; want 2", n, err)
 	}
 }
 

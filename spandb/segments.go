@@ -31,6 +31,7 @@ type storedSegment struct {
 	dropped      atomic.Bool   // the manifest has forgotten it
 	lost         atomic.Bool   // its file could not be opened when it was last tried
 	damaged      atomic.Bool   // damage was met in it: it is not merged, nor added to the index of traces
+	unmergeable  atomic.Bool   // what it was merged into was bad: that is not tried again
 }
 
 // newSegment returns a segment of the manifest, which is in no list yet.
