@@ -242,6 +242,12 @@ func (s *Sealer) resources() {
 
 // traces writes the ids of each block's traces, ascending by their low half, and
 // each row's ordinal among them.
+//
+// Ordinals ascend within a run, so that differences are small. They were tried: packed
+// they take 0.94 bytes a span instead of 1.12, as Elias and Fano's code, run by run,
+// 0.71. But whoever reads columns reads the ordinals, and a lookup selects one. That code
+// takes six times as long to read, which makes reading durations take 1.6 times as long,
+// and neither can be searched in place.
 func (s *Sealer) traces() {
 	b, o := s.b, &s.order
 	s.lows.Reset()
