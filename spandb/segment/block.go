@@ -28,24 +28,31 @@ func (c *Cache) Block(r *Reader, blk int) (b Block, err error) {
 	return b, err
 }
 
-// Chunk returns the chunk of a column; nil if there is none. It is not to be changed.
-func (b *Block) Chunk(col int) ([]byte, error) {
-	src, err := b.cache.chunk(b.Reader, b.Tables, col, b.Number)
-	b.Bytes += int64(len(src))
-	return src, err
+// Chunk returns the chunk of a column, and the integers it begins with, if the column is
+// one of integers alone, or of codes; nil if there is no such chunk, or no integers. It
+// is not to be changed.
+func (b *Block) Chunk(col int) ([]byte, *column.Ints, error) {
+	k, err := b.cache.chunk(b.Reader, b.Tables, col, b.Number)
+	if err != nil || k == nil {
+		return nil, nil, err
+	}
+	b.Bytes += int64(len(k.bytes))
+	if b.Tables.packing[col] == packedNot {
+		return k.bytes, nil, nil
+	}
+	return k.bytes, &k.ints, nil
 }
 
 // Ints returns a column of integers, of which each row has one.
-func (b *Block) Ints(col int) (x column.Ints, err error) {
-	src, err := b.Chunk(col)
-	if err != nil {
-		return x, err
-	}
-	if x, _, err = column.ParseInts(src, b.Rows); err == nil && x.Len() != b.Rows {
-		err = fmt.Errorf("has %d values, want %d", x.Len(), b.Rows)
-	}
-	if err != nil {
-		return x, b.Corrupt(col, err)
+func (b *Block) Ints(col int) (*column.Ints, error) {
+	_, x, err := b.Chunk(col)
+	switch {
+	case err != nil:
+		return nil, err
+	case x == nil:
+		return nil, b.Corrupt(col, fmt.Errorf("has no values, want %d", b.Rows))
+	case x.Len() != b.Rows:
+		return nil, b.Corrupt(col, fmt.Errorf("has %d values, want %d", x.Len(), b.Rows))
 	}
 	return x, nil
 }

@@ -162,7 +162,10 @@ func (r *BlockReader) chunkAt(col int) ([]byte, error) { return r.chunkIn(&r.buf
 // chunkIn reads a chunk into memory of its own, should it not be kept anyway.
 func (r *BlockReader) chunkIn(buf *[]byte, col int) (b []byte, err error) {
 	if r.Keep {
-		b, err = r.Cache.chunk(r.seg, r.t, col, r.blk)
+		var k *hotChunk
+		if k, err = r.Cache.chunk(r.seg, r.t, col, r.blk); k != nil {
+			b = k.bytes
+		}
 	} else if b, err = r.seg.blocks.Chunk((*buf)[:0], col, r.blk); b != nil {
 		*buf = b
 	}
@@ -238,7 +241,7 @@ func (r *BlockReader) eachRun(f func(run, from, to int)) {
 		return
 	}
 	for from := 0; from < len(r.pick); {
-		run := r.runs.of(r.pick[from])
+		run := r.runs.Of(r.pick[from])
 		to := from + 1
 		for to < len(r.pick) && r.pick[to] < r.runs.Start[run+1] {
 			to++
@@ -254,7 +257,7 @@ func (r *BlockReader) readRuns() (err error) {
 		return err
 	}
 	b, n := &r.batch, r.need
-	name, kind, status, scope := n.anyOf(span.Name), n.anyOf(span.SpanKind), n.anyOf(span.StatusCode), n.anyOf(span.ScopeName, span.ScopeVersion)
+	name, kind, status, scope := n.Any(span.Name), n.Any(span.SpanKind), n.Any(span.StatusCode), n.Any(span.ScopeName, span.ScopeVersion)
 	shapes := n.All
 	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
 	if shapes {
@@ -299,7 +302,7 @@ func fill[T any](dst []T, v T) {
 // readResource reads each row's resource: its place among those of its service.
 func (r *BlockReader) readResource() (err error) {
 	b := &r.batch
-	if !r.need.resource && !r.need.All {
+	if !r.need.Resource() {
 		b.Resource = nil
 		return nil
 	}
@@ -363,7 +366,7 @@ func (r *BlockReader) readTimes() (err error) {
 	}
 	duration, flags := b.Duration, b.Flags
 	b.Duration, b.Flags = nil, nil
-	if n.anyOf(span.Duration) {
+	if n.Any(span.Duration) {
 		if b.Duration, _, err = dense(r, duration, colDuration); err != nil {
 			return err
 		}
@@ -384,7 +387,7 @@ func (r *BlockReader) row(i int) int {
 
 func (r *BlockReader) readIDs() error {
 	b, n := &r.batch, r.need
-	b.SpanID = wanted(n.anyOf(span.SpanID, span.ParentID), b.SpanID, b.Rows)
+	b.SpanID = wanted(n.Any(span.SpanID, span.ParentID), b.SpanID, b.Rows)
 	b.ParentID = wanted(n.Parents(), b.ParentID, b.Rows)
 	if b.SpanID == nil {
 		return nil

@@ -163,11 +163,11 @@ func (c *Cache) filter(r *Reader, t *Tables, col int) (f filter.Filter, ok bool,
 	if !ok {
 		return f, false, nil
 	}
-	b, err := c.chunk(r, t, of, block.WholeSegment)
-	if err != nil || b == nil {
+	k, err := c.chunk(r, t, of, block.WholeSegment)
+	if err != nil || k == nil {
 		return f, false, err
 	}
-	if f, _, err = filter.Parse(b); err != nil {
+	if f, _, err = filter.Parse(k.bytes); err != nil {
 		return f, false, r.corrupt(of, block.WholeSegment, err)
 	}
 	return f, true, nil

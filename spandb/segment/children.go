@@ -58,7 +58,7 @@ func field[T column.Uint](r *BlockReader, name string, c *children) ([]T, error)
 // childAttrs reads the attribute columns of events or links.
 func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *children, shapes *Shapes, shapeCol, extraCol string, rare *pooledTable) error {
 	for i := range infos {
-		if !r.need.All && !r.need.attrs[attrNeed{family, infos[i].Key}] {
+		if !r.need.Attr(family, infos[i].Key) {
 			continue
 		}
 		x := span.Column{Key: infos[i].Key, Type: infos[i].Type}
@@ -99,7 +99,7 @@ func (r *BlockReader) childAttrs(dst *span.Attrs, family byte, infos []Attr, c *
 }
 
 func (r *BlockReader) readEvents() error {
-	if !r.need.family(familyEvent) && !r.need.anyOf(span.EventName, span.EventTimeSinceStart) {
+	if !r.need.Family(familyEvent) && !r.need.Any(span.EventName, span.EventTimeSinceStart) {
 		return nil
 	}
 	c, err := r.children(colEventRow)
@@ -134,7 +134,7 @@ func (r *BlockReader) readEvents() error {
 }
 
 func (r *BlockReader) readLinks() error {
-	if !r.need.family(familyLink) && !r.need.anyOf(span.LinkTraceID, span.LinkSpanID) {
+	if !r.need.Family(familyLink) && !r.need.Any(span.LinkTraceID, span.LinkSpanID) {
 		return nil
 	}
 	c, err := r.children(colLinkRow)

@@ -7,14 +7,24 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/spandb/segment/runs"
 )
 
 // hot is what scans have read of one segment's blocks and a Cache keeps: chunks,
 // verified, and directories of runs, parsed. What is in it does not change.
 type hot struct {
-	chunks []atomic.Pointer[[]byte] // by number of the chunk
-	runs   []atomic.Pointer[Runs]   // by block
-	bytes  int64                    // guarded by Cache.mu
+	chunks []atomic.Pointer[hotChunk] // by number of the chunk
+	runs   []atomic.Pointer[Runs]     // by block
+	bytes  int64                      // guarded by Cache.mu
+}
+
+// hotChunk is a chunk of a column and block. It is shared, not to be changed.
+type hotChunk struct {
+	bytes []byte
+	ints  column.Ints // what bytes begin with, if the column is packed: see packings
+
+	places again[[]uint32]    // see Block.Places
+	values again[runs.Values] // see Block.Values
 }
 
 // hotOf returns what is kept of the blocks of a segment.
@@ -23,7 +33,7 @@ func (t *Tables) hotOf(r *Reader) *hot {
 		return h
 	}
 	h := &hot{
-		chunks: make([]atomic.Pointer[[]byte], r.blocks.Chunks()),
+		chunks: make([]atomic.Pointer[hotChunk], r.blocks.Chunks()),
 		runs:   make([]atomic.Pointer[Runs], len(r.meta.BlockRows)),
 	}
 	if !t.hot.CompareAndSwap(nil, h) {
@@ -35,42 +45,50 @@ func (t *Tables) hotOf(r *Reader) *hot {
 }
 
 // chunk returns the chunk of a column and block, nil if there is none; integers are
-// repacked to be scanned. It is shared, not to be changed.
-func (c *Cache) chunk(r *Reader, t *Tables, col, blk int) ([]byte, error) {
+// repacked to be scanned.
+func (c *Cache) chunk(r *Reader, t *Tables, col, blk int) (*hotChunk, error) {
 	i, ok := r.blocks.Number(col, blk)
 	if !ok {
 		return nil, nil
 	}
 	h := t.hotOf(r)
-	if b := h.chunks[i].Load(); b != nil {
-		return *b, nil
+	if k := h.chunks[i].Load(); k != nil {
+		return k, nil
 	}
 	b, err := r.blocks.Chunk(nil, col, blk)
 	if err != nil {
 		return nil, err
 	}
+	k := &hotChunk{bytes: b}
 	if p := t.packing[col]; p != packedNot {
-		b, err = column.Repack(b, r.meta.BlockRows[blk], p == packedSigned)
-		if err != nil {
+		if err := k.pack(r.meta.BlockRows[blk], p == packedSigned); err != nil {
 			return nil, r.corrupt(col, blk, err)
 		}
 	}
-	c.keep(r, t, h, int64(len(b)), func() bool { return h.chunks[i].CompareAndSwap(nil, &b) })
-	return b, nil
+	c.keep(r, t, h, int64(len(k.bytes)), func() bool { return h.chunks[i].CompareAndSwap(nil, k) })
+	return k, nil
+}
+
+func (k *hotChunk) pack(rows int, signed bool) (err error) {
+	if k.bytes, err = column.Repack(k.bytes, rows, signed); err != nil {
+		return err
+	}
+	k.ints, _, err = column.ParseInts(k.bytes, rows)
+	return err
 }
 
 // blockRuns returns the runs of a block.
 func (c *Cache) blockRuns(r *Reader, t *Tables, blk int) (*Runs, error) {
 	h := t.hotOf(r)
-	if runs := h.runs[blk].Load(); runs != nil {
-		return runs, nil
+	if dir := h.runs[blk].Load(); dir != nil {
+		return dir, nil
 	}
-	runs, err := r.readRuns(t, blk)
+	dir, err := r.readRuns(t, blk)
 	if err != nil {
 		return nil, err
 	}
-	c.keep(r, t, h, runs.sizeBytes(), func() bool { return h.runs[blk].CompareAndSwap(nil, runs) })
-	return runs, nil
+	c.keep(r, t, h, dir.SizeBytes(), func() bool { return h.runs[blk].CompareAndSwap(nil, dir) })
+	return dir, nil
 }
 
 // keep makes room for bytes more of a segment's blocks and puts them in their place.

@@ -1,5 +1,7 @@
 package segment
 
+import "github.com/clew-tracing/clew/spandb/segment/need"
+
 // Columns of a segment. A name of two or more bytes that begins with 'a', 't', 'e' or
 // 'l' and a digit is an attribute of spans, events or links: the digit is the
 // clew.Type, the rest the key; one that begins with 'f' is the filter of such a column.
@@ -63,10 +65,10 @@ const (
 
 // Attribute families.
 const (
-	familySpan  = 'a'
+	familySpan  = need.OfSpans
 	familyTrace = 't' // attributes of spans that are the same in a trace
-	familyEvent = 'e'
-	familyLink  = 'l'
+	familyEvent = need.OfEvents
+	familyLink  = need.OfLinks
 )
 
 // familyFilter is no family of attributes: the column has a filter of the values of one

@@ -53,15 +53,7 @@ func (t *Tables) Pooled(scope span.Scope, key string) bool {
 
 // has reports whether there are columns that n wants.
 func (t *pooledTable) has(family byte, n *Need) bool {
-	if n.All {
-		return len(t.columns) > 0
-	}
-	for i := range t.columns {
-		if n.attrs[attrNeed{family, t.columns[i].Key}] {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.columns, func(a Attr) bool { return n.Attr(family, a.Key) })
 }
 
 // pooled reads the wanted pooled columns of n rows, or of those in pick.
@@ -79,7 +71,7 @@ func (r *BlockReader) pooled(dst *span.Attrs, t *pooledTable, family byte, n int
 	}
 	for _, i := range chunk.Columns() {
 		info := &t.columns[i]
-		if !r.need.All && !r.need.attrs[attrNeed{family, info.Key}] {
+		if !r.need.Attr(family, info.Key) {
 			continue
 		}
 		c := span.Column{Key: info.Key, Type: info.Type}

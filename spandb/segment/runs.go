@@ -1,41 +1,14 @@
 package segment
 
 import (
-	"fmt"
-	"sort"
+	"sync/atomic"
 
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/spandb/segment/runs"
 )
 
-// Runs is the directory of a block: run i is of template[i], which ascend, and
-// has the rows [start[i], start[i+1]); shape[i] is that of the template.
-type Runs struct {
-	Template []uint32
-	Start    []uint32
-	Shape    []uint32
-}
-
-func (b *Runs) sizeBytes() int64 { return 4*int64(len(b.Template)+len(b.Start)+len(b.Shape)) + 96 }
-
-// Seek returns the first run from run i on whose template is t or a later one. It is
-// called so many times for a block, with ascending t.
-func (b *Runs) Seek(i int, t uint32, times int) int {
-	if times*seekCost < len(b.Template) {
-		return i + sort.Search(len(b.Template)-i, func(k int) bool { return b.Template[i+k] >= t })
-	}
-	for i < len(b.Template) && b.Template[i] < t {
-		i++
-	}
-	return i
-}
-
-// seekCost is how many runs one can go past in the time of two searches.
-const seekCost = 16
-
-// of returns the run of a row.
-func (b *Runs) of(row uint32) int {
-	return sort.Search(len(b.Template), func(i int) bool { return b.Start[i+1] > row })
-}
+// Runs is the directory of a block.
+type Runs = runs.Runs
 
 // readRuns reads which template each row of a block has.
 func (r *Reader) readRuns(t *Tables, blk int) (*Runs, error) {
@@ -47,30 +20,63 @@ func (r *Reader) readRuns(t *Tables, blk int) (*Runs, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := r.meta.BlockRows[blk]
-	runs := new(Runs)
-	var lens []uint32
-	if runs.Template, b, err = column.DecodeInts[uint32](nil, b, rows); err == nil {
-		lens, _, err = column.DecodeInts[uint32](nil, b, rows)
-	}
-	if err == nil && len(runs.Template) != len(lens) {
-		err = fmt.Errorf("%d templates, %d lengths", len(runs.Template), len(lens))
-	}
+	dir, err := runs.Parse(b, r.meta.BlockRows[blk], len(t.Templates), func(k uint32) uint32 { return t.Templates[k].Shape })
 	if err != nil {
 		return nil, r.corrupt(col, blk, err)
 	}
-	runs.Start = make([]uint32, 1, len(lens)+1)
-	at := uint32(0)
-	for i, k := range runs.Template {
-		if int(k) >= len(t.Templates) || lens[i] > uint32(rows)-at || i > 0 && k <= runs.Template[i-1] {
-			return nil, r.corrupt(col, blk, fmt.Errorf("run %d is out of place", i))
-		}
-		at += lens[i]
-		runs.Start = append(runs.Start, at)
-		runs.Shape = append(runs.Shape, t.Templates[k].Shape)
+	return dir, nil
+}
+
+// again is something found out about a chunk that was asked for it before. Of one that
+// is not asked again, or not kept, it would be found out for nothing.
+type again[T any] struct {
+	asked atomic.Bool
+	found atomic.Pointer[T]
+}
+
+// keep has the cache keep what was found out about a chunk, if it keeps the chunk.
+func (b *Block) keep(col int, k *hotChunk, bytes int64, put func() bool) {
+	h := b.Tables.hotOf(b.Reader)
+	i, _ := b.Reader.blocks.Number(col, b.Number)
+	b.cache.keep(b.Reader, b.Tables, h, bytes, func() bool { return h.chunks[i].Load() == k && put() })
+}
+
+// Places is Runs.Places for a column, in dst or shared and not to be changed.
+func (b *Block) Places(dst []uint32, col int, having []uint32) ([]uint32, error) {
+	k, err := b.cache.chunk(b.Reader, b.Tables, col, b.Number)
+	if err != nil || k == nil || !k.places.asked.Swap(true) {
+		b.Runs.Places(dst, having)
+		return dst, err
 	}
-	if at != uint32(rows) {
-		return nil, r.corrupt(col, blk, fmt.Errorf("runs cover %d rows of %d", at, rows))
+	if at := k.places.found.Load(); at != nil {
+		return *at, nil
 	}
-	return runs, nil
+	at := make([]uint32, len(b.Runs.Start))
+	b.Runs.Places(at, having)
+	b.keep(col, k, 4*int64(len(at)), func() bool { return k.places.found.CompareAndSwap(nil, &at) })
+	return at, nil
+}
+
+// Values is Runs.Values for a column of ints or codes: also nil if they are not such as
+// repeat, or have not been asked for before. Not to be changed.
+func (b *Block) Values(col int, having []uint32) (*runs.Values, error) {
+	k, err := b.cache.chunk(b.Reader, b.Tables, col, b.Number)
+	if err != nil || k == nil || k.ints.Kind() != column.IntRuns || !k.values.asked.Swap(true) {
+		return nil, err
+	}
+	if v := k.values.found.Load(); v != nil {
+		return v, nil
+	}
+	vals, err := k.ints.Decode(nil)
+	if err != nil {
+		return nil, b.Corrupt(col, err)
+	}
+	v, err := b.Runs.Values(vals, having)
+	if err != nil {
+		return nil, b.Corrupt(col, err)
+	}
+	if v != nil {
+		b.keep(col, k, v.SizeBytes(), func() bool { return k.values.found.CompareAndSwap(nil, v) })
+	}
+	return v, nil
 }

@@ -20,10 +20,14 @@
 // The package writes no files and knows neither manifest nor log.
 package segment
 
-import "github.com/clew-tracing/clew/spandb/segment/meta"
+import (
+	"github.com/clew-tracing/clew/spandb/segment/meta"
+	"github.com/clew-tracing/clew/spandb/segment/need"
+)
 
-// Meta and Request are those of package meta.
+// Meta, Request and Need are those of their packages.
 type (
+	Need    = need.Need
 	Meta    = meta.Meta
 	Request = meta.Request
 )

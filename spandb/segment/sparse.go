@@ -19,8 +19,8 @@ func (r *BlockReader) readSparse() error {
 		wanted bool
 		dst    *span.Column
 	}{
-		{colStatusMessage, clew.TypeString, r.need.anyOf(span.StatusMessage), &b.StatusMessage},
-		{colTraceState, clew.TypeString, r.need.anyOf(span.TraceState), &b.TraceState},
+		{colStatusMessage, clew.TypeString, r.need.Any(span.StatusMessage), &b.StatusMessage},
+		{colTraceState, clew.TypeString, r.need.Any(span.TraceState), &b.TraceState},
 		{colDroppedAttrs, clew.TypeInt, r.need.All, &b.DroppedAttrs},
 		{colDroppedEvents, clew.TypeInt, r.need.All, &b.DroppedEvents},
 		{colDroppedLinks, clew.TypeInt, r.need.All, &b.DroppedLinks},
@@ -238,7 +238,7 @@ func (a *attrPlaces) find(r *BlockReader) {
 		a.t, a.need = r.t, r.need
 		a.wanted = a.wanted[:0]
 		for i := range r.t.Attrs {
-			a.wanted = append(a.wanted, r.need.All || r.need.attrs[attrNeed{familySpan, r.t.Attrs[i].Key}])
+			a.wanted = append(a.wanted, r.need.Attr(familySpan, r.t.Attrs[i].Key))
 		}
 	}
 	a.of = resize(a.of, len(a.wanted))
@@ -280,7 +280,7 @@ func (a *attrPlaces) find(r *BlockReader) {
 // readAttrs reads the wanted attribute columns of spans. In all-mode every column
 // gets its place, with or without values, since shapes count them.
 func (r *BlockReader) readAttrs() error {
-	if !r.need.All && len(r.need.attrs) == 0 {
+	if !r.need.Attrs() {
 		return nil
 	}
 	r.attrs.find(r)

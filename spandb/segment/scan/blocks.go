@@ -18,7 +18,7 @@ type blockSelector struct {
 	leaves        []blockLeaf // by node
 	dst           column.Bitmap
 	free          []column.Bitmap
-	u32           []uint32
+	u32, inGroup  []uint32
 	bytes         int64 // read of the blocks before
 }
 
@@ -27,7 +27,7 @@ type blockLeaf struct {
 	loaded  bool
 	whole   bool          // bits are the answer for all rows
 	bits    column.Bitmap //
-	ints    column.Ints   // a dense column: those of in
+	ints    *column.Ints  // a dense column: those of in
 	in      column.Range  //
 	columns []blockColumn
 }
@@ -47,21 +47,49 @@ func (s *Selector) Rows(r *segment.Reader, x *Selection, blk int) (column.Bitmap
 		b.known = x.states[0]
 		return b.dst, b.eval(root, stretch{0, len(runs.Template), 0, b.Rows}, b.dst)
 	}
-	at := stretch{}
+	if len(x.groups)*seekCost < len(runs.Template) {
+		return b.dst, b.seek(root)
+	}
+	of := x.byTemplate(len(b.Tables.Templates))
+	in, k := resize(b.inGroup, len(runs.Template)), 0 // the runs in groups; which is nothing a processor can guess
+	b.inGroup = in
+	for i, t := range runs.Template {
+		in[k] = uint32(i)
+		if of[t] != 0 {
+			k++
+		}
+	}
+	for in = in[:k]; len(in) > 0; {
+		from, number, n := int(in[0]), of[runs.Template[in[0]]], 1
+		for n < len(in) && int(in[n]) == from+n && of[runs.Template[in[n]]] == number {
+			n++
+		}
+		b.known = x.states[number-1]
+		if err := b.eval(root, stretch{from, from + n, int(runs.Start[from]), int(runs.Start[from+n])}, b.dst); err != nil {
+			return nil, err
+		}
+		in = in[n:]
+	}
+	return b.dst, nil
+}
+
+// seek evaluates the condition on the runs of groups, of which there are few.
+func (b *blockSelector) seek(root *node) error {
+	x, runs, at := b.x, b.Runs, stretch{}
 	for i := range x.groups {
 		g := &x.groups[i]
-		at.from = runs.Seek(at.to, g.from, len(x.groups))
-		at.to = runs.Seek(at.from, g.to, len(x.groups))
+		at.from = runs.Seek(at.to, g.from)
+		at.to = runs.Seek(at.from, g.to)
 		if at.from == at.to {
 			continue
 		}
 		b.known = x.states[g.states]
 		at.start, at.end = int(runs.Start[at.from]), int(runs.Start[at.to])
 		if err := b.eval(root, at, b.dst); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return b.dst, nil
+	return nil
 }
 
 // Bytes returns how much was read since it was last asked.
@@ -117,6 +145,16 @@ func (b *blockSelector) eval(n *node, at stretch, dst column.Bitmap) error {
 
 // both is eval for nodeAnd: each argument looks only at what those before have left.
 func (b *blockSelector) both(n *node, at stretch, dst column.Bitmap) error {
+	var only *node
+	tests := 0
+	for _, arg := range n.args {
+		if b.known[arg.number] != stateYes {
+			only, tests = arg, tests+1
+		}
+	}
+	if tests == 1 {
+		return b.eval(only, at, dst)
+	}
 	left, next := b.scratch(), b.scratch()
 	defer b.done(left, next)
 	first := true
@@ -207,7 +245,7 @@ func (b *blockSelector) damaged(err error) error {
 // resources tests the resources of rows whose services have some that meet the
 // condition and some that do not.
 func (b *blockSelector) resources(p *leafPlan, f *blockLeaf, at stretch, dst column.Bitmap) (err error) {
-	if b.u32, err = column.DecodeRange(b.u32[:0], &f.ints, at.start, at.end); err != nil {
+	if b.u32, err = column.DecodeRange(b.u32[:0], f.ints, at.start, at.end); err != nil {
 		return b.damaged(err)
 	}
 	t, runs := b.Tables, b.Runs
@@ -301,13 +339,14 @@ func (b *blockSelector) loadAttrs(n *node, f *blockLeaf, p *leafPlan) error {
 	for i := range p.columns {
 		c := &f.columns[columns] // keeps its memory from block to block
 		c.columnPlan = &p.columns[i]
-		src, err := b.Chunk(c.col)
+		src, ints, err := b.Chunk(c.col)
 		if err != nil {
 			return err
 		}
 		if src == nil {
 			continue
 		}
+		c.ints = ints
 		later, err := b.loadColumn(n, c, src, f.bits)
 		if err != nil {
 			return b.Corrupt(c.col, err)
@@ -323,10 +362,21 @@ func (b *blockSelector) loadAttrs(n *node, f *blockLeaf, p *leafPlan) error {
 // loadColumn tests a column that the shapes of some runs list, and adds the rows that
 // meet the condition to dst; or it reports that this is better done later.
 func (b *blockSelector) loadColumn(n *node, c *blockColumn, src []byte, dst column.Bitmap) (later bool, err error) {
-	listed := 0 // rows whose shapes list the column
-	for i, shape := range b.Runs.Shape {
-		listed += int((b.Runs.Start[i+1] - b.Runs.Start[i]) & c.inShape[shape])
+	if c.ranged && !c.partial && !c.byTrace && c.ints != nil && c.ints.Kind() == column.IntRuns {
+		values, err := b.Values(c.col, c.inShape)
+		if err != nil {
+			return false, err
+		}
+		if values != nil {
+			values.Select(dst, c.in)
+			return false, nil
+		}
 	}
+	c.ownAt = resize(c.ownAt, len(b.Runs.Start))
+	if c.at, err = b.Places(c.ownAt, c.col, c.inShape); err != nil {
+		return false, err
+	}
+	listed := int(c.at[len(c.at)-1]) // rows whose shapes list the column
 	if c.byTrace {
 		return false, b.loadByTrace(n, c, src, listed, dst)
 	}
@@ -337,12 +387,10 @@ func (b *blockSelector) loadColumn(n *node, c *blockColumn, src []byte, dst colu
 	case c.all:
 		c.hits, c.runs = c.hits.Reset(listed), c.runs[:0]
 		c.hits.Fill(listed)
+	case c.ranged && !b.x.open && c.ints != nil && c.ints.RandomAccess(): // better tested where it is wanted
+		have, later = c.ints.Len(), true
 	default:
-		if later, err = b.leave(c, src); err == nil && !later {
-			have, err = c.testAll(n.cond, src, listed)
-		} else if later {
-			have = c.ints.Len()
-		}
+		have, err = c.testAll(n.cond, src, c.ints, listed)
 	}
 	if err == nil && have != listed {
 		err = fmt.Errorf("%d values for %d rows", have, listed)
@@ -365,7 +413,7 @@ func (b *blockSelector) loadByTrace(n *node, c *blockColumn, src []byte, listed 
 			return fmt.Errorf("presence of %d rows, want %d", have, listed)
 		}
 	}
-	ids, err := b.Chunk(b.Tables.TraceIDs)
+	ids, _, err := b.Chunk(b.Tables.TraceIDs)
 	if err != nil {
 		return err
 	}
@@ -396,23 +444,4 @@ func (b *blockSelector) loadByTrace(n *node, c *blockColumn, src []byte, listed 
 		at += end - start
 	}
 	return nil
-}
-
-// leave reports whether the values of a column are better tested where they are
-// wanted, and finds out where those of each run are.
-func (b *blockSelector) leave(c *blockColumn, src []byte) (later bool, err error) {
-	if !c.ranged || b.x.open {
-		return false, nil
-	}
-	if c.ints, _, err = column.ParseInts(src, b.Rows); err != nil || !c.ints.RandomAccess() {
-		return false, err
-	}
-	runs, at := b.Runs, uint32(0)
-	c.at = resize(c.at, len(runs.Start))
-	for i, shape := range runs.Shape {
-		c.at[i] = at
-		at += (runs.Start[i+1] - runs.Start[i]) & c.inShape[shape]
-	}
-	c.at[len(runs.Shape)] = at
-	return true, nil
 }

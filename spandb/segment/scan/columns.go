@@ -102,22 +102,27 @@ func (c *columnPlan) test(cond *span.Condition, values *column.Strings) bool {
 // blockColumn is a column's chunk in a block.
 type blockColumn struct {
 	*columnPlan
-	ints column.Ints   // for values tested in place
-	at   []uint32      // likewise, by run: values of the column before it
-	hits column.Bitmap // otherwise: the values that meet the condition
+	ints *column.Ints  // if the chunk is one of integers or codes alone
+	at   []uint32      // by run: values of the column before it; in ownAt, or shared
+	hits column.Bitmap // the values that meet the condition, unless they are tested in place
 	runs []uint64      // or, of a chunk of runs, the pairs of Ints.AppendRuns
 	pres column.Bitmap // of a partial column
+
+	ownAt []uint32
 }
 
 // testAll finds the values behind the presence of a chunk that meet the condition, and
-// how many there are of all. n is how many there may be.
-func (c *blockColumn) testAll(cond *span.Condition, src []byte, n int) (have int, err error) {
+// how many there are of all. n is how many there may be; x is not nil if src was parsed.
+func (c *blockColumn) testAll(cond *span.Condition, src []byte, x *column.Ints, n int) (have int, err error) {
 	c.hits, c.runs = c.hits[:0], c.runs[:0]
 	switch {
 	case c.ranged || c.codes != nil:
-		var x column.Ints
-		if x, _, err = column.ParseInts(src, n); err != nil {
-			return 0, err
+		if x == nil {
+			parsed, _, err := column.ParseInts(src, n)
+			if err != nil {
+				return 0, err
+			}
+			x = &parsed
 		}
 		have = x.Len()
 		if c.ranged && x.Kind() == column.IntRuns {
@@ -164,7 +169,7 @@ func (c *blockColumn) candidates(cond *span.Condition, src []byte, n int) error 
 		return nil
 	}
 	total := c.pres.Count()
-	if have, err = c.testAll(cond, src, total); err != nil {
+	if have, err = c.testAll(cond, src, nil, total); err != nil {
 		return err
 	}
 	if have != total {
@@ -203,7 +208,7 @@ func (c *blockColumn) traces(cond *span.Condition, src []byte, n int) (set colum
 		return set, nil
 	}
 	total := set.Count()
-	if have, err = c.testAll(cond, src, total); err != nil {
+	if have, err = c.testAll(cond, src, nil, total); err != nil {
 		return nil, err
 	}
 	if have != total {
@@ -226,19 +231,19 @@ func (c *blockColumn) traces(cond *span.Condition, src []byte, n int) (set colum
 
 // spread adds to dst the rows that meet the condition: those of hits and runs, among
 // the rows of the runs that list the column. There are as many as were asked for.
-func (c *blockColumn) spread(dst column.Bitmap, runs *segment.Runs) {
+func (c *blockColumn) spread(dst column.Bitmap, dir *segment.Runs) {
 	c.runs = c.hits.AppendRuns(c.runs)
-	run, at, end := -1, uint64(0), uint64(0) // of the values of a run
-	row := uint64(0)                         // its first
+	at, run := c.at, 0
 	for i := 0; i < len(c.runs); i += 2 {
-		for from, to := c.runs[i], c.runs[i+1]; from < to; {
-			for end <= from {
-				run++
-				at, row = end, uint64(runs.Start[run])
-				end += uint64((runs.Start[run+1] - runs.Start[run]) & c.inShape[runs.Shape[run]])
+		for from, to := uint32(c.runs[i]), uint32(c.runs[i+1]); from < to; {
+			for run+spreadStep < len(at) && at[run+spreadStep] <= from {
+				run += spreadStep
 			}
-			upTo := min(to, end)
-			dst.SetRange(int(row+from-at), int(row+upTo-at))
+			for at[run+1] <= from {
+				run++
+			}
+			upTo, row := min(to, at[run+1]), dir.Start[run]-at[run]
+			dst.SetRange(int(row+from), int(row+upTo))
 			from = upTo
 		}
 	}

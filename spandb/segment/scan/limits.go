@@ -9,6 +9,13 @@ const matcherBlocks = 512
 // some rows in a row.
 const fewRows = 16
 
+// spreadStep is how many runs are gone past at a time, on the way to the next value that
+// meets a condition: about the square root of how many a block has.
+const spreadStep = 16
+
+// seekCost is how many runs one can go past in the time in which two are searched for.
+const seekCost = 16
+
 // pickRows says that of a block of which one row in so many matches, or fewer, a scan
 // reads the matching rows alone; to unpack all of them costs less from there.
 const pickRows = 4

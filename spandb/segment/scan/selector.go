@@ -28,6 +28,7 @@ type Selector struct {
 	nodes []*node // the condition's, each after its arguments; the last is all of it
 	block blockSelector
 	known []state // scratch
+	tell  []teller
 }
 
 // node is a part of a condition.
@@ -38,6 +39,7 @@ type node struct {
 	args   []*node
 	cost   int          // the greater, the later it is tested
 	window column.Range // leafWindow
+	byCode []state      // leafTemplate: by kind or status; nil for others
 
 	matcher *span.Matcher // leafOther
 	need    segment.Need
@@ -117,6 +119,11 @@ func (s *Selector) node(c *span.Condition) *node {
 		n.kind, n.cost, n.args = nodeAnd, costColumn, []*node{s.node(&needs), relation}
 	default:
 		n.kind, n.cost = leafOf(c)
+	}
+	if c.Field.Intrinsic == span.SpanKind || c.Field.Intrinsic == span.StatusCode {
+		for i := range math.MaxUint8 + 1 {
+			n.byCode = append(n.byCode, stateOf(c.Test(clew.IntValue(int64(i)))))
+		}
 	}
 	if n.kind >= leafAttr {
 		c.Fields(n.need.Field)
@@ -232,11 +239,9 @@ type Selection struct {
 	leaves []leafPlan // by node
 
 	start, duration int // columns
-}
 
-// group is templates [from, to) of which the same is known. Templates in no group
-// have no row that meets the condition.
-type group struct{ from, to, states uint32 }
+	of []uint32 // see byTemplate
+}
 
 // leafPlan is what a leaf tests in a segment.
 type leafPlan struct {
@@ -244,6 +249,7 @@ type leafPlan struct {
 	resource []bool       // leafResource: by resource
 	service  []state      // leafResource: by service
 	byCode   []state      // leafTemplate: by code of the name, kind, status or scope
+	byShape  []state      // columns, but of leafChild: by shape
 	other    bool         // to be tested on columns
 }
 
@@ -283,7 +289,9 @@ func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
 func (p *leafPlan) plan(n *node, t *segment.Tables) {
 	switch n.kind {
 	case leafTemplate:
-		p.byCode = testCodes(t, n.cond)
+		if p.byCode = n.byCode; p.byCode == nil {
+			p.byCode = testCodes(t, n.cond)
+		}
 	case leafResource:
 		p.resources(n.cond, t)
 	case leafAttr:
@@ -343,114 +351,17 @@ func (p *leafPlan) resources(c *span.Condition, t *segment.Tables) {
 	}
 }
 
-// group finds the groups of templates.
-func (s *Selector) group(x *Selection, t *segment.Tables) {
-	x.groups, x.states = x.groups[:0], x.states[:0]
-	known := resize(s.known, len(s.nodes))
-	s.known = known
-	more := false // a template tells more than its service
-	for _, n := range s.nodes {
-		p := &x.leaves[n.number]
-		more = more || p.byCode != nil || n.kind != leafChild && len(p.columns) > 0
-	}
-	defer func() { x.open = s.isOpen(x) }()
-	for service := range t.ServiceNames {
-		for i, n := range s.nodes {
-			switch p := &x.leaves[i]; {
-			case p.service != nil && !p.other:
-				known[i] = p.service[service]
-			case n.ofColumns(p) && len(p.columns) == 0:
-				known[i] = stateNo
-			default:
-				known[i] = stateSome
-			}
-		}
-		from, to := t.OfService[service], t.OfService[service+1]
-		switch {
-		case s.combine(known) == stateNo:
-		case !more:
-			x.add(from, to, known)
-		default:
-			k := stateNo
-			for i := from; i < to; i++ {
-				if s.template(x, &t.Templates[i], known) || i == from {
-					k = s.combine(known)
-				}
-				if k != stateNo {
-					x.add(i, i+1, known)
-				}
-			}
-		}
-	}
-}
-
-// isOpen reports whether the leaves can be tested on any row of the segment, not only
-// on those in groups.
-func (s *Selector) isOpen(x *Selection) bool {
-	for _, known := range x.states {
-		for i, n := range s.nodes {
-			if n.kind > nodeNot && known[i] != stateSome {
-				return false
-			}
-		}
-	}
-	return len(x.states) == 1
-}
-
 // ofColumns reports whether rows meet a leaf by a value in one of its columns only.
 func (n *node) ofColumns(p *leafPlan) bool {
 	return !p.other && (n.kind == leafAttr || n.kind == leafChild || n.kind == leafAny && p.service == nil)
 }
 
-// template completes what is known of a service's rows by what is of a template's,
-// and reports whether that is something else than what was known of leaves before.
-func (s *Selector) template(x *Selection, t *segment.Template, known []state) (news bool) {
-	for i, n := range s.nodes {
-		k := known[i]
-		switch p := &x.leaves[i]; {
-		case p.byCode != nil:
-			k = p.byCode[codeOf(t, n.cond.Field.Intrinsic)]
-		case len(p.columns) > 0 && n.kind != leafChild:
-			k = stateNo
-			for c := range p.columns {
-				if c := &p.columns[c]; c.inShape[t.Shape] != 0 {
-					k = max(k, stateSome)
-					if c.all && !c.partial {
-						k = stateYes
-					}
-				}
-			}
-		}
-		news = news || k != known[i]
-		known[i] = k
-	}
-	return news
-}
-
-// codeOf returns by what code of a template an intrinsic, or an attribute of the scope,
-// is known.
-func codeOf(t *segment.Template, i span.Intrinsic) uint32 {
-	switch i {
-	case span.Name:
-		return t.Name
-	case span.SpanKind:
-		return uint32(t.Kind)
-	case span.StatusCode:
-		return uint32(t.Status)
-	}
-	return t.Scope
-}
-
-// testCodes tests all that rows of a template may have in common.
+// testCodes tests the names, or scopes, that rows of a template may have in common.
 func testCodes(t *segment.Tables, c *span.Condition) (by []state) {
 	switch c.Field.Intrinsic {
 	case span.Name:
 		for i := range t.Names.Len() {
 			by = append(by, stateOf(c.Test(clew.Value{Type: clew.TypeString, Bytes: t.Names.At(i)})))
-		}
-	case span.SpanKind, span.StatusCode:
-		for i := range math.MaxUint8 + 1 {
-			by = append(by, stateOf(c.Test(clew.IntValue(int64(i)))))
 		}
 	case span.ScopeName:
 		for _, s := range t.Scopes {
@@ -467,28 +378,6 @@ func testCodes(t *segment.Tables, c *span.Condition) (by []state) {
 		}
 	}
 	return by
-}
-
-// add appends templates [from, to), of which known is known.
-func (x *Selection) add(from, to uint32, known []state) {
-	if from == to {
-		return
-	}
-	last := len(x.groups) - 1
-	if last >= 0 && slices.Equal(x.states[x.groups[last].states], known) {
-		if x.groups[last].to == from {
-			x.groups[last].to = to
-			return
-		}
-		x.groups = append(x.groups, group{from, to, x.groups[last].states})
-		return
-	}
-	i := slices.IndexFunc(x.states, func(s []state) bool { return slices.Equal(s, known) })
-	if i < 0 {
-		i = len(x.states)
-		x.states = append(x.states, slices.Clone(known))
-	}
-	x.groups = append(x.groups, group{from, to, uint32(i)})
 }
 
 // Block reports whether a block may have a row that meets the condition, by the

@@ -1,6 +1,14 @@
-package segment
+// Package need says which columns of a block a reader wants.
+package need
 
 import "github.com/clew-tracing/clew/span"
+
+// The families of attributes.
+const (
+	OfSpans  = 'a'
+	OfEvents = 'e'
+	OfLinks  = 'l'
+)
 
 // Need says which columns of a block a reader wants. TraceIDs, Trace and Start are
 // always read. The zero value wants nothing more.
@@ -25,7 +33,7 @@ func (n *Need) Resources() { n.resource = true }
 
 // Parents reports whether parents are wanted: they can be found only where all rows of
 // a trace are read.
-func (n *Need) Parents() bool { return n.anyOf(span.ParentID) }
+func (n *Need) Parents() bool { return n.Any(span.ParentID) }
 
 // Field wants the columns that a test of f looks at.
 func (n *Need) Field(f span.Field) {
@@ -42,18 +50,19 @@ func (n *Need) Field(f span.Field) {
 	case span.ScopeInstrumentation:
 		n.intrinsics[span.ScopeName] = true
 	case span.ScopeEvent:
-		n.attrs[attrNeed{familyEvent, f.Key}] = true
+		n.attrs[attrNeed{OfEvents, f.Key}] = true
 	case span.ScopeLink:
-		n.attrs[attrNeed{familyLink, f.Key}] = true
+		n.attrs[attrNeed{OfLinks, f.Key}] = true
 	case span.ScopeAny:
 		n.resource = true
-		n.attrs[attrNeed{familySpan, f.Key}] = true
+		n.attrs[attrNeed{OfSpans, f.Key}] = true
 	default:
-		n.attrs[attrNeed{familySpan, f.Key}] = true
+		n.attrs[attrNeed{OfSpans, f.Key}] = true
 	}
 }
 
-func (n *Need) anyOf(any ...span.Intrinsic) bool {
+// Any reports whether one of some intrinsics is wanted.
+func (n *Need) Any(any ...span.Intrinsic) bool {
 	for _, i := range any {
 		if n.intrinsics[i] {
 			return true
@@ -62,7 +71,8 @@ func (n *Need) anyOf(any ...span.Intrinsic) bool {
 	return n.All
 }
 
-func (n *Need) family(f byte) bool {
+// Family reports whether attributes of a family are wanted.
+func (n *Need) Family(f byte) bool {
 	for a := range n.attrs {
 		if a.family == f {
 			return true
@@ -70,3 +80,12 @@ func (n *Need) family(f byte) bool {
 	}
 	return n.All
 }
+
+// Attr reports whether an attribute is wanted.
+func (n *Need) Attr(family byte, key string) bool { return n.All || n.attrs[attrNeed{family, key}] }
+
+// Attrs reports whether any attribute is wanted.
+func (n *Need) Attrs() bool { return n.All || len(n.attrs) > 0 }
+
+// Resource reports whether each row's resource is wanted.
+func (n *Need) Resource() bool { return n.All || n.resource }

@@ -1,0 +1,171 @@
+package scan
+
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+)
+
+// group is templates [from, to) of which the same is known. Templates in no group
+// have no row that meets the condition.
+type group struct{ from, to, states uint32 }
+
+// group finds the groups of templates.
+func (s *Selector) group(x *Selection, t *segment.Tables) {
+	x.groups, x.states = x.groups[:0], x.states[:0]
+	known := resize(s.known, len(s.nodes))
+	s.known = known
+	tell := s.tell[:0] // the leaves of which a template tells more than its service
+	for _, n := range s.nodes {
+		p := &x.leaves[n.number]
+		if p.byShape = nil; len(p.columns) > 0 && n.kind != leafChild {
+			p.shapes()
+		}
+		if p.byCode != nil || p.byShape != nil {
+			tell = append(tell, teller{n.number, n.cond.Field.Intrinsic, p.byCode, p.byShape})
+		}
+	}
+	s.tell = tell
+	for service := range t.ServiceNames {
+		for i, n := range s.nodes {
+			switch p := &x.leaves[i]; {
+			case p.service != nil && !p.other:
+				known[i] = p.service[service]
+			case n.ofColumns(p) && len(p.columns) == 0:
+				known[i] = stateNo
+			default:
+				known[i] = stateSome
+			}
+		}
+		from, to := t.OfService[service], t.OfService[service+1]
+		switch {
+		case s.combine(known) == stateNo:
+		case len(tell) == 0:
+			x.add(from, to, known)
+		default:
+			s.templates(x, t, from, to)
+		}
+	}
+	x.open = s.isOpen(x)
+}
+
+// teller is a leaf of which templates tell something, by a code or by their shape.
+type teller struct {
+	node            int
+	code            span.Intrinsic
+	byCode, byShape []state
+}
+
+// templates adds the templates [from, to) of a service, of whose rows s.known is known,
+// by what is known of each besides.
+func (s *Selector) templates(x *Selection, t *segment.Tables, from, to uint32) {
+	known, begin, k := s.known, from, stateNo
+	for i := from; i < to; i++ {
+		news := i == from
+		for j := range s.tell {
+			var now state
+			if l := &s.tell[j]; l.byShape != nil {
+				now = l.byShape[t.Templates[i].Shape]
+			} else {
+				now = l.byCode[codeOf(&t.Templates[i], l.code)]
+			}
+			if at := s.tell[j].node; known[at] != now {
+				if !news && k != stateNo {
+					x.add(begin, i, known)
+				}
+				news, begin, known[at] = true, i, now
+			}
+		}
+		if news {
+			begin, k = i, s.combine(known)
+		}
+	}
+	if k != stateNo {
+		x.add(begin, to, known)
+	}
+}
+
+// shapes finds by the shape of a template whether its rows have a value in one of the
+// columns, and that meets the condition.
+func (p *leafPlan) shapes() {
+	p.byShape = make([]state, len(p.columns[0].inShape))
+	for i := range p.columns {
+		c, have := &p.columns[i], stateSome
+		if c.all && !c.partial {
+			have = stateYes
+		}
+		for shape, in := range c.inShape {
+			if in != 0 {
+				p.byShape[shape] = max(p.byShape[shape], have)
+			}
+		}
+	}
+}
+
+// isOpen reports whether the leaves can be tested on any row of the segment, not only
+// on those in groups.
+func (s *Selector) isOpen(x *Selection) bool {
+	for _, known := range x.states {
+		for i, n := range s.nodes {
+			if n.kind > nodeNot && known[i] != stateSome {
+				return false
+			}
+		}
+	}
+	return len(x.states) == 1
+}
+
+// codeOf returns by what code of a template an intrinsic, or an attribute of the scope,
+// is known.
+func codeOf(t *segment.Template, i span.Intrinsic) uint32 {
+	switch i {
+	case span.Name:
+		return t.Name
+	case span.SpanKind:
+		return uint32(t.Kind)
+	case span.StatusCode:
+		return uint32(t.Status)
+	}
+	return t.Scope
+}
+
+// add appends templates [from, to), of which known is known.
+func (x *Selection) add(from, to uint32, known []state) {
+	if from == to {
+		return
+	}
+	number, last := x.number(known), len(x.groups)-1
+	if last >= 0 && x.groups[last].states == number && x.groups[last].to == from {
+		x.groups[last].to = to
+		return
+	}
+	x.groups = append(x.groups, group{from, to, number})
+}
+
+// byTemplate returns for each of n templates its group.states and one more, 0 if it is in
+// no group.
+func (x *Selection) byTemplate(n int) []uint32 {
+	if x.of == nil {
+		x.of = make([]uint32, n)
+		for _, g := range x.groups {
+			for i := g.from; i < g.to; i++ {
+				x.of[i] = g.states + 1
+			}
+		}
+	}
+	return x.of
+}
+
+// number returns the place of known in x.states.
+func (x *Selection) number(known []state) uint32 {
+	if last := len(x.groups) - 1; last >= 0 && slices.Equal(x.states[x.groups[last].states], known) {
+		return x.groups[last].states
+	}
+	i := slices.IndexFunc(x.states, func(s []state) bool { return slices.Equal(s, known) })
+	if i < 0 {
+		i = len(x.states)
+		x.states = append(x.states, slices.Clone(known))
+	}
+	return uint32(i)
+}
