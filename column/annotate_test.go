@@ -3,6 +3,7 @@ package column
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"math"
 	"strings"
 	"testing"
@@ -234,7 +235,14 @@ func (a *annotator) strings() []string {
 			out = append(out, fmt.Sprintf("%x", a.bytes(half, "id")))
 		}
 	case 5:
-		templates := a.blocks(int(a.uvarint("templates")), a.rawBlock)
+		count := int(a.uvarint("templates"))
+		heads := a.ints("heads of templates")
+		templates := a.blocks(count, a.rawBlock)
+		for i, t := range templates {
+			if want := uint64(marks(t))<<8 | uint64(crc32.Checksum([]byte(t), castagnoli)&255); heads[i] != want {
+				a.t.Errorf("template %d, %q, has head %#x, want %#x", i, t, heads[i], want)
+			}
+		}
 		out = a.blocks(n, func(n, _ int) []string { return a.clpBlock(templates, n) })
 	case 6:
 		positions := a.ints("positions of the others")
@@ -298,10 +306,6 @@ func (a *annotator) rawBlock(_, size int) []string {
 
 func (a *annotator) clpBlock(templates []string, n int) []string {
 	codes := a.ints("template codes")
-	marks := func(t string) int {
-		t = widthMark.Replace(t)
-		return strings.Count(t, "\x01")
-	}
 	positions := 0
 	for _, c := range codes {
 		positions = max(positions, marks(templates[c]))
@@ -332,6 +336,11 @@ func (a *annotator) clpBlock(templates []string, n int) []string {
 	}
 	return out
 }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// marks returns how many numbers a template has.
+func marks(template string) int { return strings.Count(widthMark.Replace(template), "\x01") }
 
 // widthMark makes every padded mark a plain one, so that marks can be counted.
 var widthMark = func() *strings.Replacer {

@@ -2,31 +2,19 @@ package column
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"sync"
-)
 
-// The CLP codec cuts each string into a template and numbers. Every digit run
-// becomes a mark in the template:
-//
-//	0x01        a number without leading zeros, or a lone 0
-//	0x02 width  a number of width digits, the first of them 0
-//
-// so "GET /order/17 took 007 ms" is "GET /order/\x01 took \x02\x03 ms", 17, 7.
-// Runs of more than clpMaxDigits digits, and those after the clpMaxNumbers-th
-// number, stay text. Strings that contain a byte up to 0x02 rule the codec out.
-const (
-	clpNumber = 0x01
-	clpPadded = 0x02
+	"github.com/clew-tracing/clew/column/clp"
 )
 
 // clpCoder is the working memory of one chunk's encoding.
 type clpCoder struct {
 	templates Dict
-	counts    []uint8 // numbers, by template code
+	counts    []uint8  // numbers, by template code
+	heads     []uint16 // scratch
 	codes     []uint64
-	numbers   [clpMaxNumbers][]uint64 // by position in their string
-	text      []byte                  // the template in hand
+	numbers   [clp.MaxNumbers][]uint64 // by position in their string
+	text      []byte                   // the template in hand
 }
 
 var clpPool = sync.Pool{New: func() any { return new(clpCoder) }}
@@ -52,7 +40,7 @@ func (c *clpCoder) put() {
 // appendCLP appends the strings as templates and numbers, or fails if a string
 // rules the codec out or templates are too many to pay:
 //
-//	uvarint size, templates as one raw block
+//	uvarint count, integers: heads of templates, templates as one raw block
 //	blocks, each: template codes, then the numbers of each position
 func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 	c := clpPool.Get().(*clpCoder)
@@ -71,15 +59,15 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 		return dst, false
 	}
 	dst = c.appendTemplates(dst, o)
-	var done [clpMaxNumbers]int // numbers written, by position
+	var done [clp.MaxNumbers]int // numbers written, by position
 	dst = appendBlocks(dst, n, o.Block, func(dst []byte, from, to int) []byte {
-		var counts [clpMaxNumbers + 1]int
+		var counts [clp.MaxNumbers + 1]int
 		for _, code := range c.codes[from:to] {
 			counts[c.counts[code]]++
 		}
 		dst = AppendInts(dst, c.codes[from:to], IntOptions{Zstd: !o.Plain})
 		have := to - from
-		for pos := range clpMaxNumbers {
+		for pos := range clp.MaxNumbers {
 			have -= counts[pos] // strings with more than pos numbers
 			if have == 0 {
 				break
@@ -95,65 +83,35 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 
 // split adds one string.
 func (c *clpCoder) split(v []byte) bool {
-	text, literal, numbers := c.text[:0], 0, 0
-	for i := 0; i < len(v); {
-		if i+8 <= len(v) {
-			n := plainBytes(binary.LittleEndian.Uint64(v[i:]))
-			if i += n; n == 8 {
-				continue
-			}
-		}
-		b := v[i]
-		if b-'0' > 9 {
-			if b <= clpPadded {
-				return false
-			}
-			i++
-			continue
-		}
-		start, value := i, uint64(0)
-		for i < len(v) && v[i]-'0' <= 9 {
-			value = value*10 + uint64(v[i]-'0') // may wrap, and is then not used
-			i++
-		}
-		digits := i - start
-		if digits > clpMaxDigits || numbers == clpMaxNumbers {
-			continue
-		}
-		text = append(text, v[literal:start]...)
-		literal = i
-		if b == '0' && digits > 1 {
-			text = append(text, clpPadded, byte(digits))
-		} else {
-			text = append(text, clpNumber)
-		}
-		c.numbers[numbers] = append(c.numbers[numbers], value)
-		numbers++
-	}
-	text = append(text, v[literal:]...)
+	var numbers [clp.MaxNumbers]uint64
+	text, n, ok := clp.Split(c.text[:0], &numbers, v)
 	c.text = text
+	if !ok {
+		return false
+	}
+	for i, number := range numbers[:n] {
+		c.numbers[i] = append(c.numbers[i], number)
+	}
 	code := c.templates.Intern(text)
 	if int(code) == len(c.counts) {
-		c.counts = append(c.counts, uint8(numbers))
+		c.counts = append(c.counts, uint8(n))
 	}
 	c.codes = append(c.codes, uint64(code))
 	return true
 }
 
-// plainBytes returns how many of eight bytes, from the lowest, stand before the first
-// digit or byte up to clpPadded.
-func plainBytes(x uint64) int {
-	const each, high = 0x0101010101010101, 0x8080808080808080
-	// In each byte the highest bit says that it is none: adding carries into it, never
-	// beyond.
-	digit := x ^ '0'*each
-	noDigit := digit&^high + (0x80-10)*each | digit
-	noMark := x&^high + (0x80-clpPadded-1)*each | x
-	return bits.TrailingZeros64(^(noDigit&noMark)&high) / 8
-}
-
+// appendTemplates appends the templates, behind a head of each: its fingerprint and, from
+// bit 8 on, how many numbers it has. By the heads strings are searched without a look at
+// the text of templates.
 func (c *clpCoder) appendTemplates(dst []byte, o StringOptions) []byte {
 	all := picker{s: c.templates.View()}
+	heads := c.heads[:0]
+	for i, n := range c.counts {
+		heads = append(heads, uint16(n)<<8|uint16(clp.Fingerprint(all.at(i))))
+	}
+	c.heads = heads
+	dst = binary.AppendUvarint(dst, uint64(len(heads)))
+	dst = appendNoRuns(dst, heads, IntOptions{})
 	o.Block = all.len()
-	return appendRawBlocks(appendCount(dst, all.len()), &all, o)
+	return appendRawBlocks(dst, &all, o)
 }

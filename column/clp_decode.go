@@ -1,7 +1,20 @@
 package column
 
-// clpTemplates are the templates of a chunk, cut at their marks.
+import (
+	"sync"
+
+	"github.com/clew-tracing/clew/column/clp"
+	"github.com/clew-tracing/clew/column/digits"
+)
+
+// clpTemplates are the templates of a chunk. They are cut at their marks when that is
+// first needed; then the pieces are there, for good.
 type clpTemplates struct {
+	list  StringsChunk // raw
+	heads Ints         // numbers of each<<8 | fingerprint
+
+	once   sync.Once
+	err    error
 	text   []byte
 	pieces []clpPiece
 	ends   []uint32 // of each template's pieces
@@ -27,46 +40,73 @@ func (t *clpTemplates) of(code uint64) []clpPiece {
 	return t.pieces[start:t.ends[code]]
 }
 
-// cutTemplates finds the marks. Its memory is at most 12 bytes for each byte
-// of text and 16 for each template.
-func cutTemplates(list Strings) (*clpTemplates, error) {
-	t := &clpTemplates{text: list.Buf, ends: make([]uint32, 0, list.Len())}
+// cut finds the marks, once. Its memory is at most 13 bytes for each byte of text and 24
+// for each template.
+func (t *clpTemplates) cut() (*clpTemplates, error) {
+	t.once.Do(func() { t.err = t.cutAll() })
+	return t, t.err
+}
+
+func (t *clpTemplates) cutAll() error {
+	var list Strings
+	if err := t.list.decode(&list, t.list.total); err != nil {
+		return err
+	}
+	s := getScratch()
+	defer s.put()
+	var err error
+	if s.vals, err = t.heads.Decode(s.vals[:0]); err != nil {
+		return err
+	}
+	t.text, t.ends = list.Buf, make([]uint32, 0, list.Len())
 	start := uint32(0)
 	for i, end := range list.Ends {
-		literal, numbers := start, 0
-		for at := start; at < end; at++ {
-			b := t.text[at]
-			if b > clpPadded {
-				continue
-			}
-			piece := clpPiece{start: literal, end: at}
-			if b == clpPadded {
-				at++
-				if at == end || t.text[at] > clpMaxDigits {
-					return nil, damaged("template %d has a bad width", i)
-				}
-				piece.width = t.text[at]
-			} else if b != clpNumber {
-				return nil, damaged("template %d has byte %d", i, b)
-			}
-			t.pieces = append(t.pieces, piece)
-			literal = at + 1
-			numbers++
+		numbers, err := t.cutOne(i, start, end)
+		if err != nil {
+			return err
 		}
-		if numbers > clpMaxNumbers {
-			return nil, damaged("template %d has %d numbers", i, numbers)
+		if head := uint64(numbers)<<8 | uint64(clp.Fingerprint(t.text[start:end])); s.vals[i] != head {
+			return damaged("template %d has head %#x, not %#x", i, s.vals[i], head)
 		}
-		t.pieces = append(t.pieces, clpPiece{start: literal, end: end, width: clpNoNumber})
-		t.ends = append(t.ends, uint32(len(t.pieces)))
 		start = end
 	}
-	return t, nil
+	return nil
+}
+
+// cutOne cuts template i, which is text from start to end.
+func (t *clpTemplates) cutOne(i int, start, end uint32) (numbers int, err error) {
+	literal := start
+	for at := start; at < end; at++ {
+		b := t.text[at]
+		if b > clp.Padded {
+			continue
+		}
+		piece := clpPiece{start: literal, end: at}
+		if b == clp.Padded {
+			at++
+			if at == end || t.text[at] > clp.MaxDigits {
+				return 0, damaged("template %d has a bad width", i)
+			}
+			piece.width = t.text[at]
+		} else if b != clp.Number {
+			return 0, damaged("template %d has byte %d", i, b)
+		}
+		t.pieces = append(t.pieces, piece)
+		literal = at + 1
+		numbers++
+	}
+	if numbers > clp.MaxNumbers {
+		return 0, damaged("template %d has %d numbers", i, numbers)
+	}
+	t.pieces = append(t.pieces, clpPiece{start: literal, end: end, width: clpNoNumber})
+	t.ends = append(t.ends, uint32(len(t.pieces)))
+	return numbers, nil
 }
 
 // clpBlock is a block's parsed vectors.
 type clpBlock struct {
 	codes   []uint64 // decoded, in the scratch's vals
-	numbers [clpMaxNumbers]Ints
+	numbers [clp.MaxNumbers]Ints
 }
 
 // parseBlock reads the n strings of a block; codes are decoded into s.
@@ -79,7 +119,7 @@ func (t *clpTemplates) parseBlock(s *scratch, data []byte, n int) (b clpBlock, e
 		return b, damaged("%d template codes for %d strings", len(s.vals), n)
 	}
 	b.codes = s.vals
-	var counts [clpMaxNumbers + 1]int
+	var counts [clp.MaxNumbers + 1]int
 	for _, code := range b.codes {
 		if code >= uint64(len(t.ends)) {
 			return b, damaged("template code %d of %d", code, len(t.ends))
@@ -114,7 +154,7 @@ func (t *clpTemplates) decodeBlock(dst *Strings, data []byte, n, limit int) erro
 		return err
 	}
 	s.more = s.more[:0]
-	var next [clpMaxNumbers]int // the next number of each position, in s.more
+	var next [clp.MaxNumbers]int // the next number of each position, in s.more
 	for pos := range b.numbers {
 		next[pos] = len(s.more)
 		if s.more, err = b.numbers[pos].Decode(s.more); err != nil {
@@ -128,7 +168,7 @@ func (t *clpTemplates) decodeBlock(dst *Strings, data []byte, n, limit int) erro
 		for pos := range pieces[:last] {
 			piece := &pieces[pos]
 			buf = append(buf, t.text[piece.start:piece.end]...)
-			buf = appendNumber(buf, s.more[next[pos]], int(piece.width))
+			buf = digits.AppendNumber(buf, s.more[next[pos]], int(piece.width))
 			next[pos]++
 		}
 		buf = append(buf, t.text[pieces[last].start:pieces[last].end]...)
@@ -150,7 +190,7 @@ func (t *clpTemplates) at(dst, data []byte, n, i int) ([]byte, error) {
 		return dst, err
 	}
 	// A number's index is the count of strings before it that reach its position.
-	var counts [clpMaxNumbers + 1]int
+	var counts [clp.MaxNumbers + 1]int
 	for _, code := range b.codes[:i] {
 		counts[t.numbers(code)]++
 	}
@@ -167,7 +207,7 @@ func (t *clpTemplates) at(dst, data []byte, n, i int) ([]byte, error) {
 		if s.more, err = b.numbers[pos].DecodeRange(s.more[:0], before, before+1); err != nil {
 			return dst[:old], err
 		}
-		dst = appendNumber(dst, s.more[0], int(piece.width))
+		dst = digits.AppendNumber(dst, s.more[0], int(piece.width))
 	}
 	return dst, nil
 }

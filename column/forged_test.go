@@ -3,6 +3,8 @@ package column
 import (
 	"encoding/binary"
 	"testing"
+
+	"github.com/clew-tracing/clew/column/clp"
 )
 
 // TestForgedClaims feeds chunks that claim much and hold little.
@@ -82,7 +84,8 @@ func TestForgedClaims(t *testing.T) {
 	strs("method", cat(chunk(0, 1, 1, 1), block(cat(chunk(0, 1, 1, 0), []byte{2, 'a'}))))
 	// One template of 100 numbers, or of 3 bytes used 1,000 times.
 	template := func(text string) []byte {
-		return cat(chunk(1, 1), block(cat(chunk(0, 1, uint64(len(text)), 0), []byte{methodPlain}, []byte(text))))
+		head := uint64(marks(text))<<8 | uint64(clp.Fingerprint([]byte(text)))
+		return cat(chunk(1), chunk(0, 1, head, 0), chunk(1), block(cat(chunk(0, 1, uint64(len(text)), 0), []byte{methodPlain}, []byte(text))))
 	}
 	codes := chunk(0, limit, 0, 0)
 	strs("templates grow", cat(chunk(5, limit, 100), template("long text without numbers"), chunk(limit&127|128, limit>>7), block(codes)))
@@ -90,6 +93,8 @@ func TestForgedClaims(t *testing.T) {
 	strs("template ends in a width", cat(chunk(5, 1, 100), template("a\x02"), chunk(1), block(chunk(0, 1, 0, 0))))
 	strs("template of width 19", cat(chunk(5, 1, 100), template("a\x02\x13"), chunk(1), block(chunk(0, 1, 0, 0))))
 	strs("template with a zero", cat(chunk(5, 1, 100), template("a\x00"), chunk(1), block(chunk(0, 1, 0, 0))))
+	strs("head of another template", cat(chunk(5, 1, 100), chunk(1), chunk(0, 1, 1<<8, 0), chunk(1), block(cat(chunk(0, 1, 1, 0), []byte{methodPlain, 'a'})), chunk(1), block(chunk(0, 1, 0, 0))))
+	strs("no head", cat(chunk(5, 1, 100), chunk(1), chunk(0, 0, 0, 0), chunk(1), block(cat(chunk(0, 1, 1, 0), []byte{methodPlain, 'a'})), chunk(1), block(chunk(0, 1, 0, 0))))
 	strs("template missing", cat(chunk(5, 1, 100), template("a"), chunk(1), block(chunk(0, 1, 7, 0))))
 	strs("mixed in mixed", cat(chunk(6, 2, 2), chunk(0, 1, 0, 0), chunk(6, 1, 1), chunk(1, 1, 1), []byte("a")))
 	strs("all others", cat(chunk(6, 1, 1), chunk(0, 1, 0, 0), chunk(0, 0, 0), chunk(1, 1, 1), []byte("a")))
@@ -172,6 +177,15 @@ func TestCodecsAllocateNothing(t *testing.T) {
 			c, _, err := ParseStrings(buf, benchRows, len(s.Buf))
 			if err == nil {
 				err = c.Decode(&list)
+			}
+			return err
+		})
+		// The templates of a search are those of the pool.
+		value, found := []byte(string(s.At(s.Len()-1))), NewBitmap(s.Len())
+		check(name+", searched", 1, func() error {
+			c, _, err := ParseStrings(buf, benchRows, len(s.Buf))
+			if err == nil {
+				err = c.SelectEqual(found, 0, value)
 			}
 			return err
 		})

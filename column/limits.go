@@ -71,13 +71,6 @@ const (
 	// as much for one string.
 	RawBlock = 256
 
-	// clpMaxNumbers is how many numbers a string may have: an address with a
-	// port, a date with time and a few counters. It bounds a coder's vectors.
-	clpMaxNumbers = 16
-
-	// clpMaxDigits keeps a number below 10^18, which fits 64 bits.
-	clpMaxDigits = 18
-
 	// clpTrial strings are split before giving up on more than
 	// clpTrialTemplates templates: text that varies in words, not in numbers.
 	clpTrial          = 256

@@ -1,8 +1,9 @@
 package column
 
 import (
-	"encoding/binary"
 	"fmt"
+
+	"github.com/clew-tracing/clew/column/digits"
 )
 
 // StringsChunk is a parsed chunk of strings: a view into the bytes it was
@@ -23,9 +24,10 @@ type StringsChunk struct {
 
 // ParseStrings reads the header of the chunk at the start of src, of at most
 // maxStrings strings and maxBytes bytes in all of them together, and returns
-// the bytes behind the chunk. It allocates for the templates of a StringCLP
-// chunk only: up to 16 bytes for each byte of them, of which there are at most
-// maxBytes, and 20 for each template, of which there are at most maxStrings.
+// the bytes behind the chunk. It allocates a little for StringCLP and StringMixed. The
+// templates of a StringCLP chunk are read when a string is: up to 16 bytes for each
+// byte of them, of which there are at most maxBytes, and 24 for each template, of which
+// there are at most maxStrings.
 func ParseStrings(src []byte, maxStrings, maxBytes int) (c StringsChunk, rest []byte, err error) {
 	return parseStrings(src, maxStrings, maxBytes, true)
 }
@@ -59,7 +61,7 @@ func (c *StringsChunk) parseBody(p *parser) {
 		c.checkTotal(p, c.size)
 	case StringUUID:
 		c.data = p.take("uuids", 16*c.n)
-		c.checkTotal(p, uuidLen)
+		c.checkTotal(p, digits.UUIDLen)
 	case StringHex:
 		c.size = p.count("number of digits", c.total)
 		if p.err == nil && c.size%2 != 0 {
@@ -176,10 +178,17 @@ func (c *StringsChunk) Decode(dst *Strings) error {
 func (c *StringsChunk) decode(dst *Strings, limit int) error {
 	switch c.kind {
 	case StringRaw, StringCLP:
+		var t *clpTemplates
+		if c.kind == StringCLP {
+			var err error
+			if t, err = c.templates.cut(); err != nil {
+				return err
+			}
+		}
 		for k := 0; k*c.block < c.n; k++ {
 			data, n, err := c.blockAt(k)
-			if err == nil && c.kind == StringCLP {
-				err = c.templates.decodeBlock(dst, data, n, limit)
+			if err == nil && t != nil {
+				err = t.decodeBlock(dst, data, n, limit)
 			} else if err == nil {
 				err = decodeRawBlock(dst, data, n, limit)
 			}
@@ -199,7 +208,7 @@ func (c *StringsChunk) decode(dst *Strings, limit int) error {
 			if addr >= 1<<32 || len(dst.Buf) > limit {
 				return damaged("address %d, or too many bytes", addr)
 			}
-			dst.Buf = appendIPv4(dst.Buf, uint32(addr))
+			dst.Buf = digits.AppendIPv4(dst.Buf, uint32(addr))
 			dst.Ends = append(dst.Ends, uint32(len(dst.Buf)))
 		}
 		return nil
@@ -217,10 +226,10 @@ func (c *StringsChunk) decode(dst *Strings, limit int) error {
 func (c *StringsChunk) appendFixed(dst []byte, i int) []byte {
 	switch c.kind {
 	case StringUUID:
-		return appendUUID(dst, c.data[16*i:16*i+16])
+		return digits.AppendUUID(dst, c.data[16*i:16*i+16])
 	case StringHex:
 		half := c.size / 2
-		return appendDigits(dst, c.data[half*i:half*i+half])
+		return digits.AppendHex(dst, c.data[half*i:half*i+half])
 	}
 	return append(dst, c.data...)
 }
@@ -239,7 +248,11 @@ func (c *StringsChunk) At(dst []byte, i int) ([]byte, error) {
 			return dst, err
 		}
 		if c.kind == StringCLP {
-			return c.templates.at(dst, data, n, i%c.block)
+			t, err := c.templates.cut()
+			if err != nil {
+				return dst, err
+			}
+			return t.at(dst, data, n, i%c.block)
 		}
 		return rawAt(dst, data, n, i%c.block, c.total)
 	case StringIPv4:
@@ -248,7 +261,7 @@ func (c *StringsChunk) At(dst []byte, i int) ([]byte, error) {
 		if err != nil {
 			return dst, err
 		}
-		return appendIPv4(dst, addr[0]), nil
+		return digits.AppendIPv4(dst, addr[0]), nil
 	case StringMixed:
 		return c.mixedAt(dst, i)
 	}
@@ -331,22 +344,15 @@ func rawAt(dst, data []byte, n, i, limit int) ([]byte, error) {
 	return append(dst, s.planes[start:end]...), nil
 }
 
-// appendCount appends the number of templates.
-func appendCount(dst []byte, n int) []byte { return binary.AppendUvarint(dst, uint64(n)) }
-
-// parseTemplates reads what appendTemplates wrote. There are at most as many
-// templates as strings, and none is longer than the strings made from it.
+// parseTemplates reads what appendTemplates wrote, but for the text. There are at most as
+// many templates as strings, and none is longer than the strings made from it.
 func (c *StringsChunk) parseTemplates(p *parser) {
-	raw := StringsChunk{kind: StringRaw, n: p.count("number of templates", c.n), total: c.total}
-	if p.err == nil && raw.n == 0 && c.n > 0 {
+	n := p.count("number of templates", c.n)
+	if p.err == nil && n == 0 {
 		p.fail("no templates")
 	}
-	raw.parseBlocks(p)
-	if p.err != nil {
-		return
-	}
-	var list Strings
-	if p.err = raw.decode(&list, c.total); p.err == nil {
-		c.templates, p.err = cutTemplates(list)
-	}
+	t := &clpTemplates{list: StringsChunk{kind: StringRaw, n: n, total: c.total}}
+	p.ints(&t.heads, "heads of templates", n)
+	t.list.parseBlocks(p)
+	c.templates = t
 }

@@ -3,6 +3,8 @@ package column
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/clew-tracing/clew/column/digits"
 )
 
 // StringKind is the way a chunk of strings is encoded: its first byte.
@@ -104,13 +106,13 @@ func appendStrings(dst []byte, p *picker, o StringOptions) []byte {
 	if equal && n > 0 {
 		return append(header(StringEqual), p.at(0)...)
 	}
-	if sameLen && n > 0 && len(p.at(0)) == uuidLen {
+	if sameLen && n > 0 && len(p.at(0)) == digits.UUIDLen {
 		if out, ok := appendUUIDs(header(StringUUID), p); ok {
 			return out
 		}
 		dst = dst[:old]
 	}
-	if n > 0 && total <= ipv4MaxLen*n {
+	if n > 0 && total <= digits.IPv4MaxLen*n {
 		if out, ok := appendIPv4s(header(StringIPv4), p); ok {
 			return out
 		}

@@ -1,6 +1,11 @@
 package column
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/clew-tracing/clew/column/clp"
+	"github.com/clew-tracing/clew/column/digits"
+)
 
 // Gather appends the strings at some places, ascending and none twice, to dst. A block
 // of StringRaw and StringCLP chunks is decoded once, however many of its strings are
@@ -43,7 +48,11 @@ func (c *StringsChunk) gatherBlock(dst *Strings, s *scratch, k int, at []uint32,
 		return err
 	}
 	if c.kind == StringCLP {
-		return c.templates.gather(dst, s, data, n, k*c.block, at, limit)
+		t, err := c.templates.cut()
+		if err != nil {
+			return err
+		}
+		return t.gather(dst, s, data, n, k*c.block, at, limit)
 	}
 	sum, rest, err := s.rawLengths(data, n, c.total)
 	if err != nil {
@@ -71,7 +80,7 @@ func (t *clpTemplates) gather(dst *Strings, s *scratch, data []byte, n, first in
 		return err
 	}
 	s.more = s.more[:0]
-	var next [clpMaxNumbers]int // the next number of each position, in s.more
+	var next [clp.MaxNumbers]int // the next number of each position, in s.more
 	for pos := range b.numbers {
 		next[pos] = len(s.more)
 		if s.more, err = b.numbers[pos].Decode(s.more); err != nil {
@@ -88,7 +97,7 @@ func (t *clpTemplates) gather(dst *Strings, s *scratch, data []byte, n, first in
 		for pos, piece := range t.of(b.codes[i]) {
 			dst.Buf = append(dst.Buf, t.text[piece.start:piece.end]...)
 			if piece.width != clpNoNumber {
-				dst.Buf = appendNumber(dst.Buf, s.more[next[pos]], int(piece.width))
+				dst.Buf = digits.AppendNumber(dst.Buf, s.more[next[pos]], int(piece.width))
 			}
 		}
 		dst.Ends = append(dst.Ends, uint32(len(dst.Buf)))

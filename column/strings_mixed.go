@@ -1,5 +1,12 @@
 package column
 
+import (
+	"slices"
+
+	"github.com/clew-tracing/clew/column/clp"
+	"github.com/clew-tracing/clew/column/digits"
+)
+
 // A mixed chunk is for columns where nearly all strings are ids or addresses of
 // one form: "unknown" among UUIDs, IPv6 among IPv4. Without it a single such
 // string would cost the others their encoding.
@@ -9,11 +16,11 @@ type shape func(v []byte) bool
 
 func isUUID(v []byte) bool {
 	var id [16]byte
-	return len(v) == uuidLen && putUUID(&id, v)
+	return len(v) == digits.UUIDLen && digits.PutUUID(&id, v)
 }
 
 func isIPv4(v []byte) bool {
-	_, ok := parseIPv4(v)
+	_, ok := digits.ParseIPv4(v)
 	return ok
 }
 
@@ -21,15 +28,10 @@ func isIPv4(v []byte) bool {
 // decimal numbers do not count.
 func isHexOf(size int) shape {
 	return func(v []byte) bool {
-		if len(v) != size {
+		if len(v) != size || !digits.Hex(v) {
 			return false
 		}
-		all, letters := byte(isDigit), size > clpMaxDigits
-		for _, c := range v {
-			all &= nibbles[c]
-			letters = letters || c >= 'a'
-		}
-		return all != 0 && letters
+		return size > clp.MaxDigits || slices.ContainsFunc(v, func(c byte) bool { return c >= 'a' })
 	}
 }
 

@@ -30,7 +30,7 @@ func stringLists() map[string]Strings {
 	hexOf := func(n int) string {
 		b := make([]byte, n)
 		for i := range b {
-			b[i] = hexDigits[rng.IntN(16)]
+			b[i] = "0123456789abcdef"[rng.IntN(16)]
 		}
 		return string(b)
 	}
@@ -219,6 +219,12 @@ func readStrings(t *testing.T, src []byte, maxStrings, maxBytes int) (Strings, e
 		}
 	}
 	checkGathered(t, &c, &s, err)
+	for _, v := range []string{"", "GET /order/17", "10.0.0.1"} {
+		checkDamagedEqual(t, &c, &s, err, []byte(v))
+	}
+	if s.Len() > 0 {
+		checkDamagedEqual(t, &c, &s, err, s.At(s.Len()/2))
+	}
 	return s, err
 }
 

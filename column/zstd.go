@@ -19,6 +19,7 @@ type scratch struct {
 	vals   []uint64
 	more   []uint64
 	bits   Bitmap
+	found  Bitmap
 }
 
 var scratchPool = sync.Pool{New: func() any { return new(scratch) }}
@@ -28,8 +29,8 @@ func getScratch() *scratch { return scratchPool.Get().(*scratch) }
 // put returns s to the pool, unless its buffers have grown beyond what should
 // be kept for the next caller.
 func (s *scratch) put() {
-	if cap(s.planes)+cap(s.frame)+8*(cap(s.vals)+cap(s.more)+cap(s.bits)) > maxPooledBytes {
-		s.planes, s.frame, s.vals, s.more, s.bits = nil, nil, nil, nil, nil
+	if cap(s.planes)+cap(s.frame)+8*(cap(s.vals)+cap(s.more)+cap(s.bits)+cap(s.found)) > maxPooledBytes {
+		s.planes, s.frame, s.vals, s.more, s.bits, s.found = nil, nil, nil, nil, nil, nil
 	}
 	scratchPool.Put(s)
 }

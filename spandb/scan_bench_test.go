@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -82,6 +83,60 @@ func countRows(b *testing.B, db *DB, where span.Condition) (rows int) {
 		rows += batch.Matched.Count()
 	}
 	return rows
+}
+
+// aValue returns a value that spans of a store have under a key, of a string: that of
+// the span in the middle; and how many spans have it.
+func aValue(b *testing.B, db *DB, key string) (value clew.Value, rows int) {
+	b.Helper()
+	var all column.Strings
+	field := spanAttr(key)
+	req := storage.Request{Tenant: clew.DefaultTenant, Where: span.Condition{Op: span.Exists, Field: field}, Columns: storage.Columns{Fields: []span.Field{field}}}
+	for batch, err := range db.Scan(context.Background(), req) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		col := batch.Attrs.Lookup(key, clew.TypeString)
+		for row := range batch.Matched.Ones() {
+			if at, ok := col.Find(uint32(row)); ok {
+				all.Append(col.Strings.At(int(col.Vals[at])))
+			}
+		}
+	}
+	if all.Len() == 0 {
+		b.Fatalf("no span has %s", key)
+	}
+	text := all.At(all.Len() / 2)
+	for i := range all.Len() {
+		if string(all.At(i)) == string(text) {
+			rows++
+		}
+	}
+	return clew.StringValue(string(text)), rows
+}
+
+// BenchmarkScanStrings counts the rows whose attribute has a value, in a million of them:
+// of templates and numbers in a dictionary (session.id) and in blocks (url.full), of
+// uuids, of addresses in a dictionary, and those with another value.
+func BenchmarkScanStrings(b *testing.B) {
+	db, _ := scanStore(b)
+	for _, key := range []string{"session.id", "url.full", "request.id", "messaging.message.id", "client.address"} {
+		value, want := aValue(b, db, key)
+		all := countRows(b, db, span.Condition{Op: span.Exists, Field: spanAttr(key)})
+		for _, c := range []struct {
+			name string
+			op   span.Op
+			want int
+		}{{key, span.Eq, want}, {key + " not", span.Ne, all - want}} {
+			b.Run(c.name, func(b *testing.B) {
+				perRow(b, scanRows, func() {
+					if n := countRows(b, db, span.Compare(spanAttr(key), c.op, value)); n != c.want {
+						b.Fatalf("%d rows, want %d", n, c.want)
+					}
+				})
+			})
+		}
+	}
 }
 
 // BenchmarkScan counts the rows that meet a condition, in a million of them.
