@@ -55,6 +55,21 @@ var (
 	offsets   = []int64{0, 1, 5, 1000, 1e6, 2e6, 1e9, 60e9}
 )
 
+// orderField is an attribute of half of all spans whose values are ids, nearly all of
+// one form: a store may keep the numbers in them, and has to tell 17 from 017.
+var orderField = span.Field{Scope: span.ScopeSpan, Key: "order.id"}
+
+func (g *Generator) order() clew.Value {
+	form := "ord-%06d"
+	switch g.r.IntN(16) {
+	case 0:
+		form = "ord-%d"
+	case 1:
+		form = "12345678901234567890-%d"
+	}
+	return clew.StringValue(fmt.Sprintf(form, g.r.IntN(1200)))
+}
+
 func pick[T any](g *Generator, from []T) T { return from[g.r.IntN(len(from))] }
 
 // Value returns a value of any type.
@@ -116,6 +131,9 @@ func (g *Generator) span(id clew.TraceID, begin clew.UnixNanos) clew.Span {
 		Start: begin + clew.UnixNanos(pick(g, offsets)), Flags: uint32(g.r.IntN(2)) * 257,
 		Attrs: g.attrs(g.r.IntN(4)), Resource: pick(g, g.resources), Scope: pick(g, g.scopes),
 	}
+	if g.r.IntN(2) == 0 {
+		s.Attrs = append(s.Attrs, clew.Attr{Key: orderField.Key, Value: g.order()})
+	}
 	s.End = s.Start + clew.UnixNanos(pick(g, offsets))
 	if g.r.IntN(20) == 0 {
 		s.End = s.Start - 1
@@ -171,7 +189,10 @@ var (
 
 // Leaf returns a test of one field. probe supplies values that occur.
 func (g *Generator) Leaf(probe []clew.Span) span.Condition {
-	f := g.Field()
+	f, v := g.Field(), g.Value()
+	if g.r.IntN(12) == 0 {
+		f, v = orderField, g.order()
+	}
 	switch g.r.IntN(8) {
 	case 0:
 		return span.Has(f)
@@ -180,7 +201,6 @@ func (g *Generator) Leaf(probe []clew.Span) span.Condition {
 	case 2:
 		return span.Matches(f, span.NotMatch, pick(g, patterns))
 	}
-	v := g.Value()
 	if values := valuesOf(f, &probe[g.r.IntN(len(probe))]); len(values) > 0 && g.r.IntN(3) > 0 {
 		v = values[g.r.IntN(len(values))]
 	}
