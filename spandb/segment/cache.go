@@ -19,8 +19,7 @@ type Cache struct {
 	// cachedBytes and hotBytes. Set them before use.
 	MaxBytes, MaxBlockBytes int64
 
-	clock  atomic.Int64
-	nextID atomic.Uint64 // of dictionaries
+	clock atomic.Int64
 
 	mu       sync.Mutex // guards all below, and cached.bytes
 	holders  []*Reader  // those with tables
@@ -29,6 +28,10 @@ type Cache struct {
 	hand     int        // the holder that gave up what was kept of its blocks last
 	refused  int        // what has asked for room since there is none
 }
+
+// lastID is the number of the dictionary read last, by any Cache: a Reader may come from
+// one to another with what it has.
+var lastID atomic.Uint64
 
 // cached is what a Reader has while a Cache keeps it.
 type cached struct {
@@ -153,7 +156,7 @@ func (c *Cache) readDict(r *Reader, col int) (d dictionary, err error) {
 	if err := decodeStrings(&d.values, b, dictValues); err != nil {
 		return dictionary{}, r.corrupt(col, block.WholeSegment, err)
 	}
-	d.id = c.nextID.Add(1)
+	d.id = lastID.Add(1)
 	return d, nil
 }
 

@@ -116,11 +116,14 @@ func FuzzSegmentFrame(f *testing.F) {
 // writer with a fault would: a reader returns an error or rows, and does not
 // panic or take memory without bound.
 func FuzzSegmentContent(f *testing.F) {
-	good := [][]byte{smallSegment(f, "shop"), smallSegment(f, "wide")}
+	head := decode(f, corpus.Requests(corpus.Shop, 1, 400, 100))
+	filters := Sealer{Filters: 1}
+	good := [][]byte{smallSegment(f, "shop"), smallSegment(f, "wide"), filters.Seal(head.View(head.Rows()), Meta{Tenant: "default"}, nil)}
 	f.Add(byte(0), uint32(3), uint32(0), []byte{0xff})
 	f.Add(byte(1), uint32(40), uint32(2), []byte{0, 0, 0, 0xff, 0xff})
+	f.Add(byte(2), uint32(41), uint32(1), []byte{1})
 	f.Fuzz(func(t *testing.T, which byte, chunk, off uint32, with []byte) {
-		data := rewrite(t, good[int(which)%2], int(chunk), int(off), with)
+		data := rewrite(t, good[int(which)%len(good)], int(chunk), int(off), with)
 		if err := readAllOf(data); err != nil && clew.KindOf(err) != clew.Corrupt {
 			t.Fatalf("error of kind %v: %v", clew.KindOf(err), err)
 		}

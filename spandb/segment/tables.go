@@ -73,7 +73,7 @@ type Shapes = shapes.Shapes
 
 // read reads all tables of a segment.
 func (c *Cache) read(s *Reader) (*Tables, error) {
-	t := &Tables{namesID: c.nextID.Add(1), chunks: s.blocks.Chunks()}
+	t := &Tables{namesID: lastID.Add(1), chunks: s.blocks.Chunks()}
 	t.dicts, t.picks, t.filters = make(map[int]dictionary), make(map[int]int), make(map[int]int)
 	if err := s.strings(colNames, &t.Names, s.meta.Rows); err != nil {
 		return nil, err
