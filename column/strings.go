@@ -1,6 +1,9 @@
 package column
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // Strings is a list of byte strings in one buffer: value i is
 // Buf[Ends[i-1]:Ends[i]], value 0 starts at 0. It holds no pointers to values,
@@ -35,9 +38,12 @@ func (s *Strings) At(i int) []byte {
 
 // Index returns the first value equal to v, or -1.
 func (s *Strings) Index(v []byte) int {
-	start := uint32(0)
+	start, last := uint32(0), uint64(0) // ids, which are equally long, differ in their last bytes
+	if len(v) >= 8 {
+		last = binary.LittleEndian.Uint64(v[len(v)-8:])
+	}
 	for i, end := range s.Ends {
-		if end-start == uint32(len(v)) && bytes.Equal(s.Buf[start:end], v) {
+		if end-start == uint32(len(v)) && (len(v) < 8 || binary.LittleEndian.Uint64(s.Buf[end-8:]) == last) && bytes.Equal(s.Buf[start:end], v) {
 			return i
 		}
 		start = end

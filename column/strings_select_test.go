@@ -49,6 +49,9 @@ func checkEqual(t *testing.T, name string, c *StringsChunk, s *Strings, v string
 		t.Fatalf("%s: SelectEqual(%q) of a chunk of %v finds %d strings, %v; want %d", name, v, c.Kind(), got.Count()-1, err, want.Count()-1)
 	}
 	first := max(want.Next(at)-at, -1)
+	if i := s.Index([]byte(v)); i != first {
+		t.Fatalf("%s: Strings.Index(%q) = %d, want %d", name, v, i, first)
+	}
 	if i, err := c.Index([]byte(v)); err != nil || i != first {
 		t.Fatalf("%s: Index(%q) of a chunk of %v = %d, %v, want %d", name, v, c.Kind(), i, err, first)
 	}

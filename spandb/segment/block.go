@@ -3,6 +3,7 @@ package segment
 import (
 	"fmt"
 
+	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/column"
 )
 
@@ -75,5 +76,35 @@ func (c *Cache) Dictionary(r *Reader, t *Tables, col int) (column.Strings, bool,
 	return d.values, ok, err
 }
 
-// DecodeStrings decodes a chunk of at most n strings.
-func DecodeStrings(dst *column.Strings, src []byte, n int) error { return decodeStrings(dst, src, n) }
+// CodeOf returns the code of a value in the dictionary of a column, -1 if it has none,
+// and how many values have one; false if the column has no dictionary. One that is not
+// kept, and has not been asked for time and again, is searched as it is stored.
+func (c *Cache) CodeOf(r *Reader, t *Tables, col int, v []byte) (code, values int, ok bool, err error) {
+	if t.mayPick(col) {
+		b, err := r.blocks.Chunk(nil, col, block.WholeSegment)
+		if err == nil && b != nil {
+			code, values, err = codeOf(b, v)
+			if err != nil {
+				err = r.corrupt(col, block.WholeSegment, err)
+			}
+			return code, values, true, err
+		}
+	}
+	d, ok, err := c.dict(r, t, col)
+	return d.values.Index(v), d.values.Len(), ok, err
+}
+
+func codeOf(dict, v []byte) (code, values int, err error) {
+	x, err := ParseStrings(dict, dictValues)
+	if err != nil {
+		return 0, 0, err
+	}
+	code, err = x.Index(v)
+	return code, x.Len(), err
+}
+
+// ParseStrings parses a chunk of at most n strings.
+func ParseStrings(src []byte, n int) (column.StringsChunk, error) {
+	x, _, err := column.ParseStrings(src, n, maxText)
+	return x, err
+}

@@ -24,7 +24,7 @@ func (t *pooledTable) read(s *Reader, name string) error {
 		return err
 	}
 	var names column.Strings
-	if err := DecodeStrings(&names, b, maxPooled); err != nil {
+	if err := decodeStrings(&names, b, maxPooled); err != nil {
 		return s.corrupt(col, block.WholeSegment, err)
 	}
 	for i := range names.Len() {

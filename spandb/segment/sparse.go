@@ -139,7 +139,7 @@ func (r *BlockReader) pickValues(dst *span.Column, col int) (picked bool, err er
 	if r.dict, err = r.seg.blocks.Chunk(r.dict[:0], col, block.WholeSegment); err != nil {
 		return false, err
 	}
-	x, _, err := column.ParseStrings(r.dict, dictValues, maxText)
+	x, err := ParseStrings(r.dict, dictValues)
 	if err != nil {
 		return false, r.seg.corrupt(col, block.WholeSegment, err)
 	}

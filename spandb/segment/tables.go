@@ -298,7 +298,7 @@ func (s *Reader) readShapes(name string, columns []Attr) (Shapes, error) {
 
 // decodeStrings decodes a whole chunk of at most limit strings.
 func decodeStrings(dst *column.Strings, b []byte, limit int) error {
-	c, _, err := column.ParseStrings(b, limit, maxText)
+	c, err := ParseStrings(b, limit)
 	if err != nil {
 		return err
 	}

@@ -63,11 +63,11 @@ func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Ta
 	kept := p.columns[:0]
 	for _, c := range p.columns {
 		if c.typ == clew.TypeString && !c.all {
-			values, ok, err := s.cache.Dictionary(r, t, c.col)
+			some, ok, err := s.testDictionary(&c, n.cond, r, t)
 			if err != nil {
 				return false, err
 			}
-			if ok && !c.test(n.cond, &values) || !ok && n.cond.Op == span.Eq && s.cache.Lacks(r, t, c.col, n.cond.Value.Bytes) {
+			if ok && !some || !ok && n.cond.Op == span.Eq && s.cache.Lacks(r, t, c.col, n.cond.Value.Bytes) {
 				narrower = true
 				continue
 			}
@@ -79,13 +79,37 @@ func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Ta
 	return narrower, nil
 }
 
+// testDictionary tests the values of a column's dictionary, and reports whether any meets
+// the condition; not ok: the column has none.
+func (s *Selector) testDictionary(c *columnPlan, cond *span.Condition, r *segment.Reader, t *segment.Tables) (some, ok bool, err error) {
+	if cond.Op == span.Eq || cond.Op == span.Ne {
+		code, values, ok, err := s.cache.CodeOf(r, t, c.col, cond.Value.Bytes)
+		if err != nil || !ok {
+			return false, false, err
+		}
+		return c.testCode(cond.Op, code, values), true, nil
+	}
+	values, ok, err := s.cache.Dictionary(r, t, c.col)
+	if err != nil || !ok {
+		return false, false, err
+	}
+	return c.test(cond, &values), true, nil
+}
+
+// testCode is test for equality with the value that has a code, of so many, or none: -1.
+func (c *columnPlan) testCode(op span.Op, code, values int) bool {
+	if op == span.Eq {
+		c.ranged, c.in = true, column.Range{Low: uint64(code)}
+		return code >= 0
+	}
+	if c.all = code < 0; !c.all {
+		c.ranged, c.in = true, column.Range{Low: uint64(code) + 1, Span: ^uint64(0) - 1}
+	}
+	return c.all || values > 1
+}
+
 // test tests the values of a dictionary, and reports whether any meets the condition.
 func (c *columnPlan) test(cond *span.Condition, values *column.Strings) bool {
-	if cond.Op == span.Eq {
-		i := values.Index(cond.Value.Bytes)
-		c.ranged, c.in.Low = true, uint64(i)
-		return i >= 0
-	}
 	set, found := column.NewBitmap(values.Len()), 0
 	for i := range values.Len() {
 		if cond.Test(clew.Value{Type: clew.TypeString, Bytes: values.At(i)}) {
@@ -135,11 +159,7 @@ func (c *blockColumn) testAll(cond *span.Condition, src []byte, x *column.Ints, 
 		}
 		return have, x.SelectCodes(c.hits, 0, 0, have, c.codes)
 	case c.typ == clew.TypeString:
-		var values column.Strings
-		if err = segment.DecodeStrings(&values, src, n); err == nil {
-			have = values.Len()
-			c.eachValue(cond, have, func(i int) clew.Value { return clew.Value{Type: c.typ, Bytes: values.At(i)} })
-		}
+		return c.testStrings(cond, src, n)
 	default:
 		var vals []uint64
 		if c.typ == clew.TypeDouble {
@@ -151,6 +171,31 @@ func (c *blockColumn) testAll(cond *span.Condition, src []byte, x *column.Ints, 
 		c.eachValue(cond, have, func(i int) clew.Value { return clew.Value{Type: c.typ, Bits: vals[i]} })
 	}
 	return have, err
+}
+
+// testStrings is testAll for strings that have no dictionary.
+func (c *blockColumn) testStrings(cond *span.Condition, src []byte, n int) (have int, err error) {
+	x, err := segment.ParseStrings(src, n)
+	if err != nil {
+		return 0, err
+	}
+	have = x.Len()
+	if cond.Op == span.Eq || cond.Op == span.Ne {
+		c.hits = c.hits.Reset(have)
+		if err := x.SelectEqual(c.hits, 0, cond.Value.Bytes); err != nil {
+			return 0, err
+		}
+		if cond.Op == span.Ne {
+			c.hits.Not(have)
+		}
+		return have, nil
+	}
+	var values column.Strings
+	if err := x.Decode(&values); err != nil {
+		return 0, err
+	}
+	c.eachValue(cond, have, func(i int) clew.Value { return clew.Value{Type: c.typ, Bytes: values.At(i)} })
+	return have, nil
 }
 
 // candidates finds which of the n rows whose shapes list a partial column meet the
