@@ -104,52 +104,47 @@ func (r Range) outside(v uint64) uint64 {
 	return out
 }
 
-// selectWord tests the 64 values of w bits, at most 56, from a bit on; the last
-// ends at least eight bytes before the end of src.
-func selectWord(src []byte, bit uint64, w uint, r Range) (word uint64) {
-	if w <= 14 && bit&7 == 0 {
-		return selectNarrow(src[bit>>3:], w, r)
-	}
-	mask, step := bitpack.Mask(w), uint64(w)
-	one := func(bit uint64) uint64 {
-		return r.outside(binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7) & mask)
-	}
-	for shift := uint(0); shift < 64; shift += 8 {
-		group := one(bit) | one(bit+step)<<1 | one(bit+2*step)<<2 | one(bit+3*step)<<3
-		bit += 4 * step
-		group |= one(bit)<<4 | one(bit+step)<<5 | one(bit+2*step)<<6 | one(bit+3*step)<<7
-		bit += 4 * step
-		word |= group << shift
-	}
-	return ^word
+// push shifts outside(v) into word from the right: a subtraction, a comparison and an
+// addition with its carry. The first of 64 values ends up leftmost.
+func (r Range) push(word, v uint64) uint64 {
+	_, out := bits.Sub64(r.Span, v-r.Low, 0)
+	word, _ = bits.Add64(word, word, out)
+	return word
 }
 
-// selectNarrow takes four values of at most 14 bits from each load.
-func selectNarrow(src []byte, w uint, r Range) (word uint64) {
-	mask := bitpack.Mask(w)
-	w &= 15
-	half := 4 * w
-	for shift := uint(0); shift < 64; shift += 8 {
-		x := binary.LittleEndian.Uint64(src)
-		group := r.outside(x & mask)
-		x >>= w
-		group |= r.outside(x&mask) << 1
-		x >>= w
-		group |= r.outside(x&mask) << 2
-		x >>= w
-		group |= r.outside(x&mask) << 3
-		x = binary.LittleEndian.Uint64(src[half>>3:]) >> (half & 7)
-		group |= r.outside(x&mask) << 4
-		x >>= w
-		group |= r.outside(x&mask) << 5
-		x >>= w
-		group |= r.outside(x&mask) << 6
-		x >>= w
-		group |= r.outside(x&mask) << 7
-		src = src[w:]
-		word |= group << shift
+// selectWord tests the 64 values of w bits, at most 56, from a bit on; the last
+// ends at least eight bytes before the end of src. Of such a load at least 57 bits are
+// behind the first of the value: four values of 14 bits, two of 28, or one.
+func selectWord(src []byte, bit uint64, w uint, r Range) (word uint64) {
+	mask, end := bitpack.Mask(w), bit+64*uint64(w)
+	switch {
+	case w <= 14:
+		w &= 15
+		for bit < end {
+			x := binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7)
+			word = r.push(word, x&mask)
+			x >>= w
+			word = r.push(word, x&mask)
+			x >>= w
+			word = r.push(word, x&mask)
+			x >>= w
+			word = r.push(word, x&mask)
+			bit += 4 * uint64(w)
+		}
+	case w <= 28:
+		w &= 31
+		for bit < end {
+			x := binary.LittleEndian.Uint64(src[bit>>3:]) >> (bit & 7)
+			word = r.push(word, x&mask)
+			word = r.push(word, x>>w&mask)
+			bit += 2 * uint64(w)
+		}
+	default:
+		for ; bit < end; bit += uint64(w) {
+			word = r.push(word, binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7)&mask)
+		}
 	}
-	return ^word
+	return ^bits.Reverse64(word)
 }
 
 // selectRuns is Select for a chunk of runs: a test for each run.

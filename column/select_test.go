@@ -185,6 +185,36 @@ func checkRepack(t *testing.T, src []byte, x *Ints, vals []uint64) {
 	}
 }
 
+// TestSelectWord tests 64 values at a time, of every width and from every bit of a byte.
+func TestSelectWord(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	src := make([]byte, 64*8)
+	for i := range src {
+		src[i] = byte(r.Uint32())
+	}
+	for w := uint(1); w <= 56; w++ {
+		most := uint64(1)<<w - 1
+		for start := range 9 {
+			vals := make([]uint64, 64)
+			for i := range vals {
+				vals[i] = bitpack.At(src, start+i, w)
+			}
+			a, b := vals[r.IntN(64)], vals[r.IntN(64)]
+			for _, in := range []Range{{a, 0}, {a, b - a}, {a + 1, b - a}, {0, most / 2}, {most, 1 << 60}, {most + 1, ^most - 1}, {0, ^uint64(0)}} {
+				want := uint64(0)
+				for i, v := range vals {
+					if in.Has(v) {
+						want |= 1 << i
+					}
+				}
+				if got := selectWord(src, uint64(start)*uint64(w), w, in); got != want {
+					t.Fatalf("%v of values of %d bits from %d on: %064b, want %064b", in, w, start, got, want)
+				}
+			}
+		}
+	}
+}
+
 // TestSelectDamage selects from chunks that are not what they say.
 func TestSelectDamage(t *testing.T) {
 	codes := AppendInts(nil, []uint64{1, 2, 900, 3, 77, 12, 5, 900}, IntOptions{})
