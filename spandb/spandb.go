@@ -221,7 +221,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 }
 
 func (db *DB) open() (err error) {
-	if db.manifest, err = folder.OpenManifest(db.fs, db.dir); err != nil {
+	if db.manifest, err = folder.ReadManifest(db.fs, db.dir); err != nil {
 		return err
 	}
 	if err := db.openSegments(); err != nil {

@@ -37,8 +37,9 @@ func (unlocked) Close() error { return nil }
 // is named says whoever knows what it was named by.
 func isStore(fsys vfs.FS, dir string) error {
 	if _, err := fsys.Stat(path.Join(dir, folder.CurrentName)); err != nil {
-		if _, unfinished := folder.ReadManifest(fsys, dir); clew.KindOf(unfinished) == clew.Invalid {
-			return unfinished
+		_, why := folder.ReadManifest(fsys, dir)
+		if k := clew.KindOf(why); k == clew.Invalid || k == clew.Corrupt { // a half of a copy, or CURRENT is lost
+			return why
 		}
 		return clew.Errorf(clew.NotFound, "no store in %s (%w)", dir, err)
 	}

@@ -238,8 +238,24 @@ func (r *repairer) exists(name string) bool {
 	return err == nil
 }
 
+// lacksEdits reports whether segments tell of edits that the manifest has not: they were
+// made of others that are not listed, or that are not there.
+func (r *repairer) lacksEdits() bool {
+	return slices.ContainsFunc(r.segments, func(f *found) bool {
+		if f.listed || !f.opens || f.s.Merged == 0 || f.s.ID < r.old.NextID {
+			return false
+		}
+		return r.lostEdit(f) || slices.ContainsFunc(r.segments, func(o *found) bool {
+			return o.listed && o.source == "" && o.s.Tenant == f.s.Tenant && o.s.FirstSeq <= f.s.LastSeq && f.s.FirstSeq <= o.s.LastSeq
+		})
+	})
+}
+
 // plan decides what becomes of each segment.
 func (r *repairer) plan() error {
+	if r.trusted && r.lacksEdits() {
+		r.trusted, r.done.Rebuilt = false, true
+	}
 	if r.trusted {
 		for _, f := range r.segments {
 			if f.listed || r.lostEdit(f) {

@@ -43,7 +43,7 @@ func (v *Verification) add(err error) {
 // must not be open; nothing is changed. progress, if not nil, is called after
 // each segment. The error is one of reading, not of what was read.
 func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Verification, err error) {
-	if err := isStore(filesystem, dir); err != nil {
+	if err := isStore(filesystem, dir); err != nil && clew.KindOf(err) != clew.Corrupt { // which is said below
 		return v, err
 	}
 	lock, err := lockFolder(filesystem, dir)
@@ -74,11 +74,41 @@ func Verify(filesystem vfs.FS, dir string, progress func(done, total int)) (v Ve
 	for _, d := range damage {
 		v.add(d)
 	}
-	return v, v.log(filesystem, path.Join(dir, folder.LogDir), m)
+	first, err := v.log(filesystem, path.Join(dir, folder.LogDir), m)
+	if err == nil {
+		err = v.lostEdits(filesystem, dir, m, first)
+	}
+	return v, err
 }
 
-// log reads the log and counts what only it has.
-func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) error {
+// lostEdits looks for segments that were made of others and are not listed, though
+// nobody else has their rows: the manifest has lost edits. The log's first record is
+// given, 0 if it has none. Other segments that are not listed the next start deals with.
+func (v *Verification) lostEdits(filesystem vfs.FS, dir string, m *folder.Manifest, logged uint64) error {
+	return folder.EachFolder(filesystem, dir, func(at string, names []string) error {
+		for _, n := range names {
+			id, ok := folder.ParseSegmentName(n)
+			if !ok || id < m.NextID {
+				continue
+			}
+			file := path.Join(at, n)
+			f, err := openSegment(filesystem, file)
+			if err != nil {
+				continue // it is put aside
+			}
+			s := f.Listing(id)
+			f.Close()
+			if s.Merged != 0 && s.FirstSeq > m.Sealed[s.Tenant] && (logged == 0 || logged > s.FirstSeq) {
+				v.add(clew.Corruptf(m.File(), 0, "the manifest has lost edits: %s has rows of segments that are not there", file))
+			}
+		}
+		return nil
+	})
+}
+
+// log reads the log and counts what only it has. It returns the number of its first
+// record, 0 if there is none.
+func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) (first uint64, err error) {
 	type request struct {
 		tenant clew.Tenant
 		hash   xxh3.Uint128
@@ -89,6 +119,9 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) er
 			return nil // the mark of an orderly end
 		}
 		v.LogRecords++
+		if first == 0 {
+			first = seq
+		}
 		r, err := folder.ParseRecord(payload)
 		if err != nil {
 			v.add(clew.Corruptf(dir, 0, "log record %d: %w", seq, err))
@@ -101,14 +134,14 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) er
 		return nil
 	})
 	if err != nil {
-		return err
+		return first, err
 	}
 	v.TornBytes += report.TornBytes
 	v.Bytes += report.Bytes
 	for _, d := range report.Damaged {
 		v.add(d.Err())
 	}
-	return nil
+	return first, nil
 }
 
 // documents checks the documents beside the store.

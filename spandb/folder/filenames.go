@@ -1,13 +1,16 @@
 package folder
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/vfs"
 )
 
 // The files of a store, under its folder:
@@ -70,6 +73,26 @@ func SegmentDir(dir string, t clew.Tenant, arrival uint64) string {
 
 // SegmentName is the name of a segment's file within its folder.
 func SegmentName(id uint64) string { return fmt.Sprintf("%016x%s", id, segSuffix) }
+
+// EachFolder calls f for each folder of segments of the store in dir, those of a tenant
+// and an hour, with the names that are in it.
+func EachFolder(filesystem vfs.FS, dir string, f func(folder string, names []string) error) error {
+	root := path.Join(dir, SegmentsDir)
+	tenants, err := filesystem.List(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, t := range tenants {
+		hours, _ := filesystem.List(path.Join(root, t)) // none of a file, which is no tenant
+		for _, hour := range hours {
+			at := path.Join(root, t, hour)
+			if names, listErr := filesystem.List(at); listErr == nil && err == nil {
+				err = f(at, names)
+			}
+		}
+	}
+	return err
+}
 
 // ParseSegmentName is the inverse of SegmentName.
 func ParseSegmentName(name string) (id uint64, ok bool) {

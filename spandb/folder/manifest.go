@@ -39,6 +39,7 @@ const (
 	manifestMagic   = "CLEWMAN"
 	manifestVersion = 1
 	manifestHead    = 8
+	recordHead      = 8
 )
 
 const (
@@ -155,22 +156,30 @@ func (m *Manifest) apply(payload []byte) error {
 	return nil
 }
 
-// OpenManifest reads the state of the store in dir, which may be new, and starts
-// a fresh manifest file with it. If the disk is full, the first edit starts it.
+// OpenManifest reads the state of the store in dir, which may be new, and starts.
 func OpenManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
 	m, err := ReadManifest(filesystem, dir)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = m.Start()
 	}
-	isNew := m.number == 0
-	if err := m.rewrite(); err != nil && (m.failed != nil || isNew) {
+	if err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// ReadManifest reads the state of the store in dir and changes nothing. Nothing
-// can be committed to it.
+// Start begins a manifest file with the state that was read, so that edits can be
+// committed, and removes the one before. If the disk is full, the first edit begins it.
+func (m *Manifest) Start() error {
+	isNew := m.number == 0
+	if err := m.rewrite(); err != nil && (m.failed != nil || isNew) {
+		return err
+	}
+	return nil
+}
+
+// ReadManifest reads the state of the store in dir, which may be new, and changes
+// nothing. Nothing can be committed to it before Start.
 func ReadManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
 	m := &Manifest{fs: filesystem, dir: dir, State: State{
 		Segments: make(map[uint64]Segment), Sealed: make(map[clew.Tenant]uint64), NextID: 1, NextSeq: 1,
@@ -184,11 +193,11 @@ func ReadManifest(filesystem vfs.FS, dir string) (*Manifest, error) {
 // File returns the name of the manifest file in force.
 func (m *Manifest) File() string { return path.Join(m.dir, ManifestName(m.number)) }
 
-// read loads what CURRENT names; a store without CURRENT is new.
+// read loads what CURRENT names.
 func (m *Manifest) read() error {
 	current, err := vfs.ReadFile(m.fs, path.Join(m.dir, CurrentName), maxCurrentBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return m.unfinished()
+		return m.nameless()
 	}
 	if err != nil {
 		return err
@@ -210,17 +219,51 @@ func (m *Manifest) read() error {
 	return m.replay(file, b)
 }
 
-// unfinished is an error if the folder is the half of a copy, of which a new store
-// must not be made.
-func (m *Manifest) unfinished() error {
+// nameless decides on a folder without CURRENT. A new store has no segments, and no
+// manifest but the first, as far as a crash let it be written. Else CURRENT is lost, or
+// the folder is the half of a copy: of neither a new store must be made, which would
+// take the segments for leftovers.
+func (m *Manifest) nameless() error {
 	_, err := m.fs.Stat(path.Join(m.dir, UnfinishedName))
-	switch {
-	case err == nil:
+	if err == nil {
 		return clew.Errorf(clew.Invalid, "%s holds an unfinished backup or restore: run it again to its end, or remove the folder", m.dir)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	there, err := m.firstTrace()
+	if err == nil && there != "" {
+		err = clew.Corruptf(path.Join(m.dir, CurrentName), 0, "the file is missing, and %s is there: the folder holds a store, of which nothing is changed. Run clew verify --repair", there)
 	}
 	return err
+}
+
+// firstTrace returns the name of a file that a new store has not, "" if there is none.
+func (m *Manifest) firstTrace() (file string, err error) {
+	names, err := m.fs.List(m.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	empty := Edit{NextID: m.NextID, NextSeq: m.NextSeq}
+	most := int64(manifestHead + recordHead + len(empty.append(nil)))
+	for _, n := range names {
+		if !IsManifest(n) {
+			continue
+		}
+		info, err := m.fs.Stat(path.Join(m.dir, n))
+		if err != nil || n != ManifestName(1) || info.SizeBytes > most {
+			return n, err
+		}
+	}
+	err = EachFolder(m.fs, m.dir, func(_ string, names []string) error {
+		for _, n := range names {
+			if _, ok := ParseSegmentName(n); ok && file == "" {
+				file = n
+			}
+		}
+		return nil
+	})
+	return file, err
 }
 
 // WriteManifest makes a state the one in force in a folder, atomically, whatever is
@@ -259,7 +302,7 @@ func Salvage(filesystem vfs.FS, dir string) (s State, file string, whole bool, e
 			off++
 			continue
 		}
-		off += 8 + len(payload)
+		off += recordHead + len(payload)
 	}
 	return m.State, file, false, nil
 }
@@ -322,7 +365,7 @@ func (m *Manifest) replay(file string, b []byte) error {
 		if err := m.apply(payload); err != nil {
 			return clew.Corruptf(file, int64(off), "%w", err)
 		}
-		off += 8 + len(payload)
+		off += recordHead + len(payload)
 	}
 	return nil
 }
@@ -411,7 +454,7 @@ func (m *Manifest) startFile(payload []byte) error {
 	if m.file != nil {
 		m.file.Close()
 	}
-	m.file, m.number, m.edits, m.size = f, number, 0, manifestHead+8+len(payload)
+	m.file, m.number, m.edits, m.size = f, number, 0, manifestHead+recordHead+len(payload)
 	return nil
 }
 
@@ -463,7 +506,7 @@ func (m *Manifest) Commit(e Edit) error {
 		m.torn = true
 		return full(err)
 	}
-	m.size += 8 + len(payload)
+	m.size += recordHead + len(payload)
 	if err == nil {
 		err = m.file.Sync()
 	}
