@@ -48,7 +48,7 @@ func appendCLP(dst []byte, p *picker, o StringOptions) ([]byte, bool) {
 	c.reset()
 	n := p.len()
 	for i := range n {
-		if i == clpTrial && c.templates.Len() > clpTrialTemplates {
+		if i >= clpTrial && i&(i-1) == 0 && c.templates.Len() > max(clpTrialTemplates, i/4) {
 			return dst, false
 		}
 		if !c.split(p.at(i)) {

@@ -71,10 +71,12 @@ const (
 	// as much for one string.
 	RawBlock = 256
 
-	// clpTrial strings are split before giving up on more than
-	// clpTrialTemplates templates: text that varies in words, not in numbers.
+	// clpTrial strings are split, or twice as many, or four times, before giving up on
+	// more than a fourth of them as templates, or clpTrialTemplates: text that varies in
+	// words, not in numbers. Addresses of a hundred operations are not that: among the
+	// first 256 nearly each is another.
 	clpTrial          = 256
-	clpTrialTemplates = 64
+	clpTrialTemplates = 128
 
 	// decimalSample is how many doubles the exponent is chosen by: each costs up
 	// to 15 divisions, which makes it about 2 ns a value in a block of 4,096.
