@@ -11,9 +11,7 @@ type Query struct {
 	Hints  []Hint
 }
 
-// Stage is one step of the pipeline. Every Spanset is a Stage; aggregates,
-// grouping, selection and metrics are further kinds of Stage, which Parse does
-// not make yet.
+// Stage is one step of the pipeline: a Spanset, or what stage.go has besides.
 type Stage interface {
 	// Range is where the stage stands in the text.
 	Range() Range

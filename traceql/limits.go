@@ -20,6 +20,23 @@ const MaxRegexpBytes = 8 << 10
 // could ask for 128 MB. 20,000 instructions are about 1 MB.
 const MaxRegexpInstructions = 20_000
 
+// MaxFields bounds the lists of select(…) and by (…): each is a column to read, or a
+// part of a series' key.
+const MaxFields = 64
+
+// MaxQuantiles bounds those of one metric: each is a series of its own.
+const MaxQuantiles = 32
+
+// MaxTopK bounds topk and bottomk, and MaxCompareTop the values that compare tells of
+// one attribute. Nobody looks at more.
+const (
+	MaxTopK       = 10_000
+	MaxCompareTop = 1_000
+)
+
+// MaxLimit bounds order by … limit: as much as one page of any dialect holds.
+const MaxLimit = 262_144
+
 // MaxHints bounds the list of with (…).
 const MaxHints = 16
 

@@ -1,7 +1,6 @@
 package traceql
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -13,6 +12,8 @@ type parser struct {
 	tok   token // the token not yet consumed
 	depth int
 	nodes int
+	// parens is how many parentheses around stages are open.
+	parens int
 	// left is the left side of the comparison whose right side is being read; nil
 	// elsewhere.
 	left Expr
@@ -90,65 +91,6 @@ func (p *parser) node() *Error {
 	return nil
 }
 
-// pipeline reads stage { "|" stage }.
-func (p *parser) pipeline() ([]Stage, *Error) {
-	var stages []Stage
-	for {
-		s, err := p.stage()
-		if err != nil {
-			return nil, err
-		}
-		stages = append(stages, s)
-		if !p.isSymbol("|") {
-			return stages, nil
-		}
-		if err := p.advance(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// stageFunctions are the words that begin a stage in full TraceQL.
-var stageFunctions = []string{"avg", "avg_over_time", "bottomk", "by", "coalesce", "compare", "count",
-	"count_over_time", "histogram_over_time", "max", "max_over_time", "min", "min_over_time",
-	"quantile_over_time", "rate", "select", "sum", "sum_over_time", "topk"}
-
-func (p *parser) stage() (Stage, *Error) {
-	switch p.tok.kind {
-	case tokNumber, tokString, tokField:
-		if _, problem := parseNumber(p.tok.text); p.tok.kind == tokNumber && problem == "" {
-			return nil, p.q.errorf(Unsupported, p.tok.at, "scalar filters are not supported yet")
-		}
-		return nil, p.noBraces()
-	case tokWord:
-		return nil, p.stageWord()
-	}
-	return p.spanset(0)
-}
-
-// stageWord is the error for a stage that begins with a word.
-func (p *parser) stageWord() *Error {
-	next := p.peek()
-	if next.kind != tokSymbol || next.text != "(" {
-		return p.noBraces()
-	}
-	if slices.Contains(stageFunctions, p.tok.text) {
-		return p.q.errorf(Unsupported, p.tok.at, "the pipeline stage %s(…) is not supported yet", p.tok.text)
-	}
-	e := p.unexpected(`"{"`)
-	if near := Nearest(p.tok.text, stageFunctions, 1); len(near) > 0 {
-		e.Near = []string{near[0] + "(…)"}
-	}
-	return e
-}
-
-// noBraces is the error at what stands where a filter should.
-func (p *parser) noBraces() *Error {
-	e := p.unexpected("one such as { status = error }")
-	e.Msg += "; a filter stands in braces"
-	return e
-}
-
 // peek returns the token after the one not yet consumed.
 func (p *parser) peek() token {
 	ahead := p.lex
@@ -170,74 +112,6 @@ func spansetPrecedence(op SpansetOp) int {
 		return 2
 	}
 	return 1
-}
-
-// spanset reads operands joined by operators that bind tighter than above.
-func (p *parser) spanset(above int) (Spanset, *Error) {
-	left, err := p.spansetOperand()
-	if err != nil {
-		return nil, err
-	}
-	for p.tok.kind == tokSymbol {
-		op, ok := spansetOps[p.tok.text]
-		if !ok {
-			if _, ok := binaryOps[p.tok.text]; ok {
-				return nil, p.unexpected("an operator between spansets")
-			}
-			break
-		}
-		prec := spansetPrecedence(op)
-		if prec <= above {
-			break
-		}
-		if err := p.advance(); err != nil {
-			return nil, err
-		}
-		right, err := p.spanset(prec)
-		if err != nil {
-			return nil, err
-		}
-		if err := p.node(); err != nil {
-			return nil, err
-		}
-		left = &SpansetBinary{At: Range{left.Range().Start, right.Range().End}, Op: op, L: left, R: right}
-	}
-	return left, nil
-}
-
-// spansetOperand reads { expr } or a pipeline in parentheses.
-func (p *parser) spansetOperand() (Spanset, *Error) {
-	start := p.tok.at.Start
-	switch {
-	case p.isSymbol("{"):
-		return p.filter()
-	case p.isSymbol("("):
-		if err := p.enter(); err != nil {
-			return nil, err
-		}
-		defer p.leave()
-		if err := p.advance(); err != nil {
-			return nil, err
-		}
-		stages, err := p.pipeline()
-		if err != nil {
-			return nil, err
-		}
-		end := p.tok.at.End
-		if err := p.expect(")", `"|"`); err != nil {
-			return nil, err
-		}
-		if s, ok := stages[0].(Spanset); ok && len(stages) == 1 {
-			return s, nil
-		}
-		if err := p.node(); err != nil {
-			return nil, err
-		}
-		return &Wrapped{At: Range{start, end}, Stages: stages}, nil
-	case p.tok.kind == tokWord:
-		return nil, p.stageWord()
-	}
-	return nil, p.unexpected(`"{"`)
 }
 
 // filter reads { } or { expr }.

@@ -29,7 +29,7 @@ func (q *Query) String() string {
 
 func writeStages(b *strings.Builder, stages []Stage) {
 	for i, s := range stages {
-		if i > 0 {
+		if _, filter := s.(*MetricFilter); i > 0 && !filter {
 			b.WriteString(" | ")
 		}
 		writeStage(b, s)
@@ -54,6 +54,8 @@ func writeStage(b *strings.Builder, s Stage) {
 		b.WriteByte('(')
 		writeStages(b, s.Stages)
 		b.WriteByte(')')
+	default:
+		writeOtherStage(b, s)
 	}
 }
 
@@ -241,6 +243,8 @@ func equalStages(a, b []Stage) bool {
 	return true
 }
 
+// equalStage compares spansets, and what stands in them; other stages are equal if
+// they are written alike, in canonical form.
 func equalStage(a, b Stage) bool {
 	switch a := a.(type) {
 	case *Filter:
@@ -253,7 +257,11 @@ func equalStage(a, b Stage) bool {
 		b, ok := b.(*Wrapped)
 		return ok && equalStages(a.Stages, b.Stages)
 	}
-	return false
+	switch b.(type) {
+	case *Filter, *SpansetBinary, *Wrapped:
+		return false
+	}
+	return stageString(a) == stageString(b)
 }
 
 // EqualExpr reports whether a and b are the same expression; nil equals nil.

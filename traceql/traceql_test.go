@@ -79,7 +79,6 @@ func TestErrorKinds(t *testing.T) {
 	}
 	f("{", clew.Invalid)
 	f("{ 1 }", clew.Invalid)
-	f("{ } | count() > 1", clew.Unsupported)
 	f(strings.Repeat(" ", MaxQueryBytes+1), clew.TooLarge)
 }
 
@@ -216,7 +215,7 @@ func corpusQueries(tb testing.TB) []string {
 		t = new(testing.T)
 	}
 	var out []string
-	for _, name := range []string{"valid.txt", "syntax.txt", "types.txt", "unsupported.txt", "fold.txt"} {
+	for _, name := range []string{"valid.txt", "syntax.txt", "types.txt", "fold.txt"} {
 		out = append(out, readCorpus(t, name).lines...)
 	}
 	return out

@@ -59,16 +59,7 @@ func (q *Query) checkStages(stages []Stage) *Error {
 func (q *Query) checkStage(s Stage) *Error {
 	switch s := s.(type) {
 	case *Filter:
-		if s.Where == nil {
-			return nil
-		}
-		t, err := q.typeOf(s.Where)
-		if err != nil {
-			return err
-		}
-		if t != TypeBool && t != TypeAny {
-			return q.errorf(Types, s.Where.Range(), "the braces want a condition, this is %s; compare it with something", t.a())
-		}
+		return q.checkFilter(s)
 	case *SpansetBinary:
 		if err := q.checkStage(s.L); err != nil {
 			return err
@@ -76,6 +67,20 @@ func (q *Query) checkStage(s Stage) *Error {
 		return q.checkStage(s.R)
 	case *Wrapped:
 		return q.checkStages(s.Stages)
+	}
+	return q.checkOtherStage(s)
+}
+
+func (q *Query) checkFilter(f *Filter) *Error {
+	if f.Where == nil {
+		return nil
+	}
+	t, err := q.typeOf(f.Where)
+	if err != nil {
+		return err
+	}
+	if t != TypeBool && t != TypeAny {
+		return q.errorf(Types, f.Where.Range(), "the braces want a condition, this is %s; compare it with something", t.a())
 	}
 	return nil
 }
