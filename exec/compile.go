@@ -93,7 +93,7 @@ func ParseField(text string) (span.Field, error) {
 			if field, ok := cmp.L.(*traceql.Field); ok {
 				c := compiler{q: q}
 				f, err := c.field(field)
-				if err == nil && f.Intrinsic.OfTrace() {
+				if err == nil && f.OfTrace() {
 					err = clew.Errorf(clew.Unsupported, "field %.100q is of the whole trace; no span has it by itself", text)
 				}
 				return f, err

@@ -321,7 +321,7 @@ func (s *suggester) value(f span.Field, text string) {
 		return
 	}
 	rest := meant(quoted(traceql.Nearest(text, texts, maxNearest)))
-	if rest == "" && len(texts) > 0 && len(texts) <= maxListed && !f.Intrinsic.OfTrace() {
+	if rest == "" && len(texts) > 0 && len(texts) <= maxListed && !f.OfTrace() {
 		rest = "; it is " + strings.Join(quoted(texts), " or ")
 	}
 	s.say("%s is never %q here%s", fieldText(f), clip(text), rest)

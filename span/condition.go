@@ -58,13 +58,17 @@ const (
 	RootName      // absent while no root has been received; see Batch.Root
 	RootService   // as RootName; empty where the root's resource names none
 	ChildCount    // spans that name this one as their parent
+	NestedSetLeft // ints; see NestedSet
+	NestedSetRight
+	NestedSetParent
 	intrinsicCount
 )
 
 var intrinsicNames = [...]string{"", "name", "duration", "span:startTime", "status", "statusMessage", "kind",
 	"trace:id", "span:id", "span:parentID", "span:traceState", "event:name", "event:timeSinceStart",
 	"link:traceID", "link:spanID", "instrumentation:name", "instrumentation:version",
-	"trace:duration", "trace:rootName", "trace:rootService", "span:childCount"}
+	"trace:duration", "trace:rootName", "trace:rootService", "span:childCount",
+	"nestedSetLeft", "nestedSetRight", "nestedSetParent"}
 
 // String returns TraceQL's word for the intrinsic.
 func (i Intrinsic) String() string { return intrinsicNames[i] }
@@ -74,14 +78,26 @@ type Field struct {
 	Intrinsic Intrinsic
 	Scope     Scope
 	Key       string
+	// Parent asks for what the row's parent has (see Tree); nothing where it is not
+	// there.
+	Parent bool
 }
+
+// OfTrace reports whether the field is known only with every row of the trace at hand:
+// a Matcher then wants batches of whole traces, and a store cannot test it in a scan of
+// rows.
+func (f Field) OfTrace() bool { return f.Parent || f.Intrinsic.OfTrace() }
 
 // String returns the field as TraceQL writes it.
 func (f Field) String() string {
+	text := f.Scope.String() + "." + f.Key
 	if f.Intrinsic != None {
-		return f.Intrinsic.String()
+		text = f.Intrinsic.String()
 	}
-	return f.Scope.String() + "." + f.Key
+	if f.Parent {
+		text = "parent." + strings.TrimPrefix(text, ".")
+	}
+	return text
 }
 
 // Op is what a condition does.

@@ -16,9 +16,10 @@ type Matcher struct {
 	free  []column.Bitmap
 	table []bool
 
-	vectors []*vector // free ones, of relations
-	chunk   []uint32  // numbers of a relation's elements
-	facts   facts     // of the batch, should it be a trace
+	vectors []*vector                 // free ones, of relations
+	chunk   []uint32                  // numbers of a relation's elements
+	facts   facts                     // of the batch, should it be of whole traces
+	parents map[*Condition]*Condition // the same tests, of the row itself
 }
 
 // memoKey names a dictionary and the condition leaf its values were tested with.
@@ -41,11 +42,10 @@ func NewMatcher(c Condition) *Matcher {
 
 // Match returns the rows of b that meet the condition. The bitmap is new and the
 // caller's. b must have the columns that the condition tests; if the condition has
-// fields of the whole trace (Condition.OfTrace), b must be exactly one trace with
-// all columns.
+// fields of the whole trace (Condition.OfTrace), b must hold whole traces.
 func (m *Matcher) Match(b *Batch) column.Bitmap {
 	dst := column.NewBitmap(b.Rows)
-	m.facts = facts{}
+	m.facts.reset()
 	m.eval(&m.cond, b, dst)
 	return dst
 }
@@ -95,6 +95,10 @@ func (m *Matcher) eval(c *Condition, b *Batch, dst column.Bitmap) {
 
 // leaf evaluates a test of a field.
 func (m *Matcher) leaf(c *Condition, b *Batch, dst column.Bitmap) {
+	if c.Field.Parent {
+		m.ofParents(c, b, dst)
+		return
+	}
 	if c.Field.Intrinsic != None {
 		m.intrinsic(c, b, dst)
 		return

@@ -92,6 +92,8 @@ type evaluation struct {
 	b      *Batch
 	owners []uint32 // rows of the events or links; nil: elements are rows
 	truths map[*Expr]column.Bitmap
+	// parents has fields of parents that were read.
+	parents map[Field]*parentValues
 
 	n    int      // elements of the chunk
 	self []uint32 // their numbers, ascending
@@ -264,6 +266,10 @@ func (v *vector) calculate(op ExprOp, r *vector, n int) {
 // read puts what the elements have for a field.
 func (e *evaluation) read(v *vector, f Field) {
 	b := e.b
+	if f.Parent {
+		e.ofParent(v, f)
+		return
+	}
 	if f.Intrinsic != None {
 		e.intrinsic(v, f.Intrinsic)
 		return

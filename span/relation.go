@@ -22,6 +22,9 @@ import (
 // a text and a truth value at once: each is compared with its like. Of an int and
 // a double the int counts, of several of one type the first. Arrays, maps and
 // bytes are no values.
+//
+// What a parent's events or links have is nothing to a relation: there is no telling
+// which of them is meant.
 type Relation struct {
 	L  Expr
 	Op Op // Eq to Ge
@@ -142,11 +145,24 @@ func (r *Relation) readings(f func(Field)) {
 // children reports whether the relation reads fields of events, and of links.
 func (r *Relation) children() (events, links bool) {
 	r.readings(func(f Field) {
-		events = events || f.Scope == ScopeEvent || f.Intrinsic == EventName || f.Intrinsic == EventTimeSinceStart
-		links = links || f.Scope == ScopeLink || f.Intrinsic == LinkTraceID || f.Intrinsic == LinkSpanID
+		if f.Parent {
+			return
+		}
+		events = events || f.ofEvents()
+		links = links || f.ofLinks()
 	})
 	return events, links
 }
+
+func (f Field) ofEvents() bool {
+	return f.Scope == ScopeEvent || f.Intrinsic == EventName || f.Intrinsic == EventTimeSinceStart
+}
+
+func (f Field) ofLinks() bool {
+	return f.Scope == ScopeLink || f.Intrinsic == LinkTraceID || f.Intrinsic == LinkSpanID
+}
+
+func (f Field) ofChildren() bool { return f.ofEvents() || f.ofLinks() }
 
 // MixesChildren reports whether the relation has fields of events and of links,
 // and so is true of no span.

@@ -1,6 +1,7 @@
 package span
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 
@@ -8,16 +9,14 @@ import (
 	"github.com/clew-tracing/clew/column"
 )
 
-// OfTrace reports whether the intrinsic is known only with every row of the trace
-// at hand: a Matcher then wants batches of one whole trace, and a store cannot
-// test it in a scan of rows.
+// OfTrace is Field.OfTrace.
 func (i Intrinsic) OfTrace() bool { return i >= TraceDuration }
 
 // OfTrace reports whether c has a field of the whole trace; RowBound tells what
 // can be asked of single rows instead.
 func (c *Condition) OfTrace() bool {
 	found := false
-	c.Fields(func(f Field) { found = found || f.Intrinsic.OfTrace() })
+	c.Fields(func(f Field) { found = found || f.OfTrace() })
 	return found
 }
 
@@ -36,6 +35,8 @@ func (c Condition) RowBound() Condition {
 			return AnyOf()
 		case c.Op == Relate:
 			return c.Relation.Needs()
+		case c.Field.Parent:
+			return mayHaveParent
 		}
 		return Condition{}
 	})
@@ -50,7 +51,7 @@ func (c Condition) RootBound() (root Condition, ok bool) {
 		switch {
 		case s == below:
 			return AnyOf()
-		case c.Op == Relate:
+		case c.Op == Relate || c.Field.Parent:
 			return Condition{}
 		case c.Field.Intrinsic == RootName:
 			onRoot.Field = Field{Intrinsic: Name}
@@ -97,12 +98,21 @@ func (c *Condition) bound(s side, leaf func(*Condition, side) Condition) Conditi
 	return leaf(c, s)
 }
 
+// mayHaveParent is met by each row that has a parent: it names one, or it is the server's
+// half of a shared span.
+var mayHaveParent = AnyOf(Has(Field{Intrinsic: ParentID}),
+	Compare(Field{Intrinsic: SpanKind}, Eq, clew.IntValue(int64(clew.KindServer))),
+	Compare(Field{Intrinsic: SpanKind}, Eq, clew.IntValue(int64(clew.KindConsumer))))
+
 // Needs is what follows from the relation for a row: that it has what is read of
 // it.
 func (r *Relation) Needs() Condition {
 	var all []Condition
 	r.readings(func(f Field) {
-		if !f.Intrinsic.OfTrace() {
+		switch {
+		case f.Parent:
+			all = append(all, mayHaveParent)
+		case !f.OfTrace():
 			all = append(all, Has(f))
 		}
 	})
@@ -174,7 +184,7 @@ func (b *Batch) Root() (row int, found bool) {
 		if parent != 0 {
 			continue
 		}
-		if !found || cmp.Or(cmp.Compare(b.Start[i], b.Start[row]), cmp.Compare(b.SpanID[i], b.SpanID[row])) < 0 {
+		if !found || b.compareRoots(i, row) < 0 {
 			row, found = i, true
 		}
 	}
@@ -191,80 +201,195 @@ func (b *Batch) Extent() (start, end clew.UnixNanos) {
 	return start, end
 }
 
-// facts are what a Matcher found out about a batch that is one trace.
+// facts are what a Matcher found out about a batch of whole traces.
 type facts struct {
-	known    bool
-	duration int64
-	root     int // −1: none
-	children map[uint64]int64
+	ofTraces []traceFacts // by trace
+	tree     *Tree
 }
 
-func (m *Matcher) factsOf(b *Batch) *facts {
-	f := &m.facts
-	if f.known {
-		return f
-	}
-	f.known, f.root = true, -1
-	if start, end := b.Extent(); end > start {
-		f.duration = int64(min(end-start, math.MaxInt64))
-	}
-	if row, ok := b.Root(); ok {
-		f.root = row
-	}
-	return f
+type traceFacts struct {
+	start, end uint64
+	root       int32 // -1: none
 }
 
-// childrenOf counts the spans by the parent that they name.
-func (m *Matcher) childrenOf(b *Batch) map[uint64]int64 {
+func (f *facts) reset() { f.ofTraces, f.tree = f.ofTraces[:0], nil }
+
+// tracesOf finds out about each trace.
+func (m *Matcher) tracesOf(b *Batch) []traceFacts {
 	f := &m.facts
-	if f.children == nil {
-		f.children = make(map[uint64]int64)
-		for i, parent := range b.ParentID {
-			if parent != b.SpanID[i] { // its own child is none
-				f.children[parent]++
-			}
+	if len(f.ofTraces) > 0 {
+		return f.ofTraces
+	}
+	for range b.TraceIDs {
+		f.ofTraces = append(f.ofTraces, traceFacts{start: math.MaxUint64, root: -1})
+	}
+	for i, ord := range b.Trace {
+		t := &f.ofTraces[ord]
+		t.start, t.end = min(t.start, b.Start[i]), max(t.end, uint64(b.End(i)))
+		if b.ParentID[i] == 0 && (t.root < 0 || b.compareRoots(i, int(t.root)) < 0) {
+			t.root = int32(i)
 		}
 	}
-	return f.children
+	return f.ofTraces
 }
 
-// value returns a value that all rows of the trace have.
-func (f *facts) value(i Intrinsic, b *Batch) (v clew.Value, ok bool) {
+// compareRoots says which of two rows without a parent is rather the root.
+func (b *Batch) compareRoots(x, y int) int {
+	return cmp.Or(cmp.Compare(b.Start[x], b.Start[y]), cmp.Compare(b.SpanID[x], b.SpanID[y]))
+}
+
+// treeOf returns how the rows of a batch of whole traces hang together.
+func (m *Matcher) treeOf(b *Batch) *Tree {
+	if m.facts.tree == nil {
+		m.facts.tree = NewTree(b)
+	}
+	return m.facts.tree
+}
+
+// value returns what all rows of a trace have.
+func (t *traceFacts) value(i Intrinsic, b *Batch) (v clew.Value, ok bool) {
 	switch {
 	case i == TraceDuration:
-		return clew.IntValue(f.duration), true
-	case f.root < 0:
+		if t.end <= t.start {
+			return clew.IntValue(0), true
+		}
+		return clew.IntValue(int64(min(t.end-t.start, math.MaxInt64))), true
+	case t.root < 0:
 		return v, false
 	case i == RootName:
-		return clew.Value{Type: clew.TypeString, Bytes: b.Names.At(int(b.Name[f.root]))}, true
+		return clew.Value{Type: clew.TypeString, Bytes: b.Names.At(int(b.Name[t.root]))}, true
 	}
-	return clew.StringValue(b.Service(f.root)), true
+	return clew.StringValue(b.Service(int(t.root))), true
+}
+
+// placeOf returns the number that a row's place in its trace gives it.
+func (t *Tree) placeOf(row int, i Intrinsic) int64 {
+	switch i {
+	case ChildCount:
+		return t.ChildCount(row)
+	case NestedSetLeft:
+		return int64(t.NestedSets()[row].Left)
+	case NestedSetRight:
+		return int64(t.NestedSets()[row].Right)
+	}
+	return int64(t.NestedSets()[row].Parent)
 }
 
 // ofTrace sets the rows whose trace meets a test.
 func (m *Matcher) ofTrace(c *Condition, b *Batch, dst column.Bitmap) {
-	if c.Field.Intrinsic == ChildCount {
-		children := m.childrenOf(b)
-		testInts(c, dst, b.Rows, func(i int) int64 { return children[b.SpanID[i]] })
+	if i := c.Field.Intrinsic; i >= ChildCount {
+		t := m.treeOf(b)
+		testInts(c, dst, b.Rows, func(row int) int64 { return t.placeOf(row, i) })
 		return
 	}
-	if v, ok := m.factsOf(b).value(c.Field.Intrinsic, b); ok && c.Test(v) {
-		dst.Fill(b.Rows)
+	table := m.table[:0]
+	for i := range m.tracesOf(b) {
+		v, ok := m.facts.ofTraces[i].value(c.Field.Intrinsic, b)
+		table = append(table, ok && c.Test(v))
 	}
+	m.table = table
+	for i, ord := range b.Trace {
+		if table[ord] {
+			dst.Set(i)
+		}
+	}
+}
+
+// ofParents sets the rows whose parent meets a test.
+func (m *Matcher) ofParents(c *Condition, b *Batch, dst column.Bitmap) {
+	of := m.parents[c]
+	if of == nil {
+		own := *c
+		own.Field.Parent = false
+		if m.parents == nil {
+			m.parents = make(map[*Condition]*Condition)
+		}
+		of, m.parents[c] = &own, &own
+	}
+	s := m.scratch(b.Rows)
+	m.leaf(of, b, s)
+	for row, p := range m.treeOf(b).Parent {
+		if p >= 0 && s.Get(int(p)) {
+			dst.Set(row)
+		}
+	}
+	m.done(s)
 }
 
 // ofTrace puts a value of the whole trace.
 func (e *evaluation) ofTrace(v *vector, f Intrinsic) {
-	if f == ChildCount {
-		children := e.m.childrenOf(e.b)
+	if f >= ChildCount {
+		t := e.m.treeOf(e.b)
 		for i, row := range e.rows {
-			v.putInt(i, children[e.b.SpanID[row]])
+			v.putInt(i, t.placeOf(int(row), f))
 		}
 		return
 	}
-	if x, ok := e.m.factsOf(e.b).value(f, e.b); ok {
-		for i := range e.n {
+	traces := e.m.tracesOf(e.b)
+	for i, row := range e.rows {
+		if x, ok := traces[e.b.Trace[row]].value(f, e.b); ok {
 			v.put(i, x)
 		}
 	}
+}
+
+// parentValues are what each row of a batch has for a field.
+type parentValues struct {
+	has  []uint8
+	num  []uint64
+	text [][]byte
+}
+
+// ofParent puts what the elements' parents have for a field, whose Parent is set.
+func (e *evaluation) ofParent(v *vector, f Field) {
+	all, ok := e.parents[f]
+	if !ok {
+		all = e.ofRows(f)
+		if e.parents == nil {
+			e.parents = make(map[Field]*parentValues)
+		}
+		e.parents[f] = all
+	}
+	parent := e.m.treeOf(e.b).Parent
+	for i, row := range e.rows {
+		p := parent[row]
+		if p < 0 || all.has[p] == 0 {
+			continue
+		}
+		if all.has[p]&hasText != 0 {
+			v.putText(i, all.text[p])
+		}
+		v.has[i], v.num[i] = all.has[p], all.num[p]
+	}
+}
+
+// ofRows reads a field of every row.
+func (e *evaluation) ofRows(f Field) *parentValues {
+	f.Parent = false
+	n := e.b.Rows
+	if f.ofChildren() {
+		return &parentValues{has: make([]uint8, n)}
+	}
+	all := &parentValues{has: make([]uint8, n), num: make([]uint64, n), text: make([][]byte, n)}
+	in := evaluation{m: e.m, b: e.b}
+	own := make([]uint32, relationChunk)
+	for from := 0; from < n; from += relationChunk {
+		in.n = min(relationChunk, n-from)
+		in.self = own[:in.n]
+		for i := range in.self {
+			in.self[i] = uint32(from + i)
+		}
+		in.rows = in.self
+		v := in.vector()
+		in.read(v, f)
+		copy(all.has[from:], v.has[:in.n])
+		copy(all.num[from:], v.num[:in.n])
+		for i, has := range v.has[:in.n] {
+			if has&hasText != 0 {
+				all.text[from+i] = bytes.Clone(v.text[i]) // it may be the vector's
+			}
+		}
+		e.m.vectors = append(e.m.vectors, v)
+	}
+	return all
 }

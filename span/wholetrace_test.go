@@ -14,7 +14,7 @@ func TestWholeTrace(t *testing.T) {
 	g := storagetest.NewGenerator(7)
 	g.OfTrace = true
 	matched, total, bounded, rootless := 0, 0, 0, 0
-	for range 300 {
+	for range 400 {
 		spans := g.Trace(8)
 		var trace []*clew.Span
 		for i := range spans {

@@ -168,8 +168,18 @@ func (g *Generator) Field() span.Field {
 		return g.Fields[g.r.IntN(len(g.Fields))]
 	}
 	if g.OfTrace && g.r.IntN(3) == 0 {
-		return span.Field{Intrinsic: pick(g, traceIntrinsics)}
+		if g.r.IntN(2) == 0 {
+			return span.Field{Intrinsic: pick(g, traceIntrinsics)}
+		}
+		f := g.ownField()
+		f.Parent = true
+		return f
 	}
+	return g.ownField()
+}
+
+// ownField returns a field that a span has by itself.
+func (g *Generator) ownField() span.Field {
 	if g.r.IntN(3) == 0 {
 		return span.Field{Intrinsic: pick(g, allIntrinsics)}
 	}
@@ -181,9 +191,10 @@ var (
 	allIntrinsics = []span.Intrinsic{span.Name, span.Duration, span.Start, span.StatusCode, span.StatusMessage, span.SpanKind,
 		span.TraceID, span.SpanID, span.ParentID, span.TraceState, span.EventName, span.EventTimeSinceStart,
 		span.LinkTraceID, span.LinkSpanID, span.ScopeName, span.ScopeVersion}
-	traceIntrinsics = []span.Intrinsic{span.TraceDuration, span.RootName, span.RootService, span.ChildCount}
-	comparisons     = []span.Op{span.Eq, span.Ne, span.Lt, span.Le, span.Gt, span.Ge}
-	patterns        = []*regexp.Regexp{regexp.MustCompile(`^(?:)$`), regexp.MustCompile(`^(?:/api/.*)$`), regexp.MustCompile(`^(?:[a-z]*)$`),
+	traceIntrinsics = []span.Intrinsic{span.TraceDuration, span.RootName, span.RootService, span.ChildCount,
+		span.NestedSetLeft, span.NestedSetRight, span.NestedSetParent}
+	comparisons = []span.Op{span.Eq, span.Ne, span.Lt, span.Le, span.Gt, span.Ge}
+	patterns    = []*regexp.Regexp{regexp.MustCompile(`^(?:)$`), regexp.MustCompile(`^(?:/api/.*)$`), regexp.MustCompile(`^(?:[a-z]*)$`),
 		regexp.MustCompile(`^(?:.*ö.*|GET.*)$`), regexp.MustCompile(`^(?:0.*)$`)}
 )
 

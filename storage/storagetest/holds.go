@@ -117,11 +117,23 @@ func order(a, b clew.Value) (less, equal, ok bool) {
 
 // valuesIn lists the values that a span of a trace has for a field.
 func valuesIn(f span.Field, s *clew.Span, trace []*clew.Span) []clew.Value {
-	if !f.Intrinsic.OfTrace() {
+	if !f.OfTrace() {
 		return valuesOf(f, s)
 	}
 	if trace == nil {
 		return nil
+	}
+	s = memberOf(s, trace)
+	switch f.Intrinsic {
+	case span.NestedSetLeft, span.NestedSetRight, span.NestedSetParent:
+		return []clew.Value{clew.IntValue(placeIn(f.Intrinsic, s, trace))}
+	}
+	if f.Parent {
+		if s, _ = parentIn(s, trace); s == nil {
+			return nil
+		}
+		f.Parent = false
+		return valuesIn(f, s, trace)
 	}
 	var root *clew.Span
 	first, last, children := trace[0].Start, trace[0].End, 0

@@ -48,7 +48,7 @@ func relationHolds(r *span.Relation, s *clew.Span, trace []*clew.Span) bool {
 
 // childrenRead reports whether an expression reads events or links.
 func childrenRead(x *span.Expr) (events, links bool) {
-	if x.Op == span.Reading {
+	if x.Op == span.Reading && !x.Field.Parent {
 		switch x.Field.Intrinsic {
 		case span.EventName, span.EventTimeSinceStart:
 			events = true
@@ -72,6 +72,11 @@ func results(x *span.Expr, s, whole *clew.Span, trace []*clew.Span) []clew.Value
 	case span.Constant:
 		return []clew.Value{x.Value}
 	case span.Reading:
+		own := x.Field
+		own.Parent = false
+		if events, links := childrenRead(&span.Expr{Op: span.Reading, Field: own}); x.Field.Parent && (events || links) {
+			return nil
+		}
 		return onePerKind(valuesIn(x.Field, s, trace))
 	case span.Truth:
 		return []clew.Value{clew.BoolValue(HoldsIn(*x.Cond, whole, trace))}
