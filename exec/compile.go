@@ -21,6 +21,10 @@ type Plan struct {
 	// never says of comparisons in the query that they are false for every span
 	// whatever it has.
 	never []string
+	// fields are those that the answer tells of its spans; order says in which order
+	// traces come, nil: the newest first.
+	fields []measure
+	order  *ordering
 	// parts are what each span has to meet, where that is more than one condition.
 	parts []part
 }
@@ -67,11 +71,11 @@ func Compile(q *traceql.Query) (*Plan, error) {
 			return nil, q.Errorf(traceql.Unsupported, h.At, "the hint %s is not supported yet", h.Name)
 		}
 	}
-	sel, err := c.stages(q.Stages)
+	sel, err := c.stages(q.Stages, true)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never, parts: c.parts(q.Stages)}
+	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never, parts: c.parts(q.Stages), fields: c.fields, order: c.order}
 	switch {
 	case p.rows.Never():
 		p.selection = pick(p.rows)
@@ -110,7 +114,9 @@ type compiler struct {
 		what string
 		at   traceql.Range
 	}
-	never []string // see Plan
+	never  []string // see Plan
+	fields []measure
+	order  *ordering
 }
 
 func (c *compiler) unsupported(at traceql.Range, what string) error {
@@ -127,18 +133,31 @@ func (c *compiler) needsTrace(at traceql.Range, what string) {
 // never is true for no row.
 func never() span.Condition { return span.AnyOf() }
 
-func (c *compiler) stages(stages []traceql.Stage) (selection, error) {
-	var all []selection
+// stages compiles stages that select spans; outer says that they are those of the whole
+// query, and not an operand.
+func (c *compiler) stages(stages []traceql.Stage, outer bool) (selection, error) {
+	var steps []step
+	sets := false // spans are in sets
 	for _, s := range stages {
-		set, ok := s.(traceql.Spanset)
-		if !ok {
-			return selection{}, c.unsupported(s.Range(), "this pipeline stage is")
-		}
-		sel, err := c.spanset(set)
+		step, err := c.stage(s, outer)
 		if err != nil {
 			return selection{}, err
 		}
-		all = append(all, sel)
+		if step.text == "" {
+			continue // it says what is answered, not what is selected
+		}
+		if step.selects == nil {
+			c.needsTrace(s.Range(), step.text)
+			sets = true
+		}
+		steps = append(steps, step)
+	}
+	if sets {
+		return selection{op: selectPipe, steps: steps}, nil
+	}
+	all := make([]selection, len(steps))
+	for i := range steps {
+		all[i] = *steps[i].selects
 	}
 	return inTurn(all...), nil
 }
@@ -182,7 +201,7 @@ func (c *compiler) spanset(s traceql.Spanset) (selection, error) {
 		cond, err := c.condition(folded)
 		return pick(cond), err
 	case *traceql.Wrapped:
-		return c.stages(s.Stages)
+		return c.stages(s.Stages, false)
 	case *traceql.SpansetBinary:
 		return c.combination(s)
 	}
@@ -193,7 +212,7 @@ func (c *compiler) spanset(s traceql.Spanset) (selection, error) {
 // may be.
 func (c *compiler) combination(s *traceql.SpansetBinary) (selection, error) {
 	if s.Op.IsStructural() {
-		return selection{}, c.unsupported(s.At, s.Op.String()+" between { … } is")
+		return c.kin(s)
 	}
 	var operands []traceql.Spanset // last first
 	var left traceql.Spanset = s

@@ -138,6 +138,9 @@ func (c *compiler) test(f span.Field, op traceql.Op, lit *traceql.Literal) (span
 		c.neverHolds(f, op, v)
 		return never(), nil // no attribute is a status or a kind
 	}
+	if op != traceql.OpEqual && op != traceql.OpNotEqual {
+		return withEmpty(span.Compare(f, spanOps[op], value(span.Field{}, v))), nil // an id's text as it is written
+	}
 	return withEmpty(span.Compare(f, spanOps[op], value(f, v))), nil
 }
 

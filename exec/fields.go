@@ -61,12 +61,15 @@ var intrinsics = map[traceql.Intrinsic]span.Intrinsic{
 	traceql.IntrinsicTraceRootName:          span.RootName,
 	traceql.IntrinsicTraceRootService:       span.RootService,
 	traceql.IntrinsicChildCount:             span.ChildCount,
+	traceql.IntrinsicNestedSetLeft:          span.NestedSetLeft,
+	traceql.IntrinsicNestedSetRight:         span.NestedSetRight,
+	traceql.IntrinsicNestedSetParent:        span.NestedSetParent,
 }
 
 func (c *compiler) field(f *traceql.Field) (span.Field, error) {
 	switch {
-	case f.Parent:
-		return span.Field{}, c.unsupported(f.At, "looking at the parent span is")
+	case f.Intrinsic == traceql.IntrinsicParent:
+		return span.Field{Intrinsic: span.ParentID}, nil
 	case f.Intrinsic != traceql.IntrinsicNone:
 		i, ok := intrinsics[f.Intrinsic]
 		if !ok {
@@ -79,5 +82,8 @@ func (c *compiler) field(f *traceql.Field) (span.Field, error) {
 	case f.Scope == traceql.ScopeTrace:
 		return span.Field{}, c.unsupported(f.At, "traces have no attributes of their own; the scope trace. is")
 	}
-	return span.Field{Scope: scopes[f.Scope], Key: f.Name}, nil
+	if f.Parent {
+		c.needsTrace(f.At, f.String())
+	}
+	return span.Field{Scope: scopes[f.Scope], Key: f.Name, Parent: f.Parent}, nil
 }

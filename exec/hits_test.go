@@ -47,7 +47,7 @@ func naiveSearch(t *testing.T, spans []clew.Span, query string, w clew.Window) [
 				from = append(from, s)
 			}
 		}
-		if selected := naiveSelect(q.Stages, from, trace); len(selected) > 0 {
+		if selected := naiveSelect(q.Stages, from, trace, trace); len(selected) > 0 {
 			h := naiveTrace(id, trace, selected)
 			h.rootSpan = nil
 			out = append(out, h)

@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math"
 	"math/big"
@@ -16,18 +17,181 @@ import (
 // What follows is TraceQL on span objects, by the manual and the plainest
 // reading: the model that Compile, the matcher and the stores are held to.
 
-// naiveSelect returns what a pipeline selects of from, spans of a trace.
-func naiveSelect(stages []traceql.Stage, from, trace []*clew.Span) []*clew.Span {
-	for _, s := range stages {
-		from = naiveSpanset(s, from, trace)
+// naiveSelect returns what a pipeline selects of from, spans of a trace; wide is what
+// from were without a window.
+func naiveSelect(stages []traceql.Stage, from, wide, trace []*clew.Span) (out []*clew.Span) {
+	for _, set := range naiveSets(stages, from, wide, trace) {
+		for _, x := range set {
+			if !slices.Contains(out, x) {
+				out = append(out, x)
+			}
+		}
 	}
-	return from
+	return out
 }
 
-func naiveSpanset(s traceql.Stage, from, trace []*clew.Span) (out []*clew.Span) {
+// naiveSets returns the sets of spans that a pipeline leaves.
+func naiveSets(stages []traceql.Stage, from, wide, trace []*clew.Span) [][]*clew.Span {
+	sets, split := [][]*clew.Span{from}, false
+	for _, s := range stages {
+		var next [][]*clew.Span
+		for _, set := range sets {
+			if split {
+				wide = set
+			}
+			switch s := s.(type) {
+			case traceql.Spanset:
+				next = append(next, naiveSpanset(s, set, wide, trace))
+				wide = naiveSpanset(s, wide, wide, trace)
+			case *traceql.By:
+				next = append(next, naiveParts(s.X, set, trace)...)
+			case *traceql.ScalarFilter:
+				l, r := naiveScalar(s.L, set, trace), naiveScalar(s.R, set, trace)
+				if l != nil && r != nil && naiveCompare(s.Op, *l, *r) {
+					next = append(next, set)
+				}
+			default:
+				next = append(next, set)
+			}
+		}
+		if _, ok := s.(*traceql.Coalesce); ok {
+			next = [][]*clew.Span{slices.Concat(next...)}
+		}
+		if _, spanset := s.(traceql.Spanset); !spanset {
+			split = true
+		}
+		sets = slices.DeleteFunc(next, func(set []*clew.Span) bool { return len(set) == 0 })
+	}
+	return sets
+}
+
+// naiveValueOf returns what a span has for an expression: of its first event, or link,
+// that has something.
+func naiveValueOf(x traceql.Expr, s *clew.Span, trace []*clew.Span) (number, any *naiveValue) {
+	for _, p := range naiveSplit(naiveReads(x), s) {
+		values := naive{s, p, trace}.values(x)
+		if v, ok := naiveNumber(values); ok {
+			return &v, &v
+		}
+		for _, t := range []clew.Type{clew.TypeString, clew.TypeBool} {
+			for _, v := range values {
+				if v.v.Type == t || v.t == traceql.TypeStatus || v.t == traceql.TypeKind {
+					return nil, &v
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+func naiveParts(x traceql.Expr, set, trace []*clew.Span) [][]*clew.Span {
+	var keys []*naiveValue
+	var parts [][]*clew.Span
+next:
+	for _, s := range set {
+		_, v := naiveValueOf(x, s, trace)
+		for i, k := range keys {
+			if k == nil && v == nil || k != nil && v != nil && (naiveCompare(traceql.OpEqual, *k, *v) || k.v.String() == v.v.String() && k.v.Type == v.v.Type) {
+				parts[i] = append(parts[i], s)
+				continue next
+			}
+		}
+		keys, parts = append(keys, v), append(parts, []*clew.Span{s})
+	}
+	return parts
+}
+
+func naiveScalar(x traceql.Scalar, set, trace []*clew.Span) *naiveValue {
+	switch x := x.(type) {
+	case *traceql.ScalarLiteral:
+		v := naiveLiteral(x.Value)
+		return &v
+	case *traceql.ScalarPipeline:
+		return naiveScalar(x.Of, naiveSelect(x.Stages, set, set, trace), trace)
+	case *traceql.ScalarBinary:
+		l, r := naiveScalar(x.L, set, trace), naiveScalar(x.R, set, trace)
+		if l == nil || r == nil {
+			return nil
+		}
+		if v := naiveArithmetic(x.Op, []naiveValue{*l}, []naiveValue{*r}); len(v) > 0 {
+			return &v[0]
+		}
+		return nil
+	case *traceql.Aggregate:
+		return naiveAggregate(x, set, trace)
+	}
+	panic("unknown scalar")
+}
+
+func naiveAggregate(a *traceql.Aggregate, set, trace []*clew.Span) *naiveValue {
+	count := func(n int) *naiveValue { return &naiveValue{traceql.TypeInt, clew.IntValue(int64(n))} }
+	switch a.Fn {
+	case traceql.Count:
+		return count(len(set))
+	case traceql.CountDistinct:
+		n := 0
+		for _, part := range naiveParts(a.X, set, trace) {
+			if _, v := naiveValueOf(a.X, part[0], trace); v != nil {
+				n++
+			}
+		}
+		return count(n)
+	}
+	set = slices.Clone(set)
+	slices.SortFunc(set, func(x, y *clew.Span) int {
+		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.SpanID, y.SpanID))
+	})
+	var all []naiveValue
+	for _, s := range set {
+		if v, _ := naiveValueOf(a.X, s, trace); v != nil {
+			all = append(all, *v)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	switch a.Fn {
+	case traceql.First:
+		return &all[0]
+	case traceql.Last:
+		return &all[len(all)-1]
+	case traceql.Min, traceql.Max:
+		best := all[0]
+		for _, v := range all {
+			better := naiveCompare(map[bool]traceql.Op{true: traceql.OpLess, false: traceql.OpGreater}[a.Fn == traceql.Min], v, best)
+			better = better || naiveExact(best.v) == nil
+			if better || v.v.Type == clew.TypeInt && best.v.Type == clew.TypeDouble && naiveCompare(traceql.OpEqual, v, best) {
+				best = v
+			}
+		}
+		return &best
+	}
+	ints, doubles, t := new(big.Int), []float64{}, all[0].t
+	for _, v := range all {
+		if v.v.Type == clew.TypeInt {
+			ints.Add(ints, big.NewInt(v.v.Int()))
+		} else {
+			doubles = append(doubles, v.v.Double())
+		}
+	}
+	slices.Sort(doubles)
+	sum, _ := new(big.Float).SetInt(ints).Float64()
+	for _, d := range doubles {
+		sum += d
+	}
+	switch {
+	case a.Fn == traceql.Avg:
+		return &naiveValue{t, clew.DoubleValue(sum / float64(len(all)))}
+	case len(doubles) == 0 && ints.IsInt64():
+		return &naiveValue{t, clew.IntValue(ints.Int64())}
+	}
+	return &naiveValue{t, clew.DoubleValue(sum)}
+}
+
+func naiveSpanset(s traceql.Stage, from, wide, trace []*clew.Span) (out []*clew.Span) {
 	switch s := s.(type) {
 	case *traceql.Wrapped:
-		return naiveSelect(s.Stages, from, trace)
+		return naiveSelect(s.Stages, from, wide, trace)
 	case *traceql.Filter:
 		for _, x := range from {
 			if s.Where == nil || (naive{x, x, trace}).truth(s.Where) {
@@ -36,7 +200,10 @@ func naiveSpanset(s traceql.Stage, from, trace []*clew.Span) (out []*clew.Span) 
 		}
 		return out
 	case *traceql.SpansetBinary:
-		l, r := naiveSpanset(s.L, from, trace), naiveSpanset(s.R, from, trace)
+		if s.Op.IsStructural() {
+			return naiveKin(s, from, wide, trace)
+		}
+		l, r := naiveSpanset(s.L, from, wide, trace), naiveSpanset(s.R, from, wide, trace)
 		if s.Op == traceql.SpansetAnd && (len(l) == 0 || len(r) == 0) {
 			return nil
 		}
@@ -48,6 +215,57 @@ func naiveSpanset(s traceql.Stage, from, trace []*clew.Span) (out []*clew.Span) 
 		return out
 	}
 	panic("unknown spanset")
+}
+
+// naiveKin compares each span with each.
+func naiveKin(s *traceql.SpansetBinary, from, wide, trace []*clew.Span) (out []*clew.Span) {
+	l, r := naiveSpanset(s.L, wide, wide, trace), naiveSpanset(s.R, wide, wide, trace)
+	sign := strings.TrimLeft(s.Op.String(), "!&")
+	above := func(x, y *clew.Span) bool { // x is an ancestor of y
+		for p := naiveParent(y, trace); p != nil; p = naiveParent(p, trace) {
+			if p == x {
+				return true
+			}
+		}
+		return false
+	}
+	stand := func(x, y *clew.Span) bool { // x on the left, y on the right
+		switch sign {
+		case ">":
+			return naiveParent(y, trace) == x
+		case "<":
+			return naiveParent(x, trace) == y
+		case ">>":
+			return above(x, y)
+		case "<<":
+			return above(y, x)
+		}
+		return x != y && x.ParentID != 0 && x.ParentID == y.ParentID
+	}
+	in := naiveSpanset(s.R, from, wide, trace)
+	for _, x := range from {
+		right := slices.Contains(in, x) && slices.ContainsFunc(l, func(y *clew.Span) bool { return stand(y, x) })
+		left := slices.Contains(l, x) && slices.ContainsFunc(r, func(y *clew.Span) bool { return stand(x, y) })
+		switch s.Op.String()[0] {
+		case '!':
+			right = slices.Contains(in, x) && !right
+		case '&':
+			right = right || left
+		}
+		if right {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func naiveParent(s *clew.Span, trace []*clew.Span) *clew.Span {
+	for _, x := range trace {
+		if s.ParentID != 0 && x.SpanID == s.ParentID {
+			return x
+		}
+	}
+	return nil
 }
 
 // naive is a span of a trace; part is the span with the event or link at hand.
@@ -83,25 +301,15 @@ func (n naive) truth(x traceql.Expr) bool {
 
 // comparison tries one event, or one link, after the other.
 func (n naive) comparison(x *traceql.Binary) bool {
-	parts := []*clew.Span{n.whole}
-	switch reads := naiveReads(x.L) + naiveReads(x.R); {
-	case strings.Contains(reads, "event"):
-		parts = nil
-		for _, e := range n.whole.Events {
-			one := *n.whole
-			one.Events = []clew.Event{e}
-			parts = append(parts, &one)
-		}
-	case strings.Contains(reads, "link"):
-		parts = nil
-		for _, l := range n.whole.Links {
-			one := *n.whole
-			one.Links = []clew.Link{l}
-			parts = append(parts, &one)
-		}
-	}
+	parts := naiveSplit(naiveReads(x.L)+naiveReads(x.R), n.whole)
 	if lit, ok := x.R.(*traceql.Literal); ok && lit.Value.Type == traceql.TypeNil {
-		some := slices.ContainsFunc(parts, func(p *clew.Span) bool { return len(naive{n.whole, p, n.trace}.values(x.L)) > 0 })
+		field, _ := x.L.(*traceql.Field)
+		some := slices.ContainsFunc(parts, func(p *clew.Span) bool {
+			if field != nil && field.Intrinsic == traceql.IntrinsicStatusMessage {
+				return p.StatusMessage != "" // one that is empty was not set
+			}
+			return len(naive{n.whole, p, n.trace}.values(x.L)) > 0
+		})
 		return some == (x.Op == traceql.OpNotEqual)
 	}
 	for _, p := range parts {
@@ -115,6 +323,27 @@ func (n naive) comparison(x *traceql.Binary) bool {
 		}
 	}
 	return false
+}
+
+// naiveSplit returns a span once for each of its events, or links, if such are read.
+func naiveSplit(reads string, s *clew.Span) (parts []*clew.Span) {
+	switch {
+	case strings.Contains(reads, "event"):
+		for _, e := range s.Events {
+			one := *s
+			one.Events = []clew.Event{e}
+			parts = append(parts, &one)
+		}
+	case strings.Contains(reads, "link"):
+		for _, l := range s.Links {
+			one := *s
+			one.Links = []clew.Link{l}
+			parts = append(parts, &one)
+		}
+	default:
+		parts = []*clew.Span{s}
+	}
+	return parts
 }
 
 // naiveReads names the fields of a value, those of conditions in it left out:
@@ -265,6 +494,15 @@ func (n naive) field(f *traceql.Field) (out []naiveValue) {
 	if f.Intrinsic != traceql.IntrinsicNone {
 		return n.intrinsic(f.Intrinsic)
 	}
+	if f.Parent {
+		p := naiveParent(n.whole, n.trace)
+		if p == nil {
+			return nil
+		}
+		own := *f
+		own.Parent = false
+		return naive{p, p, n.trace}.field(&own)
+	}
 	of := func(attrs []clew.Attr) {
 		for _, a := range attrs {
 			if a.Key == f.Name {
@@ -313,7 +551,7 @@ func (n naive) intrinsic(i traceql.Intrinsic) (out []naiveValue) {
 		text(s.StatusMessage)
 	case traceql.IntrinsicSpanID:
 		text(s.SpanID.String())
-	case traceql.IntrinsicParentID:
+	case traceql.IntrinsicParentID, traceql.IntrinsicParent:
 		if s.ParentID != 0 {
 			text(s.ParentID.String())
 		}
@@ -344,6 +582,8 @@ func (n naive) intrinsic(i traceql.Intrinsic) (out []naiveValue) {
 func (n naive) ofTrace(i traceql.Intrinsic) []naiveValue {
 	h := naiveTrace(clew.TraceID{}, n.trace, nil)
 	switch {
+	case i >= traceql.IntrinsicNestedSetLeft && i <= traceql.IntrinsicNestedSetParent:
+		return []naiveValue{{traceql.TypeInt, clew.IntValue(naivePlace(i, n.whole, n.trace))}}
 	case i == traceql.IntrinsicTraceDuration:
 		return []naiveValue{{traceql.TypeDuration, clew.IntValue(int64(h.duration))}}
 	case i == traceql.IntrinsicChildCount:
@@ -364,6 +604,38 @@ func (n naive) ofTrace(i traceql.Intrinsic) []naiveValue {
 	panic("unknown intrinsic " + i.String())
 }
 
+// naivePlace numbers a trace, the earliest first, and returns a number of one of its
+// spans.
+func naivePlace(i traceql.Intrinsic, s *clew.Span, trace []*clew.Span) (place int64) {
+	sorted, number := slices.Clone(trace), int64(0)
+	slices.SortFunc(sorted, func(x, y *clew.Span) int {
+		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.SpanID, y.SpanID))
+	})
+	var walk func(x *clew.Span, above int64)
+	walk = func(x *clew.Span, above int64) {
+		number++
+		left := number
+		for _, y := range sorted {
+			if naiveParent(y, trace) == x {
+				walk(y, left)
+			}
+		}
+		number++
+		if x.SpanID == s.SpanID {
+			place = map[traceql.Intrinsic]int64{traceql.IntrinsicNestedSetLeft: left, traceql.IntrinsicNestedSetRight: number, traceql.IntrinsicNestedSetParent: above}[i]
+		}
+	}
+	for _, x := range sorted {
+		switch {
+		case x.ParentID == 0:
+			walk(x, -1)
+		case naiveParent(x, trace) == nil:
+			walk(x, 0)
+		}
+	}
+	return place
+}
+
 // randomQuery writes a query that parses and that exec supports.
 type randomQuery struct{ *rand.Rand }
 
@@ -371,7 +643,8 @@ func (r randomQuery) one(of ...string) string { return of[r.IntN(len(of))] }
 
 func (r randomQuery) field() string {
 	if r.IntN(4) == 0 {
-		return r.one("trace:duration", "rootName", "rootServiceName", "span:childCount", "duration", "trace:duration")
+		return r.one("trace:duration", "rootName", "rootServiceName", "span:childCount", "duration", "trace:duration",
+			"parent.a", "parent.span.b", "parent.resource.service.name", "parent", "nestedSetLeft", "nestedSetRight", "nestedSetParent")
 	}
 	return r.one(".a", ".b", "span.a", "span.b", "resource.a", "resource.service.name", "event.a", "event.b", "link.a", "instrumentation.a",
 		"name", "duration", "status", "kind", "statusMessage", "span:id", "span:parentID", "event:name", "event:timeSinceStart", "link:spanID", `span."weird key"`)
@@ -410,8 +683,41 @@ func (r randomQuery) condition(depth int) string {
 }
 
 func (r randomQuery) spanset(depth int) string {
-	if depth > 0 && r.IntN(2) == 0 {
+	switch {
+	case depth > 0 && r.IntN(2) == 0:
 		return fmt.Sprintf("(%s %s %s)", r.spanset(depth-1), r.one("&&", "||", "|", "&&"), r.spanset(depth-1))
+	case depth > 0 && r.IntN(2) == 0:
+		return fmt.Sprintf("(%s %s%s %s)", r.spanset(depth-1), r.one("", "", "!", "&"), r.one(">", "<", ">>", "<<", "~"), r.spanset(depth-1))
+	case depth > 0 && r.IntN(2) == 0:
+		return fmt.Sprintf("(%s | %s)", r.spanset(depth-1), r.stage(depth-1))
 	}
 	return "{ " + r.condition(2) + " }"
+}
+
+func (r randomQuery) stage(depth int) string {
+	switch r.IntN(6) {
+	case 0:
+		return "coalesce()"
+	case 1:
+		return "by(" + r.field() + ")"
+	case 2:
+		return fmt.Sprintf("by(%s) | %s", r.field(), r.stage(depth))
+	case 3:
+		return fmt.Sprintf("by(%s) | %s", r.field(), r.spanset(depth))
+	}
+	return r.scalar(depth) + " " + r.one("=", "!=", "<", ">", ">=", "<=") + " " + r.scalar(depth)
+}
+
+func (r randomQuery) scalar(depth int) string {
+	switch {
+	case depth > 0 && r.IntN(4) == 0:
+		return fmt.Sprintf("(%s %s %s)", r.scalar(depth-1), r.one("+", "-", "*", "/"), r.scalar(depth-1))
+	case depth > 0 && r.IntN(4) == 0:
+		return fmt.Sprintf("(%s | %s)", r.spanset(depth-1), r.scalar(0))
+	case r.IntN(3) == 0:
+		return r.one("1", "2", "0.5", "1ms", "1s", "7")
+	case r.IntN(3) == 0:
+		return "count()"
+	}
+	return fmt.Sprintf("%s(%s)", r.one("avg", "max", "min", "sum", "count_distinct", "first", "last"), r.one(".a", "span.b", "duration", "event.a", "span:childCount", "event:timeSinceStart", "duration / 2", "parent.a"))
 }

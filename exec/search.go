@@ -45,12 +45,17 @@ type Result struct {
 // all of their spans, wherever they lie, and those that pass are the page. Traces
 // that fail (the plan asks for more than a row shows, their newest match is on an
 // earlier page, or it was a duplicate that another row overrules) make room for
-// the next ones. Only if there was too little room are the batches gone through
+// the next ones. A plan that says its order itself is answered by searchOrdered.
+//
+// Only if there was too little room are the batches gone through
 // again, with more of it and without the traces that failed; and once if many
 // failed that had no witness.
 func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	if err := r.normalise(); err != nil {
 		return Result{}, err
+	}
+	if r.Plan.order != nil {
+		return searchOrdered(ctx, store, &r)
 	}
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
@@ -83,7 +88,7 @@ func (s *search) passes() error {
 		room = s.want + wholeTraceSlack
 	}
 	for {
-		s.best = newRanking(room)
+		s.best = newRanking(room, order)
 		failed := s.failed
 		if err := s.pass(); err != nil {
 			return err
@@ -135,7 +140,7 @@ type search struct {
 
 	matcher *span.Matcher // for scanned batches
 	judge   *judge        // for whole traces
-	best    *ranking
+	best    *ranking[key]
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
 
@@ -162,7 +167,7 @@ func (s *search) pass() error {
 	settled := false
 	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.rows}, func(b *span.Batch) (bool, error) {
 		var err error
-		if settled, err = s.settle(s.best.above(b.MaxStart), b.MaxStart, false); settled || err != nil {
+		if settled, err = s.settle(above(s.best.keys, b.MaxStart), b.MaxStart, false); settled || err != nil {
 			return false, err
 		}
 		s.offer(b)

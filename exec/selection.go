@@ -3,18 +3,19 @@ package exec
 import (
 	"strings"
 
-	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/traceql"
 )
 
 // A selection says which spans of a trace are selected, out of those given: a
 // tree over conditions. Where a condition on each span by itself says as much,
 // it is a single pick.
 type selection struct {
-	op   selectOp
-	cond span.Condition // selectPick
-	args []selection    // the others; at least two
+	op    selectOp
+	cond  span.Condition // selectPick
+	args  []selection    // the others but selectPipe; at least two
+	kin   kin            // selectKin
+	steps []step         // selectPipe
 }
 
 type selectOp uint8
@@ -24,7 +25,34 @@ const (
 	selectEither                 // what any argument selects
 	selectBoth                   // the same, if every argument selects something
 	selectInTurn                 // each argument from what the one before selected
+	selectKin                    // what the second selects, by how it stands to what the first does
+	selectPipe                   // what steps leave
 )
+
+// kin is an operator that looks at the places of spans in their trace.
+type kin struct {
+	of    span.Kinship // of the left side
+	not   bool         // those that do not stand so
+	union bool         // the left side, too
+}
+
+var kins = map[traceql.SpansetOp]kin{
+	traceql.SpansetChild:           {of: span.Children},
+	traceql.SpansetParent:          {of: span.Parents},
+	traceql.SpansetDescendant:      {of: span.Descendants},
+	traceql.SpansetAncestor:        {of: span.Ancestors},
+	traceql.SpansetSibling:         {of: span.Siblings},
+	traceql.SpansetNotChild:        {of: span.Children, not: true},
+	traceql.SpansetNotParent:       {of: span.Parents, not: true},
+	traceql.SpansetNotDescendant:   {of: span.Descendants, not: true},
+	traceql.SpansetNotAncestor:     {of: span.Ancestors, not: true},
+	traceql.SpansetNotSibling:      {of: span.Siblings, not: true},
+	traceql.SpansetUnionChild:      {of: span.Children, union: true},
+	traceql.SpansetUnionParent:     {of: span.Parents, union: true},
+	traceql.SpansetUnionDescendant: {of: span.Descendants, union: true},
+	traceql.SpansetUnionAncestor:   {of: span.Ancestors, union: true},
+	traceql.SpansetUnionSibling:    {of: span.Siblings, union: true},
+}
 
 func pick(c span.Condition) selection { return selection{cond: c} }
 
@@ -49,6 +77,9 @@ func either(args ...selection) selection {
 func both(args ...selection) selection { return selection{op: selectBoth, args: args} }
 
 func inTurn(args ...selection) selection {
+	if len(args) == 0 {
+		return pick(span.Condition{})
+	}
 	if len(args) == 1 {
 		return args[0]
 	}
@@ -60,8 +91,15 @@ func inTurn(args ...selection) selection {
 
 // String returns the selection for people.
 func (s selection) String() string {
-	if s.op == selectPick {
+	switch s.op {
+	case selectPick:
 		return "{ " + s.cond.String() + " }"
+	case selectPipe:
+		parts := make([]string, len(s.steps))
+		for i := range s.steps {
+			parts[i] = s.steps[i].text
+		}
+		return "(" + strings.Join(parts, " | ") + ")"
 	}
 	parts := make([]string, len(s.args))
 	for i := range s.args {
@@ -70,14 +108,14 @@ func (s selection) String() string {
 	return "(" + strings.Join(parts, " "+selectSigns[s.op]+" ") + ")"
 }
 
-var selectSigns = [...]string{selectEither: "||", selectBoth: "&&", selectInTurn: "|"}
+var selectSigns = [...]string{selectEither: "||", selectBoth: "&&", selectInTurn: "|", selectKin: "kin"}
 
 // needsTrace reports whether the whole trace must be at hand.
 func (s *selection) needsTrace() bool {
 	switch s.op {
 	case selectPick:
 		return s.cond.OfTrace()
-	case selectBoth:
+	case selectBoth, selectKin, selectPipe:
 		return true
 	}
 	for i := range s.args {
@@ -90,8 +128,26 @@ func (s *selection) needsTrace() bool {
 
 // bound returns what every selected span meets.
 func (s *selection) bound() span.Condition {
-	if s.op == selectPick {
+	switch s.op {
+	case selectPick:
 		return s.cond.RowBound()
+	case selectPipe:
+		var bounds []span.Condition
+		for i := range s.steps {
+			if s.steps[i].selects != nil {
+				bounds = append(bounds, s.steps[i].selects.bound())
+			}
+		}
+		return span.Every(bounds...)
+	case selectKin:
+		left, right := s.args[0].bound(), s.args[1].bound()
+		switch {
+		case right.Never() || left.Never() && !s.kin.not:
+			return never()
+		case s.kin.union:
+			return span.Some(left, right)
+		}
+		return right
 	}
 	bounds := make([]span.Condition, len(s.args))
 	for i := range s.args {
@@ -104,59 +160,4 @@ func (s *selection) bound() span.Condition {
 		return span.Every(bounds...)
 	}
 	return span.Some(bounds...)
-}
-
-// A judge evaluates a selection on whole traces, one after the other. One
-// goroutine at a time.
-type judge struct {
-	op      selectOp
-	matcher *span.Matcher
-	args    []*judge
-}
-
-func newJudge(s *selection) *judge {
-	if s.op == selectPick {
-		return &judge{matcher: span.NewMatcher(s.cond)}
-	}
-	j := &judge{op: s.op}
-	for i := range s.args {
-		j.args = append(j.args, newJudge(&s.args[i]))
-	}
-	return j
-}
-
-// selected returns the rows of a trace that are selected, of those that start
-// within w.
-func (j *judge) selected(t *span.Batch, w clew.Window) column.Bitmap {
-	from := column.NewBitmap(t.Rows)
-	for i, start := range t.Start {
-		if w.Contains(clew.UnixNanos(start)) {
-			from.Set(i)
-		}
-	}
-	return j.choose(t, from)
-}
-
-// choose selects out of from. The result is the caller's.
-func (j *judge) choose(t *span.Batch, from column.Bitmap) column.Bitmap {
-	switch j.op {
-	case selectPick:
-		rows := j.matcher.Match(t)
-		rows.And(from)
-		return rows
-	case selectInTurn:
-		for _, arg := range j.args {
-			from = arg.choose(t, from)
-		}
-		return from
-	}
-	all := column.NewBitmap(t.Rows)
-	for _, arg := range j.args {
-		rows := arg.choose(t, from)
-		if j.op == selectBoth && !rows.Any() {
-			return rows
-		}
-		all.Or(rows)
-	}
-	return all
 }

@@ -36,6 +36,24 @@ func (s *selection) witnesses(out []witness, w clew.Window) []witness {
 		for i := range s.args {
 			out = s.args[i].witnesses(out, w)
 		}
+	case selectPipe:
+		for i := range s.steps {
+			if s.steps[i].selects != nil {
+				out = s.steps[i].selects.witnesses(out, w)
+			}
+		}
+	case selectKin:
+		if left := s.args[0].bound(); !s.kin.not && !left.Always() {
+			out = append(out, witness{row: left}) // wherever it lies
+		}
+		if !s.kin.not {
+			out = s.args[0].witnesses(out, clew.Window{})
+		}
+		if right := s.args[1].bound(); s.kin.union && !right.Always() {
+			out = append(out, witness{row: right})
+		} else if !s.kin.union {
+			out = s.args[1].witnesses(out, w)
+		}
 	}
 	return out[:min(len(out), maxWitnesses)]
 }

@@ -18,7 +18,7 @@ type Matcher struct {
 
 	vectors []*vector                 // free ones, of relations
 	chunk   []uint32                  // numbers of a relation's elements
-	facts   facts                     // of the batch, should it be of whole traces
+	whole   *Whole                    // the batch, should it be of whole traces
 	parents map[*Condition]*Condition // the same tests, of the row itself
 }
 
@@ -42,11 +42,15 @@ func NewMatcher(c Condition) *Matcher {
 
 // Match returns the rows of b that meet the condition. The bitmap is new and the
 // caller's. b must have the columns that the condition tests; if the condition has
-// fields of the whole trace (Condition.OfTrace), b must hold whole traces.
-func (m *Matcher) Match(b *Batch) column.Bitmap {
-	dst := column.NewBitmap(b.Rows)
-	m.facts.reset()
-	m.eval(&m.cond, b, dst)
+// fields of the whole trace (Condition.OfTrace), b must be exactly one trace.
+func (m *Matcher) Match(b *Batch) column.Bitmap { return m.MatchWhole(&Whole{Batch: b}) }
+
+// MatchWhole is Match for what was found out about the batch before.
+func (m *Matcher) MatchWhole(w *Whole) column.Bitmap {
+	dst := column.NewBitmap(w.Rows)
+	m.whole = w
+	m.eval(&m.cond, w.Batch, dst)
+	m.whole = nil
 	return dst
 }
 

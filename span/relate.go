@@ -77,13 +77,7 @@ func (v *vector) number(i int) clew.Value {
 	return clew.Value{Type: clew.TypeDouble, Bits: v.num[i]}
 }
 
-func (v *vector) double(i int) float64 {
-	n := v.number(i)
-	if n.Type == clew.TypeInt {
-		return float64(n.Int())
-	}
-	return n.Double()
-}
+func (v *vector) double(i int) float64 { return asDouble(v.number(i)) }
 
 // evaluation is one relation on one batch. Its elements are rows, events or
 // links.

@@ -144,12 +144,16 @@ func (r *Relation) readings(f func(Field)) {
 
 // children reports whether the relation reads fields of events, and of links.
 func (r *Relation) children() (events, links bool) {
-	r.readings(func(f Field) {
-		if f.Parent {
-			return
-		}
-		events = events || f.ofEvents()
-		links = links || f.ofLinks()
+	events, links = r.L.children()
+	e, l := r.R.children()
+	return events || e, links || l
+}
+
+// children reports whether x reads fields of events, and of links.
+func (x *Expr) children() (events, links bool) {
+	x.readings(func(f Field) {
+		events = events || !f.Parent && f.ofEvents()
+		links = links || !f.Parent && f.ofLinks()
 	})
 	return events, links
 }

@@ -26,7 +26,7 @@ type Tree struct {
 	// Parent has, for each row, the row of its parent, NoParent or LostParent.
 	Parent []int32
 
-	b     *Batch
+	w     *Whole
 	ids   idTable
 	order []uint32 // rows by trace, start, id, side
 	sets  []NestedSet
@@ -43,12 +43,13 @@ type NestedSet struct {
 	Parent int32
 }
 
-// NewTree resolves the parents of all rows of b, which must hold whole traces.
-func NewTree(b *Batch) *Tree {
-	t := &Tree{b: b, Parent: make([]int32, b.Rows)}
+// newTree resolves the parents of all rows.
+func newTree(w *Whole) *Tree {
+	b := w.Batch
+	t := &Tree{w: w, Parent: make([]int32, b.Rows)}
 	t.ids.reset(b.Rows)
 	for row := range b.Rows {
-		s := t.ids.claim(b.Trace[row], b.SpanID[row])
+		s := t.ids.claim(w.Of[row], b.SpanID[row])
 		half := &s.other
 		if clew.Kind(b.Kind[row]).Side() == 1 {
 			half = &s.server
@@ -65,15 +66,15 @@ func NewTree(b *Batch) *Tree {
 }
 
 func (t *Tree) parentOf(row int) int32 {
-	b := t.b
-	if own := t.ids.find(b.Trace[row], b.SpanID[row]); own.server == int32(row)+1 && own.other != 0 {
+	w, b := t.w, t.w.Batch
+	if own := t.ids.find(w.Of[row], b.SpanID[row]); own.server == int32(row)+1 && own.other != 0 {
 		return own.other - 1
 	}
 	id := b.ParentID[row]
 	if id == 0 {
 		return NoParent
 	}
-	switch s := t.ids.find(b.Trace[row], id); {
+	switch s := t.ids.find(w.Of[row], id); {
 	case s.server != 0:
 		return s.server - 1
 	case s.other != 0:
@@ -84,8 +85,8 @@ func (t *Tree) parentOf(row int) int32 {
 
 // compare orders rows: by trace, start, id, side, then as they stand.
 func (t *Tree) compare(x, y uint32) int {
-	b := t.b
-	return cmp.Or(cmp.Compare(b.Trace[x], b.Trace[y]), cmp.Compare(b.Start[x], b.Start[y]), cmp.Compare(b.SpanID[x], b.SpanID[y]),
+	w, b := t.w, t.w.Batch
+	return cmp.Or(cmp.Compare(w.Of[x], w.Of[y]), cmp.Compare(b.Start[x], b.Start[y]), cmp.Compare(b.SpanID[x], b.SpanID[y]),
 		cmp.Compare(clew.Kind(b.Kind[x]).Side(), clew.Kind(b.Kind[y]).Side()), cmp.Compare(x, y))
 }
 
@@ -121,20 +122,20 @@ func (t *Tree) cutCycles() {
 func (t *Tree) ChildCount(row int) int64 {
 	if !t.ids.counted {
 		t.ids.counted = true
-		for i, id := range t.b.ParentID {
-			if s := t.ids.find(t.b.Trace[i], id); s.used && id != t.b.SpanID[i] {
+		for i, id := range t.w.ParentID {
+			if s := t.ids.find(t.w.Of[i], id); s.used && id != t.w.SpanID[i] {
 				s.children++
 			}
 		}
 	}
-	return int64(t.ids.find(t.b.Trace[row], t.b.SpanID[row]).children)
+	return int64(t.ids.find(t.w.Of[row], t.w.SpanID[row]).children)
 }
 
 // Siblings calls f with the rows of each group that share a parent, whether that is
 // there or not, if there are two or more. Rows that name none are in no group. The list
 // is valid until f returns.
 func (t *Tree) Siblings(f func(rows []uint32)) {
-	b := t.b
+	w, b := t.w, t.w.Batch
 	type key struct {
 		parent int32
 		trace  uint32
@@ -144,7 +145,7 @@ func (t *Tree) Siblings(f func(rows []uint32)) {
 		if p := t.Parent[row]; p >= 0 {
 			return key{parent: p}
 		}
-		return key{LostParent, b.Trace[row], b.ParentID[row]}
+		return key{LostParent, w.Of[row], b.ParentID[row]}
 	}
 	var rows []uint32
 	for row, p := range t.Parent {
@@ -197,8 +198,8 @@ func (t *Tree) NestedSets() []NestedSet {
 		if p >= 0 {
 			continue
 		}
-		if t.b.Trace[top] != trace {
-			number, trace = 1, t.b.Trace[top]
+		if t.w.Of[top] != trace {
+			number, trace = 1, t.w.Of[top]
 		}
 		t.sets[top].Parent = -1
 		if p == LostParent {

@@ -46,7 +46,8 @@ func TestTree(t *testing.T) {
 	for range 300 {
 		all, byTrace := tangled(r, 1+r.IntN(3))
 		b := batchOf(t, all...)
-		tree := span.NewTree(b)
+		w := span.NewWhole(b)
+		tree := w.Tree()
 		sets := tree.NestedSets()
 		for row := range all {
 			trace := byTrace[all[row].TraceID.High()-1]
@@ -56,7 +57,7 @@ func TestTree(t *testing.T) {
 				if !storagetest.HoldsIn(c, &all[row], trace) {
 					t.Errorf("row %d of %v: the model denies %v", row, trace, c)
 				}
-				if !span.NewMatcher(c).Match(b).Get(row) {
+				if !span.NewMatcher(c).MatchWhole(w).Get(row) {
 					t.Errorf("row %d: the matcher denies %v", row, c)
 				}
 			}
@@ -89,7 +90,7 @@ func TestSiblings(t *testing.T) {
 	}
 	b := batchOf(t, mk(1, 1, 0), mk(1, 2, 1), mk(2, 2, 1), mk(1, 3, 1), mk(2, 3, 9), mk(1, 4, 9), mk(2, 5, 9), mk(1, 6, 0), mk(2, 1, 0), mk(1, 7, 3))
 	got := make(map[uint32][]uint32)
-	span.NewTree(b).Siblings(func(rows []uint32) {
+	span.NewWhole(b).Tree().Siblings(func(rows []uint32) {
 		for _, r := range rows {
 			got[r] = append([]uint32(nil), rows...)
 		}

@@ -201,10 +201,28 @@ func (b *Batch) Extent() (start, end clew.UnixNanos) {
 	return start, end
 }
 
-// facts are what a Matcher found out about a batch of whole traces.
-type facts struct {
+// Whole is a batch of whole traces with what was found out about them so far, for those
+// who ask more than one thing of it. One goroutine at a time.
+type Whole struct {
+	*Batch
+	// Of is, for each row, the number of its trace; there are Traces of them.
+	Of     []uint32
+	Traces int
+
 	ofTraces []traceFacts // by trace
 	tree     *Tree
+}
+
+// NewWhole returns b, which must hold whole traces, each under one id.
+func NewWhole(b *Batch) *Whole { return &Whole{Batch: b, Of: b.Trace, Traces: len(b.TraceIDs)} }
+
+// OneTrace returns b, all rows of which are one trace, whatever ids they have: those of
+// a 64-bit id may be among those of its 128-bit form.
+func OneTrace(b *Batch) *Whole {
+	if len(b.TraceIDs) < 2 {
+		return NewWhole(b)
+	}
+	return &Whole{Batch: b, Of: make([]uint32, b.Rows), Traces: 1}
 }
 
 type traceFacts struct {
@@ -212,38 +230,45 @@ type traceFacts struct {
 	root       int32 // -1: none
 }
 
-func (f *facts) reset() { f.ofTraces, f.tree = f.ofTraces[:0], nil }
-
-// tracesOf finds out about each trace.
-func (m *Matcher) tracesOf(b *Batch) []traceFacts {
-	f := &m.facts
-	if len(f.ofTraces) > 0 {
-		return f.ofTraces
+// traces finds out about each trace.
+func (w *Whole) traces() []traceFacts {
+	if w.ofTraces != nil {
+		return w.ofTraces
 	}
-	for range b.TraceIDs {
-		f.ofTraces = append(f.ofTraces, traceFacts{start: math.MaxUint64, root: -1})
+	w.number()
+	w.ofTraces = make([]traceFacts, w.Traces)
+	for i := range w.ofTraces {
+		w.ofTraces[i] = traceFacts{start: math.MaxUint64, root: -1}
 	}
-	for i, ord := range b.Trace {
-		t := &f.ofTraces[ord]
-		t.start, t.end = min(t.start, b.Start[i]), max(t.end, uint64(b.End(i)))
-		if b.ParentID[i] == 0 && (t.root < 0 || b.compareRoots(i, int(t.root)) < 0) {
+	for i, ord := range w.Of {
+		t := &w.ofTraces[ord]
+		t.start, t.end = min(t.start, w.Start[i]), max(t.end, uint64(w.End(i)))
+		if w.ParentID[i] == 0 && (t.root < 0 || w.compareRoots(i, int(t.root)) < 0) {
 			t.root = int32(i)
 		}
 	}
-	return f.ofTraces
+	return w.ofTraces
+}
+
+// Tree returns how the rows hang together.
+func (w *Whole) Tree() *Tree {
+	if w.tree == nil {
+		w.number()
+		w.tree = newTree(w)
+	}
+	return w.tree
+}
+
+// number fills Of where it was left for when it is needed: all rows are one trace.
+func (w *Whole) number() {
+	if w.Of == nil {
+		w.Of, w.Traces = make([]uint32, w.Rows), 1
+	}
 }
 
 // compareRoots says which of two rows without a parent is rather the root.
 func (b *Batch) compareRoots(x, y int) int {
 	return cmp.Or(cmp.Compare(b.Start[x], b.Start[y]), cmp.Compare(b.SpanID[x], b.SpanID[y]))
-}
-
-// treeOf returns how the rows of a batch of whole traces hang together.
-func (m *Matcher) treeOf(b *Batch) *Tree {
-	if m.facts.tree == nil {
-		m.facts.tree = NewTree(b)
-	}
-	return m.facts.tree
 }
 
 // value returns what all rows of a trace have.
@@ -278,17 +303,18 @@ func (t *Tree) placeOf(row int, i Intrinsic) int64 {
 // ofTrace sets the rows whose trace meets a test.
 func (m *Matcher) ofTrace(c *Condition, b *Batch, dst column.Bitmap) {
 	if i := c.Field.Intrinsic; i >= ChildCount {
-		t := m.treeOf(b)
+		t := m.whole.Tree()
 		testInts(c, dst, b.Rows, func(row int) int64 { return t.placeOf(row, i) })
 		return
 	}
 	table := m.table[:0]
-	for i := range m.tracesOf(b) {
-		v, ok := m.facts.ofTraces[i].value(c.Field.Intrinsic, b)
+	traces := m.whole.traces()
+	for i := range traces {
+		v, ok := traces[i].value(c.Field.Intrinsic, b)
 		table = append(table, ok && c.Test(v))
 	}
 	m.table = table
-	for i, ord := range b.Trace {
+	for i, ord := range m.whole.Of {
 		if table[ord] {
 			dst.Set(i)
 		}
@@ -308,7 +334,7 @@ func (m *Matcher) ofParents(c *Condition, b *Batch, dst column.Bitmap) {
 	}
 	s := m.scratch(b.Rows)
 	m.leaf(of, b, s)
-	for row, p := range m.treeOf(b).Parent {
+	for row, p := range m.whole.Tree().Parent {
 		if p >= 0 && s.Get(int(p)) {
 			dst.Set(row)
 		}
@@ -319,15 +345,15 @@ func (m *Matcher) ofParents(c *Condition, b *Batch, dst column.Bitmap) {
 // ofTrace puts a value of the whole trace.
 func (e *evaluation) ofTrace(v *vector, f Intrinsic) {
 	if f >= ChildCount {
-		t := e.m.treeOf(e.b)
+		t := e.m.whole.Tree()
 		for i, row := range e.rows {
 			v.putInt(i, t.placeOf(int(row), f))
 		}
 		return
 	}
-	traces := e.m.tracesOf(e.b)
+	traces := e.m.whole.traces()
 	for i, row := range e.rows {
-		if x, ok := traces[e.b.Trace[row]].value(f, e.b); ok {
+		if x, ok := traces[e.m.whole.Of[row]].value(f, e.b); ok {
 			v.put(i, x)
 		}
 	}
@@ -350,7 +376,7 @@ func (e *evaluation) ofParent(v *vector, f Field) {
 		}
 		e.parents[f] = all
 	}
-	parent := e.m.treeOf(e.b).Parent
+	parent := e.m.whole.Tree().Parent
 	for i, row := range e.rows {
 		p := parent[row]
 		if p < 0 || all.has[p] == 0 {

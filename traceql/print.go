@@ -261,7 +261,7 @@ func equalStage(a, b Stage) bool {
 	case *Filter, *SpansetBinary, *Wrapped:
 		return false
 	}
-	return stageString(a) == stageString(b)
+	return StageString(a) == StageString(b)
 }
 
 // EqualExpr reports whether a and b are the same expression; nil equals nil.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// stageString returns a stage in canonical form.
-func stageString(s Stage) string {
+// StageString returns a stage in canonical form.
+func StageString(s Stage) string {
 	var b strings.Builder
 	writeStage(&b, s)
 	return b.String()
@@ -42,6 +42,13 @@ func writeOtherStage(b *strings.Builder, s Stage) {
 	case *MetricMath:
 		writeMetricExpr(b, s.X, 0, false)
 	}
+}
+
+// ScalarString returns a number made from a spanset in canonical form.
+func ScalarString(s Scalar) string {
+	var b strings.Builder
+	writeScalar(&b, s, 0, false)
+	return b.String()
 }
 
 func fieldsString(list []*Field) string {

@@ -85,6 +85,12 @@ func (q *Query) checkFilter(f *Filter) *Error {
 	return nil
 }
 
+// TypeOf returns the type of an expression of q.
+func (q *Query) TypeOf(x Expr) Type {
+	t, _ := q.typeOf(x) // it was checked when q was parsed
+	return t
+}
+
 // typeOf returns the type of an expression whose parts fit together.
 func (q *Query) typeOf(x Expr) (Type, *Error) {
 	switch x := x.(type) {

@@ -60,9 +60,12 @@ func parseCommand(line string) (s step, err error) {
 		s.load = []clew.Span{}
 	case "eval":
 		s.query = rest
-		if i := strings.LastIndexAny(rest, "})"); i >= 0 {
-			s.query = rest[:i+1]
-			s.window, err = parseWindow(strings.Fields(rest[i+1:]))
+		for _, from := range []string{" from ", " to "} {
+			if i := strings.LastIndex(rest, from); i >= 0 && !strings.ContainsAny(rest[i:], "{}()\"") {
+				s.query = rest[:i]
+				s.window, err = parseWindow(strings.Fields(rest[i:]))
+				break
+			}
 		}
 	case "eval_fail":
 		s.query, s.fail = rest, true

@@ -1,0 +1,159 @@
+package exec
+
+import (
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+)
+
+// A judge evaluates a selection on batches of whole traces, one after the other. One
+// goroutine at a time.
+type judge struct {
+	op      selectOp
+	matcher *span.Matcher
+	args    []*judge
+	kin     kin
+	steps   []judgeStep
+}
+
+func newJudge(s *selection) *judge {
+	j := &judge{op: s.op, kin: s.kin}
+	if s.op == selectPick {
+		j.matcher = span.NewMatcher(s.cond)
+	}
+	for i := range s.args {
+		j.args = append(j.args, newJudge(&s.args[i]))
+	}
+	for i := range s.steps {
+		j.steps = append(j.steps, newJudgeStep(&s.steps[i]))
+	}
+	return j
+}
+
+// among is what a selection selects from: rows, and those that would be if the window
+// had no bounds. An operator that looks at how spans stand to others sees the others
+// wherever they start.
+type among struct{ rows, wide column.Bitmap }
+
+// startingIn returns the rows of w that start in a window.
+func startingIn(w *span.Whole, window clew.Window) among {
+	a := among{rows: column.NewBitmap(w.Rows)}
+	a.rows.Fill(w.Rows)
+	a.wide = a.rows
+	if window == (clew.Window{}) {
+		return a
+	}
+	a.rows = column.NewBitmap(w.Rows)
+	for i, start := range w.Start {
+		if window.Contains(clew.UnixNanos(start)) {
+			a.rows.Set(i)
+		}
+	}
+	return a
+}
+
+// bounded reports whether there are rows outside of the window.
+func (a among) bounded() bool { return &a.rows[0] != &a.wide[0] }
+
+// selected returns the rows of whole traces that are selected, of those that start in a
+// window.
+func (j *judge) selected(t *span.Batch, window clew.Window) column.Bitmap {
+	if t.Rows == 0 {
+		return nil
+	}
+	w := span.OneTrace(t)
+	return j.choose(w, startingIn(w, window))
+}
+
+// choose selects out of a, whose bitmaps it leaves as they are.
+func (j *judge) choose(w *span.Whole, a among) column.Bitmap {
+	switch j.op {
+	case selectPick:
+		rows := j.matcher.MatchWhole(w)
+		rows.And(a.rows)
+		return rows
+	case selectInTurn:
+		for i, arg := range j.args {
+			a = arg.narrow(w, a, i+1 < len(j.args))
+		}
+		return a.rows
+	case selectKin:
+		return j.chooseKin(w, a)
+	case selectPipe:
+		return union(w, j.sets(w, a))
+	}
+	all := column.NewBitmap(w.Rows)
+	both := column.Bitmap(nil) // traces in which each argument has selected something
+	for i, arg := range j.args {
+		rows := arg.choose(w, a)
+		all.Or(rows)
+		if j.op == selectBoth {
+			has := tracesOf(w, rows)
+			if i > 0 {
+				has.And(both)
+			}
+			both = has
+		}
+	}
+	if j.op == selectBoth {
+		keepTraces(w, all, both)
+	}
+	return all
+}
+
+// narrow is choose for both sets of a; the wide one is left as it is where nobody
+// looks at it any more.
+func (j *judge) narrow(w *span.Whole, a among, more bool) among {
+	rows := j.choose(w, a)
+	switch {
+	case !a.bounded():
+		return among{rows, rows}
+	case more:
+		return among{rows, j.choose(w, among{a.wide, a.wide})}
+	}
+	return among{rows, a.wide}
+}
+
+// chooseKin selects by how spans stand to others.
+func (j *judge) chooseKin(w *span.Whole, a among) column.Bitmap {
+	everywhere := among{a.wide, a.wide}
+	left := j.args[0].choose(w, everywhere)
+	right := j.args[1].choose(w, a)
+	kin := w.Tree().Kin(j.kin.of, left)
+	switch {
+	case j.kin.not:
+		right.AndNot(kin)
+		return right
+	case j.kin.union:
+		all := right
+		if a.bounded() {
+			all = j.args[1].choose(w, everywhere)
+		}
+		other := w.Tree().Kin(j.kin.of.Inverse(), all)
+		other.And(left)
+		other.And(a.rows)
+		right.And(kin)
+		right.Or(other)
+		return right
+	}
+	right.And(kin)
+	return right
+}
+
+// tracesOf returns the traces of rows.
+func tracesOf(w *span.Whole, rows column.Bitmap) column.Bitmap {
+	traces := column.NewBitmap(w.Traces)
+	for row := range rows.Ones() {
+		traces.Set(int(w.Of[row]))
+	}
+	return traces
+}
+
+// keepTraces clears the rows of other traces.
+func keepTraces(w *span.Whole, rows, traces column.Bitmap) {
+	for row := range rows.Ones() {
+		if !traces.Get(int(w.Of[row])) {
+			rows.Clear(row)
+		}
+	}
+}

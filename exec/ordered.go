@@ -1,0 +1,237 @@
+package exec
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// place is a trace's place in the order that a query asks for.
+type place struct {
+	kind placeKind
+	bits uint64 // of a number or a truth value
+	text string
+	id   clew.TraceID
+}
+
+type placeKind uint8
+
+// The kinds of values, in their order whether that is ascending or not.
+const (
+	placeInt placeKind = iota
+	placeDouble
+	placeText
+	placeTruth
+	placeless // a trace none of whose spans has a value
+)
+
+func (p place) trace() clew.TraceID { return p.id }
+
+func placeOf(v clew.Value, id clew.TraceID) place {
+	switch v.Type {
+	case clew.TypeInt:
+		return place{kind: placeInt, bits: v.Bits, id: id}
+	case clew.TypeDouble:
+		if !math.IsNaN(v.Double()) {
+			return place{kind: placeDouble, bits: v.Bits, id: id}
+		}
+	case clew.TypeString:
+		return place{kind: placeText, text: string(v.Bytes), id: id}
+	case clew.TypeBool:
+		return place{kind: placeTruth, bits: v.Bits, id: id}
+	}
+	return place{kind: placeless, id: id}
+}
+
+func (p place) number() clew.Value {
+	if p.kind == placeInt {
+		return clew.Value{Type: clew.TypeInt, Bits: p.bits}
+	}
+	return clew.Value{Type: clew.TypeDouble, Bits: p.bits}
+}
+
+// compare orders places: numbers before texts before truth values before nothing, then
+// by value, then by id.
+func (o *ordering) compare(a, b place) int {
+	group := func(k placeKind) int { return max(int(k), int(placeDouble)) }
+	if c := cmp.Compare(group(a.kind), group(b.kind)); c != 0 {
+		return c
+	}
+	c := 0
+	switch a.kind {
+	case placeInt, placeDouble:
+		switch {
+		case span.CompareValues(a.number(), span.Lt, b.number()):
+			c = -1
+		case span.CompareValues(a.number(), span.Gt, b.number()):
+			c = 1
+		}
+	case placeText:
+		c = cmp.Compare(a.text, b.text)
+	case placeTruth:
+		c = cmp.Compare(a.bits, b.bits)
+	}
+	if o.desc {
+		c = -c
+	}
+	return cmp.Or(c, a.id.Compare(b.id), cmp.Compare(a.kind, b.kind), cmp.Compare(a.bits, b.bits))
+}
+
+// ordered is a search whose query says the order of its traces. There is one page of
+// them: the first by that order, exactly.
+type ordered struct {
+	*run
+	r     *Request
+	ctx   context.Context
+	order *ordering
+	want  int
+
+	judge *judge
+	whole *span.Calculator // for whole traces
+	rows  *span.Calculator // for batches of rows; nil: only whole traces tell
+	match *span.Matcher
+	best  *ranking[place]
+	read  map[clew.TraceID]struct{}
+	page  []placed
+}
+
+type placed struct {
+	place
+	hit Hit
+}
+
+// searchOrdered returns the first traces in the order that the plan asks for.
+//
+// Where single rows tell the value, all of them are gone through, the traces of the best
+// values are remembered and read whole, the best first, until what was read cannot be
+// surpassed. Else each trace with a row that may match is read.
+func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error) {
+	if r.Cursor != "" {
+		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
+	}
+	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: newJudge(&r.Plan.selection),
+		whole: span.NewCalculator(r.Plan.order.by.expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
+	if o.order.limit > 0 {
+		o.want = min(o.want, o.order.limit)
+	}
+	ofTrace := false
+	o.order.by.expr.Fields(func(f span.Field) { ofTrace = ofTrace || f.OfTrace() })
+	if r.Plan.whole == nil && !ofTrace {
+		o.rows = span.NewCalculator(o.order.by.expr)
+	}
+	if err := o.passes(); err != nil {
+		return Result{}, err
+	}
+	var out Result
+	for _, p := range o.page[:min(len(o.page), o.want)] {
+		out.Hits = append(out.Hits, p.hit)
+	}
+	out.Cost = o.done(o.part)
+	return out, nil
+}
+
+func (o *ordered) passes() error {
+	for room := o.want + candidateSlack; ; room = min(4*room, maxCandidates) {
+		if o.rows == nil {
+			room = maxCandidates
+		}
+		o.best = newRanking(room, o.order.compare)
+		if err := o.pass(); err != nil {
+			return err
+		}
+		switch {
+		case o.ended || !o.best.anyDropped || len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, o.best.dropped) <= 0:
+			return nil
+		case room == maxCandidates:
+			o.partial("more than %d traces would have to be read to order them", maxCandidates)
+			return nil
+		}
+	}
+}
+
+// pass goes through all rows and reads the best traces.
+func (o *ordered) pass() error {
+	req := storage.Request{Window: o.r.Window, Where: o.r.Plan.rows}
+	o.order.by.expr.Fields(func(f span.Field) {
+		if o.rows != nil {
+			req.Columns.Fields = append(req.Columns.Fields, f)
+		}
+	})
+	err := o.scan(o.ctx, req, func(b *span.Batch) (bool, error) {
+		matched := matching(o.match, b, o.r.Window)
+		if o.rows == nil {
+			for ord := range tracesOf(span.NewWhole(b), matched).Ones() {
+				o.best.offer(place{kind: placeless, id: b.TraceIDs[ord]})
+			}
+			return true, nil
+		}
+		o.offer(b, matched)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	candidates := slices.Clone(o.best.keys)
+	for i, c := range candidates {
+		if o.rows != nil && len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
+			return nil
+		}
+		if o.outOf(1.5) {
+			o.part *= float64(i) / float64(len(candidates))
+			return nil
+		}
+		if err := o.take(c.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// offer ranks the traces of a batch by their rows.
+func (o *ordered) offer(b *span.Batch, matched column.Bitmap) {
+	values := valuesOf(span.NewWhole(b), o.rows, matched)
+	for row := range matched.Ones() {
+		p := placeOf(values.of(uint32(row)), b.TraceIDs[b.Trace[row]])
+		if n := len(o.best.keys); n == o.best.limit && o.order.compare(p, o.best.keys[n-1]) >= 0 {
+			o.best.drop(p)
+			continue
+		}
+		o.best.offer(p)
+	}
+}
+
+// take reads a trace and puts it into the page if it is selected.
+func (o *ordered) take(id clew.TraceID) error {
+	if _, done := o.read[id]; done {
+		return nil
+	}
+	o.read[id] = struct{}{}
+	t, err := o.trace(o.ctx, id)
+	if err != nil || t == nil {
+		return err
+	}
+	defer t.Free()
+	matched := o.judge.selected(t.Batch, o.r.Window)
+	if !matched.Any() {
+		return nil
+	}
+	id = canonical(id, t.TraceIDs)
+	best := place{kind: placeless, id: id}
+	o.whole.Each(span.OneTrace(t.Batch), matched, func(_ int, v clew.Value) {
+		if p := placeOf(v, id); o.order.compare(p, best) < 0 {
+			best = p
+		}
+	})
+	i, found := slices.BinarySearchFunc(o.page, best, func(p placed, k place) int { return o.order.compare(p.place, k) })
+	if !found {
+		o.page = slices.Insert(o.page, i, placed{best, summarise(t, id, matched, o.r.SpansPerTrace)})
+		o.page = o.page[:min(len(o.page), o.want)]
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package span
+
+import (
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+)
+
+// A Calculator calculates an expression for rows of batch after batch. It owns its
+// scratch memory: one goroutine at a time.
+type Calculator struct {
+	m Matcher
+	x Expr
+}
+
+// NewCalculator returns a calculator of x.
+func NewCalculator(x Expr) *Calculator { return &Calculator{*NewMatcher(Condition{}), x} }
+
+// Each calls f for those of rows, ascending, for which the expression has a value. Of
+// several values under one name the number counts, then the text, then the truth value;
+// of events or links the first that gives one. The bytes of v are valid until f
+// returns. The batch must be as Matcher.Match wants it.
+func (c *Calculator) Each(w *Whole, rows column.Bitmap, f func(row int, v clew.Value)) {
+	c.m.whole = w
+	e := evaluation{m: &c.m, b: w.Batch}
+	elements, owner := w.Rows, -1
+	switch events, links := c.x.children(); {
+	case events && links:
+		return
+	case events:
+		e.owners, elements = w.Events.Row, len(w.Events.Row)
+	case links:
+		e.owners, elements = w.Links.Row, len(w.Links.Row)
+	}
+	e.prepare(&c.x)
+	for from := 0; from < elements; from += relationChunk {
+		e.chunk(from, min(from+relationChunk, elements))
+		v := e.value(&c.x)
+		for i, row := range e.rows {
+			if v.has[i]&^hasOther == 0 || !rows.Get(int(row)) || int(row) == owner {
+				continue
+			}
+			if e.owners != nil {
+				owner = int(row)
+			}
+			f(int(row), v.first(i))
+		}
+		c.m.vectors = append(c.m.vectors, v)
+	}
+	for _, t := range e.truths {
+		c.m.done(t)
+	}
+	c.m.whole = nil
+}
+
+// first returns the value that counts of an element that has one.
+func (v *vector) first(i int) clew.Value {
+	switch has := v.has[i]; {
+	case has&(hasInt|hasDouble) != 0:
+		return v.number(i)
+	case has&hasText != 0:
+		return clew.Value{Type: clew.TypeString, Bytes: v.text[i]}
+	default:
+		return clew.BoolValue(has&hasTrue != 0)
+	}
+}
+
+// Fields calls f for each field that x reads, in no stated order, with repeats.
+func (x *Expr) Fields(f func(Field)) { x.fields(f) }
+
+// Operate calculates with two numbers as an expression does; false where there is no
+// result.
+func Operate(op ExprOp, a, b clew.Value) (v clew.Value, ok bool) {
+	if a.Type == clew.TypeInt && b.Type == clew.TypeInt && op != Ratio {
+		n, ok := op.ints(a.Int(), b.Int())
+		return clew.IntValue(n), ok
+	}
+	d, ok := op.doubles(asDouble(a), asDouble(b))
+	return clew.DoubleValue(d), ok
+}
+
+func asDouble(v clew.Value) float64 {
+	if v.Type == clew.TypeInt {
+		return float64(v.Int())
+	}
+	return v.Double()
+}
+
+// CompareValues reports whether a op b, by the rules of Condition.
+func CompareValues(a clew.Value, op Op, b clew.Value) bool {
+	r, ok := compareValues(a, b)
+	return ok && op.holds(r)
+}
