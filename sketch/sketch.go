@@ -73,12 +73,16 @@ var below = func() (b [64]uint8) {
 // place returns the place of v, which is not 0.
 func place(v uint64) int {
 	shift := bits.LeadingZeros64(v)
-	m := v << (shift & 63) // the highest bit is set
+	return (63-shift)<<Scale + above(v<<(shift&63))
+}
+
+// above returns how many bounds lie below m, whose highest bit is set.
+func above(m uint64) int {
 	c := int(below[m>>57&63])
 	if m > bound[c] {
 		c++
 	}
-	return (63-shift)<<Scale + c
+	return c
 }
 
 // Index returns the index of the bucket that holds v, which is not 0.
