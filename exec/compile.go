@@ -25,6 +25,12 @@ type Plan struct {
 	// traces come, nil: the newest first.
 	fields []measure
 	order  *ordering
+	// metrics, where not nil, says which series are made; nothing is selected then. raw
+	// is that spans count as one in them, and exemplars how many are wanted, -1 as many
+	// as the request says.
+	metrics   *metrics
+	raw       bool
+	exemplars int
 	// parts are what each span has to meet, where that is more than one condition.
 	parts []part
 }
@@ -65,25 +71,79 @@ func Prepare(text string) (*Plan, error) {
 // something. What looks at the places of spans in the trace, or counts them, is
 // not supported yet.
 func Compile(q *traceql.Query) (*Plan, error) {
-	c := compiler{q: q}
-	for _, h := range q.Hints {
-		if h.Name != "most_recent" {
-			return nil, q.Errorf(traceql.Unsupported, h.At, "the hint %s is not supported yet", h.Name)
-		}
-	}
-	sel, err := c.stages(q.Stages, true)
-	if err != nil {
+	c := compiler{q: q, exemplars: -1}
+	if err := c.hints(); err != nil {
 		return nil, err
 	}
-	p := &Plan{text: q.String(), selection: sel, rows: sel.bound(), never: c.never, parts: c.parts(q.Stages), fields: c.fields, order: c.order}
+	p := &Plan{text: q.String(), raw: c.raw, exemplars: c.exemplars}
+	if q.IsMetrics() {
+		m, err := c.metrics(q.Stages)
+		p.metrics, p.selection, p.rows, p.never = m, pick(never()), never(), c.never
+		return p, err
+	}
+	err := c.selects(p, q.Stages)
+	return p, err
+}
+
+// selects compiles stages that select spans into p.
+func (c *compiler) selects(p *Plan, stages []traceql.Stage) error {
+	c.whole.what = ""
+	sel, err := c.stages(stages, true)
+	if err != nil {
+		return err
+	}
+	p.selection, p.rows, p.never, p.parts, p.fields, p.order = sel, sel.bound(), c.never, c.parts(stages), c.fields, c.order
 	switch {
 	case p.rows.Never():
 		p.selection = pick(p.rows)
 	case sel.needsTrace():
-		p.whole = q.Errorf(traceql.Unsupported, c.whole.at, "%s needs the whole trace, and here spans are looked at one by one as they arrive", c.whole.what)
+		p.whole = c.q.Errorf(traceql.Unsupported, c.whole.at, "%s needs the whole trace, and here spans are looked at one by one as they arrive", c.whole.what)
 	}
-	return p, nil
+	return nil
 }
+
+// hints are those of with (…) that change something, or that are of Tempo's and need
+// not: what they save there is not done here.
+func (c *compiler) hints() error {
+	for _, h := range c.q.Hints {
+		ok := true
+		switch h.Name {
+		case "most_recent", "sample", "span_sample", "trace_sample", "job_size", "debug", "dedupe":
+		case "weighted":
+			ok = h.Value.Type == traceql.TypeBool
+			c.raw = !h.Value.IsTrue()
+		case "exemplars":
+			switch {
+			case h.Value.Type == traceql.TypeInt && h.Value.Int >= 0:
+				c.exemplars = int(min(h.Value.Int, MaxExemplars))
+			case h.Value.Type == traceql.TypeBool && !h.Value.IsTrue():
+				c.exemplars = 0
+			default:
+				ok = h.Value.Type == traceql.TypeBool
+			}
+		default:
+			return c.q.Errorf(traceql.Types, h.At, "unknown hint %s; there are exemplars and weighted", h.Name)
+		}
+		if !ok {
+			return c.q.Errorf(traceql.Types, h.At, "the hint %s is true or false, or a number of exemplars", h.Name)
+		}
+	}
+	return nil
+}
+
+// wantSpans returns an error if the answer is series.
+func (p *Plan) wantSpans() error {
+	switch {
+	case p == nil:
+		return clew.Errorf(clew.Invalid, "exec: no plan")
+	case p.metrics != nil:
+		return clew.Errorf(clew.Invalid, "the query makes numbers over time, and here spans are asked for: ask for metrics, or leave out the metric")
+	}
+	return nil
+}
+
+// IsMetrics reports whether the answer is series.
+func (p *Plan) IsMetrics() bool { return p.metrics != nil }
 
 // ParseField reads the name of one field as a query writes it: span.http.route,
 // .foo, name. Fields of the whole trace are Unsupported: no span has them.
@@ -117,6 +177,9 @@ type compiler struct {
 	never  []string // see Plan
 	fields []measure
 	order  *ordering
+
+	raw       bool // spans count as one, whatever they stand for
+	exemplars int  // -1: the query does not say
 }
 
 func (c *compiler) unsupported(at traceql.Range, what string) error {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -34,99 +35,111 @@ func Count(ctx context.Context, store Store, over Over, plan *Plan) (Counted, er
 
 // countWithin counts with room for so many trace ids at a time.
 func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room int) (Counted, error) {
-	if plan == nil {
-		return Counted{}, clew.Errorf(clew.Invalid, "exec: count without a plan")
+	if err := plan.wantSpans(); err != nil {
+		return Counted{}, err
 	}
-	c := counting{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows)}
+	c := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows), room: room}
+	var out Counted
+	var err error
 	if plan.whole != nil {
-		c.judge = newJudge(&plan.selection)
+		j := newJudge(&plan.selection)
+		err = c.each(ctx, func(t *storage.Trace) {
+			if n := j.selected(t.Batch, over.Window).Count(); n > 0 {
+				out.Spans += int64(n)
+				out.Traces++
+			}
+		})
+	} else {
+		err = c.parts(ctx, func(first bool, matched column.Bitmap) {
+			if first {
+				out.Spans += int64(matched.Count())
+			}
+		}, func(ids []clew.TraceID) error {
+			out.Traces += int64(len(ids))
+			return nil
+		})
 	}
-	c.ids = &idSet{room: room, ids: make(map[clew.TraceID]struct{})}
-	for {
-		c.ids.high = math.MaxUint64
-		clear(c.ids.ids)
-		if err := c.pass(ctx); err != nil {
-			return Counted{}, err
-		}
-		if c.ids.high == math.MaxUint64 || c.ended {
-			// The ids are spread evenly, so that their range is a part of the rows.
-			before, here := float64(c.ids.low)/(1<<64), float64(c.ids.high-c.ids.low)/(1<<64)
-			c.out.Cost = c.done(before + here*c.part)
-			return c.out, nil
-		}
-		c.ids.low = c.ids.high + 1
-	}
+	out.Cost = c.done(c.share)
+	return out, err
 }
 
-// counting is one Count on its way.
-type counting struct {
+// gathering goes through the traces in which a plan may select something, in parts by
+// their ids, as many at a time as there is room for.
+type gathering struct {
 	*run
 	plan    *Plan
 	matcher *span.Matcher
-	judge   *judge // nil where rows can be counted by themselves
+	room    int
 	ids     *idSet
-	out     Counted
+	share   float64 // of the question that was looked at
 
 	filtered bool // filter is known
 	filter   idFilter
 }
 
-// pass counts the traces of one part of the ids, and in the first pass all rows.
-func (c *counting) pass(ctx context.Context) error {
-	rows := c.judge == nil && c.ids.low == 0
-	err := c.scan(ctx, storage.Request{Window: c.over.Window, Where: c.plan.rows}, func(b *span.Batch) (bool, error) {
-		matched := matching(c.matcher, b, c.over.Window)
-		if rows {
-			c.out.Spans += int64(matched.Count())
+// parts calls rows for each batch, once for each part, and then then with the traces of
+// the part.
+func (g *gathering) parts(ctx context.Context, rows func(first bool, matched column.Bitmap), then func([]clew.TraceID) error) error {
+	g.ids = &idSet{room: g.room, ids: make(map[clew.TraceID]struct{})}
+	for {
+		g.ids.high = math.MaxUint64
+		clear(g.ids.ids)
+		first := g.ids.low == 0
+		err := g.scan(ctx, storage.Request{Window: g.over.Window, Where: g.plan.rows}, func(b *span.Batch) (bool, error) {
+			matched := matching(g.matcher, b, g.over.Window)
+			rows(first, matched)
+			g.seen = g.seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
+			for i := range matched.Ones() {
+				g.seen.Set(int(b.Trace[i]))
+			}
+			for ord := range g.seen.Ones() {
+				g.ids.add(b.TraceIDs[ord])
+			}
+			return true, nil
+		})
+		if err == nil {
+			err = then(g.ids.traces())
 		}
-		c.seen = c.seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
-		for i := range matched.Ones() {
-			c.seen.Set(int(b.Trace[i]))
-		}
-		for ord := range c.seen.Ones() {
-			c.ids.add(b.TraceIDs[ord])
-		}
-		return true, nil
-	})
-	if err != nil {
-		return err
-	}
-	if c.judge == nil {
-		c.out.Traces += int64(len(c.ids.traces()))
-		return nil
-	}
-	return c.read(ctx)
-}
-
-// read judges the traces that have been found.
-func (c *counting) read(ctx context.Context) error {
-	traces := c.ids.traces()
-	if len(traces) > witnessAfter {
-		if err := c.leaveOut(ctx); err != nil {
-			return err
-		}
-		traces = slices.DeleteFunc(traces, func(id clew.TraceID) bool { return !c.filter.has(id) })
-	}
-	slices.SortFunc(traces, clew.TraceID.Compare)
-	for i, id := range traces {
-		if c.outOf(1) {
-			c.part *= float64(i) / float64(len(traces))
-			return nil
-		}
-		t, err := c.trace(ctx, id)
 		if err != nil {
 			return err
 		}
-		if t == nil {
-			continue
+		if g.ids.high == math.MaxUint64 || g.ended {
+			// The ids are spread evenly, so that their range is a part of the rows.
+			before, here := float64(g.ids.low)/(1<<64), float64(g.ids.high-g.ids.low)/(1<<64)
+			g.share = before + here*g.part
+			return nil
 		}
-		if n := c.judge.selected(t.Batch, c.over.Window).Count(); n > 0 {
-			c.out.Spans += int64(n)
-			c.out.Traces++
-		}
-		t.Free()
+		g.ids.low = g.ids.high + 1
 	}
-	return nil
+}
+
+// each reads the traces whole, in the order of their ids, and calls f for each. The
+// trace is f's until it returns.
+func (g *gathering) each(ctx context.Context, f func(*storage.Trace)) error {
+	return g.parts(ctx, func(bool, column.Bitmap) {}, func(traces []clew.TraceID) error {
+		if len(traces) > witnessAfter {
+			if err := g.leaveOut(ctx); err != nil {
+				return err
+			}
+			traces = slices.DeleteFunc(traces, func(id clew.TraceID) bool { return !g.filter.has(id) })
+		}
+		slices.SortFunc(traces, clew.TraceID.Compare)
+		for i, id := range traces {
+			if g.outOf(1) {
+				g.part *= float64(i) / float64(len(traces))
+				return nil
+			}
+			t, err := g.trace(ctx, id)
+			if err != nil {
+				return err
+			}
+			if t != nil {
+				f(t)
+				t.Free()
+			}
+		}
+		return nil
+	})
 }
 
 // idSet remembers the different trace ids whose hash is in [low, high]. When it
@@ -188,13 +201,13 @@ func (s *idSet) traces() []clew.TraceID {
 }
 
 // leaveOut finds out, once, which traces have their witnesses.
-func (c *counting) leaveOut(ctx context.Context) (err error) {
-	if c.filtered {
+func (g *gathering) leaveOut(ctx context.Context) (err error) {
+	if g.filtered {
 		return nil
 	}
-	c.filtered = true
-	part := c.part
-	c.filter, err = c.witnessed(ctx, c.plan.selection.witnesses(nil, c.over.Window), c.ids.room)
-	c.part = part
+	g.filtered = true
+	part := g.part
+	g.filter, err = g.witnessed(ctx, g.plan.selection.witnesses(nil, g.over.Window), g.room)
+	g.part = part
 	return err
 }

@@ -91,3 +91,10 @@ const (
 // maxSuggestValues bounds the values that Suggest compares a text with. A field
 // with more is an identifier, and a value that does not occur is no slip.
 const maxSuggestValues = 1000
+
+// MaxSteps bounds the steps of a metric: more points than a screen has columns, and as
+// many as Prometheus gives.
+const MaxSteps = 11_000
+
+// MaxExemplars bounds the exemplars of one answer: dots on a graph.
+const MaxExemplars = 1000

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -51,16 +52,9 @@ type scalar struct {
 // A spanset is spans of one trace that a pipeline keeps together.
 type spanset struct {
 	trace uint32
-	rows  []uint32 // ascending, at least one
-	by    []label  // by what it was parted
-	made  []label  // what was made of it
-}
-
-// label is a value with its name.
-type label struct {
-	name  string
-	typ   traceql.Type
-	value clew.Value // Type TypeOther: none
+	rows  []uint32       // ascending, at least one
+	by    []series.Label // by what it was parted
+	made  []series.Label // what was made of it
 }
 
 // none is the value of what a span does not have.
@@ -219,12 +213,12 @@ func (s *judgeStep) part(w *span.Whole, sets []spanset) (out []spanset) {
 		places := make(map[string]int)
 		for _, row := range sets[i].rows {
 			v := values.of(row)
-			k := keyOf(v)
+			k := series.ValueKey(v)
 			at, ok := places[k]
 			if !ok {
 				at = len(out)
 				places[k] = at
-				by := append(slices.Clip(sets[i].by), label{s.step.by.text, s.step.by.typ, v})
+				by := append(slices.Clip(sets[i].by), labelOf(s.step.by.text, s.step.by.typ, v))
 				out = append(out, spanset{trace: sets[i].trace, by: by})
 			}
 			out[at].rows = append(out[at].rows, row)
@@ -233,21 +227,16 @@ func (s *judgeStep) part(w *span.Whole, sets []spanset) (out []spanset) {
 	return out
 }
 
-// keyOf returns a text that is equal for equal values: 1 and 1.0 are.
-func keyOf(v clew.Value) string {
-	if v.Type == clew.TypeDouble {
-		if d := v.Double(); d == math.Trunc(d) && d >= -1<<63 && d < 1<<63 {
-			v = clew.IntValue(int64(d))
-		}
+// labelOf names a value; typ is what the language has it for.
+func labelOf(name string, typ traceql.Type, v clew.Value) series.Label {
+	text := v.String()
+	switch {
+	case v.Type == clew.TypeOther:
+		text = "nil"
+	case v.Type == clew.TypeInt && (typ == traceql.TypeDuration || isEnumeration(typ)):
+		text = traceql.Static{Type: typ, Int: v.Int()}.String()
 	}
-	b := []byte{byte(v.Type)}
-	if v.Type == clew.TypeString {
-		return string(append(b, v.Bytes...))
-	}
-	for i := range 8 {
-		b = append(b, byte(v.Bits>>(8*i)))
-	}
-	return string(b)
+	return series.Label{Name: name, Value: v, Text: text}
 }
 
 // rowValues are values of rows of a batch.
@@ -285,7 +274,7 @@ func (t *judgeTest) keep(w *span.Whole, sets []spanset) (out []spanset) {
 		s.made = slices.Clip(s.made)
 		for side, x := range []*judgeScalar{t.l, t.r} {
 			if x.fn != 0 || x.pipe != nil || len(x.args) > 0 {
-				s.made = append(s.made, label{x.text, x.typeOf(), [2]clew.Value{l[i], r[i]}[side]})
+				s.made = append(s.made, labelOf(x.text, x.typeOf(), [2]clew.Value{l[i], r[i]}[side]))
 			}
 		}
 		out = append(out, s)
@@ -366,7 +355,7 @@ func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *row
 		different := make(map[string]struct{})
 		for _, row := range rows {
 			if v := values.of(row); v.Type != clew.TypeOther {
-				different[keyOf(v)] = struct{}{}
+				different[series.ValueKey(v)] = struct{}{}
 			}
 		}
 		return clew.IntValue(int64(len(different)))

@@ -113,8 +113,8 @@ func (s *search) passes() error {
 
 func (r *Request) normalise() error {
 	switch {
-	case r.Plan == nil:
-		return clew.Errorf(clew.Invalid, "exec: search without a plan")
+	case r.Plan.wantSpans() != nil:
+		return r.Plan.wantSpans()
 	case r.Limit < 0 || r.Limit > MaxLimit:
 		return clew.Errorf(clew.Invalid, "limit %d: want 1 to %d", r.Limit, MaxLimit)
 	case r.SpansPerTrace < 0 || r.SpansPerTrace > MaxSpansPerTrace:

@@ -24,6 +24,9 @@ type Tailed struct {
 // lost rows. A plan that asks about whole traces is a *traceql.Error of class
 // Unsupported: when a span arrives, its trace is not whole.
 func Tail(ctx context.Context, store storage.Tailer, tenant clew.Tenant, plan *Plan) (iter.Seq[Tailed], error) {
+	if err := plan.wantSpans(); err != nil {
+		return nil, err
+	}
 	if plan.whole != nil {
 		return nil, plan.whole
 	}

@@ -36,6 +36,13 @@ func (s *Sum) AddInt(v int64, n uint64) {
 	s.hi += int64(hi + carry)
 }
 
+// AddWide adds a whole number of 128 bits.
+func (s *Sum) AddWide(hi, lo uint64) {
+	var carry uint64
+	s.lo, carry = bits.Add64(s.lo, lo, 0)
+	s.hi += int64(hi + carry)
+}
+
 // AddFloat adds v·n.
 func (s *Sum) AddFloat(v float64, n uint64) {
 	if s.parts == nil {

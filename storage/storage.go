@@ -144,6 +144,8 @@ type Columns struct {
 	Resources bool
 	// Fields are fields whose columns are wanted: what a test of them looks at.
 	Fields []span.Field
+	// Weights asks for what Batch.Weights looks at.
+	Weights bool
 }
 
 // A Request is what a scan is for.

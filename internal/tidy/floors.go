@@ -44,6 +44,7 @@ var plan = []place{
 	{"state", 1, keeping},
 
 	{"traceql", 2, asking},
+	{"exec/series", 2, asking},
 	{"spandb/folder", 2, keeping},
 	{"format/*", 2, arriving},
 	{"otlp", 2, everywhere},

@@ -26,7 +26,7 @@ func (r *BlockReader) readSparse() error {
 		{colDroppedLinks, clew.TypeInt, r.need.All, &b.DroppedLinks},
 		{colExtra, clew.TypeOther, r.need.All, &b.Attrs.Extra},
 		{colReceived, clew.TypeInt, r.need.All, &r.received},
-		{colWeight, clew.TypeInt, r.need.All, &b.Weight},
+		{colWeight, clew.TypeInt, r.need.All || r.need.Weights, &b.Weight},
 		{colMoved, clew.TypeInt, r.need.All, &b.Moved},
 	} {
 		c.dst.Type = c.typ

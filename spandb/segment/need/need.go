@@ -15,6 +15,8 @@ const (
 type Need struct {
 	// All wants every column.
 	All        bool
+	// Weights wants the rows' weights.
+	Weights    bool
 	intrinsics [256]bool // by span.Intrinsic
 	resource   bool
 	attrs      map[attrNeed]bool

@@ -87,7 +87,7 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 // want notes which columns the scan needs.
 func (s *Scan) want() {
 	c := s.Request.Columns
-	s.need.All = c.All
+	s.need.All, s.need.Weights = c.All, c.Weights
 	if c.Resources {
 		s.need.Resources()
 	}

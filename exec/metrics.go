@@ -1,0 +1,241 @@
+package exec
+
+import (
+	"context"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/series"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/traceql"
+)
+
+// MetricsRequest asks for numbers over time.
+type MetricsRequest struct {
+	// Over has a window with an end; it is parted into steps from its start on.
+	Over
+	Plan *Plan
+	// Step is how long one is; 0 is the whole window.
+	Step time.Duration
+	// Exemplars is about how many are wanted, of all series together; the query may say
+	// otherwise.
+	Exemplars int
+}
+
+// Metrics is an answer: series of one number for each step.
+type Metrics struct {
+	// Series are in the order of their labels.
+	Series []series.Series
+	// Start is that of the first step.
+	Start clew.UnixNanos
+	Step  time.Duration
+	Steps int
+	// Approximate is set where the answer has quantiles, off by sketch.RelativeError at
+	// most.
+	Approximate bool
+	// Unknown counts spans that were sampled, nobody says how; they count as one.
+	Unknown int64
+	Cost    Cost
+}
+
+// RunMetrics answers a plan that makes series. A step has the spans that start in it, its
+// end left out.
+//
+// Spans count as many as they stand for, if they were sampled, unless the query says
+// with (weighted = false). The order in which spans come does not change any number.
+func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, error) {
+	if r.Plan == nil || r.Plan.metrics == nil {
+		return Metrics{}, clew.Errorf(clew.Invalid, "the query selects spans; a metric such as | rate() makes numbers over time of them")
+	}
+	m := &metering{run: begin(store, r.Over), ctx: ctx, raw: r.Plan.raw, exemplars: r.Exemplars}
+	if r.Plan.exemplars >= 0 {
+		m.exemplars = r.Plan.exemplars
+	}
+	m.exemplars = min(m.exemplars, MaxExemplars)
+	if err := m.grid(&r); err != nil {
+		return Metrics{}, err
+	}
+	list, err := m.answer(r.Plan.metrics)
+	if err != nil {
+		return Metrics{}, err
+	}
+	series.Sort(list)
+	return Metrics{Series: list, Start: r.Window.Start, Step: m.step, Steps: m.steps, Approximate: m.approximate, Unknown: m.unknown, Cost: m.done(m.share)}, nil
+}
+
+// metering is one RunMetrics on its way.
+type metering struct {
+	*run
+	ctx         context.Context
+	raw         bool
+	exemplars   int
+	step        time.Duration
+	steps       int
+	approximate bool
+	unknown     int64
+	share       float64 // the least share of the rows that a part of the answer is made of
+}
+
+func (m *metering) grid(r *MetricsRequest) error {
+	length := uint64(r.Window.End - r.Window.Start)
+	switch {
+	case r.Window.End <= r.Window.Start:
+		return clew.Errorf(clew.Invalid, "a metric wants a window with a start and an end behind it")
+	case r.Step < 0:
+		return clew.Errorf(clew.Invalid, "step %v: want more than 0", r.Step)
+	case r.Step == 0:
+		m.step = time.Duration(min(length, 1<<63-1))
+	default:
+		m.step = r.Step
+	}
+	steps := (length-1)/uint64(m.step) + 1
+	if steps > MaxSteps {
+		return clew.Errorf(clew.TooLarge, "the window has %d steps of %v, more than %d: ask for a longer step", steps, m.step, MaxSteps)
+	}
+	m.steps, m.share = int(steps), 1
+	return nil
+}
+
+// answer makes the series of a metric, or calculates them from others.
+func (m *metering) answer(q *metrics) (list []series.Series, err error) {
+	switch {
+	case q.math != nil:
+		list, err = m.calculate(q.math)
+	default:
+		list, err = m.measure(q)
+	}
+	for i := 0; err == nil && i < len(q.then); i++ {
+		if t := &q.then[i]; t.top > 0 {
+			list = series.Top(list, t.top, t.least)
+		} else {
+			list = series.Filter(list, t.op, t.value)
+		}
+	}
+	return list, err
+}
+
+func (m *metering) calculate(x *metricMath) ([]series.Series, error) {
+	switch {
+	case x.of != nil:
+		return m.answer(x.of)
+	case x.l == nil:
+		return series.Scalar(x.value, m.steps), nil
+	}
+	l, err := m.calculate(x.l)
+	if err != nil {
+		return nil, err
+	}
+	r, err := m.calculate(x.r)
+	return series.Calculate(x.op, l, r), err
+}
+
+// measure makes series of spans.
+func (m *metering) measure(q *metrics) ([]series.Series, error) {
+	m.approximate = m.approximate || q.fn == series.Quantile
+	unit := 1.0
+	if q.of != nil && q.of.typ == traceql.TypeDuration && q.fn != series.CountDistinct {
+		unit = 1e9
+	}
+	g := &gauge{metering: m, q: q, builder: series.NewBuilder(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
+		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
+	g.groups = newGrouping(q.by, g.builder)
+	if q.of != nil {
+		g.of = span.NewCalculator(q.of.expr)
+	}
+	if err := g.gather(); err != nil {
+		return nil, err
+	}
+	if len(q.by) == 0 && q.fn <= series.Count {
+		g.groups.alone() // a count of nothing is 0
+	}
+	return g.builder.Finish()
+}
+
+// gauge is one metric on its way.
+type gauge struct {
+	*metering
+	q       *metrics
+	builder *series.Builder
+	groups  *grouping
+	of      *span.Calculator // nil: spans are counted
+}
+
+// gather measures all that is selected.
+func (g *gauge) gather() error {
+	fields, ofTrace := g.fields()
+	matcher := span.NewMatcher(g.q.plan.rows)
+	if g.q.plan.whole == nil && !ofTrace {
+		columns := storage.Columns{Fields: fields, Weights: !g.raw}
+		if g.exemplars > 0 {
+			columns.Intrinsics = []span.Intrinsic{span.SpanID}
+		}
+		err := g.scan(g.ctx, storage.Request{Window: g.over.Window, Where: g.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+			g.take(span.NewWhole(b), matching(matcher, b, g.over.Window))
+			return true, g.builder.Err()
+		})
+		g.share = min(g.share, g.part)
+		return err
+	}
+	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
+	j := newJudge(&g.q.plan.selection)
+	err := c.each(g.ctx, func(t *storage.Trace) {
+		g.take(span.OneTrace(t.Batch), j.selected(t.Batch, g.over.Window))
+	})
+	g.share = min(g.share, c.share)
+	return err
+}
+
+// fields returns the fields that are read of each span, and whether one is of its trace.
+func (g *gauge) fields() (fields []span.Field, ofTrace bool) {
+	read := func(f span.Field) { fields, ofTrace = append(fields, f), ofTrace || f.OfTrace() }
+	for i := range g.q.by {
+		g.q.by[i].expr.Fields(read)
+	}
+	if g.q.of != nil {
+		g.q.of.expr.Fields(read)
+	}
+	return fields, ofTrace
+}
+
+// take measures rows of a batch.
+func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
+	if !rows.Any() || g.builder.Err() != nil {
+		return
+	}
+	var values rowValues
+	if g.of != nil {
+		values = valuesOf(w, g.of, rows)
+		rows = values.has
+	}
+	g.groups.number(w, rows)
+	weights, at := span.Column{}, 0
+	if !g.raw {
+		weights = w.Weights()
+	}
+	m := series.Measurement{Weight: clew.WeightOne}
+	for row := range rows.Ones() {
+		for at < len(weights.Rows) && weights.Rows[at] < uint32(row) {
+			at++
+		}
+		if m.Weight = clew.WeightOne; at < len(weights.Rows) && weights.Rows[at] == uint32(row) {
+			weight := clew.Weight(weights.Vals[at])
+			if m.Weight = weight.Counted(); weight == clew.WeightUnknown {
+				g.unknown++
+			}
+		}
+		m.At = clew.UnixNanos(w.Start[row])
+		m.Step = int(uint64(m.At-g.over.Window.Start) / uint64(g.step))
+		m.Trace = w.TraceIDs[w.Trace[row]]
+		if w.SpanID != nil {
+			m.Span = clew.SpanID(w.SpanID[row])
+		}
+		if g.of != nil {
+			m.Value = values.values[row]
+		}
+		if s := g.groups.of(row); s >= 0 {
+			g.builder.Add(s, &m)
+		}
+	}
+}

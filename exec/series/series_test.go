@@ -1,0 +1,193 @@
+package series
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/sketch"
+	"github.com/clew-tracing/clew/span"
+)
+
+// text writes series as name=points, "-" for a point that is not there.
+func text(list []Series) string {
+	var out []string
+	for _, s := range list {
+		line := ""
+		for i := range s.Labels {
+			line += s.Labels[i].Text + ","
+		}
+		line = strings.TrimSuffix(line, ",") + "="
+		for _, v := range s.Points {
+			if v != v {
+				line += "- "
+			} else {
+				line += fmt.Sprint(v) + " "
+			}
+		}
+		out = append(out, strings.TrimSpace(line))
+	}
+	return strings.Join(out, "; ")
+}
+
+func parse(lines ...string) (list []Series) {
+	for _, line := range lines {
+		name, points, _ := strings.Cut(line, "=")
+		s := Series{}
+		if name != "" {
+			s.Labels = []Label{{"name", clew.StringValue(name), name}}
+		}
+		for _, p := range strings.Fields(points) {
+			v := math.NaN()
+			if p != "-" {
+				fmt.Sscan(p, &v)
+			}
+			s.Points = append(s.Points, v)
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+func TestTop(t *testing.T) {
+	f := func(n int, least bool, want string, lines ...string) {
+		t.Helper()
+		if got := text(Top(parse(lines...), n, least)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	f(1, false, "a=3 - 1; b=- 4 -", "a=3 2 1", "b=1 4 -")
+	f(1, true, "a=- 2 1; b=1 - -", "a=3 2 1", "b=1 4 -")
+	f(1, false, "a=2 2", "a=2 2", "b=2 2", "c=1 1")
+	f(5, false, "a=- 1", "a=- 1")
+}
+
+func TestFilter(t *testing.T) {
+	f := func(op span.Op, want string) {
+		t.Helper()
+		if got := text(Filter(parse("a=1 2 3", "b=- 2 1"), op, 2)); got != want {
+			t.Errorf("%v: %s, want %s", op, got, want)
+		}
+	}
+	f(span.Gt, "a=- - 3")
+	f(span.Ge, "a=- 2 3; b=- 2 -")
+	f(span.Lt, "a=1 - -; b=- - 1")
+	f(span.Le, "a=1 2 -; b=- 2 1")
+	f(span.Eq, "a=- 2 -; b=- 2 -")
+	f(span.Ne, "a=1 - 3; b=- - 1")
+}
+
+func TestCalculate(t *testing.T) {
+	f := func(op span.ExprOp, l, r []Series, want string) {
+		t.Helper()
+		if got := text(Calculate(op, l, r)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+	ab := func() []Series { return parse("a=1 2 3", "b=4 - 6") }
+	f(span.Sum, ab(), parse("b=1 1 1", "a=10 20 -"), "a=11 22 -; b=5 - 7")
+	f(span.Quotient, ab(), parse("a=2 0 2"), "a=0.5 - 1.5")
+	f(span.Quotient, ab(), parse("=2 2 2"), "a=0.5 1 1.5; b=2 - 3")
+	f(span.Difference, Scalar(10, 3), ab(), "a=9 8 7; b=6 - 4")
+	f(span.Product, Scalar(10, 3), Scalar(2, 3), "=20 20 20")
+	f(span.Product, ab(), parse("c=1 1 1"), "")
+	f(span.Product, ab(), nil, "")
+}
+
+// Builders make the same series whatever the order of measurements.
+func TestBuilderAnyOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var all []Measurement
+	for i := range 500 {
+		v := clew.IntValue(r.Int64N(1000) - 100)
+		if r.IntN(2) == 0 {
+			v = clew.DoubleValue((r.Float64() - 0.5) * math.Exp2(float64(r.IntN(100)-50)))
+		}
+		all = append(all, Measurement{Step: r.IntN(3), Weight: clew.Weight(1 + r.Uint64N(1<<20)), Value: v,
+			Exemplar: Exemplar{Trace: clew.MakeTraceID(1, r.Uint64N(100)+1), Span: clew.SpanID(i + 1), At: clew.UnixNanos(r.IntN(10))}})
+	}
+	for fn := Rate; fn <= Last; fn++ {
+		run := func() string {
+			b := NewBuilder(Spec{Fn: fn, Unit: 1, Quantiles: []float64{0.5, 0.99}, Steps: 3, Seconds: 2, Exemplars: 5})
+			s := b.Series([]Label{{"x", clew.IntValue(1), "1"}})
+			r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+			for i := range all {
+				b.Add(s, &all[i])
+			}
+			list, err := b.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := text(list)
+			for _, s := range list {
+				out += fmt.Sprint(s.Errors, s.Exemplars)
+			}
+			return out
+		}
+		if a, b := run(), run(); a != b {
+			t.Errorf("function %d:\n%s\n%s", fn, a, b)
+		}
+	}
+}
+
+// Spans stand for as many as their weight says, with the standard error of that.
+func TestWeights(t *testing.T) {
+	f := func(fn Fn, want string, wantErrors []float64) {
+		t.Helper()
+		b := NewBuilder(Spec{Fn: fn, Unit: 1, Quantiles: []float64{0.5}, Steps: 1, Seconds: 2})
+		s := b.Series(nil)
+		b.Add(s, &Measurement{Weight: 4 * clew.WeightOne, Value: clew.IntValue(10)})
+		b.Add(s, &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(20)})
+		list, err := b.Finish()
+		if err != nil || text(list) != want {
+			t.Errorf("%d: %s, %v, want %s", fn, text(list), err, want)
+		}
+		if got := list[0].Errors; fmt.Sprint(got) != fmt.Sprint(wantErrors) {
+			t.Errorf("%d: errors %v, want %v", fn, got, wantErrors)
+		}
+	}
+	f(Count, "=5", []float64{math.Sqrt(12)})
+	f(Rate, "=2.5", []float64{math.Sqrt(12) / 2})
+	f(Sum, "=60", nil)
+	f(Avg, "=12", nil)
+	f(Min, "=10", nil)
+	f(CountDistinct, "=2", nil)
+	f(Octaves, "16=4; 32=1", nil)
+}
+
+// What a store has summed up counts as its spans would.
+func TestAddSums(t *testing.T) {
+	var h sketch.Histogram
+	var sums Sums
+	spans := []uint64{5, 100, 100, 7000}
+	for fn := Rate; fn <= Octaves; fn++ {
+		one := NewBuilder(Spec{Fn: fn, Unit: 1e9, Quantiles: []float64{0.5, 1}, Steps: 1, Seconds: 1})
+		two := NewBuilder(one.spec)
+		one.Series(nil)
+		two.Series(nil)
+		h, sums = sketch.Histogram{}, Sums{}
+		for _, v := range spans {
+			one.Add(0, &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(int64(v))})
+			h.Add(v, uint64(clew.WeightOne))
+			sums.Weight = sums.Weight.Plus(clew.WeightOne)
+			sums.Squares = sums.Squares.Add(sketch.Product(uint64(clew.WeightOne), uint64(clew.WeightOne)))
+		}
+		sums.Durations = &h
+		two.AddSums(0, 0, &sums)
+		a, errA := one.Finish()
+		b, errB := two.Finish()
+		if errA != nil || errB != nil || text(a) != text(b) {
+			t.Errorf("function %d: %s of spans, %s of sums, %v, %v", fn, text(a), text(b), errA, errB)
+		}
+	}
+}
+
+func TestBounds(t *testing.T) {
+	b := NewBuilder(Spec{Fn: Count, Unit: 1, Steps: MaxCells/2 + 1, Seconds: 1})
+	if b.Series(nil) != 0 || b.Err() != nil || b.Series(nil) != -1 || clew.KindOf(b.Err()) != clew.TooLarge {
+		t.Errorf("two series of too many points: %v", b.Err())
+	}
+}
