@@ -6,6 +6,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/fold"
 )
 
 // Plan is a query ready to run. It is immutable and safe for concurrent use.
@@ -236,7 +237,7 @@ func (c *compiler) parts(stages []traceql.Stage) (parts []part) {
 		if f.Where == nil {
 			continue
 		}
-		folded, err := c.q.Fold(f.Where)
+		folded, err := fold.Expr(c.q, f.Where)
 		if err != nil {
 			return nil
 		}
@@ -257,7 +258,7 @@ func (c *compiler) spanset(s traceql.Spanset) (selection, error) {
 		if s.Where == nil {
 			return pick(span.Condition{}), nil
 		}
-		folded, err := c.q.Fold(s.Where)
+		folded, err := fold.Expr(c.q, s.Where)
 		if err != nil {
 			return selection{}, err
 		}

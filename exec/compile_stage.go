@@ -3,6 +3,7 @@ package exec
 import (
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/fold"
 )
 
 // ordering says in which order traces come: by the greatest value that a span selected in
@@ -61,7 +62,7 @@ func (c *compiler) orderBy(s *traceql.OrderBy, outer bool) error {
 
 // measure compiles a value of single spans.
 func (c *compiler) measure(x traceql.Expr) (measure, error) {
-	folded, err := c.q.Fold(x)
+	folded, err := fold.Expr(c.q, x)
 	if err != nil {
 		return measure{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/fold"
 )
 
 func TestCompile(t *testing.T) {
@@ -147,7 +148,7 @@ func TestArithmeticAgrees(t *testing.T) {
 		if err != nil {
 			return traceql.Static{}, err
 		}
-		x, err := q.Fold(q.Stages[0].(*traceql.Filter).Where.(*traceql.Binary).R)
+		x, err := fold.Expr(q, q.Stages[0].(*traceql.Filter).Where.(*traceql.Binary).R)
 		if err != nil {
 			return traceql.Static{}, err
 		}

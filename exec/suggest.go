@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 // Suggest says why a plan may have found nothing, one sentence for each cause, in
@@ -267,7 +268,7 @@ func (s *suggester) similar(f span.Field) (out []string) {
 		return out[:min(len(out), maxNearest)] // what only looks like it would distract
 	}
 	for _, keys := range [][]string{own, others} {
-		for _, key := range traceql.Nearest(f.Key, keys, maxNearest) {
+		for _, key := range spelling.Nearest(f.Key, keys, maxNearest) {
 			for _, scope := range scopes[key] {
 				if text := fieldText(span.Field{Scope: scope, Key: key}); !slices.Contains(out, text) {
 					out = append(out, text)
@@ -320,7 +321,7 @@ func (s *suggester) value(f span.Field, text string) {
 	if !ok || slices.Contains(texts, text) {
 		return
 	}
-	rest := meant(quoted(traceql.Nearest(text, texts, maxNearest)))
+	rest := meant(quoted(spelling.Nearest(text, texts, maxNearest)))
 	if rest == "" && len(texts) > 0 && len(texts) <= maxListed && !f.OfTrace() {
 		rest = "; it is " + strings.Join(quoted(texts), " or ")
 	}

@@ -107,17 +107,3 @@ func TestRefused(t *testing.T) {
 		})
 	}
 }
-
-func TestFold(t *testing.T) {
-	readCorpus(t, "fold.txt").run(t, func(query string) string {
-		q, err := Parse(query)
-		if err != nil {
-			return err.Error()
-		}
-		x, err := q.Fold(q.Stages[0].(*Filter).Where)
-		if err != nil {
-			return strings.TrimPrefix(err.Error(), "query ")
-		}
-		return ExprString(x)
-	})
-}

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 type tokenKind uint8
@@ -257,7 +259,7 @@ func (l *lexer) word(q *Query) token {
 
 // nearScope is the scope that word may have been meant to be, "" if none.
 func nearScope(word string) string {
-	if near := Nearest(word, append(scopeNames[1:], "parent"), 1); len(near) > 0 {
+	if near := spelling.Nearest(word, append(scopeNames[1:], "parent"), 1); len(near) > 0 {
 		return near[0]
 	}
 	return ""

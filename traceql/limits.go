@@ -39,7 +39,3 @@ const MaxLimit = 262_144
 
 // MaxHints bounds the list of with (…).
 const MaxHints = 16
-
-// maxSuggestBytes bounds the names that Nearest compares: the distance costs
-// the product of both lengths.
-const maxSuggestBytes = 64

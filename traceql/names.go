@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 // usualFields are what people write for a field of another spelling: words of
@@ -90,8 +91,8 @@ func UsualName(name string) string {
 // nearIntrinsics are the intrinsics that name may have been meant to be. They are
 // sure where one slip of a finger makes the first of them a name.
 func nearIntrinsics(name string) (near []string, sure bool) {
-	near = Nearest(name, Intrinsics(), 3)
-	return near, len(near) > 0 && len(name) <= maxSuggestBytes && distance(strings.ToLower(name), strings.ToLower(near[0])) <= 1
+	near = spelling.Nearest(name, Intrinsics(), 3)
+	return near, len(near) > 0 && len(name) <= spelling.MaxBytes && spelling.Distance(strings.ToLower(name), strings.ToLower(near[0])) <= 1
 }
 
 // wordsOf are the words that are values of a type, in order.
@@ -136,7 +137,7 @@ func wordOf(t Type, text string) string {
 	if _, other := parseKeyword(text); other {
 		return ""
 	}
-	if near := Nearest(text, words, 2); len(near) == 1 {
+	if near := spelling.Nearest(text, words, 2); len(near) == 1 {
 		return near[0]
 	}
 	return ""

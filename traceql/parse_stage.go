@@ -3,6 +3,8 @@ package traceql
 import (
 	"slices"
 	"strings"
+
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 // operand is what stands in a stage or in parentheses within one: exactly one field is
@@ -128,7 +130,7 @@ func (p *parser) stage(before []Stage) (Stage, *Error) {
 func (p *parser) unknownFunction() *Error {
 	e := p.q.errorf(Syntax, p.tok.at, "unknown function %s", p.tok.text)
 	e.Expected = stageFunctions
-	if near := Nearest(p.tok.text, stageFunctions, 1); len(near) > 0 {
+	if near := spelling.Nearest(p.tok.text, stageFunctions, 1); len(near) > 0 {
 		e.Near = []string{near[0]}
 	}
 	return e

@@ -3,11 +3,11 @@ package traceql
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 func TestLimits(t *testing.T) {
@@ -167,24 +167,6 @@ func TestMeant(t *testing.T) {
 	f("{ . }", "{ . }")
 }
 
-func TestNearest(t *testing.T) {
-	names := []string{"http.route", "http.request.method", "service.name", "service.version", "duration", "Duration"}
-	f := func(name string, want ...string) {
-		t.Helper()
-		if got := Nearest(name, names, 2); !reflect.DeepEqual(got, want) {
-			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
-		}
-	}
-	f("http.rotue", "http.route")
-	f("HTTP.ROUTE", "http.route")
-	f("sevice.nam", "service.name")
-	f("duration", "Duration")
-	f("route", "http.route")
-	f("xyz")
-	f("")
-	f(strings.Repeat("x", 1000))
-}
-
 func TestRegexp(t *testing.T) {
 	f := func(pattern, s string, want bool) {
 		t.Helper()
@@ -215,7 +197,7 @@ func corpusQueries(tb testing.TB) []string {
 		t = new(testing.T)
 	}
 	var out []string
-	for _, name := range []string{"valid.txt", "syntax.txt", "types.txt", "fold.txt"} {
+	for _, name := range []string{"valid.txt", "syntax.txt", "types.txt"} {
 		out = append(out, readCorpus(t, name).lines...)
 	}
 	return out
@@ -257,27 +239,7 @@ func FuzzParse(f *testing.F) {
 		if s := again.String(); s != canonical {
 			t.Fatalf("%q prints as %q", canonical, s)
 		}
-		for _, s := range q.Stages {
-			if fl, ok := s.(*Filter); ok && fl.Where != nil {
-				checkFold(t, q, fl.Where)
-			}
-		}
 	})
-}
-
-// checkFold holds that folding keeps an expression well-typed and is final.
-func checkFold(t *testing.T, q *Query, x Expr) {
-	folded, err := q.Fold(x)
-	if err != nil {
-		return
-	}
-	if typ, err := q.typeOf(folded); err != nil || typ != TypeBool && typ != TypeAny {
-		t.Fatalf("Fold(%s) = %s of type %v, %v", ExprString(x), ExprString(folded), typ, err)
-	}
-	twice, err := q.Fold(folded)
-	if err != nil || !EqualExpr(folded, twice) {
-		t.Fatalf("Fold(%s) = %s, folded again %v", ExprString(x), ExprString(folded), err)
-	}
 }
 
 func BenchmarkParse(b *testing.B) {

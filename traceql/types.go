@@ -169,16 +169,16 @@ func (q *Query) typeOfBinary(x *Binary) (Type, *Error) {
 				return 0, q.errorf(Types, side.x.Range(), "%s wants numbers, this is %s", x.Op, side.t.a())
 			}
 		}
-		return arithmeticType(x.Op, l, r), nil
+		return ArithmeticType(x.Op, l, r), nil
 	case x.Op == OpRegexp || x.Op == OpNotRegexp:
 		return TypeBool, q.checkRegexp(x, l)
 	}
 	return TypeBool, q.checkComparison(x, l, r)
 }
 
-// arithmeticType is the type of l op r: a duration if either is one (but their
+// ArithmeticType is the type of l op r: a duration if either is one (but their
 // quotient is a plain number), else a float if either is one, else an int.
-func arithmeticType(op Op, l, r Type) Type {
+func ArithmeticType(op Op, l, r Type) Type {
 	switch {
 	case l == TypeAny || r == TypeAny:
 		return TypeAny

@@ -92,7 +92,7 @@ func (q *Query) typeOfScalar(s Scalar) (Type, *Error) {
 			return 0, err
 		}
 		r, err := q.typeOfScalar(s.R)
-		return arithmeticType(s.Op, l, r), err
+		return ArithmeticType(s.Op, l, r), err
 	case *Aggregate:
 		return q.typeOfAggregate(s)
 	}

@@ -18,7 +18,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
-	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 // searchExample and its like are the bodies that an error shows to who sent none.
@@ -108,7 +108,7 @@ var otherNames = map[string]string{
 // unknown is the error for a field or parameter that means nothing here.
 func unknown(what, name string, known []string) error {
 	text := fmt.Sprintf("unknown %s %q", what, name)
-	near := traceql.Nearest(name, known, 1)
+	near := spelling.Nearest(name, known, 1)
 	if other := otherNames[strings.ToLower(name)]; slices.Contains(known, other) {
 		near = []string{other}
 	}

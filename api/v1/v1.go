@@ -21,6 +21,7 @@ import (
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 //go:embed openapi.yaml
@@ -164,7 +165,7 @@ func (a *API) nearPath(path string) string {
 		known = append(known, first(p))
 	}
 	word := first(path)
-	if near := traceql.Nearest(word, known, 1); len(near) > 0 && !slices.Contains(known, word) {
+	if near := spelling.Nearest(word, known, 1); len(near) > 0 && !slices.Contains(known, word) {
 		word = near[0]
 	}
 	if i := slices.Index(known, word); i >= 0 {

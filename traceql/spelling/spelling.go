@@ -1,9 +1,14 @@
-package traceql
+// Package spelling finds the names that a misspelt one may have been meant to be.
+package spelling
 
 import (
 	"sort"
 	"strings"
 )
+
+// MaxBytes bounds the names that Nearest compares: the distance costs the product of
+// both lengths.
+const MaxBytes = 64
 
 // Nearest returns the candidates that name may have been meant to be, best
 // first, at most max of them: those that differ in letter case only, then those
@@ -12,7 +17,7 @@ import (
 //
 // It compares with every candidate; the caller bounds their number.
 func Nearest(name string, candidates []string, max int) []string {
-	if name == "" || max <= 0 || len(name) > maxSuggestBytes {
+	if name == "" || max <= 0 || len(name) > MaxBytes {
 		return nil
 	}
 	type scored struct {
@@ -23,7 +28,7 @@ func Nearest(name string, candidates []string, max int) []string {
 	limit := 1 + len(name)/3
 	var found []scored
 	for _, c := range candidates {
-		if c == name || len(c) > maxSuggestBytes {
+		if c == name || len(c) > MaxBytes {
 			continue
 		}
 		lc := strings.ToLower(c)
@@ -31,7 +36,7 @@ func Nearest(name string, candidates []string, max int) []string {
 		if lc != lower {
 			score = limit + 1
 			if d := len(lc) - len(lower); -limit <= d && d <= limit { // else as many edits
-				score = distance(lower, lc)
+				score = Distance(lower, lc)
 			}
 			if strings.HasSuffix(lc, "."+lower) || strings.HasSuffix(lc, ":"+lower) {
 				score = min(score, limit)
@@ -59,9 +64,9 @@ func Nearest(name string, candidates []string, max int) []string {
 	return out
 }
 
-// distance is the optimal string alignment distance, in bytes: inserts,
+// Distance is the optimal string alignment distance, in bytes: inserts,
 // deletes, replacements and exchanges of neighbours.
-func distance(a, b string) int {
+func Distance(a, b string) int {
 	prev2 := make([]int, len(b)+1)
 	prev := make([]int, len(b)+1)
 	cur := make([]int, len(b)+1)
