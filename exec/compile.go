@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 	"github.com/clew-tracing/clew/traceql/fold"
@@ -12,7 +13,7 @@ import (
 // Plan is a query ready to run. It is immutable and safe for concurrent use.
 type Plan struct {
 	text      string
-	selection selection
+	selection judge.Selection
 	// rows is what a store can be asked of single rows: each span that the query
 	// selects meets it.
 	rows span.Condition
@@ -24,7 +25,7 @@ type Plan struct {
 	never []string
 	// fields are those that the answer tells of its spans; order says in which order
 	// traces come, nil: the newest first.
-	fields []measure
+	fields []judge.Measure
 	order  *ordering
 	// metrics, where not nil, says which series are made; nothing is selected then. raw
 	// is that spans count as one in them, and exemplars how many are wanted, -1 as many
@@ -79,7 +80,7 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	p := &Plan{text: q.String(), raw: c.raw, exemplars: c.exemplars}
 	if q.IsMetrics() {
 		m, err := c.metrics(q.Stages)
-		p.metrics, p.selection, p.rows, p.never = m, pick(never()), never(), c.never
+		p.metrics, p.selection, p.rows, p.never = m, judge.Pick(judge.Never()), judge.Never(), c.never
 		return p, err
 	}
 	err := c.selects(p, q.Stages)
@@ -93,11 +94,11 @@ func (c *compiler) selects(p *Plan, stages []traceql.Stage) error {
 	if err != nil {
 		return err
 	}
-	p.selection, p.rows, p.never, p.parts, p.fields, p.order = sel, sel.bound(), c.never, c.parts(stages), c.fields, c.order
+	p.selection, p.rows, p.never, p.parts, p.fields, p.order = sel, sel.Bound(), c.never, c.parts(stages), c.fields, c.order
 	switch {
 	case p.rows.Never():
-		p.selection = pick(p.rows)
-	case sel.needsTrace():
+		p.selection = judge.Pick(p.rows)
+	case sel.NeedsTrace():
 		p.whole = c.q.Errorf(traceql.Unsupported, c.whole.at, "%s needs the whole trace, and here spans are looked at one by one as they arrive", c.whole.what)
 	}
 	return nil
@@ -176,7 +177,7 @@ type compiler struct {
 		at   traceql.Range
 	}
 	never  []string // see Plan
-	fields []measure
+	fields []judge.Measure
 	order  *ordering
 
 	raw       bool // spans count as one, whatever they stand for
@@ -194,36 +195,33 @@ func (c *compiler) needsTrace(at traceql.Range, what string) {
 	}
 }
 
-// never is true for no row.
-func never() span.Condition { return span.AnyOf() }
-
 // stages compiles stages that select spans; outer says that they are those of the whole
 // query, and not an operand.
-func (c *compiler) stages(stages []traceql.Stage, outer bool) (selection, error) {
-	var steps []step
+func (c *compiler) stages(stages []traceql.Stage, outer bool) (judge.Selection, error) {
+	var steps []judge.Step
 	sets := false // spans are in sets
 	for _, s := range stages {
 		step, err := c.stage(s, outer)
 		if err != nil {
-			return selection{}, err
+			return judge.Selection{}, err
 		}
-		if step.text == "" {
+		if step.Text == "" {
 			continue // it says what is answered, not what is selected
 		}
-		if step.selects == nil {
-			c.needsTrace(s.Range(), step.text)
+		if step.Selects == nil {
+			c.needsTrace(s.Range(), step.Text)
 			sets = true
 		}
 		steps = append(steps, step)
 	}
 	if sets {
-		return selection{op: selectPipe, steps: steps}, nil
+		return judge.Selection{Op: judge.OpPipe, Steps: steps}, nil
 	}
-	all := make([]selection, len(steps))
+	all := make([]judge.Selection, len(steps))
 	for i := range steps {
-		all[i] = *steps[i].selects
+		all[i] = *steps[i].Selects
 	}
-	return inTurn(all...), nil
+	return judge.InTurn(all...), nil
 }
 
 // parts takes filters in turn apart, at && outside of parentheses; nil if there is
@@ -252,29 +250,29 @@ func (c *compiler) parts(stages []traceql.Stage) (parts []part) {
 	return parts
 }
 
-func (c *compiler) spanset(s traceql.Spanset) (selection, error) {
+func (c *compiler) spanset(s traceql.Spanset) (judge.Selection, error) {
 	switch s := s.(type) {
 	case *traceql.Filter:
 		if s.Where == nil {
-			return pick(span.Condition{}), nil
+			return judge.Pick(span.Condition{}), nil
 		}
 		folded, err := fold.Expr(c.q, s.Where)
 		if err != nil {
-			return selection{}, err
+			return judge.Selection{}, err
 		}
 		cond, err := c.condition(folded)
-		return pick(cond), err
+		return judge.Pick(cond), err
 	case *traceql.Wrapped:
 		return c.stages(s.Stages, false)
 	case *traceql.SpansetBinary:
 		return c.combination(s)
 	}
-	return selection{}, c.unsupported(s.Range(), "this is")
+	return judge.Selection{}, c.unsupported(s.Range(), "this is")
 }
 
 // combination compiles a chain of spansets joined by && or by ||, as long as it
 // may be.
-func (c *compiler) combination(s *traceql.SpansetBinary) (selection, error) {
+func (c *compiler) combination(s *traceql.SpansetBinary) (judge.Selection, error) {
 	if s.Op.IsStructural() {
 		return c.kin(s)
 	}
@@ -289,17 +287,17 @@ func (c *compiler) combination(s *traceql.SpansetBinary) (selection, error) {
 		left = b.L
 	}
 	operands = append(operands, left)
-	args := make([]selection, 0, len(operands))
+	args := make([]judge.Selection, 0, len(operands))
 	for i := len(operands) - 1; i >= 0; i-- {
 		sel, err := c.spanset(operands[i])
 		if err != nil {
-			return selection{}, err
+			return judge.Selection{}, err
 		}
 		args = append(args, sel)
 	}
 	if s.Op == traceql.SpansetOr {
-		return either(args...), nil
+		return judge.Either(args...), nil
 	}
 	c.needsTrace(s.At, s.Op.String()+" between { … }")
-	return both(args...), nil
+	return judge.Both(args...), nil
 }

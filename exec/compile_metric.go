@@ -3,6 +3,7 @@ package exec
 import (
 	"slices"
 
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
@@ -12,8 +13,8 @@ import (
 type metrics struct {
 	plan      *Plan
 	fn        series.Fn
-	of        *measure // what is measured; nil: spans are counted
-	by        []measure
+	of        *judge.Measure // what is measured; nil: spans are counted
+	by        []judge.Measure
 	quantiles []float64
 
 	math *metricMath

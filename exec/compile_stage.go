@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 	"github.com/clew-tracing/clew/traceql/fold"
@@ -9,43 +10,43 @@ import (
 // ordering says in which order traces come: by the greatest value that a span selected in
 // them has, descending, or by the least, ascending.
 type ordering struct {
-	by    measure
+	by    judge.Measure
 	desc  bool
 	limit int // 0: none
 }
 
 // stage compiles one stage. A step without text is none: the stage says what is answered.
-func (c *compiler) stage(s traceql.Stage, outer bool) (step, error) {
+func (c *compiler) stage(s traceql.Stage, outer bool) (judge.Step, error) {
 	text := traceql.StageString(s)
 	switch s := s.(type) {
 	case traceql.Spanset:
 		sel, err := c.spanset(s)
-		return step{text: text, selects: &sel}, err
+		return judge.Step{Text: text, Selects: &sel}, err
 	case *traceql.By:
 		by, err := c.measure(s.X)
-		return step{text: text, by: &by}, err
+		return judge.Step{Text: text, By: &by}, err
 	case *traceql.Coalesce:
-		return step{text: text}, nil
+		return judge.Step{Text: text}, nil
 	case *traceql.ScalarFilter:
 		l, err := c.scalar(s.L)
 		if err != nil {
-			return step{}, err
+			return judge.Step{}, err
 		}
 		r, err := c.scalar(s.R)
-		return step{text: text, test: &scalarTest{spanOps[s.Op], l, r}}, err
+		return judge.Step{Text: text, Test: &judge.ScalarTest{Op: spanOps[s.Op], L: l, R: r}}, err
 	case *traceql.Select:
 		for _, f := range s.Fields {
 			m, err := c.measure(f)
 			if err != nil {
-				return step{}, err
+				return judge.Step{}, err
 			}
 			c.fields = append(c.fields, m)
 		}
-		return step{}, nil
+		return judge.Step{}, nil
 	case *traceql.OrderBy:
-		return step{}, c.orderBy(s, outer)
+		return judge.Step{}, c.orderBy(s, outer)
 	}
-	return step{}, c.unsupported(s.Range(), "the pipeline stage "+text+" is")
+	return judge.Step{}, c.unsupported(s.Range(), "the pipeline stage "+text+" is")
 }
 
 func (c *compiler) orderBy(s *traceql.OrderBy, outer bool) error {
@@ -61,31 +62,31 @@ func (c *compiler) orderBy(s *traceql.OrderBy, outer bool) error {
 }
 
 // measure compiles a value of single spans.
-func (c *compiler) measure(x traceql.Expr) (measure, error) {
+func (c *compiler) measure(x traceql.Expr) (judge.Measure, error) {
 	folded, err := fold.Expr(c.q, x)
 	if err != nil {
-		return measure{}, err
+		return judge.Measure{}, err
 	}
 	expr, err := c.operand(folded)
 	if err != nil {
-		return measure{}, err
+		return judge.Measure{}, err
 	}
 	if r := (span.Relation{L: expr, R: expr}); r.MixesChildren() {
-		return measure{}, c.unsupported(x.Range(), "calculating with an event and a link is")
+		return judge.Measure{}, c.unsupported(x.Range(), "calculating with an event and a link is")
 	}
-	return measure{traceql.ExprString(x), c.q.TypeOf(x), expr}, nil
+	return judge.Measure{Text: traceql.ExprString(x), Type: c.q.TypeOf(x), Expr: expr}, nil
 }
 
-func (c *compiler) scalar(s traceql.Scalar) (scalar, error) {
-	out := scalar{text: traceql.ScalarString(s)}
+func (c *compiler) scalar(s traceql.Scalar) (judge.Scalar, error) {
+	out := judge.Scalar{Text: traceql.ScalarString(s)}
 	switch s := s.(type) {
 	case *traceql.ScalarLiteral:
-		out.value, out.typ = value(span.Field{}, s.Value), s.Value.Type
+		out.Value, out.Type = value(span.Field{}, s.Value), s.Value.Type
 	case *traceql.Aggregate:
-		out.fn = s.Fn
+		out.Fn = s.Fn
 		if s.X != nil {
 			of, err := c.measure(s.X)
-			out.of = &of
+			out.Of = &of
 			return out, err
 		}
 	case *traceql.ScalarPipeline:
@@ -94,7 +95,7 @@ func (c *compiler) scalar(s traceql.Scalar) (scalar, error) {
 			return out, err
 		}
 		inner, err := c.scalar(s.Of)
-		out.pipe, out.inner = &pipe, &inner
+		out.Pipe, out.Inner = &pipe, &inner
 		return out, err
 	case *traceql.ScalarBinary:
 		for _, x := range []traceql.Scalar{s.L, s.R} {
@@ -102,24 +103,24 @@ func (c *compiler) scalar(s traceql.Scalar) (scalar, error) {
 			if err != nil {
 				return out, err
 			}
-			out.args = append(out.args, arg)
+			out.Args = append(out.Args, arg)
 		}
-		out.op = exprOps[s.Op]
-		isDuration := func(s *scalar) bool { return s.typeOf() == traceql.TypeDuration }
-		if s.Op == traceql.OpDiv && isDuration(&out.args[0]) && isDuration(&out.args[1]) {
-			out.op = span.Ratio
+		out.Op = exprOps[s.Op]
+		isDuration := func(s *judge.Scalar) bool { return s.TypeOf() == traceql.TypeDuration }
+		if s.Op == traceql.OpDiv && isDuration(&out.Args[0]) && isDuration(&out.Args[1]) {
+			out.Op = span.Ratio
 		}
 	}
 	return out, nil
 }
 
 // kin compiles an operator that looks at the places of spans in their trace.
-func (c *compiler) kin(s *traceql.SpansetBinary) (selection, error) {
+func (c *compiler) kin(s *traceql.SpansetBinary) (judge.Selection, error) {
 	l, err := c.spanset(s.L)
 	if err != nil {
-		return selection{}, err
+		return judge.Selection{}, err
 	}
 	r, err := c.spanset(s.R)
 	c.needsTrace(s.At, s.Op.String()+" between { … }")
-	return selection{op: selectKin, kin: kins[s.Op], args: []selection{l, r}}, err
+	return judge.Selection{Op: judge.OpKin, Kin: judge.Kins[s.Op], Args: []judge.Selection{l, r}}, err
 }

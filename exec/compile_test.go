@@ -109,9 +109,9 @@ func TestWitnesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, w := range p.selection.witnesses(nil, clew.Window{Start: 1}) {
-			text := w.row.String()
-			if w.window.Start != 0 {
+		for _, w := range p.selection.Witnesses(nil, clew.Window{Start: 1}) {
+			text := w.Row.String()
+			if w.Window.Start != 0 {
 				text += " in the window"
 			}
 			got = append(got, text)
@@ -137,7 +137,12 @@ func TestWitnesses(t *testing.T) {
 	f(`{ .a = 1 } && { traceDuration > 1s }`, `.a = 1 in the window`)
 	f(`({ .a = 1 } && { rootName = "x" }) | { .b = 1 }`, `.a = 1 in the window`, `(`+root+` && name = "x")`)
 	f(`({ .a = 1 } && { .b = 1 }) || { .c = 1 }`)
-	f(`{}`+strings.Repeat(` && { .a = 1 }`, 20), slices.Repeat([]string{`.a = 1 in the window`}, maxWitnesses)...)
+	f(`{}`+strings.Repeat(` && { .a = 1 }`, 20), slices.Repeat([]string{`.a = 1 in the window`}, 8)...)
+	f(`{ .a = 1 } >> { .b = 1 }`, `.a = 1`)
+	f(`{ .a = 1 } !>> ({ .b = 1 } && { .c = 1 })`, `.b = 1 in the window`, `.c = 1 in the window`)
+	f(`{ .a = 1 } &> { .b = 1 }`, `.a = 1`, `.b = 1`)
+	f(`({ .a = 1 } && { .b = 1 }) > { .c = 1 }`, `(.a = 1 || .b = 1)`, `.a = 1`, `.b = 1`)
+	f(`({ .a = 1 } > { .b = 1 }) | by(.c) | count() > 2`, `.a = 1`)
 }
 
 // Arithmetic between values, done before the search, is the same on rows.
@@ -333,7 +338,7 @@ func TestCountWholeTracesWithLittleRoom(t *testing.T) {
 		}
 		rows, traces := int64(0), int64(0)
 		for _, trace := range byTrace {
-			n := count(p.selection.cond, trace)
+			n := count(p.selection.Cond, trace)
 			rows, traces = rows+n, traces+min(n, 1)
 		}
 		compareCounts(t, store, p, rows, traces)
@@ -344,7 +349,7 @@ func TestCountWholeTracesWithLittleRoom(t *testing.T) {
 	}
 	rows, traces := int64(0), int64(0)
 	for _, trace := range byTrace {
-		l, r := p.selection.args[0].cond, p.selection.args[1].cond
+		l, r := p.selection.Args[0].Cond, p.selection.Args[1].Cond
 		if count(l, trace) > 0 && count(r, trace) > 0 {
 			rows, traces = rows+count(span.AnyOf(l, r), trace), traces+1
 		}

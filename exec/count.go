@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -42,9 +43,9 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	var out Counted
 	var err error
 	if plan.whole != nil {
-		j := newJudge(&plan.selection)
+		j := judge.New(&plan.selection)
 		err = c.each(ctx, func(t *storage.Trace) {
-			if n := j.selected(t.Batch, over.Window).Count(); n > 0 {
+			if n := j.Selected(t.Batch, over.Window).Count(); n > 0 {
 				out.Spans += int64(n)
 				out.Traces++
 			}
@@ -207,7 +208,7 @@ func (g *gathering) leaveOut(ctx context.Context) (err error) {
 	}
 	g.filtered = true
 	part := g.part
-	g.filter, err = g.witnessed(ctx, g.plan.selection.witnesses(nil, g.over.Window), g.room)
+	g.filter, err = g.witnessed(ctx, g.plan.selection.Witnesses(nil, g.over.Window), g.room)
 	g.part = part
 	return err
 }

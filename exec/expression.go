@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -16,7 +17,7 @@ func (c *compiler) condition(x traceql.Expr) (span.Condition, error) {
 		if x.Value.IsTrue() {
 			return span.Condition{}, nil
 		}
-		return never(), nil
+		return judge.Never(), nil
 	case *traceql.Field: // a bare attribute is a comparison with true
 		f, err := c.field(x)
 		return span.Compare(f, span.Eq, clew.BoolValue(true)), err
@@ -34,7 +35,7 @@ func (c *compiler) condition(x traceql.Expr) (span.Condition, error) {
 		}
 	}
 	_, err := c.operand(x)
-	return never(), err // a number is not true
+	return judge.Never(), err // a number is not true
 }
 
 // isCondition reports whether x is true or false by its form.
@@ -114,7 +115,7 @@ func (c *compiler) comparison(x *traceql.Binary) (span.Condition, error) {
 		return inner, err
 	case !lit.Value.Type.IsNumeric(): // what is calculated is a number
 		_, err := c.operand(l)
-		return never(), err
+		return judge.Never(), err
 	}
 	return c.relation(x)
 }
@@ -136,7 +137,7 @@ func (c *compiler) test(f span.Field, op traceql.Op, lit *traceql.Literal) (span
 		return withEmpty(span.Matches(f, spanOps[op], re)), nil
 	case f.Intrinsic == span.None && isEnumeration(v.Type):
 		c.neverHolds(f, op, v)
-		return never(), nil // no attribute is a status or a kind
+		return judge.Never(), nil // no attribute is a status or a kind
 	}
 	if op != traceql.OpEqual && op != traceql.OpNotEqual {
 		return withEmpty(span.Compare(f, spanOps[op], value(span.Field{}, v))), nil // an id's text as it is written
@@ -194,7 +195,7 @@ func (c *compiler) relation(x *traceql.Binary) (span.Condition, error) {
 		return span.Condition{}, c.unsupported(x.At, "comparing an event with a link is")
 	}
 	if isEnumeration(typeOf(x.L)) != isEnumeration(typeOf(x.R)) {
-		return never(), nil // no attribute is a status or a kind
+		return judge.Never(), nil // no attribute is a status or a kind
 	}
 	all := []span.Condition{cond}
 	all = append(all, whereEmpty(l, x.Op, r)...)

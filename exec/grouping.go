@@ -5,6 +5,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 )
@@ -20,7 +21,7 @@ type grouping struct {
 
 // groupField numbers the values of one field.
 type groupField struct {
-	measure
+	judge.Measure
 	calc   *span.Calculator
 	texts  map[string]uint32
 	others map[typedBits]uint32
@@ -38,11 +39,11 @@ type typedBits struct {
 
 const unnumbered = ^uint32(0)
 
-func newGrouping(by []measure, b *series.Builder) *grouping {
+func newGrouping(by []judge.Measure, b *series.Builder) *grouping {
 	g := &grouping{builder: b, known: make(map[string]int), last: -1}
 	for _, m := range by {
-		g.by = append(g.by, groupField{measure: m, calc: span.NewCalculator(m.expr), texts: make(map[string]uint32),
-			others: make(map[typedBits]uint32), labels: []series.Label{labelOf(m.text, m.typ, none)}})
+		g.by = append(g.by, groupField{Measure: m, calc: span.NewCalculator(m.Expr), texts: make(map[string]uint32),
+			others: make(map[typedBits]uint32), labels: []series.Label{judge.LabelOf(m.Text, m.Type, judge.None)}})
 	}
 	return g
 }
@@ -59,13 +60,13 @@ func (f *groupField) number(w *span.Whole, rows column.Bitmap) {
 		f.rows = make([]uint32, w.Rows)
 	}
 	f.rows = f.rows[:w.Rows]
-	field := f.expr.Field
+	field := f.Expr.Field
 	switch {
-	case f.expr.Op == span.Reading && !field.Parent && field.Intrinsic == span.Name:
+	case f.Expr.Op == span.Reading && !field.Parent && field.Intrinsic == span.Name:
 		f.byTable(w.Name, w.Names.Len(), rows, func(code uint32) uint32 {
 			return f.of(clew.Value{Type: clew.TypeString, Bytes: w.Names.At(int(code))})
 		})
-	case f.expr.Op == span.Reading && !field.Parent && field.Scope == span.ScopeResource && field.Intrinsic == span.None:
+	case f.Expr.Op == span.Reading && !field.Parent && field.Scope == span.ScopeResource && field.Intrinsic == span.None:
 		f.byTable(w.Resource, len(w.Resources), rows, func(code uint32) uint32 {
 			if r := w.Resources[code]; r != nil {
 				return f.of(firstOf(r.Attrs, field.Key))
@@ -100,7 +101,7 @@ func (f *groupField) byTable(codes []uint32, n int, rows column.Bitmap, number f
 // firstOf returns what counts of the values that attributes have under a key: a number
 // before a text before a truth value.
 func firstOf(attrs []clew.Attr, key string) clew.Value {
-	best, rank := none, 0
+	best, rank := judge.None, 0
 	ranks := [...]int{clew.TypeInt: 4, clew.TypeDouble: 3, clew.TypeString: 2, clew.TypeBool: 1, clew.TypeOther: 0}
 	for i := range attrs {
 		if a := &attrs[i]; a.Key == key && ranks[a.Value.Type] > rank {
@@ -121,7 +122,7 @@ func (f *groupField) of(v clew.Value) uint32 {
 		}
 		text := string(v.Bytes)
 		f.texts[text] = uint32(len(f.labels))
-		f.labels = append(f.labels, labelOf(f.text, f.typ, clew.StringValue(text)))
+		f.labels = append(f.labels, judge.LabelOf(f.Text, f.Type, clew.StringValue(text)))
 		return f.texts[text]
 	}
 	return f.ofNumber(v)
@@ -134,7 +135,7 @@ func (f *groupField) ofNumber(v clew.Value) uint32 {
 	if !ok {
 		n = uint32(len(f.labels))
 		f.others[k] = n
-		f.labels = append(f.labels, labelOf(f.text, f.typ, v))
+		f.labels = append(f.labels, judge.LabelOf(f.Text, f.Type, v))
 	}
 	return n
 }

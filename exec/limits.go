@@ -45,9 +45,6 @@ const wholeTraceSlack = 1024
 // looking at some million rows.
 const witnessAfter = 256
 
-// maxWitnesses bounds the witnesses looked for, and so the scans that takes.
-const maxWitnesses = 8
-
 // DefaultBudgetMemory is a million trace ids, of idBytes each: those that Count
 // remembers at a time before it goes over the data again for the rest, or those of
 // the traces that one search reads. At 0.3 ms a trace, DefaultBudgetTime ends at a

@@ -6,6 +6,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -135,14 +136,14 @@ func (m *metering) calculate(x *metricMath) ([]series.Series, error) {
 func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	m.approximate = m.approximate || q.fn == series.Quantile
 	unit := 1.0
-	if q.of != nil && q.of.typ == traceql.TypeDuration && q.fn != series.CountDistinct {
+	if q.of != nil && q.of.Type == traceql.TypeDuration && q.fn != series.CountDistinct {
 		unit = 1e9
 	}
 	g := &gauge{metering: m, q: q, builder: series.NewBuilder(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
 		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
 	g.groups = newGrouping(q.by, g.builder)
 	if q.of != nil {
-		g.of = span.NewCalculator(q.of.expr)
+		g.of = span.NewCalculator(q.of.Expr)
 	}
 	if err := g.gather(); err != nil {
 		return nil, err
@@ -179,9 +180,9 @@ func (g *gauge) gather() error {
 		return err
 	}
 	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
-	j := newJudge(&g.q.plan.selection)
+	j := judge.New(&g.q.plan.selection)
 	err := c.each(g.ctx, func(t *storage.Trace) {
-		g.take(span.OneTrace(t.Batch), j.selected(t.Batch, g.over.Window))
+		g.take(span.OneTrace(t.Batch), j.Selected(t.Batch, g.over.Window))
 	})
 	g.share = min(g.share, c.share)
 	return err
@@ -191,10 +192,10 @@ func (g *gauge) gather() error {
 func (g *gauge) fields() (fields []span.Field, ofTrace bool) {
 	read := func(f span.Field) { fields, ofTrace = append(fields, f), ofTrace || f.OfTrace() }
 	for i := range g.q.by {
-		g.q.by[i].expr.Fields(read)
+		g.q.by[i].Expr.Fields(read)
 	}
 	if g.q.of != nil {
-		g.q.of.expr.Fields(read)
+		g.q.of.Expr.Fields(read)
 	}
 	return fields, ofTrace
 }
@@ -204,10 +205,10 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 	if !rows.Any() || g.builder.Err() != nil {
 		return
 	}
-	var values rowValues
+	var values judge.RowValues
 	if g.of != nil {
-		values = valuesOf(w, g.of, rows)
-		rows = values.has
+		values = judge.ValuesOf(w, g.of, rows)
+		rows = values.Has
 	}
 	g.groups.number(w, rows)
 	weights, at := span.Column{}, 0
@@ -232,7 +233,7 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 			m.Span = clew.SpanID(w.SpanID[row])
 		}
 		if g.of != nil {
-			m.Value = values.values[row]
+			m.Value = values.Values[row]
 		}
 		if s := g.groups.of(row); s >= 0 {
 			g.builder.Add(s, &m)

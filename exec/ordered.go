@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -92,7 +93,7 @@ type ordered struct {
 	order *ordering
 	want  int
 
-	judge *judge
+	judge *judge.Judge
 	whole *span.Calculator // for whole traces
 	rows  *span.Calculator // for batches of rows; nil: only whole traces tell
 	match *span.Matcher
@@ -115,15 +116,15 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	if r.Cursor != "" {
 		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
 	}
-	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: newJudge(&r.Plan.selection),
-		whole: span.NewCalculator(r.Plan.order.by.expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
+	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection),
+		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
 	if o.order.limit > 0 {
 		o.want = min(o.want, o.order.limit)
 	}
 	ofTrace := false
-	o.order.by.expr.Fields(func(f span.Field) { ofTrace = ofTrace || f.OfTrace() })
+	o.order.by.Expr.Fields(func(f span.Field) { ofTrace = ofTrace || f.OfTrace() })
 	if r.Plan.whole == nil && !ofTrace {
-		o.rows = span.NewCalculator(o.order.by.expr)
+		o.rows = span.NewCalculator(o.order.by.Expr)
 	}
 	if err := o.passes(); err != nil {
 		return Result{}, err
@@ -158,7 +159,7 @@ func (o *ordered) passes() error {
 // pass goes through all rows and reads the best traces.
 func (o *ordered) pass() error {
 	req := storage.Request{Window: o.r.Window, Where: o.r.Plan.rows}
-	o.order.by.expr.Fields(func(f span.Field) {
+	o.order.by.Expr.Fields(func(f span.Field) {
 		if o.rows != nil {
 			req.Columns.Fields = append(req.Columns.Fields, f)
 		}
@@ -166,7 +167,7 @@ func (o *ordered) pass() error {
 	err := o.scan(o.ctx, req, func(b *span.Batch) (bool, error) {
 		matched := matching(o.match, b, o.r.Window)
 		if o.rows == nil {
-			for ord := range tracesOf(span.NewWhole(b), matched).Ones() {
+			for ord := range judge.TracesOf(span.NewWhole(b), matched).Ones() {
 				o.best.offer(place{kind: placeless, id: b.TraceIDs[ord]})
 			}
 			return true, nil
@@ -195,9 +196,9 @@ func (o *ordered) pass() error {
 
 // offer ranks the traces of a batch by their rows.
 func (o *ordered) offer(b *span.Batch, matched column.Bitmap) {
-	values := valuesOf(span.NewWhole(b), o.rows, matched)
+	values := judge.ValuesOf(span.NewWhole(b), o.rows, matched)
 	for row := range matched.Ones() {
-		p := placeOf(values.of(uint32(row)), b.TraceIDs[b.Trace[row]])
+		p := placeOf(values.Of(uint32(row)), b.TraceIDs[b.Trace[row]])
 		if n := len(o.best.keys); n == o.best.limit && o.order.compare(p, o.best.keys[n-1]) >= 0 {
 			o.best.drop(p)
 			continue
@@ -217,7 +218,7 @@ func (o *ordered) take(id clew.TraceID) error {
 		return err
 	}
 	defer t.Free()
-	matched := o.judge.selected(t.Batch, o.r.Window)
+	matched := o.judge.Selected(t.Batch, o.r.Window)
 	if !matched.Any() {
 		return nil
 	}

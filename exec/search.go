@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -59,11 +60,11 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	}
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
-		matcher: span.NewMatcher(r.Plan.rows), judge: newJudge(&r.Plan.selection),
+		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection),
 		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
 	}
 	if r.Plan.whole != nil {
-		s.witnesses = r.Plan.selection.witnesses(nil, r.Window)
+		s.witnesses = r.Plan.selection.Witnesses(nil, r.Window)
 	}
 	if r.Cursor != "" {
 		after, err := parseCursor(&r)
@@ -139,7 +140,7 @@ type search struct {
 	window clew.Window // what is scanned
 
 	matcher *span.Matcher // for scanned batches
-	judge   *judge        // for whole traces
+	judge   *judge.Judge  // for whole traces
 	best    *ranking[key]
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
@@ -150,8 +151,8 @@ type search struct {
 	crowded  bool                      // the ranking had too little room
 	unread   int                       // candidates for which there was no time
 
-	witnesses   []witness // those not yet looked for
-	unwitnessed bool      // now it is worth it
+	witnesses   []judge.Witness // those not yet looked for
+	unwitnessed bool            // now it is worth it
 	filter      idFilter
 }
 
@@ -299,7 +300,7 @@ func (s *search) judged(id clew.TraceID, t *storage.Trace) *verdict {
 	if t == nil {
 		return nil
 	}
-	matched := s.judge.selected(t.Batch, s.r.Window)
+	matched := s.judge.Selected(t.Batch, s.r.Window)
 	if !matched.Any() {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
@@ -118,12 +119,12 @@ type suggester struct {
 	out   []string
 }
 
-func (s *suggester) selection(x *selection) {
-	if x.op == selectPick {
-		s.condition(&x.cond, true)
+func (s *suggester) selection(x *judge.Selection) {
+	if x.Op == judge.OpPick {
+		s.condition(&x.Cond, true)
 	}
-	for i := range x.args {
-		s.selection(&x.args[i])
+	for i := range x.Args {
+		s.selection(&x.Args[i])
 	}
 }
 

@@ -1,10 +1,15 @@
 package exec
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -30,19 +35,22 @@ func TestWitnessed(t *testing.T) {
 		}
 		traces[spans[i].TraceID] = tr.Batch
 	}
-	var random func(depth int) selection
-	random = func(depth int) selection {
+	kins := slices.SortedFunc(maps.Values(judge.Kins), func(a, b judge.Kin) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	var random func(depth int) judge.Selection
+	random = func(depth int) judge.Selection {
 		if depth == 0 {
-			return pick(g.Condition(spans, 2))
+			return judge.Pick(g.Condition(spans, 2))
 		}
-		args := []selection{random(r.IntN(depth)), random(r.IntN(depth))}
-		switch r.IntN(4) {
+		args := []judge.Selection{random(r.IntN(depth)), random(r.IntN(depth))}
+		switch r.IntN(6) {
+		case 4, 5:
+			return judge.Selection{Op: judge.OpKin, Kin: kins[r.IntN(len(kins))], Args: args}
 		case 0:
-			return inTurn(args...)
+			return judge.InTurn(args...)
 		case 1:
-			return either(args...)
+			return judge.Either(args...)
 		}
-		return both(args...)
+		return judge.Both(args...)
 	}
 	leftOut, selected := 0, 0
 	for range 300 {
@@ -52,13 +60,13 @@ func TestWitnessed(t *testing.T) {
 			w.Start = spans[r.IntN(len(spans))].Start
 		}
 		run := begin(store, Over{Tenant: "t"})
-		filter, err := run.witnessed(t.Context(), s.witnesses(nil, w), []int{20, 1000}[r.IntN(2)])
+		filter, err := run.witnessed(t.Context(), s.Witnesses(nil, w), []int{20, 1000}[r.IntN(2)])
 		if err != nil {
 			t.Fatal(err)
 		}
-		j := newJudge(&s)
+		j := judge.New(&s)
 		for id, b := range traces {
-			got := j.selected(b, w).Any()
+			got := j.Selected(b, w).Any()
 			if got && !filter.has(id) {
 				t.Fatalf("%v in %v: trace %s has something selected and no witness", s, w, id)
 			}
@@ -88,7 +96,7 @@ func TestWitnessedWithinBudget(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := begin(store, Over{Tenant: "t", Budget: Budget{Rows: 30}})
-	filter, err := run.witnessed(t.Context(), p.selection.witnesses(nil, clew.Window{}), 1000)
+	filter, err := run.witnessed(t.Context(), p.selection.Witnesses(nil, clew.Window{}), 1000)
 	if filter != nil || err != nil || run.cost.Complete {
 		t.Errorf("witnessed = %d traces, %v, %+v, want none left out", len(filter), err, run.cost)
 	}

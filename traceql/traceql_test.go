@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 func TestLimits(t *testing.T) {

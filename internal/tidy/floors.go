@@ -43,10 +43,7 @@ var plan = []place{
 	{"wal", 1, keeping},
 	{"state", 1, keeping},
 
-	{"traceql/spelling", 1, everywhere},
 	{"traceql", 2, asking},
-	{"exec/series", 2, asking},
-	{"traceql/fold", 3, asking},
 	{"spandb/folder", 2, keeping},
 	{"format/*", 2, arriving},
 	{"otlp", 2, everywhere},

@@ -2,6 +2,7 @@ package spelling
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 

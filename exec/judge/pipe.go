@@ -1,4 +1,4 @@
-package exec
+package judge
 
 import (
 	"bytes"
@@ -14,55 +14,55 @@ import (
 	"github.com/clew-tracing/clew/traceql"
 )
 
-// step is one stage of a pipeline in which spans are in sets; one field besides text is
+// Step is one stage of a pipeline in which spans are in sets; one field besides text is
 // set, or none: coalesce.
-type step struct {
-	text    string
-	selects *selection // from each set
-	by      *measure   // parts each set by a value
-	test    *scalarTest
+type Step struct {
+	Text    string
+	Selects *Selection // from each set
+	By      *Measure   // parts each set by a value
+	Test    *ScalarTest
 }
 
-// measure is a value of single spans.
-type measure struct {
-	text string
-	typ  traceql.Type // TypeAny: only the span tells
-	expr span.Expr
+// Measure is a value of single spans.
+type Measure struct {
+	Text string
+	Type traceql.Type // TypeAny: only the span tells
+	Expr span.Expr
 }
 
-// scalarTest keeps the sets for which it holds.
-type scalarTest struct {
-	op   span.Op
-	l, r scalar
+// ScalarTest keeps the sets for which it holds.
+type ScalarTest struct {
+	Op   span.Op
+	L, R Scalar
 }
 
-// scalar is a number made from a set.
-type scalar struct {
-	text  string
-	value clew.Value          // of a literal; its Type is TypeInt or TypeDouble
-	typ   traceql.Type        // of a literal
-	fn    traceql.AggregateFn // of an aggregate
-	of    *measure            // what it aggregates; nil: count
-	pipe  *selection          // what is aggregated is selected from the set first; nil: the set
-	inner *scalar             // then this is made of it
-	op    span.ExprOp         // of an operation
-	args  []scalar            // its two operands
+// Scalar is a number made from a set.
+type Scalar struct {
+	Text  string
+	Value clew.Value          // of a literal; an integer or a double
+	Type  traceql.Type        // of a literal
+	Fn    traceql.AggregateFn // of an aggregate
+	Of    *Measure            // what it aggregates; nil: count
+	Pipe  *Selection          // what is aggregated is selected from the set first; nil: the set
+	Inner *Scalar             // then this is made of it
+	Op    span.ExprOp         // of an operation
+	Args  []Scalar            // its two operands
 }
 
 // A spanset is spans of one trace that a pipeline keeps together.
-type spanset struct {
-	trace uint32
-	rows  []uint32       // ascending, at least one
-	by    []series.Label // by what it was parted
-	made  []series.Label // what was made of it
+type Spanset struct {
+	Trace uint32         // of the batch
+	Rows  []uint32       // ascending, at least one
+	By    []series.Label // by what it was parted
+	Made  []series.Label // what was made of it
 }
 
-// none is the value of what a span does not have.
-var none = clew.Value{Type: clew.TypeOther}
+// None is the value of what a span does not have.
+var None = clew.Value{Type: clew.TypeOther}
 
 type judgeStep struct {
-	*step
-	selects *judge
+	*Step
+	selects *Judge
 	by      *span.Calculator
 	test    *judgeTest
 }
@@ -73,44 +73,44 @@ type judgeTest struct {
 }
 
 type judgeScalar struct {
-	*scalar
+	*Scalar
 	calc  *span.Calculator
-	pipe  *judge
+	pipe  *Judge
 	inner *judgeScalar
 	args  []*judgeScalar
 }
 
-func newJudgeStep(s *step) judgeStep {
-	j := judgeStep{step: s}
+func newJudgeStep(s *Step) judgeStep {
+	j := judgeStep{Step: s}
 	switch {
-	case s.selects != nil:
-		j.selects = newJudge(s.selects)
-	case s.by != nil:
-		j.by = span.NewCalculator(s.by.expr)
-	case s.test != nil:
-		j.test = &judgeTest{s.test.op, newJudgeScalar(&s.test.l), newJudgeScalar(&s.test.r)}
+	case s.Selects != nil:
+		j.selects = New(s.Selects)
+	case s.By != nil:
+		j.by = span.NewCalculator(s.By.Expr)
+	case s.Test != nil:
+		j.test = &judgeTest{s.Test.Op, newJudgeScalar(&s.Test.L), newJudgeScalar(&s.Test.R)}
 	}
 	return j
 }
 
-func newJudgeScalar(s *scalar) *judgeScalar {
-	j := &judgeScalar{scalar: s}
-	if s.of != nil {
-		j.calc = span.NewCalculator(s.of.expr)
+func newJudgeScalar(s *Scalar) *judgeScalar {
+	j := &judgeScalar{Scalar: s}
+	if s.Of != nil {
+		j.calc = span.NewCalculator(s.Of.Expr)
 	}
-	if s.pipe != nil {
-		j.pipe, j.inner = newJudge(s.pipe), newJudgeScalar(s.inner)
+	if s.Pipe != nil {
+		j.pipe, j.inner = New(s.Pipe), newJudgeScalar(s.Inner)
 	}
-	for i := range s.args {
-		j.args = append(j.args, newJudgeScalar(&s.args[i]))
+	for i := range s.Args {
+		j.args = append(j.args, newJudgeScalar(&s.Args[i]))
 	}
 	return j
 }
 
-// sets returns what is selected out of a as sets, those of a trace in the order in which
+// Sets returns what is selected out of a as sets, those of a trace in the order in which
 // they came about, the traces in the order of the batch.
-func (j *judge) sets(w *span.Whole, a among) []spanset {
-	if j.op != selectPipe {
+func (j *Judge) Sets(w *span.Whole, a among) []Spanset {
+	if j.op != OpPipe {
 		return whole(w, j.choose(w, a))
 	}
 	steps := j.steps
@@ -126,34 +126,34 @@ func (j *judge) sets(w *span.Whole, a among) []spanset {
 }
 
 // whole puts the rows of each trace in one set.
-func whole(w *span.Whole, rows column.Bitmap) []spanset {
+func whole(w *span.Whole, rows column.Bitmap) []Spanset {
 	at := make([]int32, w.Traces)
-	var sets []spanset
+	var sets []Spanset
 	for row := range rows.Ones() {
 		t := w.Of[row]
 		if at[t] == 0 {
-			sets = append(sets, spanset{trace: t})
+			sets = append(sets, Spanset{Trace: t})
 			at[t] = int32(len(sets))
 		}
 		s := &sets[at[t]-1]
-		s.rows = append(s.rows, uint32(row))
+		s.Rows = append(s.Rows, uint32(row))
 	}
-	slices.SortFunc(sets, func(x, y spanset) int { return cmp.Compare(x.trace, y.trace) })
+	slices.SortFunc(sets, func(x, y Spanset) int { return cmp.Compare(x.Trace, y.Trace) })
 	return sets
 }
 
 // union returns the rows of all sets.
-func union(w *span.Whole, sets []spanset) column.Bitmap {
+func union(w *span.Whole, sets []Spanset) column.Bitmap {
 	rows := column.NewBitmap(w.Rows)
 	for i := range sets {
-		for _, row := range sets[i].rows {
+		for _, row := range sets[i].Rows {
 			rows.Set(int(row))
 		}
 	}
 	return rows
 }
 
-func (s *judgeStep) apply(w *span.Whole, sets []spanset) []spanset {
+func (s *judgeStep) apply(w *span.Whole, sets []Spanset) []Spanset {
 	switch {
 	case s.selects != nil:
 		return s.selects.fromSets(w, sets)
@@ -168,10 +168,10 @@ func (s *judgeStep) apply(w *span.Whole, sets []spanset) []spanset {
 
 // fromSets selects from each set by itself. Sets of different traces are looked at
 // together.
-func (j *judge) fromSets(w *span.Whole, sets []spanset) (out []spanset) {
+func (j *Judge) fromSets(w *span.Whole, sets []Spanset) (out []Spanset) {
 	rounds, round := [][]int{}, 0
 	for i := range sets {
-		if round++; i == 0 || sets[i].trace != sets[i-1].trace {
+		if round++; i == 0 || sets[i].Trace != sets[i-1].Trace {
 			round = 0
 		}
 		if round == len(rounds) {
@@ -184,13 +184,13 @@ func (j *judge) fromSets(w *span.Whole, sets []spanset) (out []spanset) {
 	for _, round := range rounds {
 		from = from.Reset(w.Rows)
 		for _, i := range round {
-			for _, row := range sets[i].rows {
+			for _, row := range sets[i].Rows {
 				from.Set(int(row))
 			}
 		}
 		rows := j.choose(w, among{from, from})
 		for _, i := range round {
-			for _, row := range sets[i].rows {
+			for _, row := range sets[i].Rows {
 				if rows.Get(int(row)) {
 					kept[i] = append(kept[i], row)
 				}
@@ -198,8 +198,8 @@ func (j *judge) fromSets(w *span.Whole, sets []spanset) (out []spanset) {
 		}
 	}
 	for i, s := range sets {
-		if s.rows = kept[i]; len(s.rows) > 0 {
-			s.made = nil // of other spans
+		if s.Rows = kept[i]; len(s.Rows) > 0 {
+			s.Made = nil // of other spans
 			out = append(out, s)
 		}
 	}
@@ -207,74 +207,76 @@ func (j *judge) fromSets(w *span.Whole, sets []spanset) (out []spanset) {
 }
 
 // part parts each set by a value. Spans without one are a set, too.
-func (s *judgeStep) part(w *span.Whole, sets []spanset) (out []spanset) {
-	values := valuesOf(w, s.by, union(w, sets))
+func (s *judgeStep) part(w *span.Whole, sets []Spanset) (out []Spanset) {
+	values := ValuesOf(w, s.by, union(w, sets))
 	for i := range sets {
 		places := make(map[string]int)
-		for _, row := range sets[i].rows {
-			v := values.of(row)
+		for _, row := range sets[i].Rows {
+			v := values.Of(row)
 			k := series.ValueKey(v)
 			at, ok := places[k]
 			if !ok {
 				at = len(out)
 				places[k] = at
-				by := append(slices.Clip(sets[i].by), labelOf(s.step.by.text, s.step.by.typ, v))
-				out = append(out, spanset{trace: sets[i].trace, by: by})
+				by := append(slices.Clip(sets[i].By), LabelOf(s.By.Text, s.By.Type, v))
+				out = append(out, Spanset{Trace: sets[i].Trace, By: by})
 			}
-			out[at].rows = append(out[at].rows, row)
+			out[at].Rows = append(out[at].Rows, row)
 		}
 	}
 	return out
 }
 
-// labelOf names a value; typ is what the language has it for.
-func labelOf(name string, typ traceql.Type, v clew.Value) series.Label {
+// LabelOf names a value; typ is what the language has it for.
+func LabelOf(name string, typ traceql.Type, v clew.Value) series.Label {
 	text := v.String()
 	switch {
 	case v.Type == clew.TypeOther:
 		text = "nil"
-	case v.Type == clew.TypeInt && (typ == traceql.TypeDuration || isEnumeration(typ)):
+	case v.Type == clew.TypeInt && (typ == traceql.TypeDuration || typ == traceql.TypeStatus || typ == traceql.TypeKind):
 		text = traceql.Static{Type: typ, Int: v.Int()}.String()
 	}
 	return series.Label{Name: name, Value: v, Text: text}
 }
 
-// rowValues are values of rows of a batch.
-type rowValues struct {
-	has    column.Bitmap
-	values []clew.Value
+// RowValues are values of rows of a batch.
+type RowValues struct {
+	Has    column.Bitmap
+	Values []clew.Value
 }
 
-func valuesOf(w *span.Whole, c *span.Calculator, rows column.Bitmap) rowValues {
-	v := rowValues{column.NewBitmap(w.Rows), make([]clew.Value, w.Rows)}
+// ValuesOf calculates a value for rows.
+func ValuesOf(w *span.Whole, c *span.Calculator, rows column.Bitmap) RowValues {
+	v := RowValues{column.NewBitmap(w.Rows), make([]clew.Value, w.Rows)}
 	c.Each(w, rows, func(row int, x clew.Value) {
 		if x.Type == clew.TypeString {
 			x.Bytes = bytes.Clone(x.Bytes)
 		}
-		v.has.Set(row)
-		v.values[row] = x
+		v.Has.Set(row)
+		v.Values[row] = x
 	})
 	return v
 }
 
-func (v *rowValues) of(row uint32) clew.Value {
-	if v.has.Get(int(row)) {
-		return v.values[row]
+// Of returns the value of a row, None where it has none.
+func (v *RowValues) Of(row uint32) clew.Value {
+	if v.Has.Get(int(row)) {
+		return v.Values[row]
 	}
-	return none
+	return None
 }
 
 // keep keeps the sets for which the test holds, and notes what it calculated.
-func (t *judgeTest) keep(w *span.Whole, sets []spanset) (out []spanset) {
+func (t *judgeTest) keep(w *span.Whole, sets []Spanset) (out []Spanset) {
 	l, r := t.l.calculate(w, sets), t.r.calculate(w, sets)
 	for i, s := range sets {
 		if l[i].Type == clew.TypeOther || r[i].Type == clew.TypeOther || !span.CompareValues(l[i], t.op, r[i]) {
 			continue
 		}
-		s.made = slices.Clip(s.made)
+		s.Made = slices.Clip(s.Made)
 		for side, x := range []*judgeScalar{t.l, t.r} {
-			if x.fn != 0 || x.pipe != nil || len(x.args) > 0 {
-				s.made = append(s.made, labelOf(x.text, x.typeOf(), [2]clew.Value{l[i], r[i]}[side]))
+			if x.Fn != 0 || x.Pipe != nil || len(x.Args) > 0 {
+				s.Made = append(s.Made, LabelOf(x.Text, x.TypeOf(), [2]clew.Value{l[i], r[i]}[side]))
 			}
 		}
 		out = append(out, s)
@@ -282,26 +284,26 @@ func (t *judgeTest) keep(w *span.Whole, sets []spanset) (out []spanset) {
 	return out
 }
 
-// typeOf returns what the number is of: a duration, or a plain number.
-func (s *scalar) typeOf() traceql.Type {
+// TypeOf returns what the number is of: a duration, or a plain number.
+func (s *Scalar) TypeOf() traceql.Type {
 	switch {
-	case s.of != nil && s.fn != traceql.CountDistinct && s.of.typ == traceql.TypeDuration:
+	case s.Of != nil && s.Fn != traceql.CountDistinct && s.Of.Type == traceql.TypeDuration:
 		return traceql.TypeDuration
-	case s.inner != nil:
-		return s.inner.typeOf()
-	case s.typ == traceql.TypeDuration:
-		return s.typ
-	case len(s.args) > 0:
-		l, r := s.args[0].typeOf(), s.args[1].typeOf()
-		if ratio := s.op == span.Ratio; !ratio && (l == traceql.TypeDuration || r == traceql.TypeDuration) {
+	case s.Inner != nil:
+		return s.Inner.TypeOf()
+	case s.Type == traceql.TypeDuration:
+		return s.Type
+	case len(s.Args) > 0:
+		l, r := s.Args[0].TypeOf(), s.Args[1].TypeOf()
+		if ratio := s.Op == span.Ratio; !ratio && (l == traceql.TypeDuration || r == traceql.TypeDuration) {
 			return traceql.TypeDuration
 		}
 	}
 	return traceql.TypeFloat
 }
 
-// calculate returns the number of each set, none where there is none.
-func (s *judgeScalar) calculate(w *span.Whole, sets []spanset) []clew.Value {
+// calculate returns the number of each set, None where there is none.
+func (s *judgeScalar) calculate(w *span.Whole, sets []Spanset) []clew.Value {
 	out := make([]clew.Value, len(sets))
 	switch {
 	case s.pipe != nil:
@@ -309,52 +311,52 @@ func (s *judgeScalar) calculate(w *span.Whole, sets []spanset) []clew.Value {
 	case len(s.args) > 0:
 		l, r := s.args[0].calculate(w, sets), s.args[1].calculate(w, sets)
 		for i := range out {
-			out[i] = none
+			out[i] = None
 			if l[i].Type == clew.TypeOther || r[i].Type == clew.TypeOther {
 				continue
 			}
-			if v, ok := span.Operate(s.op, l[i], r[i]); ok {
+			if v, ok := span.Operate(s.Op, l[i], r[i]); ok {
 				out[i] = v
 			}
 		}
-	case s.fn == 0:
+	case s.Fn == 0:
 		for i := range out {
-			out[i] = s.value
+			out[i] = s.Value
 		}
-	case s.fn == traceql.Count:
+	case s.Fn == traceql.Count:
 		for i := range out {
-			out[i] = clew.IntValue(int64(len(sets[i].rows)))
+			out[i] = clew.IntValue(int64(len(sets[i].Rows)))
 		}
 	default:
-		values := valuesOf(w, s.calc, union(w, sets))
+		values := ValuesOf(w, s.calc, union(w, sets))
 		for i := range out {
-			out[i] = aggregate(w, s.fn, sets[i].rows, &values)
+			out[i] = aggregate(w, s.Fn, sets[i].Rows, &values)
 		}
 	}
 	return out
 }
 
 // calculatePipe makes a number of what is selected from each set, all of which are one
-// set for it. Of nothing the count is 0 and all else none.
-func (s *judgeScalar) calculatePipe(w *span.Whole, sets []spanset, out []clew.Value) {
+// set for it. Of nothing the count is 0 and all else None.
+func (s *judgeScalar) calculatePipe(w *span.Whole, sets []Spanset, out []clew.Value) {
 	from := column.NewBitmap(w.Rows)
 	for i := range sets {
 		from = from.Reset(w.Rows)
-		for _, row := range sets[i].rows {
+		for _, row := range sets[i].Rows {
 			from.Set(int(row))
 		}
-		one := spanset{trace: sets[i].trace, rows: s.pipe.choose(w, among{from, from}).AppendOnes(nil)}
-		out[i] = s.inner.calculate(w, []spanset{one})[0]
+		one := Spanset{Trace: sets[i].Trace, Rows: s.pipe.choose(w, among{from, from}).AppendOnes(nil)}
+		out[i] = s.inner.calculate(w, []Spanset{one})[0]
 	}
 }
 
-// aggregate makes a number of the values that rows have; none if none has one.
-func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *rowValues) clew.Value {
+// aggregate makes a number of the values that rows have; None if none has one.
+func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *RowValues) clew.Value {
 	switch fn {
 	case traceql.CountDistinct:
 		different := make(map[string]struct{})
 		for _, row := range rows {
-			if v := values.of(row); v.Type != clew.TypeOther {
+			if v := values.Of(row); v.Type != clew.TypeOther {
 				different[series.ValueKey(v)] = struct{}{}
 			}
 		}
@@ -363,9 +365,9 @@ func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *row
 		return outermost(w, fn, rows, values)
 	}
 	var t total
-	best := none
+	best := None
 	for _, row := range rows {
-		v := values.of(row)
+		v := values.Of(row)
 		if !isNumber(v) {
 			continue
 		}
@@ -376,7 +378,7 @@ func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *row
 	}
 	switch {
 	case t.n == 0:
-		return none
+		return None
 	case fn == traceql.Sum:
 		return t.sum()
 	case fn == traceql.Avg:
@@ -445,10 +447,10 @@ func double(v clew.Value) float64 {
 
 // outermost returns the number of the span that starts first or last, of those that have
 // one; of spans that start together that of the lowest or highest id.
-func outermost(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *rowValues) clew.Value {
+func outermost(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *RowValues) clew.Value {
 	best, found := uint32(0), false
 	for _, row := range rows {
-		if !isNumber(values.of(row)) {
+		if !isNumber(values.Of(row)) {
 			continue
 		}
 		order := cmp.Or(cmp.Compare(w.Start[row], w.Start[best]), cmp.Compare(w.SpanID[row], w.SpanID[best]))
@@ -457,7 +459,7 @@ func outermost(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *row
 		}
 	}
 	if !found {
-		return none
+		return None
 	}
-	return values.of(best)
+	return values.Of(best)
 }

@@ -1,4 +1,4 @@
-package exec
+package judge
 
 import (
 	"github.com/clew-tracing/clew"
@@ -6,26 +6,27 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// A judge evaluates a selection on batches of whole traces, one after the other. One
+// A Judge evaluates a selection on batches of whole traces, one after the other. One
 // goroutine at a time.
-type judge struct {
-	op      selectOp
+type Judge struct {
+	op      Op
 	matcher *span.Matcher
-	args    []*judge
-	kin     kin
+	args    []*Judge
+	kin     Kin
 	steps   []judgeStep
 }
 
-func newJudge(s *selection) *judge {
-	j := &judge{op: s.op, kin: s.kin}
-	if s.op == selectPick {
-		j.matcher = span.NewMatcher(s.cond)
+// New returns a judge of s.
+func New(s *Selection) *Judge {
+	j := &Judge{op: s.Op, kin: s.Kin}
+	if s.Op == OpPick {
+		j.matcher = span.NewMatcher(s.Cond)
 	}
-	for i := range s.args {
-		j.args = append(j.args, newJudge(&s.args[i]))
+	for i := range s.Args {
+		j.args = append(j.args, New(&s.Args[i]))
 	}
-	for i := range s.steps {
-		j.steps = append(j.steps, newJudgeStep(&s.steps[i]))
+	for i := range s.Steps {
+		j.steps = append(j.steps, newJudgeStep(&s.Steps[i]))
 	}
 	return j
 }
@@ -55,9 +56,9 @@ func startingIn(w *span.Whole, window clew.Window) among {
 // bounded reports whether there are rows outside of the window.
 func (a among) bounded() bool { return &a.rows[0] != &a.wide[0] }
 
-// selected returns the rows of whole traces that are selected, of those that start in a
+// Selected returns the rows of whole traces that are selected, of those that start in a
 // window.
-func (j *judge) selected(t *span.Batch, window clew.Window) column.Bitmap {
+func (j *Judge) Selected(t *span.Batch, window clew.Window) column.Bitmap {
 	if t.Rows == 0 {
 		return nil
 	}
@@ -66,36 +67,36 @@ func (j *judge) selected(t *span.Batch, window clew.Window) column.Bitmap {
 }
 
 // choose selects out of a, whose bitmaps it leaves as they are.
-func (j *judge) choose(w *span.Whole, a among) column.Bitmap {
+func (j *Judge) choose(w *span.Whole, a among) column.Bitmap {
 	switch j.op {
-	case selectPick:
+	case OpPick:
 		rows := j.matcher.MatchWhole(w)
 		rows.And(a.rows)
 		return rows
-	case selectInTurn:
+	case OpInTurn:
 		for i, arg := range j.args {
 			a = arg.narrow(w, a, i+1 < len(j.args))
 		}
 		return a.rows
-	case selectKin:
+	case OpKin:
 		return j.chooseKin(w, a)
-	case selectPipe:
-		return union(w, j.sets(w, a))
+	case OpPipe:
+		return union(w, j.Sets(w, a))
 	}
 	all := column.NewBitmap(w.Rows)
 	both := column.Bitmap(nil) // traces in which each argument has selected something
 	for i, arg := range j.args {
 		rows := arg.choose(w, a)
 		all.Or(rows)
-		if j.op == selectBoth {
-			has := tracesOf(w, rows)
+		if j.op == OpBoth {
+			has := TracesOf(w, rows)
 			if i > 0 {
 				has.And(both)
 			}
 			both = has
 		}
 	}
-	if j.op == selectBoth {
+	if j.op == OpBoth {
 		keepTraces(w, all, both)
 	}
 	return all
@@ -103,7 +104,7 @@ func (j *judge) choose(w *span.Whole, a among) column.Bitmap {
 
 // narrow is choose for both sets of a; the wide one is left as it is where nobody
 // looks at it any more.
-func (j *judge) narrow(w *span.Whole, a among, more bool) among {
+func (j *Judge) narrow(w *span.Whole, a among, more bool) among {
 	rows := j.choose(w, a)
 	switch {
 	case !a.bounded():
@@ -115,21 +116,21 @@ func (j *judge) narrow(w *span.Whole, a among, more bool) among {
 }
 
 // chooseKin selects by how spans stand to others.
-func (j *judge) chooseKin(w *span.Whole, a among) column.Bitmap {
+func (j *Judge) chooseKin(w *span.Whole, a among) column.Bitmap {
 	everywhere := among{a.wide, a.wide}
 	left := j.args[0].choose(w, everywhere)
 	right := j.args[1].choose(w, a)
-	kin := w.Tree().Kin(j.kin.of, left)
+	kin := w.Tree().Kin(j.kin.Of, left)
 	switch {
-	case j.kin.not:
+	case j.kin.Not:
 		right.AndNot(kin)
 		return right
-	case j.kin.union:
+	case j.kin.Union:
 		all := right
 		if a.bounded() {
 			all = j.args[1].choose(w, everywhere)
 		}
-		other := w.Tree().Kin(j.kin.of.Inverse(), all)
+		other := w.Tree().Kin(j.kin.Of.Inverse(), all)
 		other.And(left)
 		other.And(a.rows)
 		right.And(kin)
@@ -140,8 +141,8 @@ func (j *judge) chooseKin(w *span.Whole, a among) column.Bitmap {
 	return right
 }
 
-// tracesOf returns the traces of rows.
-func tracesOf(w *span.Whole, rows column.Bitmap) column.Bitmap {
+// TracesOf returns the traces of rows.
+func TracesOf(w *span.Whole, rows column.Bitmap) column.Bitmap {
 	traces := column.NewBitmap(w.Traces)
 	for row := range rows.Ones() {
 		traces.Set(int(w.Of[row]))
