@@ -1,6 +1,7 @@
 package clew
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 )
@@ -81,6 +82,26 @@ func (v Value) String() string {
 		return strconv.FormatBool(v.Bool())
 	}
 	return string(v.Bytes)
+}
+
+// Whole returns a double that is a whole number as an integer, and all else as it is.
+func (v Value) Whole() Value {
+	if v.Type == TypeDouble {
+		if d := v.Double(); d == math.Trunc(d) && d >= -1<<63 && d < 1<<63 {
+			return IntValue(int64(d))
+		}
+	}
+	return v
+}
+
+// Key returns a text that is equal for equal values: 1 and 1.0 are.
+func (v Value) Key() string {
+	v = v.Whole()
+	b := []byte{byte(v.Type)}
+	if v.Type == TypeString || v.Type == TypeOther {
+		return string(append(b, v.Bytes...))
+	}
+	return string(binary.LittleEndian.AppendUint64(b, v.Bits))
 }
 
 // Attr is one attribute of a span, event, link, resource or scope.

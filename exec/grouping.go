@@ -43,7 +43,7 @@ func newGrouping(by []judge.Measure, b *series.Builder) *grouping {
 	g := &grouping{builder: b, known: make(map[string]int), last: -1}
 	for _, m := range by {
 		g.by = append(g.by, groupField{Measure: m, calc: span.NewCalculator(m.Expr), texts: make(map[string]uint32),
-			others: make(map[typedBits]uint32), labels: []series.Label{judge.LabelOf(m.Text, m.Type, judge.None)}})
+			others: make(map[typedBits]uint32), labels: []series.Label{series.Label(judge.LabelOf(m.Text, m.Type, judge.None))}})
 	}
 	return g
 }
@@ -122,20 +122,20 @@ func (f *groupField) of(v clew.Value) uint32 {
 		}
 		text := string(v.Bytes)
 		f.texts[text] = uint32(len(f.labels))
-		f.labels = append(f.labels, judge.LabelOf(f.Text, f.Type, clew.StringValue(text)))
+		f.labels = append(f.labels, series.Label(judge.LabelOf(f.Text, f.Type, clew.StringValue(text))))
 		return f.texts[text]
 	}
 	return f.ofNumber(v)
 }
 
 func (f *groupField) ofNumber(v clew.Value) uint32 {
-	v = series.Whole(v)
+	v = v.Whole()
 	k := typedBits{v.Type, v.Bits}
 	n, ok := f.others[k]
 	if !ok {
 		n = uint32(len(f.labels))
 		f.others[k] = n
-		f.labels = append(f.labels, judge.LabelOf(f.Text, f.Type, v))
+		f.labels = append(f.labels, series.Label(judge.LabelOf(f.Text, f.Type, v)))
 	}
 	return n
 }

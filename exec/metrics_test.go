@@ -95,7 +95,7 @@ func naiveText(v *naiveValue) string {
 		return "nil"
 	case v.t == traceql.TypeDuration || v.t == traceql.TypeStatus || v.t == traceql.TypeKind:
 		return traceql.Static{Type: v.t, Int: v.v.Int()}.String()
-	case v.v.Type == clew.TypeDouble && v.v.Double() == math.Trunc(v.v.Double()) && math.Abs(v.v.Double()) < 1<<63:
+	case v.v.Type == clew.TypeDouble && v.v.Double() == math.Trunc(v.v.Double()) && v.v.Double() >= -1<<63 && v.v.Double() < 1<<63:
 		return fmt.Sprint(int64(v.v.Double()))
 	}
 	if v.v.Type == clew.TypeBool || v.v.Type == clew.TypeString {

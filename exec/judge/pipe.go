@@ -9,7 +9,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
-	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -51,10 +50,10 @@ type Scalar struct {
 
 // A spanset is spans of one trace that a pipeline keeps together.
 type Spanset struct {
-	Trace uint32         // of the batch
-	Rows  []uint32       // ascending, at least one
-	By    []series.Label // by what it was parted
-	Made  []series.Label // what was made of it
+	Trace uint32   // of the batch
+	Rows  []uint32 // ascending, at least one
+	By    []Label  // by what it was parted
+	Made  []Label  // what was made of it
 }
 
 // None is the value of what a span does not have.
@@ -213,7 +212,7 @@ func (s *judgeStep) part(w *span.Whole, sets []Spanset) (out []Spanset) {
 		places := make(map[string]int)
 		for _, row := range sets[i].Rows {
 			v := values.Of(row)
-			k := series.ValueKey(v)
+			k := v.Key()
 			at, ok := places[k]
 			if !ok {
 				at = len(out)
@@ -227,8 +226,16 @@ func (s *judgeStep) part(w *span.Whole, sets []Spanset) (out []Spanset) {
 	return out
 }
 
+// Label is a value with its name.
+type Label struct {
+	Name  string
+	Value clew.Value // None where there is none
+	// Text is the value for people: 20ms, where Value is of nanoseconds.
+	Text string
+}
+
 // LabelOf names a value; typ is what the language has it for.
-func LabelOf(name string, typ traceql.Type, v clew.Value) series.Label {
+func LabelOf(name string, typ traceql.Type, v clew.Value) Label {
 	text := v.String()
 	switch {
 	case v.Type == clew.TypeOther:
@@ -236,7 +243,7 @@ func LabelOf(name string, typ traceql.Type, v clew.Value) series.Label {
 	case v.Type == clew.TypeInt && (typ == traceql.TypeDuration || typ == traceql.TypeStatus || typ == traceql.TypeKind):
 		text = traceql.Static{Type: typ, Int: v.Int()}.String()
 	}
-	return series.Label{Name: name, Value: v, Text: text}
+	return Label{Name: name, Value: v, Text: text}
 }
 
 // RowValues are values of rows of a batch.
@@ -357,7 +364,7 @@ func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *Row
 		different := make(map[string]struct{})
 		for _, row := range rows {
 			if v := values.Of(row); v.Type != clew.TypeOther {
-				different[series.ValueKey(v)] = struct{}{}
+				different[v.Key()] = struct{}{}
 			}
 		}
 		return clew.IntValue(int64(len(different)))

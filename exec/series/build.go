@@ -206,7 +206,7 @@ func (b *Builder) different(c *cells, m *Measurement) {
 		set = make(map[string]struct{})
 		c.distinct[m.Step] = set
 	}
-	k := ValueKey(m.Value)
+	k := m.Value.Key()
 	if _, known := set[k]; known {
 		return
 	}

@@ -7,7 +7,6 @@ package series
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -45,33 +44,10 @@ func (s *Series) Key(without ...string) string {
 	var b strings.Builder
 	for i := range s.Labels {
 		if l := &s.Labels[i]; !slices.Contains(without, l.Name) {
-			b.WriteString(l.Name + "\x00" + ValueKey(l.Value) + "\x00")
+			b.WriteString(l.Name + "\x00" + l.Value.Key() + "\x00")
 		}
 	}
 	return b.String()
-}
-
-// ValueKey returns a text that is equal for equal values: 1 and 1.0 are.
-func ValueKey(v clew.Value) string {
-	v = Whole(v)
-	b := []byte{byte(v.Type)}
-	if v.Type == clew.TypeString {
-		return string(append(b, v.Bytes...))
-	}
-	for i := range 8 {
-		b = append(b, byte(v.Bits>>(8*i)))
-	}
-	return string(b)
-}
-
-// Whole returns a double that is a whole number as an integer, and all else as it is.
-func Whole(v clew.Value) clew.Value {
-	if v.Type == clew.TypeDouble {
-		if d := v.Double(); d == math.Trunc(d) && d >= -1<<63 && d < 1<<63 {
-			return clew.IntValue(int64(d))
-		}
-	}
-	return v
 }
 
 // compareLabels orders series: by their labels' names, then values; numbers by size.

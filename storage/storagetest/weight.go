@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"fmt"
 	"math/big"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
 )
 
 // weightOf returns the weight of a span by the plainest reading of package span's
@@ -146,18 +148,23 @@ func testWeights(_ *testing.T, s *suite) {
 			s.Errorf("%s: span %s has weight %d, want %d", what, id, got, expected[id])
 		}
 	}
-	r := where(span.Condition{})
-	for b, err := range s.Scan(s.Context(), r) {
-		if err != nil {
-			s.Fatal(err)
+	weights := storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID}, Weights: true}
+	for _, columns := range []storage.Columns{{All: true}, weights} {
+		clear(seen)
+		r := where(span.Condition{})
+		r.Columns = columns
+		for b, err := range s.Scan(s.Context(), r) {
+			if err != nil {
+				s.Fatal(err)
+			}
+			rows := span.NewRows(b)
+			for i := range matches(b, r).Ones() {
+				check(fmt.Sprintf("scan for %+v", columns), rows, i)
+			}
 		}
-		rows := span.NewRows(b)
-		for i := range matches(b, r).Ones() {
-			check("scan", rows, i)
+		if len(seen) != len(expected) {
+			s.Errorf("a scan for %+v has %d spans, want %d", columns, len(seen), len(expected))
 		}
-	}
-	if len(seen) != len(expected) {
-		s.Errorf("a scan has %d spans, want %d", len(seen), len(expected))
 	}
 	for _, id := range traceIDs(spans) {
 		tr, err := s.Trace(s.Context(), tenant, id)
