@@ -117,13 +117,17 @@ const (
 )
 
 // mergeRows is the number of rows of a merged segment: four heads. Larger ones would
-// be no smaller per span, and a merge holds the rows of one in memory. Of the rows
-// that later segments have of its traces it takes no further segment's once it has as
-// many more: a trace of millions of spans stays in pieces. With what they are encoded
-// into a row takes mergeRowBytes.
+// be no smaller per span, and a merge holds the rows of one in memory.
+const mergeRows = 4 * sealRows
+
+// maxMergeBytes bounds what a merge takes. Of that, two fifths are for the rows of an
+// output: four heads. A tenth is for rows that later segments have of its traces, so
+// that a trace of millions of spans stays in pieces; and half for what they are
+// encoded into, or for the block that is being read.
 const (
-	mergeRows     = 4 * sealRows
-	mergeRowBytes = 512
+	maxMergeBytes    = 160 << 20
+	mergeRowsPercent = 40
+	mergePullPercent = 10
 )
 
 // A trace that is read takes traceRowBytes a span, with what is made of it for an

@@ -18,7 +18,8 @@ type Memory struct {
 	// again, for each of so many Sealers at most.
 	Head    int64
 	Sealers int
-	// Merge bounds what a merge holds of the rows it brings together.
+	// Merge bounds what a merge takes: the rows that it brings together and what they
+	// are encoded into.
 	Merge int64
 	// Tables bounds the dictionaries of segments in memory, Blocks what scans keep of
 	// their rows, Directories what is known of open files.
@@ -35,7 +36,7 @@ func (m Memory) withDefaults() Memory {
 	m.Heads = cmp.Or(m.Heads, maxHeadBytes)
 	m.Head = cmp.Or(m.Head, sealBytes)
 	m.Sealers = cmp.Or(m.Sealers, maxSealers)
-	m.Merge = cmp.Or(m.Merge, mergeRows*mergeRowBytes)
+	m.Merge = cmp.Or(m.Merge, maxMergeBytes)
 	m.Directories = cmp.Or(m.Directories, maxDirectoryBytes)
 	m.Log = cmp.Or(m.Log, wal.DefaultBufferBytes)
 	m.Traces = cmp.Or(m.Traces, maxTraceBytes)

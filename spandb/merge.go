@@ -92,8 +92,9 @@ func (db *DB) nextMerge() (mergeJob, bool) {
 	now := uint64(clew.FromTime(db.cfg.Now()))
 	for _, t := range db.allTenants() {
 		list, unsealed := t.unmerged()
-		list = slices.DeleteFunc(list, func(s *storedSegment) bool { return int64(s.Rows)*mergeRowBytes > db.cfg.Memory.Merge })
-		if inputs := dueMerge(list, now, unsealed, db.cfg.MergeRows); len(inputs) > 0 {
+		most := db.mergeSize()
+		list = slices.DeleteFunc(list, func(s *storedSegment) bool { return s.InMemory > most.bytes+most.pull })
+		if inputs := dueMerge(list, now, unsealed, most); len(inputs) > 0 {
 			return mergeJob{t, inputs}, true
 		}
 	}
@@ -120,24 +121,35 @@ func (t *tenant) unmerged() (list []*storedSegment, unsealed uint64) {
 	return list, unsealed
 }
 
+// mergeSize is how large an output of a merge may be: in rows, and in the memory that
+// they take, with so much more for rows of later segments.
+type mergeSize struct {
+	rows, bytes, pull uint64
+}
+
+func (db *DB) mergeSize() mergeSize {
+	m := uint64(db.cfg.Memory.Merge)
+	return mergeSize{rows: uint64(db.cfg.MergeRows), bytes: m * mergeRowsPercent / 100, pull: m * mergePullPercent / 100}
+}
+
 // dueMerge returns the first segments of a list that make a merge. A slot of
 // arrival time is due when it has been over for mergeLateness and all of its rows
-// are sealed. If its segments are too few rows for that to be worth it, they wait
-// for the next longer slot to be due.
-func dueMerge(list []*storedSegment, now, unsealed uint64, enough int) []*storedSegment {
+// are sealed. If its segments are less than half an output, so that it is not worth
+// it, they wait for the next longer slot to be due.
+func dueMerge(list []*storedSegment, now, unsealed uint64, most mergeSize) []*storedSegment {
 	for _, length := range mergeSlots {
 		slot := uint64(length)
 		for from := 0; from < len(list); {
 			begin := list[from].MinArrival / slot * slot
-			to, rows := from, 0
+			to, rows, bytes := from, uint64(0), uint64(0)
 			for to < len(list) && list[to].MinArrival/slot*slot == begin {
-				rows += int(list[to].Rows)
+				rows, bytes = rows+list[to].Rows, bytes+list[to].InMemory
 				to++
 			}
 			over := begin+slot+uint64(mergeLateness) <= now && begin+slot <= unsealed
 			last := length == mergeSlots[len(mergeSlots)-1]
-			if over && to-from > 1 && (last || rows >= enough/2) {
-				return list[from : from+together(list[from:to], enough)]
+			if over && to-from > 1 && (last || rows >= most.rows/2 || bytes >= most.bytes/2) {
+				return list[from : from+together(list[from:to], most)]
 			}
 			from = to
 		}
@@ -147,10 +159,11 @@ func dueMerge(list []*storedSegment, now, unsealed uint64, enough int) []*stored
 
 // together returns how many of a list's first segments one merge takes: those that
 // make one output, or else maxMergeInputs.
-func together(list []*storedSegment, enough int) int {
-	rows := 0
+func together(list []*storedSegment, most mergeSize) int {
+	rows, bytes := uint64(0), uint64(0)
 	for n, s := range list {
-		if rows += int(s.Rows); rows > enough || n == maxSmallInputs {
+		rows, bytes = rows+s.Rows, bytes+s.InMemory
+		if rows > most.rows || bytes > most.bytes || n == maxSmallInputs {
 			return max(n, min(len(list), maxMergeInputs))
 		}
 	}
@@ -194,7 +207,8 @@ func (db *DB) merge(ctx context.Context, j mergeJob) error {
 }
 
 func (db *DB) newMerger(inputs []*storedSegment) *merge.Merger {
-	m := &merge.Merger{Rows: db.cfg.MergeRows, Pull: int(db.cfg.Memory.Merge / mergeRowBytes), Cache: &db.cache}
+	most := db.mergeSize()
+	m := &merge.Merger{Rows: int(most.rows), Bytes: int64(most.bytes), Pull: int64(most.pull), Cache: &db.cache}
 	for _, s := range inputs {
 		m.Inputs = append(m.Inputs, source{db, s})
 	}

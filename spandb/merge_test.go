@@ -26,7 +26,7 @@ func TestDueMerge(t *testing.T) {
 	const day = 24 * 60 // minutes
 	at := func(minute int) uint64 { return uint64(time.Duration(100*day+minute) * time.Minute) }
 	never := ^uint64(0)
-	type seg struct{ minute, rows int }
+	type seg struct{ minute, rows, bytes int }
 	for _, c := range []struct {
 		name     string
 		segs     []seg
@@ -35,25 +35,28 @@ func TestDueMerge(t *testing.T) {
 		want     int // segments merged, of the first
 	}{
 		{"nothing", nil, 500, never, 0},
-		{"one is no merge", []seg{{1, 90}}, 9 * day, never, 0},
-		{"slot not over", []seg{{1, 60}, {2, 60}}, 9, never, 0},
-		{"lateness not over", []seg{{1, 60}, {2, 60}}, 19, never, 0},
-		{"slot over", []seg{{1, 60}, {2, 60}}, 20, never, 2},
-		{"rows of the slot unsealed", []seg{{1, 60}, {2, 60}}, 20, at(3), 0},
-		{"rows of later slots unsealed", []seg{{1, 60}, {2, 60}}, 20, at(10), 2},
-		{"the next slot's stay", []seg{{1, 60}, {2, 60}, {11, 60}}, 20, never, 2},
-		{"few rows wait", []seg{{1, 20}, {2, 20}}, 60, never, 0},
-		{"few rows wait for the hour", []seg{{1, 30}, {2, 30}, {31, 30}, {59, 30}, {61, 1}}, 70, never, 4},
-		{"very few wait for the day", []seg{{1, 1}, {2, 1}, {700, 1}}, day, never, 0},
-		{"the day", []seg{{1, 1}, {2, 1}, {700, 1}}, day + 10, never, 3},
-		{"a slot before is left alone", []seg{{1, 9}, {12, 60}, {14, 60}}, 30, never, 2},
-		{"not too many at once", slices.Repeat([]seg{{1, 60}}, maxMergeInputs+9), 20, never, maxMergeInputs},
+		{"one is no merge", []seg{{1, 90, 0}}, 9 * day, never, 0},
+		{"slot not over", []seg{{1, 60, 0}, {2, 60, 0}}, 9, never, 0},
+		{"lateness not over", []seg{{1, 60, 0}, {2, 60, 0}}, 19, never, 0},
+		{"slot over", []seg{{1, 60, 0}, {2, 60, 0}}, 20, never, 2},
+		{"rows of the slot unsealed", []seg{{1, 60, 0}, {2, 60, 0}}, 20, at(3), 0},
+		{"rows of later slots unsealed", []seg{{1, 60, 0}, {2, 60, 0}}, 20, at(10), 2},
+		{"the next slot's stay", []seg{{1, 60, 0}, {2, 60, 0}, {11, 60, 0}}, 20, never, 2},
+		{"few rows wait", []seg{{1, 20, 0}, {2, 20, 0}}, 60, never, 0},
+		{"few rows wait for the hour", []seg{{1, 30, 0}, {2, 30, 0}, {31, 30, 0}, {59, 30, 0}, {61, 1, 0}}, 70, never, 4},
+		{"very few wait for the day", []seg{{1, 1, 0}, {2, 1, 0}, {700, 1, 0}}, day, never, 0},
+		{"the day", []seg{{1, 1, 0}, {2, 1, 0}, {700, 1, 0}}, day + 10, never, 3},
+		{"a slot before is left alone", []seg{{1, 9, 0}, {12, 60, 0}, {14, 60, 0}}, 30, never, 2},
+		{"few rows of many bytes do not wait", []seg{{1, 2, 600}, {2, 2, 600}}, 20, never, 2},
+		{"not too many bytes at once", slices.Repeat([]seg{{1, 1, 600}}, maxMergeInputs+9), 20, never, maxMergeInputs},
+		{"small ones until there are too many bytes", slices.Repeat([]seg{{1, 1, 2000 / (maxMergeInputs + 9)}}, 2*maxMergeInputs), 20, never, maxMergeInputs + 10},
+		{"not too many at once", slices.Repeat([]seg{{1, 60, 0}}, maxMergeInputs+9), 20, never, maxMergeInputs},
 	} {
 		var list []*storedSegment
 		for _, s := range c.segs {
-			list = append(list, &storedSegment{Segment: folder.Segment{MinArrival: at(s.minute), Rows: uint64(s.rows)}})
+			list = append(list, &storedSegment{Segment: folder.Segment{MinArrival: at(s.minute), Rows: uint64(s.rows), InMemory: uint64(s.bytes)}})
 		}
-		if got := dueMerge(list, at(c.now), c.unsealed, 200); len(got) != c.want {
+		if got := dueMerge(list, at(c.now), c.unsealed, mergeSize{rows: 200, bytes: 2000}); len(got) != c.want {
 			t.Errorf("%s: %d segments are due, want %d", c.name, len(got), c.want)
 		}
 	}

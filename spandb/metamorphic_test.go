@@ -84,7 +84,6 @@ func (m *metamorph) open() {
 	cfg.MergeRows = pick(m.rng, 1, 20, 100, 0)
 	cfg.OpenFiles = pick(m.rng, 0, 0, 1, 3)
 	cfg.Memory.Directories = pick[int64](m.rng, 0, 0, 1, 200)
-	cfg.Memory.Merge = pick[int64](m.rng, 0, 0, 40*mergeRowBytes)
 	cfg.Memory.Tables, cfg.Memory.Blocks = cfg.Memory.Directories, cfg.Memory.Directories
 	m.db = openDB(m.T, m.disk, "data", cfg)
 	halt(m.db) // sealing is a step of its own

@@ -184,7 +184,7 @@ var (
 func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	cfg.SealRows = cmp.Or(cfg.SealRows, sealRows)
 	cfg.Memory = cfg.Memory.withDefaults()
-	cfg.MergeRows = cmp.Or(cfg.MergeRows, min(mergeRows, int(cfg.Memory.Merge/mergeRowBytes)))
+	cfg.MergeRows = cmp.Or(cfg.MergeRows, mergeRows)
 	cfg.Sealers = cmp.Or(cfg.Sealers, min(max(1, runtime.GOMAXPROCS(0)/2), cfg.Memory.Sealers))
 	cfg.OpenFiles = cmp.Or(cfg.OpenFiles, maxOpenFiles)
 	if cfg.Now == nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"strconv"
@@ -16,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 // smallMemory is what servers of these tests are given, and margin how far beyond it
@@ -295,4 +298,39 @@ func getAs(t *testing.T, p *process, tenant, path string) []byte {
 			return nil
 		}
 	}
+}
+
+// TestSmallMemoryOfLargeValues is TestSmallMemory with spans that have a text of 20 kB
+// each, which hardly can be compressed: memory is counted in bytes, not in spans.
+func TestSmallMemoryOfLargeValues(t *testing.T) {
+	const requests, spans, text = 200, 20, 20_000
+	rng := rand.New(rand.NewPCG(1, 2))
+	value := make([]byte, text)
+	var bodies [][]byte
+	for i := range requests {
+		var list []clew.Span
+		for k := range spans {
+			for j := range value {
+				value[j] = byte('!' + rng.IntN(90))
+			}
+			now := clew.FromTime(time.Now())
+			list = append(list, clew.Span{TraceID: clew.MakeTraceID(7, uint64(i*spans+k)), SpanID: 1, Name: "n", Start: now, End: now,
+				Attrs: []clew.Attr{{Key: "stack", Value: clew.StringValue(string(value))}}})
+		}
+		bodies = append(bodies, storagetest.Body(list...))
+	}
+	dir := t.TempDir()
+	p := startServer(t, dir, "--memory", "64MB")
+	sendAll(t, p, parcels("default", bodies), 16)
+	check := func(when string) {
+		t.Helper()
+		if n := countSpans(t, p, `{ span.stack != "" }`); n != requests*spans {
+			t.Errorf("%s: %d spans, want %d", when, n, requests*spans)
+		}
+		checkMemory(t, p, when)
+	}
+	check("under load")
+	p.kill()
+	p = startServer(t, dir, "--memory", "64MB")
+	check("after a crash")
 }

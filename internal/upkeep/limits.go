@@ -16,9 +16,9 @@ const (
 	remadeRows  = 65536
 	remadeBytes = 32 << 20
 
-	// remadePull is how many rows a repair brings to others of their traces: all there
-	// are, as what is twice is told only within a segment.
-	remadePull = 1 << 30
+	// remadePull is how many bytes of rows a repair brings to others of their traces: all
+	// there are, as what is twice is told only within a segment.
+	remadePull = 1 << 40
 
 	// maxDocument bounds a document, which is read whole: as package state's.
 	maxDocument = 16 << 20

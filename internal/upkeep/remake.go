@@ -43,7 +43,7 @@ func (r *repairer) writeRemade() error {
 
 // mergeAgain writes the rows of segments that can be read, each once.
 func (r *repairer) mergeAgain(group []*found) error {
-	m := &merge.Merger{Rows: remadeRows, Pull: remadePull, Cache: new(segment.Cache)}
+	m := &merge.Merger{Rows: remadeRows, Bytes: remadeBytes, Pull: remadePull, Cache: new(segment.Cache)}
 	var losses []Loss // those of inputs, then of what is no input
 	var closed []Loss
 	read, written := int64(0), int64(0)

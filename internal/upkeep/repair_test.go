@@ -1,6 +1,7 @@
 package upkeep
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -297,20 +298,26 @@ func halfMerged(t *testing.T, fs *vfs.Mem) (all rows, m *folder.Manifest, inputs
 	must(t, db.Close())
 	m, err := folder.ReadManifest(fs, "/data")
 	must(t, err)
-	merger := &merge.Merger{Rows: 200, Pull: 100, Cache: new(segment.Cache)}
+	merger := &merge.Merger{Rows: 200, Bytes: 100_000, Pull: 50_000, Cache: new(segment.Cache)}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		s := m.Segments[id]
 		inputs = append(inputs, s.Path("/data"))
 		merger.Inputs = append(merger.Inputs, &input{fs: fs, file: s.Path("/data")})
 	}
+	records := 0
 	must(t, merger.Run(ctx, func(data []byte) error {
 		s, err := listingOf(data, m.NextID+uint64(len(outputs)))
 		must(t, err)
+		r, err := segment.Open(bytes.NewReader(data), int64(len(data)), "output")
+		must(t, err)
+		requests, err := r.Requests()
+		must(t, err)
+		records += len(requests)
 		outputs = append(outputs, s)
 		return writeWhole(fs, s.Path("/data"), data)
 	}))
-	if len(outputs) < 3 || merger.Joined == 0 || merger.Duplicates > 0 {
-		t.Fatalf("%d outputs, %d rows joined", len(outputs), merger.Joined)
+	if len(outputs) < 3 || merger.Joined == 0 || merger.Duplicates > 0 || records != 60 {
+		t.Fatalf("%d outputs of %d records, %d rows joined, want some of 60 records", len(outputs), records, merger.Joined)
 	}
 	return all, m, inputs, outputs
 }

@@ -45,10 +45,10 @@ func goldenManifest(t *testing.T) string {
 	}
 	m, err := OpenManifest(fs, "d")
 	for _, e := range []Edit{
-		{Add: []Segment{{ID: 1, Tenant: "default", Hour: 1000, Size: 300, Rows: 7, MinArrival: 1000, MaxArrival: 2000, FirstSeq: 1, LastSeq: 4,
+		{Add: []Segment{{ID: 1, Tenant: "default", Hour: 1000, Size: 300, Rows: 7, InMemory: 900, MinArrival: 1000, MaxArrival: 2000, FirstSeq: 1, LastSeq: 4,
 			MinStart: 900, MaxStart: 1900, Sum: 0xfedcba98}},
 			Sealed: map[clew.Tenant]uint64{"default": 4}, NextID: 2, NextSeq: 5},
-		{Add: []Segment{{ID: 2, Tenant: "b", Hour: 9, Size: 8, Rows: 7, MinArrival: 6, MaxArrival: 5, FirstSeq: 5, LastSeq: 6, Merged: 1,
+		{Add: []Segment{{ID: 2, Tenant: "b", Hour: 9, Size: 8, Rows: 7, InMemory: 10, MinArrival: 6, MaxArrival: 5, FirstSeq: 5, LastSeq: 6, Merged: 1,
 			MinStart: 4, MaxStart: 5, Sum: 3}},
 			Remove: []uint64{1}, Sealed: map[clew.Tenant]uint64{"b": 6, "a": 5}, NextID: 3, NextSeq: 7},
 	} {
@@ -128,7 +128,7 @@ func (d *dumper) entries(end int) {
 		case tagAdd:
 			d.number("id")
 			d.text("tenant")
-			for _, what := range []string{"arrival of the folder", "size", "rows", "least arrival", "greatest arrival", "first log record", "last log record", "merged",
+			for _, what := range []string{"arrival of the folder", "size", "rows", "bytes in memory", "least arrival", "greatest arrival", "first log record", "last log record", "merged",
 				"least start", "greatest start", "crc32c of the directory"} {
 				d.number(what)
 			}

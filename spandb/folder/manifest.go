@@ -23,7 +23,7 @@ import (
 //	record  u32 size · u32 crc32c of the payload, the record's offset (u64), the version · payload
 //	payload entries: tag byte, then uvarints and byte strings
 //
-//	tag 1  segment added      id, tenant, arrival hour, size, rows,
+//	tag 1  segment added      id, tenant, arrival hour, size, rows, bytes in memory,
 //	                          least and greatest arrival, first and last log record,
 //	                          1 if it was merged of others, else 0,
 //	                          least and greatest start, crc32c of its directory
@@ -56,6 +56,7 @@ type Segment struct {
 	Tenant                 clew.Tenant
 	Hour                   uint64 // names the folder
 	Size, Rows             uint64
+	InMemory               uint64 // about how many bytes its rows take as columns
 	MinArrival, MaxArrival uint64
 	FirstSeq, LastSeq      uint64 // log records
 	Merged                 uint64 // 1: made of other segments
@@ -111,7 +112,7 @@ func (e *Edit) append(dst []byte) []byte {
 		dst = append(dst, tagAdd)
 		dst = binary.AppendUvarint(dst, r.ID)
 		dst = appendString(dst, string(r.Tenant))
-		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq, r.Merged,
+		for _, v := range [...]uint64{r.Hour, r.Size, r.Rows, r.InMemory, r.MinArrival, r.MaxArrival, r.FirstSeq, r.LastSeq, r.Merged,
 			r.MinStart, r.MaxStart, r.Sum} {
 			dst = binary.AppendUvarint(dst, v)
 		}
@@ -134,7 +135,7 @@ func (m *Manifest) apply(payload []byte) error {
 		switch tag {
 		case tagAdd:
 			r := Segment{ID: f.uint(), Tenant: f.tenant()}
-			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq, &r.Merged,
+			for _, p := range [...]*uint64{&r.Hour, &r.Size, &r.Rows, &r.InMemory, &r.MinArrival, &r.MaxArrival, &r.FirstSeq, &r.LastSeq, &r.Merged,
 				&r.MinStart, &r.MaxStart, &r.Sum} {
 				*p = f.uint()
 			}

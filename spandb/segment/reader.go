@@ -71,7 +71,7 @@ func (r *Reader) Listing(id uint64) folder.Segment {
 		merged = 1
 	}
 	return folder.Segment{
-		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(r.blocks.Size()), Rows: uint64(m.Rows),
+		ID: id, Tenant: m.Tenant, Hour: m.MinArrival, Size: uint64(r.blocks.Size()), Rows: uint64(m.Rows), InMemory: uint64(m.InMemory),
 		MinArrival: m.MinArrival, MaxArrival: m.MaxArrival, FirstSeq: m.FirstSeq, LastSeq: m.LastSeq, Merged: merged,
 		MinStart: m.MinStart, MaxStart: m.MaxStart, Sum: uint64(r.Sum()),
 	}

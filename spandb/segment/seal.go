@@ -75,6 +75,7 @@ func (s *Sealer) Seal(b *span.Batch, meta Meta, requests []Request) []byte {
 
 	meta.Rows = b.Rows
 	meta.Traces = len(s.order.Traces)
+	meta.InMemory = b.SizeBytes() + int64(len(requests))*RequestBytes
 	meta.MinStart, meta.MaxStart = slices.Min(b.Start), slices.Max(b.Start)
 	meta.BlockRows = nil
 	for _, blk := range s.order.Blocks {

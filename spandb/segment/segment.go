@@ -31,3 +31,6 @@ type (
 	Meta    = meta.Meta
 	Request = meta.Request
 )
+
+// RequestBytes is what a Request takes in memory.
+const RequestBytes = meta.RequestBytes

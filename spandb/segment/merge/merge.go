@@ -43,10 +43,11 @@ type Merger struct {
 	// Inputs are segments of one tenant in order of arrival: of rows of equal
 	// identity, that of the earlier input came first.
 	Inputs []Input
-	// Rows is how many rows an output has when no further input is begun: that many,
-	// or one input's. It takes no further input's rows of its traces when it has
-	// Rows + Pull.
-	Rows, Pull int
+	// Rows and Bytes are how many rows an output has, and how much memory they take,
+	// when no further input is begun: so many, or one input's. It takes rows of its
+	// traces from later inputs until the next ones would take more than Bytes + Pull.
+	Rows        int
+	Bytes, Pull int64
 	// Cache keeps tables of the inputs. Their readers must use no other.
 	Cache *segment.Cache
 	// Skip, if not nil, is told of damage that is passed over: of a block, or with
@@ -72,6 +73,7 @@ type Merger struct {
 	rows     []uint32       // scratch
 	ids      []clew.TraceID // scratch: of a block
 	wanted   []bool         // scratch: by trace of a block
+	full     bool           // the output takes nothing from later inputs
 }
 
 // mixed marks a trace that may have rows twice.
@@ -86,26 +88,16 @@ func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 	m.b = build.NewBuilder(0)
 	for from := 0; from < len(m.Inputs); {
 		m.begin()
-		to := from
-		for full := false; !full && to < len(m.Inputs); {
-			var err error
-			if full, err = m.load(ctx, to); err != nil {
-				return err
-			}
-			if !full {
-				to++
-			}
-		}
-		for later := to; later < len(m.Inputs) && m.b.Rows() < m.Rows+m.Pull; later++ {
-			if err := m.pull(ctx, later); err != nil {
-				return err
-			}
+		to, err := m.gather(ctx, from)
+		if err != nil {
+			return err
 		}
 		from = to
 		if m.b.Rows() == 0 {
 			continue
 		}
 		m.dropDuplicates()
+		m.reader, m.copier = segment.BlockReader{Cache: m.Cache}, nil // which have as much again
 		m.sealer.Received = m.arrived
 		if err := write(m.sealer.Seal(m.b.View(m.b.Rows()), m.meta, m.requests)); err != nil {
 			return err
@@ -114,32 +106,99 @@ func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 	return nil
 }
 
+// gather takes the rows of an output, of inputs from so many on. Of those before to
+// there are none left.
+func (m *Merger) gather(ctx context.Context, from int) (to int, err error) {
+	to = from
+	for full := false; !full && to < len(m.Inputs); {
+		if full, err = m.load(ctx, to); err != nil {
+			return to, err
+		}
+		if !full {
+			to++
+		}
+	}
+	for later := to; later < len(m.Inputs) && !m.full; later++ {
+		if err := m.pull(ctx, later); err != nil {
+			return to, err
+		}
+	}
+	// Inputs that have no rows left must leave their records here: there may be no
+	// further output.
+	for left := false; to < len(m.Inputs); to++ {
+		if left, err = m.empty(to); left || err != nil {
+			return to, err
+		}
+	}
+	return to, nil
+}
+
 // begin starts an output.
 func (m *Merger) begin() {
 	m.b.Reset()
 	m.copier = build.NewCopier(m.b)
+	m.full = false
 	m.arrived, m.source, m.requests = m.arrived[:0], m.source[:0], m.requests[:0]
 	m.meta = segment.Meta{Merged: m.Skip == nil, MinArrival: ^uint64(0), FirstSeq: ^uint64(0)}
 }
+
+// size is about the memory that the output's rows take, and what is known of them.
+func (m *Merger) size() int64 {
+	return int64(m.b.SizeBytes()) + int64(len(m.requests))*segment.RequestBytes + int64(len(m.arrived))*8 + int64(len(m.source))*4
+}
+
+// room is how many bytes of later inputs' rows the output may have yet.
+func (m *Merger) room() int64 { return m.Bytes + m.Pull - m.size() }
 
 // load takes the rows of an input that no earlier output has, unless the output is
 // full with what it has.
 func (m *Merger) load(ctx context.Context, input int) (full bool, err error) {
 	taken := m.taken[input]
 	err = m.input(input, func(r *segment.Reader) error {
-		if have := m.b.Rows(); have > 0 && have+r.Meta().Rows > m.Rows {
+		if have := m.b.Rows(); have > 0 && (have+r.Meta().Rows > m.Rows || m.size()+r.Meta().InMemory > m.Bytes) {
 			full = true
 			return nil
 		}
-		requests, err := r.Requests()
-		if err != nil && !m.skip(input, -1, err) {
+		if err := m.records(input, r); err != nil {
 			return err
 		}
-		m.requests = append(m.requests, requests...)
 		m.meta.Tenant, m.meta.FirstSeq = r.Meta().Tenant, min(m.meta.FirstSeq, r.Meta().FirstSeq)
-		return m.blocks(ctx, input, r, func(id clew.TraceID) bool { return !taken[id] })
+		return m.blocks(ctx, input, r, func(id clew.TraceID) bool { return !taken[id] }, nil)
 	})
 	return full, err
+}
+
+// records takes the records of an input.
+func (m *Merger) records(input int, r *segment.Reader) error {
+	requests, err := r.Requests()
+	if err != nil && !m.skip(input, -1, err) {
+		return err
+	}
+	m.requests = append(m.requests, requests...)
+	return nil
+}
+
+// empty takes the records of an input of which earlier outputs have all rows; left says
+// that they do not.
+func (m *Merger) empty(input int) (left bool, err error) {
+	taken := m.taken[input]
+	if len(taken) == 0 {
+		return true, nil
+	}
+	err = m.input(input, func(r *segment.Reader) error {
+		for blk := range r.Meta().BlockRows {
+			var err error
+			if m.ids, err = r.TraceIDs(m.ids[:0], blk); err != nil && !m.skip(input, blk, err) {
+				return err
+			}
+			if err == nil && slices.ContainsFunc(m.ids, func(id clew.TraceID) bool { return !taken[id] }) {
+				left = true
+				return nil
+			}
+		}
+		return m.records(input, r)
+	})
+	return left, err
 }
 
 // pull takes the rows of a later input whose traces the output has.
@@ -148,14 +207,25 @@ func (m *Merger) pull(ctx context.Context, input int) error {
 	taken := m.taken[input]
 	err := m.input(input, func(r *segment.Reader) error {
 		return m.blocks(ctx, input, r, func(id clew.TraceID) bool {
-			if !m.b.HasTrace(id) || taken[id] {
+			return m.b.HasTrace(id) && !taken[id]
+		}, func(blk, wanted int) bool {
+			// A block's traces are taken to be of equal size, and its rows to be as large
+			// as the others. What comes after something that does not fit stays with it:
+			// an earlier output has the earlier rows of a trace.
+			of := r.Meta()
+			if of.InMemory*int64(of.BlockRows[blk])/int64(of.Rows)*int64(wanted)/int64(len(m.ids)) > m.room() {
+				m.full = true
 				return false
 			}
 			if taken == nil {
 				taken = make(map[clew.TraceID]bool)
 				m.taken[input] = taken
 			}
-			taken[id] = true
+			for t, id := range m.ids {
+				if m.wanted[t] {
+					taken[id] = true
+				}
+			}
 			return true
 		})
 	})
@@ -176,8 +246,9 @@ func (m *Merger) input(input int, f func(r *segment.Reader) error) error {
 	return err
 }
 
-// blocks appends the rows of an input's wanted traces.
-func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want func(id clew.TraceID) bool) (err error) {
+// blocks appends the rows of an input's wanted traces, block by block until fits, if
+// that is not nil, says no. A trace lies in one block of an input.
+func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want func(id clew.TraceID) bool, fits func(blk, wanted int) bool) (err error) {
 	all := segment.Need{All: true}
 	for blk := range r.Meta().BlockRows {
 		if ctx.Err() != nil {
@@ -190,11 +261,18 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 			return err
 		}
 		m.wanted = m.wanted[:0]
+		wanted := 0
 		for _, id := range m.ids {
 			m.wanted = append(m.wanted, want(id))
+			if m.wanted[len(m.wanted)-1] {
+				wanted++
+			}
 		}
-		if !slices.Contains(m.wanted, true) {
+		if wanted == 0 {
 			continue
+		}
+		if fits != nil && !fits(blk, wanted) {
+			return nil
 		}
 		batch, err := m.reader.Read(r, blk, &all)
 		if err != nil {
@@ -204,9 +282,9 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 			return err
 		}
 		m.append(input, batch)
-		meta := r.Meta()
-		m.meta.MinArrival, m.meta.MaxArrival = min(m.meta.MinArrival, meta.MinArrival), max(m.meta.MaxArrival, meta.MaxArrival)
-		m.meta.LastSeq = max(m.meta.LastSeq, meta.LastSeq)
+		of := r.Meta()
+		m.meta.MinArrival, m.meta.MaxArrival = min(m.meta.MinArrival, of.MinArrival), max(m.meta.MaxArrival, of.MaxArrival)
+		m.meta.LastSeq = max(m.meta.LastSeq, of.LastSeq)
 	}
 	return nil
 }

@@ -16,11 +16,18 @@ import (
 // usual size.
 const MaxRows = 1 << 23
 
+// maxInMemory bounds what a damaged segment may claim to take: sums of many have room
+// in 64 bits.
+const maxInMemory = 1 << 40
+
 // Meta is what a segment says of itself as a whole.
 type Meta struct {
 	Tenant clew.Tenant
 	Rows   int
 	Traces int
+	// InMemory is about how many bytes the rows take as columns, and the requests as they
+	// are here: so much is loaded by whoever reads all.
+	InMemory int64
 	// MinStart and MaxStart bound the start times of its spans; MinArrival and
 	// MaxArrival when their records came, unix nanoseconds.
 	MinStart, MaxStart     uint64
@@ -43,7 +50,7 @@ func (m *Meta) Append(dst []byte) []byte {
 	if m.Merged {
 		flags |= flagMerged
 	}
-	for _, v := range []uint64{uint64(m.Rows), uint64(m.Traces), m.MinStart, m.MaxStart, m.MinArrival, m.MaxArrival,
+	for _, v := range []uint64{uint64(m.Rows), uint64(m.Traces), uint64(m.InMemory), m.MinStart, m.MaxStart, m.MinArrival, m.MaxArrival,
 		m.FirstSeq, m.LastSeq, flags, uint64(len(m.BlockRows))} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -61,6 +68,11 @@ func Parse(b []byte) (m Meta, err error) {
 		f.fail()
 	}
 	m.Rows, m.Traces = f.count(), f.count()
+	inMemory := f.uint()
+	if inMemory > maxInMemory {
+		f.fail()
+	}
+	m.InMemory = int64(inMemory)
 	m.MinStart, m.MaxStart = f.uint(), f.uint()
 	m.MinArrival, m.MaxArrival = f.uint(), f.uint()
 	m.FirstSeq, m.LastSeq = f.uint(), f.uint()
@@ -80,6 +92,9 @@ func Parse(b []byte) (m Meta, err error) {
 	}
 	return m, nil
 }
+
+// RequestBytes is what a Request takes in memory.
+const RequestBytes = 40
 
 // Request is one record whose rows are in a segment: enough to know it again.
 type Request struct {
