@@ -3,12 +3,15 @@ package spandb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/vfs"
+	"github.com/clew-tracing/clew/wal"
 )
 
 // addition is the edit that makes a segment visible: it is the next of its tenant.
@@ -30,14 +33,20 @@ func (db *DB) commit(e folder.Edit) error {
 }
 
 // endLog ends the log with an empty record, if it has any of this process: so damage to
-// the last that was acknowledged is told from what a power cut leaves at a log's end.
+// the last that was acknowledged is told from what a power cut leaves at a log's end. What
+// a full disk keeps out of the log was acknowledged to nobody.
 func (db *DB) endLog() error {
 	if db.log.Durable() > db.opened {
 		if seq, err := db.log.Append(context.Background()); err == nil {
 			_ = db.log.Wait(context.Background(), seq) // Close says it again
 		}
 	}
-	return db.log.Close()
+	err := db.log.Close()
+	if errors.Is(err, wal.ErrDiskFull) {
+		db.trouble(fmt.Errorf("the end of the log: %w", err))
+		return nil
+	}
+	return err
 }
 
 // truncateLog removes log files that nobody needs. When that is all of them, the
@@ -141,7 +150,7 @@ func (db *DB) oldestNeeded() uint64 {
 }
 
 // sealForClose seals what is worth it when nothing else runs any more but
-// readers.
+// readers. What has no room stays in the log, and is sealed after the next start.
 func (db *DB) sealForClose() error {
 	if db.failed.Load() != nil {
 		return nil
@@ -153,7 +162,12 @@ func (db *DB) sealForClose() error {
 		}
 		t.mu.Unlock()
 	}
-	return db.sealQueued()
+	err := db.sealQueued()
+	if vfs.NoRoom(err) && db.failed.Load() == nil {
+		db.trouble(fmt.Errorf("spans stay in the log until the next start: %w", err))
+		return nil
+	}
+	return err
 }
 
 // discard removes the file of a dropped segment that nobody reads any more, and

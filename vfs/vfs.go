@@ -36,6 +36,7 @@ package vfs
 import (
 	"errors"
 	"io"
+	"syscall"
 	"time"
 )
 
@@ -121,6 +122,12 @@ type Info struct {
 	SizeBytes int64 // 0 for directories
 	ModTime   time.Time
 	IsDir     bool
+}
+
+// NoRoom reports whether an error says that the disk, or what this user may have of it,
+// is full: that can change.
+func NoRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // ErrLocked is found by errors.Is in what Lock returns while another holds it.

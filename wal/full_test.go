@@ -207,6 +207,34 @@ func TestFullDiskSweep(t *testing.T) {
 	}
 }
 
+// TestClosedWhileFullIsSynced: what was written before the disk was full is synced by
+// Close; if that fails, it says so and not that the disk is full.
+func TestClosedWhileFullIsSynced(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		m := vfs.NewMem()
+		fsys := vfs.NewFault(m, vfs.Plan{FailAt: 2, Sticky: true, Err: syscall.EIO, Only: func(op, name string) bool {
+			return fails && op == "sync" && strings.HasSuffix(name, ".wal") // the header's passes
+		}})
+		failed := false
+		l := open(t, fsys, wal.Config{Sync: wal.SyncNever, Events: wal.Events{Failed: func(error) { failed = true }}})
+		add(t, l, "fits")
+		m.SetCapacity(8192 + 28 + 10)
+		_, err := l.Append(ctx, []byte("does not fit"))
+		must(t, err)
+		err = l.Close()
+		if fails && (!errors.Is(err, syscall.EIO) || errors.Is(err, wal.ErrDiskFull)) || !fails && !isFull(err) {
+			t.Errorf("the sync fails %v: Close = %v", fails, err)
+		}
+		if !fails && failed {
+			t.Error("the end of a log on a full disk is told as a failure")
+		}
+		power := m.CrashClone(rand.New(rand.NewPCG(1, 1)), vfs.CrashOptions{})
+		if got, _ := replayed(t, power, 0); !fails && len(got) != 1 {
+			t.Errorf("after a power cut there is %q", got)
+		}
+	}
+}
+
 // TestAFailedSyncIsNoFullDisk: a sync that fails for want of room fails for good, as
 // any other: what it was to write may be gone.
 func TestAFailedSyncIsNoFullDisk(t *testing.T) {

@@ -475,7 +475,7 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	l.wakeWriter()
 	<-l.stopped
-	if err := l.Err(); err != nil {
+	if err := l.Err(); err != nil && (l.closeErr == nil || !errors.Is(err, ErrDiskFull)) {
 		return err
 	}
 	return l.closeErr

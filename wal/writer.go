@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -49,6 +48,9 @@ func (l *Log) run() {
 		}
 		if err != nil {
 			l.fail(err)
+			if errors.Is(err, ErrDiskFull) { // the log is closing; what it has written was acknowledged
+				l.closeErr = errors.Join(l.syncAll(), l.closeFile())
+			}
 			return
 		}
 		if !more {
@@ -329,7 +331,7 @@ func (l *Log) resume() {
 
 // diskFull reports whether an error says that there is no room, which may change.
 func (l *Log) diskFull(err error) bool {
-	return !l.writer.syncFailed && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT))
+	return !l.writer.syncFailed && vfs.NoRoom(err)
 }
 
 // publish wakes who waits for g and makes it the spare group.
@@ -465,7 +467,7 @@ func (l *Log) fail(cause error) error {
 		g.buf = nil
 	}
 	l.mu.Unlock()
-	if l.cfg.Events.Failed != nil {
+	if l.cfg.Events.Failed != nil && !errors.Is(cause, ErrDiskFull) { // that is the log's end, not its fault
 		l.cfg.Events.Failed(err)
 	}
 	for _, c := range waiting {

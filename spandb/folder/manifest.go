@@ -9,7 +9,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/vfs"
@@ -406,7 +405,7 @@ func (m *Manifest) rewrite() error {
 		m.torn = false
 		m.removeOthers()
 		return nil
-	case noRoom(err) && m.inForce():
+	case vfs.NoRoom(err) && m.inForce():
 		m.torn = m.torn || m.file == nil
 		_ = m.fs.Remove(path.Join(m.dir, ManifestName(m.number+1))) // as far as it was written
 		return full(err)
@@ -424,8 +423,6 @@ func (m *Manifest) inForce() bool {
 	}
 	return err == nil && string(b) == ManifestName(m.number)+"\n"
 }
-
-func noRoom(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 func full(err error) error { return clew.Errorf(clew.Busy, "manifest: the disk is full: %w", err) }
 
@@ -503,7 +500,7 @@ func (m *Manifest) Commit(e Edit) error {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
 	}
 	_, err := m.file.Write(appendRecord(nil, payload, m.size))
-	if noRoom(err) { // what is torn was never acknowledged, and nothing comes behind it
+	if vfs.NoRoom(err) { // what is torn was never acknowledged, and nothing comes behind it
 		m.torn = true
 		return full(err)
 	}
