@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/spandb/resend"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
 )
 
@@ -80,7 +82,8 @@ func (db *DB) damaged(err error) {
 }
 
 // replay reads the log into heads: every record whose rows are in no segment.
-// Heads that get full are sealed on the way, so that memory stays bounded.
+// Heads that get full are sealed on the way, so that memory stays bounded; where the disk
+// is full they stay in memory as far as there is some for them.
 func (db *DB) replay() error {
 	r := replayer{db: db, file: path.Join(db.dir, folder.LogDir)}
 	report, err := wal.Replay(db.fs, r.file, 0, r.record)
@@ -100,6 +103,7 @@ type replayer struct {
 	db      *DB
 	file    string // for errors
 	decoder logged.Decoder
+	noRoom  error // why heads are not sealed; nil: they are
 }
 
 // record takes one record; what is wrong with it is reported, and only what keeps
@@ -148,8 +152,31 @@ func (p *replayer) rows(seq uint64, r *folder.Record) error {
 	db.remember(t, &mark)
 	if db.feed(h, bytes) {
 		db.retire(t, true)
-	} else if db.headBytes.Load() > db.cfg.Memory.Heads {
+	} else if db.headBytes.Load() > db.cfg.Memory.Heads && p.noRoom == nil {
 		db.relieveMemory()
 	}
-	return db.sealQueued()
+	return p.seal()
+}
+
+// seal seals the heads that are full. On a full disk retention makes room, if it can;
+// else the heads wait for the store's worker.
+func (p *replayer) seal() error {
+	db := p.db
+	if p.noRoom == nil {
+		err := db.sealQueued()
+		if vfs.NoRoom(err) {
+			db.retain()
+			err = db.sealQueued()
+		}
+		if !vfs.NoRoom(err) {
+			return err
+		}
+		p.noRoom = err
+		db.trouble(err)
+	}
+	// As much as there was before the process ended, and what sealing would take.
+	if most := 2*db.cfg.Memory.Heads + db.cfg.Memory.Head; db.headBytes.Load() > most {
+		return fmt.Errorf("the log has more spans than the %d MB of memory that they may take until they are sealed: %w", most>>20, p.noRoom)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"cmp"
+	"path"
 	"slices"
 	"time"
 
@@ -46,7 +47,7 @@ func (db *DB) retain() {
 	if limits.MaxBytes == 0 {
 		return
 	}
-	total := db.Stats().DiskBytes
+	total := db.diskBytes()
 	if total <= limits.MaxBytes {
 		return
 	}
@@ -61,6 +62,29 @@ func (db *DB) retain() {
 		}
 		return all[:n]
 	})
+}
+
+// diskBytes is Stats.DiskBytes, also while the log is still being replayed.
+func (db *DB) diskBytes() (sum int64) {
+	for _, t := range db.allTenants() {
+		t.mu.Lock()
+		for _, s := range t.list.segs {
+			sum += int64(s.Size)
+		}
+		t.mu.Unlock()
+	}
+	sum += db.traces.SizeBytes()
+	if db.log != nil {
+		return sum + db.log.SizeBytes()
+	}
+	dir := path.Join(db.dir, folder.LogDir)
+	names, _ := db.fs.List(dir)
+	for _, n := range names {
+		if info, err := db.fs.Stat(path.Join(dir, n)); err == nil {
+			sum += info.SizeBytes
+		}
+	}
+	return sum
 }
 
 // drop removes the segments that choose picks.

@@ -1,8 +1,10 @@
 package spandb
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,6 +16,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -179,19 +182,21 @@ func TestFullDiskSweep(t *testing.T) {
 		t.Skip("much work, one goroutine")
 	}
 	s := newScript(t, 5, 12)
+	rng := rand.New(rand.NewPCG(cmp.Or(*seedFlag, 5), 0))
 	for capacity := int64(2_000); capacity < 150_000; capacity += 3_511 {
 		fs := vfs.NewMem()
 		fs.SetCapacity(capacity)
 		room := capacity
 		more := func() { room += 9_000; fs.SetCapacity(room) }
 		db, err := Open(fs, "data", Config{Window: -1, SealRows: 40})
-		for ; err != nil; db, err = Open(fs, "data", Config{Window: -1, SealRows: 40}) {
+		for ; err != nil; db, err = Open(fs, "data", Config{Window: -1, SealRows: 40}) { // a new one needs some
 			if !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("%d bytes: Open = %v", capacity, err)
 			}
 			more()
 		}
-		for _, body := range s.bodies {
+		acked := []int{}
+		for i, body := range s.bodies {
 			for {
 				err := appendOne(db, body)
 				if err == nil {
@@ -200,20 +205,50 @@ func TestFullDiskSweep(t *testing.T) {
 				if clew.KindOf(err) != clew.Busy || db.Stats().Failed != nil {
 					t.Fatalf("%d bytes: Append = %v, %v", capacity, err, db.Stats().Failed)
 				}
+				killed := fs.CrashClone(rng, vfs.CrashOptions{Keep: vfs.KeepAll})
+				killed.SetCapacity(room)
+				checkFull(t, killed, s, acked)
 				more()
 				db.space.Forget()
 			}
+			acked = append(acked, i)
 		}
 		for db.Stats().Segments < 3 {
 			more()
 			db.seals.nudge()
 			runtime.Gosched()
 		}
-		if err := db.Close(); err != nil && !errors.Is(err, syscall.ENOSPC) {
+		if err := db.Close(); err != nil {
 			t.Fatalf("%d bytes: Close = %v", capacity, err)
 		}
 		fs.SetCapacity(0)
-		checkDisk(t, fs, s, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
+		checkDisk(t, fs, s, acked)
+	}
+}
+
+// checkFull opens what a crash left on a full disk, reads what was acknowledged, and
+// closes it, all without any more room.
+func checkFull(t *testing.T, fs vfs.FS, s *script, acked []int) {
+	t.Helper()
+	db, err := Open(fs, "data", Config{SealRows: 40, Window: -1})
+	if err != nil {
+		t.Fatalf("reopen with %d requests acknowledged: %v", len(acked), err)
+	}
+	rows := rowsOf(t, db)
+	for id, n := range rows {
+		if n != 1 {
+			t.Fatalf("row %v is there %d times", id, n)
+		}
+	}
+	for _, r := range acked {
+		for _, id := range s.ids[r] {
+			if rows[id] != 1 {
+				t.Fatalf("acknowledged row %v of request %d is gone", id, r)
+			}
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatalf("Close = %v", err)
 	}
 }
 
@@ -241,6 +276,93 @@ func TestOpenOnAFullDisk(t *testing.T) {
 	settle(t, db)
 	if st := db.Stats(); st.Segments != 3 || st.Failed != nil {
 		t.Errorf("%+v", st)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// killedOnFullDisk is what a kill leaves of a store that had no room to seal its heads,
+// with so many bytes free. Before them come as many sealed requests of an hour ago.
+func killedOnFullDisk(t *testing.T, sealed, unsealed int, freeBytes int64) (disk *vfs.Mem, now time.Time) {
+	t.Helper()
+	fs := vfs.NewMem()
+	now = time.Now()
+	db := openDB(t, fs, "data", Config{Window: -1})
+	halt(db)
+	bodies := corpus.Requests("shop", 12, 60*(sealed+unsealed), 60)
+	appendAt(t, db, bodies[:sealed], now.Add(-time.Hour))
+	sealNow(t, db)
+	appendAt(t, db, bodies[sealed:], now)
+	disk = fs.CrashClone(rand.New(rand.NewPCG(1, 2)), vfs.CrashOptions{Keep: vfs.KeepAll})
+	used := int64(0)
+	for _, size := range filesIn(disk, "data") {
+		used += size
+	}
+	disk.SetCapacity(used + freeBytes)
+	return disk, now
+}
+
+// TestOpenWithoutRoomToSeal: heads that the log filled stay in memory, can be read, and
+// are sealed when there is room.
+func TestOpenWithoutRoomToSeal(t *testing.T) {
+	disk, _ := killedOnFullDisk(t, 2, 13, 500)
+	var told toldOf
+	db := openDB(t, disk, "data", Config{Window: -1, SealRows: 100, Events: told.events()})
+	if st := db.Stats(); st.Full == nil || !errors.Is(st.Trouble, syscall.ENOSPC) || st.HeadRows != 13*60 {
+		t.Errorf("%+v, want it full and the heads in memory", st)
+	}
+	if n := countAll(t, db, span.Condition{}); n != 15*60 {
+		t.Errorf("%d rows are read, want %d", n, 15*60)
+	}
+	s := newScript(t, 6, 1)
+	if err := appendOne(db, s.bodies[0]); !isDiskFull(err) {
+		t.Errorf("Append = %v", err)
+	}
+	disk.SetCapacity(0)
+	db.space.Forget()
+	settle(t, db)
+	if err := appendOne(db, s.bodies[0]); err != nil {
+		t.Error(err)
+	}
+	if st := db.Stats(); st.Full != nil || st.Trouble != nil || st.SegmentRows != 15*60-60 || told.String() != "full room" {
+		t.Errorf("%+v, told %q", st, &told)
+	}
+	if n := countAll(t, db, span.Condition{}); n != 15*60+12 {
+		t.Errorf("%d rows are read, want %d", n, 15*60+12)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenMakesRoom: what retention would remove goes before a start gives up sealing.
+func TestOpenMakesRoom(t *testing.T) {
+	disk, now := killedOnFullDisk(t, 30, 4, 500)
+	var dropped []DropInfo
+	db := openDB(t, disk, "data", Config{Window: -1, SealRows: 100, Retention: time.Minute, Now: func() time.Time { return now },
+		Events: Events{Dropped: func(i DropInfo) { dropped = append(dropped, i) }}})
+	halt(db)
+	if st := db.Stats(); st.Trouble != nil || st.SegmentRows != 4*60 || len(dropped) != 1 || dropped[0].Rows != 30*60 {
+		t.Errorf("%+v, dropped %+v; want the log sealed in the place of what was old", st, dropped)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenWithoutRoomOrMemory: a log that fits neither says so, and all is there once
+// there is room.
+func TestOpenWithoutRoomOrMemory(t *testing.T) {
+	disk, _ := killedOnFullDisk(t, 2, 13, 500)
+	small := Config{Window: -1, SealRows: 100, Memory: Memory{Heads: 60 << 10, Head: 30 << 10}}
+	if _, err := Open(disk, "data", small); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "more spans than") {
+		t.Fatalf("Open = %v", err)
+	}
+	disk.SetCapacity(0)
+	db := openDB(t, disk, "data", small)
+	if n := countAll(t, db, span.Condition{}); n != 15*60 {
+		t.Errorf("%d rows are read, want %d", n, 15*60)
 	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -113,4 +115,12 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	}
 	f(serve+" --config "+file, "this user may not read "+file)
 	f("import --otlp-endpoint 127.0.0.1:1 "+file, file+": this user may not read it")
+}
+
+// TestAStoreWithoutRoom: another folder would be no help, room is.
+func TestAStoreWithoutRoom(t *testing.T) {
+	err := storeError("data", fmt.Errorf("write data/x: %w", syscall.ENOSPC))
+	if text := err.Error(); !errors.Is(err, syscall.ENOSPC) || strings.Contains(text, "--data") || !strings.Contains(text, "make room") {
+		t.Errorf("%v", err)
+	}
 }

@@ -182,6 +182,8 @@ func storeError(dir string, err error) error {
 		return fmt.Errorf("this user may not write to the store's folder %s: give it to the user, or %s%w", dir, mend, quietly(err))
 	case errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("the store's folder %s is a file, or lies in one: %s%w", dir, mend, quietly(err))
+	case vfs.NoRoom(err):
+		return fmt.Errorf("the store in %s cannot be opened: %w; make room on its disk", dir, err)
 	case clew.KindOf(err) == clew.Internal:
 		return fmt.Errorf("the store in %s cannot be opened: %w; %s", dir, err, mend)
 	}
