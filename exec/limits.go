@@ -95,3 +95,6 @@ const MaxSteps = 11_000
 
 // MaxExemplars bounds the exemplars of one answer: dots on a graph.
 const MaxExemplars = 1000
+
+// maxShown bounds the fields that an answer tells of each of its spans.
+const maxShown = 64

@@ -99,7 +99,8 @@ type ordered struct {
 	match *span.Matcher
 	best  *ranking[place]
 	read  map[clew.TraceID]struct{}
-	page  []placed
+	*summariser
+	page []placed
 }
 
 type placed struct {
@@ -117,7 +118,7 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
 	}
 	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection),
-		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
+		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{}), summariser: newSummariser(r.Plan, r.SpansPerTrace)}
 	if o.order.limit > 0 {
 		o.want = min(o.want, o.order.limit)
 	}
@@ -218,20 +219,21 @@ func (o *ordered) take(id clew.TraceID) error {
 		return err
 	}
 	defer t.Free()
-	matched := o.judge.Selected(t.Batch, o.r.Window)
-	if !matched.Any() {
+	w := span.OneTrace(t.Batch)
+	sets := o.judge.Sets(w, o.r.Window)
+	if len(sets) == 0 {
 		return nil
 	}
 	id = canonical(id, t.TraceIDs)
 	best := place{kind: placeless, id: id}
-	o.whole.Each(span.OneTrace(t.Batch), matched, func(_ int, v clew.Value) {
+	o.whole.Each(w, judge.Union(w, sets), func(_ int, v clew.Value) {
 		if p := placeOf(v, id); o.order.compare(p, best) < 0 {
 			best = p
 		}
 	})
 	i, found := slices.BinarySearchFunc(o.page, best, func(p placed, k place) int { return o.order.compare(p.place, k) })
 	if !found {
-		o.page = slices.Insert(o.page, i, placed{best, summarise(t, id, matched, o.r.SpansPerTrace)})
+		o.page = slices.Insert(o.page, i, placed{best, o.summariser.summarise(t, w, id, sets)})
 		o.page = o.page[:min(len(o.page), o.want)]
 	}
 	return nil

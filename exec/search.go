@@ -61,7 +61,7 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
 		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection),
-		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
+		verdicts: make(map[clew.TraceID]*verdict), window: r.Window, summariser: newSummariser(r.Plan, r.SpansPerTrace),
 	}
 	if r.Plan.whole != nil {
 		s.witnesses = r.Plan.selection.Witnesses(nil, r.Window)
@@ -142,6 +142,7 @@ type search struct {
 	matcher *span.Matcher // for scanned batches
 	judge   *judge.Judge  // for whole traces
 	best    *ranking[key]
+	*summariser
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
 
@@ -300,11 +301,12 @@ func (s *search) judged(id clew.TraceID, t *storage.Trace) *verdict {
 	if t == nil {
 		return nil
 	}
-	matched := s.judge.Selected(t.Batch, s.r.Window)
-	if !matched.Any() {
+	w := span.OneTrace(t.Batch)
+	sets := s.judge.Sets(w, s.r.Window)
+	if len(sets) == 0 {
 		return nil
 	}
-	hit := summarise(t, canonical(id, t.TraceIDs), matched, s.r.SpansPerTrace)
+	hit := s.summariser.summarise(t, w, canonical(id, t.TraceIDs), sets)
 	k := key{hit.Newest, hit.TraceID}
 	if s.after != nil && !s.after.before(k) {
 		return nil

@@ -6,7 +6,10 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/traceql"
 )
 
 // Hit is one trace of a page: the whole trace in numbers, and its matches.
@@ -30,6 +33,18 @@ type Hit struct {
 	Newest       clew.UnixNanos
 	MatchedSpans int
 	Matched      []SpanInfo
+	// Sets are the matches as the query leaves them: one set, unless by(…) parted them; in
+	// the order of their labels' texts.
+	Sets []Set
+}
+
+// Set is spans of a trace that a query keeps together.
+type Set struct {
+	// Labels are by what it was parted, and what was calculated of it.
+	Labels       []judge.Label
+	MatchedSpans int
+	// Matched are the newest of them, as Hit.Matched.
+	Matched []SpanInfo
 }
 
 // SpanInfo is one span, in short.
@@ -42,6 +57,8 @@ type SpanInfo struct {
 	Status   clew.Status
 	Start    clew.UnixNanos
 	Duration int64 // nanoseconds; negative where the span ends before it starts
+	// Fields are what the span has of what select(…) names and the filters ask for.
+	Fields []judge.Label
 }
 
 // ServiceShare is a service's part of a trace.
@@ -59,8 +76,42 @@ func infoOf(t *storage.Trace, row int) SpanInfo {
 	}
 }
 
-// summarise describes a trace of which at least one row matched.
-func summarise(t *storage.Trace, id clew.TraceID, matched column.Bitmap, spansPerTrace int) Hit {
+// summariser describes the traces of one search.
+type summariser struct {
+	spans  int // how many are named of each set
+	fields []judge.Measure
+	calc   []*span.Calculator
+}
+
+func newSummariser(p *Plan, spansPerTrace int) *summariser {
+	s := &summariser{spans: spansPerTrace, fields: p.shown()}
+	for i := range s.fields {
+		s.calc = append(s.calc, span.NewCalculator(s.fields[i].Expr))
+	}
+	return s
+}
+
+// shown returns the fields that an answer tells of its spans: those of select(…), then
+// those that its filters ask for; not those that are told in any case, or that are of
+// events and links, of which a span may have many.
+func (p *Plan) shown() []judge.Measure {
+	fields, known := slices.Clone(p.fields), make(map[string]bool)
+	for i := range fields {
+		known[fields[i].Text] = true
+	}
+	p.rows.Fields(func(f span.Field) {
+		text := fieldText(f)
+		if f.Intrinsic != span.None || f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || known[text] || len(fields) == maxShown {
+			return
+		}
+		known[text] = true
+		fields = append(fields, judge.Measure{Text: text, Type: traceql.TypeAny, Expr: span.FieldOf(f)})
+	})
+	return fields
+}
+
+// summarise describes a trace, of which at least one row matched.
+func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID, sets []judge.Spanset) Hit {
 	h := Hit{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
 	known := make(map[uint64]struct{}, t.Rows)
 	for i := range t.Rows {
@@ -83,15 +134,61 @@ func summarise(t *storage.Trace, id clew.TraceID, matched column.Bitmap, spansPe
 			break
 		}
 	}
-	rows := matched.AppendOnes(nil)
+	all := judge.Union(w, sets)
+	rows := newestFirst(t, all.AppendOnes(nil))
+	h.MatchedSpans, h.Newest = len(rows), clew.UnixNanos(t.Start[rows[0]])
+	infos := s.infos(t, w, sets, rows)
+	h.Matched = infos(rows)
+	for _, set := range sets {
+		rows := newestFirst(t, set.Rows)
+		h.Sets = append(h.Sets, Set{Labels: slices.Concat(set.By, set.Made), MatchedSpans: len(rows), Matched: infos(rows)})
+	}
+	slices.SortStableFunc(h.Sets, func(a, b Set) int { return slices.CompareFunc(a.Labels, b.Labels, compareLabels) })
+	return h
+}
+
+func compareLabels(a, b judge.Label) int {
+	return cmp.Or(cmp.Compare(a.Text, b.Text), cmp.Compare(a.Value.Key(), b.Value.Key()))
+}
+
+func newestFirst(t *storage.Trace, rows []uint32) []uint32 {
 	slices.SortFunc(rows, func(a, b uint32) int {
 		return cmp.Or(cmp.Compare(t.Start[b], t.Start[a]), cmp.Compare(t.SpanID[a], t.SpanID[b]), cmp.Compare(t.Kind[a], t.Kind[b]))
 	})
-	h.MatchedSpans, h.Newest = len(rows), clew.UnixNanos(t.Start[rows[0]])
-	for _, r := range rows[:min(len(rows), spansPerTrace)] {
-		h.Matched = append(h.Matched, infoOf(t, int(r)))
+	return rows
+}
+
+// infos returns what tells of the first of some rows, each of which is among all or the
+// sets.
+func (s *summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset, all []uint32) func(rows []uint32) []SpanInfo {
+	var named column.Bitmap
+	if len(s.calc) > 0 {
+		named = column.NewBitmap(t.Rows)
+		for _, row := range all[:min(len(all), s.spans)] {
+			named.Set(int(row))
+		}
+		for i := range sets {
+			for _, row := range newestFirst(t, sets[i].Rows)[:min(len(sets[i].Rows), s.spans)] {
+				named.Set(int(row))
+			}
+		}
 	}
-	return h
+	values := make([]judge.RowValues, len(s.calc))
+	for i, c := range s.calc {
+		values[i] = judge.ValuesOf(w, c, named)
+	}
+	return func(rows []uint32) (out []SpanInfo) {
+		for _, row := range rows[:min(len(rows), s.spans)] {
+			info := infoOf(t, int(row))
+			for i := range values {
+				if v := values[i].Of(row); v.Type != clew.TypeOther {
+					info.Fields = append(info.Fields, judge.LabelOf(s.fields[i].Text, s.fields[i].Type, v))
+				}
+			}
+			out = append(out, info)
+		}
+		return out
+	}
 }
 
 func servicesOf(t *storage.Trace) []ServiceShare {

@@ -66,6 +66,15 @@ func (j *Judge) Selected(t *span.Batch, window clew.Window) column.Bitmap {
 	return j.choose(w, startingIn(w, window))
 }
 
+// Sets returns what is selected of one trace, of the spans that start in a window, as the
+// sets that the query leaves: one, unless it parts them.
+func (j *Judge) Sets(t *span.Whole, window clew.Window) []Spanset {
+	if t.Rows == 0 {
+		return nil
+	}
+	return j.sets(t, startingIn(t, window))
+}
+
 // choose selects out of a, whose bitmaps it leaves as they are.
 func (j *Judge) choose(w *span.Whole, a among) column.Bitmap {
 	switch j.op {
@@ -81,7 +90,7 @@ func (j *Judge) choose(w *span.Whole, a among) column.Bitmap {
 	case OpKin:
 		return j.chooseKin(w, a)
 	case OpPipe:
-		return union(w, j.Sets(w, a))
+		return Union(w, j.sets(w, a))
 	}
 	all := column.NewBitmap(w.Rows)
 	both := column.Bitmap(nil) // traces in which each argument has selected something

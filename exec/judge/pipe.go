@@ -106,9 +106,9 @@ func newJudgeScalar(s *Scalar) *judgeScalar {
 	return j
 }
 
-// Sets returns what is selected out of a as sets, those of a trace in the order in which
+// sets returns what is selected out of a as sets, those of a trace in the order in which
 // they came about, the traces in the order of the batch.
-func (j *Judge) Sets(w *span.Whole, a among) []Spanset {
+func (j *Judge) sets(w *span.Whole, a among) []Spanset {
 	if j.op != OpPipe {
 		return whole(w, j.choose(w, a))
 	}
@@ -141,8 +141,8 @@ func whole(w *span.Whole, rows column.Bitmap) []Spanset {
 	return sets
 }
 
-// union returns the rows of all sets.
-func union(w *span.Whole, sets []Spanset) column.Bitmap {
+// Union returns the rows of all sets.
+func Union(w *span.Whole, sets []Spanset) column.Bitmap {
 	rows := column.NewBitmap(w.Rows)
 	for i := range sets {
 		for _, row := range sets[i].Rows {
@@ -161,7 +161,7 @@ func (s *judgeStep) apply(w *span.Whole, sets []Spanset) []Spanset {
 	case s.test != nil:
 		return s.test.keep(w, sets)
 	}
-	merged := whole(w, union(w, sets))
+	merged := whole(w, Union(w, sets))
 	return merged
 }
 
@@ -207,7 +207,7 @@ func (j *Judge) fromSets(w *span.Whole, sets []Spanset) (out []Spanset) {
 
 // part parts each set by a value. Spans without one are a set, too.
 func (s *judgeStep) part(w *span.Whole, sets []Spanset) (out []Spanset) {
-	values := ValuesOf(w, s.by, union(w, sets))
+	values := ValuesOf(w, s.by, Union(w, sets))
 	for i := range sets {
 		places := make(map[string]int)
 		for _, row := range sets[i].Rows {
@@ -335,7 +335,7 @@ func (s *judgeScalar) calculate(w *span.Whole, sets []Spanset) []clew.Value {
 			out[i] = clew.IntValue(int64(len(sets[i].Rows)))
 		}
 	default:
-		values := ValuesOf(w, s.calc, union(w, sets))
+		values := ValuesOf(w, s.calc, Union(w, sets))
 		for i := range out {
 			out[i] = aggregate(w, s.Fn, sets[i].Rows, &values)
 		}
