@@ -3,6 +3,7 @@ package column
 import (
 	"sync"
 
+	"github.com/clew-tracing/clew/column/bitpack"
 	"github.com/clew-tracing/clew/column/clp"
 )
 
@@ -139,6 +140,9 @@ func (q *clpSearch) number() (found bool, err error) {
 			pos = 0
 		}
 		x := &q.vectors[pos]
+		if x.lacks(q.numbers[pos]) {
+			return false, nil
+		}
 		q.hits[pos] = q.hits[pos].Reset(x.n)
 		if err := x.Select(q.hits[pos], 0, 0, x.n, Range{Low: q.numbers[pos]}); err != nil {
 			return false, err
@@ -160,6 +164,13 @@ func (x *Ints) tells() int {
 		return 32
 	}
 	return 0
+}
+
+// lacks reports that v is not among the values; it tells of IntFor alone.
+func (x *Ints) lacks(v uint64) bool {
+	v -= x.base
+	w := uint(x.width)
+	return x.kind == IntFor && (v > bitpack.Mask(w) || w > 0 && w <= bitpack.HasWidth && !bitpack.Has(x.data, x.n, w, v))
 }
 
 // ofTemplate sets q.rows to those with a template in q.codes.

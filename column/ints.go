@@ -214,10 +214,3 @@ func (k IntKind) String() string {
 	}
 	return "unknown"
 }
-
-// zigzag maps a difference to an unsigned number, small where it is small:
-// 0, -1, 1, -2 to 0, 1, 2, 3.
-func zigzag(d uint64) uint64 { return d<<1 ^ uint64(int64(d)>>63) }
-
-// unzigzag is the inverse of zigzag.
-func unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }

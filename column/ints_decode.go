@@ -88,7 +88,7 @@ func (s *summer[T]) put(block []uint64) error {
 func (s *summer[T]) add(block []uint64) error {
 	v := s.value
 	for i, z := range block {
-		v += unzigzag(z)
+		v += bitpack.Unzigzag(z)
 		block[i] = v
 	}
 	s.value = v

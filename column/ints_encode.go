@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/clew-tracing/clew/column/bitpack"
+	"github.com/clew-tracing/clew/column/entropy"
 )
 
 // IntKind is the way a chunk of integers is encoded: its first byte.
@@ -185,7 +186,7 @@ func measureDeltas[T Uint](vals []T) (dmin, dmax uint64) {
 	dmin = ^uint64(0)
 	prev := uint64(vals[0])
 	for _, v := range vals[1:] {
-		z := zigzag(uint64(v) - prev)
+		z := bitpack.Zigzag(uint64(v) - prev)
 		prev = uint64(v)
 		dmin, dmax = min(dmin, z), max(dmax, z)
 	}
@@ -222,7 +223,7 @@ func deltaBlock[T Uint](block *[packBlock]uint64, vals []T, from int) int {
 	part := vals[from:min(len(vals), from+packBlock)]
 	prev := uint64(vals[from-1])
 	for i, v := range part {
-		block[i] = zigzag(uint64(v) - prev)
+		block[i] = bitpack.Zigzag(uint64(v) - prev)
 		prev = uint64(v)
 	}
 	return len(part)
@@ -257,7 +258,7 @@ func appendPlanes[T Uint](dst []byte, vals []T, kind IntKind, base uint64, w uin
 		n, from = n-1, 1
 	}
 	planes := int(w+7) / 8
-	if expectedBytes(vals, from, base, planes)*100 >= size*zstdHopePercent {
+	if entropy.Bytes(vals, from, base, planes)*100 >= size*zstdHopePercent {
 		return dst, false
 	}
 	s := getScratch()

@@ -36,11 +36,8 @@ const (
 	// a frame's header and tables eat what they save.
 	minZstdBytes = 64
 
-	// entropySample is how many bytes of each plane are counted before it is
-	// compressed: a hundredth of what compressing takes. Vectors that are expected
-	// to come out above zstdHopePercent of their size are not compressed: most would
-	// not reach the 85 % that are asked for.
-	entropySample   = 512
+	// Vectors that are expected to come out above zstdHopePercent of their size are
+	// not compressed: most would not reach the 85 % that are asked for.
 	zstdHopePercent = 92
 
 	// packBlock is how many values codecs with a transformation (deltas, planes)

@@ -142,3 +142,41 @@ func At(src []byte, i int, w uint) uint64 {
 	x := binary.LittleEndian.Uint64(buf[:])>>shift | uint64(buf[8])<<(64-shift)
 	return x & Mask(w)
 }
+
+// Zigzag maps a difference to an unsigned number, small where it is small:
+// 0, -1, 1, -2 to 0, 1, 2, 3.
+func Zigzag(d uint64) uint64 { return d<<1 ^ uint64(int64(d)>>63) }
+
+// Unzigzag is the inverse of Zigzag.
+func Unzigzag(z uint64) uint64 { return z>>1 ^ -(z & 1) }
+
+// HasWidth is the greatest width that Has knows.
+const HasWidth = 57
+
+// Has reports whether v is among the first n values of the stream in src, for widths of
+// 1 to HasWidth and v of that width. It looks at as many values at a time as a load has.
+func Has(src []byte, n int, w uint, v uint64) bool {
+	each := HasWidth / w // a load has seven bits less at worst
+	var ones, want uint64
+	for i := range each {
+		ones |= 1 << (i * w)
+		want |= v << (i * w)
+	}
+	highs := ones << (w - 1)
+	bit, step := uint64(0), uint64(each*w)
+	i := 0
+	for ; i+int(each) <= n && bit>>3+8 <= uint64(len(src)); i += int(each) {
+		// Fields that equal v become 0; less one, the lowest of them borrows.
+		x := binary.LittleEndian.Uint64(src[bit>>3:])>>(bit&7) ^ want
+		if (x-ones)&^x&highs != 0 {
+			return true
+		}
+		bit += step
+	}
+	for ; i < n; i++ {
+		if At(src, i, w) == v {
+			return true
+		}
+	}
+	return false
+}

@@ -2,6 +2,7 @@ package bitpack_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/clew-tracing/clew/column/bitpack"
@@ -33,6 +34,32 @@ func TestWidths(t *testing.T) {
 				for i, v := range got {
 					if v != vals[from+i] {
 						t.Fatalf("width %d, %s: value %d unpacked from %d on is %d, want %d", w, name, from+i, from, v, vals[from+i])
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestHas looks for values that are there and for their neighbours, in streams of every
+// length up to some loads.
+func TestHas(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for w := uint(1); w <= bitpack.HasWidth; w++ {
+		for n := range 70 {
+			vals := make([]uint64, n)
+			for i := range vals {
+				vals[i] = r.Uint64() & bitpack.Mask(w) >> (i % int(w))
+			}
+			src := bitpack.Append(nil, vals, 0, w)
+			for _, src := range [][]byte{src[:len(src):len(src)], append(src, 0, 0, 0, 0, 0, 0, 0, 0)} {
+				for range 8 {
+					v := r.Uint64() & bitpack.Mask(w) >> r.IntN(int(w))
+					if n > 0 {
+						v = (vals[r.IntN(n)] + uint64(r.IntN(3)) - 1) & bitpack.Mask(w)
+					}
+					if got, want := bitpack.Has(src, n, w, v), slices.Contains(vals, v); got != want {
+						t.Fatalf("width %d: Has(%d) of %d = %v, want %v", w, v, vals, got, want)
 					}
 				}
 			}
