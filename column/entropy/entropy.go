@@ -1,11 +1,7 @@
 // Package entropy tells beforehand how well integers compress.
 package entropy
 
-import (
-	"math"
-
-	"github.com/clew-tracing/clew/column/bitpack"
-)
+import "math"
 
 // sampled is how many bytes of each plane are counted: a hundredth of what compressing
 // takes.
@@ -16,7 +12,7 @@ const sampled = 512
 // how often each byte occurs in a sample: their entropy, with what a small sample makes
 // it look less, and a table of half a byte for each that occurs. It does not see
 // repeated sequences.
-func Bytes[T bitpack.Uint](vals []T, from int, base uint64, planes int) int {
+func Bytes[T ~uint8 | ~uint16 | ~uint32 | ~uint64](vals []T, from int, base uint64, planes int) int {
 	n := len(vals) - from
 	step := max(1, n/sampled)
 	var sample [2 * sampled]uint64
@@ -24,7 +20,8 @@ func Bytes[T bitpack.Uint](vals []T, from int, base uint64, planes int) int {
 	for i := from; i < len(vals); i += step {
 		v := uint64(vals[i])
 		if from > 0 {
-			v = bitpack.Zigzag(v - uint64(vals[i-1]))
+			d := v - uint64(vals[i-1])
+			v = d<<1 ^ uint64(int64(d)>>63)
 		}
 		sample[seen] = v - base
 		seen++
