@@ -13,6 +13,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -44,8 +45,14 @@ type Copied struct {
 	Heads                int
 	Spans                int64
 	Bytes                int64 // written
+	// Renewed are those that the backup had, damaged, and that are copied again.
+	Renewed int
 	// Missing is what could not be read in the store, and is not in the backup.
 	Missing []error
+	// Damaged is the damage of segments that the backup has, since the store's are no
+	// better; they are so many.
+	Damaged         []error
+	DamagedSegments int
 }
 
 // copier makes one backup.
@@ -55,7 +62,9 @@ type copier struct {
 	snap snapshot
 	src  source
 	// link says that the store's folder may be on this machine.
-	link     bool
+	link bool
+	// quick says that what the backup has already is not read again.
+	quick    bool
 	progress func(done, total int)
 
 	doc   backupDoc
@@ -94,6 +103,9 @@ func (c *copier) backup(ctx context.Context) (_ *Copied, err error) {
 		tick(i + 1)
 	}
 	for i := range c.snap.Segments {
+		if ctx.Err() != nil {
+			return nil, clew.Errorf(clew.Canceled, "interrupted: %w", context.Cause(ctx))
+		}
 		if err := c.segment(ctx, i); err != nil {
 			return nil, err
 		}
@@ -248,77 +260,133 @@ func (c *copier) head(ctx context.Context, n int) error {
 	return nil
 }
 
-// segment brings a segment into the backup, if it is not there.
+// segment brings a segment into the backup, if it is not there. One that rotted there is
+// had again; one that is damaged in the store is copied as it is, since what can be read
+// of it may be all there is.
 func (c *copier) segment(ctx context.Context, n int) error {
 	want := c.snap.Segments[n]
-	if id, ok := c.have[content(want)]; ok {
+	here, kept := want, false
+	var damage []error
+	if here.ID, kept = c.have[content(want)]; kept {
 		delete(c.have, content(want)) // of two equal ones, two are kept
-		want.ID = id
-		c.list(want)
-		c.done.Kept++
-		return nil
+		if !c.quick {
+			damage = c.check(here)
+		}
+		if len(damage) == 0 {
+			c.list(here)
+			c.done.Kept++
+			return nil
+		}
 	}
 	from := want.Path(c.snap.Dir)
 	want.ID = c.newID(want.ID)
 	tmp := folder.Partial(want.Path(c.dir))
-	if err := c.fs.MkdirAll(path.Dir(tmp)); err != nil {
-		return err
-	}
-	if c.link && c.linked(from, tmp, want) {
-		c.done.Linked++
-		return c.install(tmp, want)
-	}
-	r, err := c.src.Segment(ctx, n)
-	if err == nil {
-		err = c.write(ctx, tmp, r)
-		r.Close()
-	}
-	if err == nil {
-		if err = c.same(tmp, want); err != nil {
-			err = errors.Join(err, c.fs.Remove(tmp))
-		}
-	}
+	linked, fresh, err := c.fetch(ctx, n, from, tmp, want)
 	switch {
-	case clew.KindOf(err) == clew.Corrupt:
-		c.done.Missing = append(c.done.Missing, err)
-		return nil
-	case err != nil:
+	case err != nil && clew.KindOf(err) != clew.Corrupt:
 		return err
+	case err == nil && (!kept || len(fresh) == 0):
+	case kept: // the store's is no better
+		c.damaged(damage)
+		c.list(here)
+		c.done.Kept++
+		return remove(c.fs, tmp)
+	default:
+		c.done.Missing = append(c.done.Missing, err)
+		return remove(c.fs, tmp)
 	}
-	c.done.Copied++
+	c.damaged(fresh)
+	if kept {
+		c.done.Renewed++
+	}
+	if linked {
+		c.done.Linked++
+	} else {
+		c.done.Copied++
+	}
 	return c.install(tmp, want)
 }
 
-// linked gives the store's file a second name in the backup, where that can be.
-func (c *copier) linked(from, tmp string, want folder.Segment) bool {
-	if err := c.fs.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false
+// damaged notes the damage of one segment that the backup has, if there is any.
+func (c *copier) damaged(damage []error) {
+	if len(damage) > 0 {
+		c.done.DamagedSegments++
+		c.done.Damaged = append(c.done.Damaged, damage[:min(len(damage), maxDamage-min(len(c.done.Damaged), maxDamage))]...)
 	}
-	if c.fs.Link(from, tmp) != nil {
-		return false
-	}
-	if c.same(tmp, want) != nil {
-		_ = c.fs.Remove(tmp) // it is another's file; writing the copy says if it stays
-		return false
-	}
-	return true
 }
 
-// same checks that a file is the segment that it should be. An error of kind Corrupt
-// says that the store's file is not.
-func (c *copier) same(file string, want folder.Segment) error {
-	have, err := inspect(c.fs, file, want.ID)
+// fetch makes a file of a segment of the store, and returns the damage that both have.
+// An error of kind Corrupt says that the store's cannot be had.
+func (c *copier) fetch(ctx context.Context, n int, from, tmp string, want folder.Segment) (linked bool, damage []error, err error) {
+	if err := c.fs.MkdirAll(path.Dir(tmp)); err != nil {
+		return false, nil, err
+	}
+	if c.link {
+		if damage, ok := c.linked(from, tmp, want); ok {
+			return true, damage, nil
+		}
+	}
+	r, err := c.src.Segment(ctx, n)
+	if err != nil {
+		return false, nil, err
+	}
+	err = c.write(ctx, tmp, r)
+	r.Close()
+	if err != nil {
+		return false, nil, err
+	}
+	damage, err = c.same(from, tmp, want)
+	return false, damage, err
+}
+
+// linked gives the store's file a second name in the backup, where that can be.
+func (c *copier) linked(from, tmp string, want folder.Segment) (damage []error, ok bool) {
+	if err := c.fs.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, false
+	}
+	if c.fs.Link(from, tmp) != nil {
+		return nil, false
+	}
+	damage, err := c.same(from, tmp, want)
+	if err != nil {
+		_ = c.fs.Remove(tmp) // it is another's file; writing the copy says if it stays
+		return nil, false
+	}
+	return damage, true
+}
+
+// same checks that a file is the segment that it should be, and returns the damage that
+// it has. An error of kind Corrupt says that the store's file is another.
+func (c *copier) same(from, file string, want folder.Segment) (damage []error, err error) {
+	f, err := openBy(segment.Open, c.fs, file, from)
 	var errno syscall.Errno
 	switch {
 	case errors.As(err, &errno): // the backup's own disk
-		return fmt.Errorf("read what was written: %s: %w", file, errno)
+		return nil, fmt.Errorf("read what was written: %s: %w", file, errno)
 	case err != nil:
-		return err
+		return nil, err
 	}
-	if have != want {
-		return clew.Corruptf(file, 0, "the store's file is not what its manifest lists: it is %+v, listed is %+v", have, want)
+	defer f.Close()
+	if have := f.Listing(want.ID); have != want {
+		return nil, clew.Corruptf(from, 0, "the store's file is not what its manifest lists: it is %+v, listed is %+v", have, want)
 	}
-	return nil
+	damage = f.Checksums()
+	for _, d := range damage {
+		if errors.As(d, &errno) {
+			return nil, fmt.Errorf("read what was written: %s: %w", file, errno)
+		}
+	}
+	return damage, nil
+}
+
+// check returns the damage of a segment that the backup has.
+func (c *copier) check(here folder.Segment) []error {
+	file := here.Path(c.dir)
+	damage, err := c.same(file, file, here)
+	if err != nil {
+		damage = append(damage, err)
+	}
+	return damage
 }
 
 // write makes a file durable with what r has.

@@ -384,7 +384,7 @@ func TestRestore(t *testing.T) {
 	must(t, state.Save(fs, "/data/services.doc", "numbers"))
 	_, err := take(t, db, fs, fs, "/backup", true)
 	must(t, err)
-	if _, err := restore(ctx, fs, "/data", "/new", nil); clew.KindOf(err) != clew.Busy {
+	if _, err := restore(ctx, fs, "/data", "/new", false, nil); clew.KindOf(err) != clew.Busy {
 		t.Errorf("restore of a store in use: %v", err)
 	}
 	must(t, db.Close())
@@ -393,7 +393,7 @@ func TestRestore(t *testing.T) {
 		if i == 1 {
 			must(t, fs.MkdirAll(to))
 		}
-		r, err := restore(ctx, fs, from, to, nil)
+		r, err := restore(ctx, fs, from, to, false, nil)
 		must(t, err)
 		wantSound(t, fs, to)
 		if got, err := documentIn(fs, to+"/services.doc"); got != "numbers" {
@@ -403,7 +403,7 @@ func TestRestore(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 		wantRows(t, fs, to, all)
-		if _, err := restore(ctx, fs, from, to, nil); clew.KindOf(err) != clew.Invalid || !strings.Contains(err.Error(), "not empty") {
+		if _, err := restore(ctx, fs, from, to, false, nil); clew.KindOf(err) != clew.Invalid || !strings.Contains(err.Error(), "not empty") {
 			t.Errorf("restore over a store: %v", err)
 		}
 	}
@@ -424,7 +424,7 @@ func TestRestoreFails(t *testing.T) {
 	for n := 1; ; n++ {
 		disk := clone(t, fs)
 		faulty := vfs.NewFault(disk, vfs.Plan{FailAt: n, Err: syscall.EIO, Sticky: n%2 == 0})
-		_, err := restore(ctx, faulty, "/data", "/new", nil)
+		_, err := restore(ctx, faulty, "/data", "/new", false, nil)
 		if faulty.Ops() < n {
 			must(t, err)
 			return

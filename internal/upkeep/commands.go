@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,7 +29,12 @@ server that is stopped is opened and copied.
 
 A second backup into the same folder copies what is new and removes what the store
 no longer has. On the same file system files are linked, not copied. A backup that
-is interrupted leaves the one before as it was; the same command goes on with it.`,
+is interrupted leaves the one before as it was; the same command goes on with it.
+
+Every file is checked by its checksums, those that an earlier backup has too: one
+that rotted there is copied again. --quick trusts those. Segments that are damaged
+in the store are copied as they are and listed, those that cannot be read are left
+out. The exit code is then 3; it is 0 if all is there, and 1 if there is no backup.`,
 		Example: `  clew backup /var/backups/clew
   clew backup /mnt/usb/clew --server https://traces.example:4300
   clew backup ./copy --data ./data`,
@@ -48,6 +54,7 @@ is interrupted leaves the one before as it was; the same command goes on with it
 			return h.backupServer(c, args[0], ask, host)
 		},
 	}
+	c.Flags().Bool("quick", false, "do not read again what an earlier backup has")
 	h.Settings(c, "server", "token", "data")
 	return c
 }
@@ -86,22 +93,38 @@ func (h *Host) backupFolder(c *cobra.Command, dest, dir string) error {
 func (h *Host) copyInto(c *cobra.Command, cp *copier) error {
 	began, line := time.Now(), h.progress(c, "segment")
 	cp.progress = line.update
+	cp.quick, _ = c.Flags().GetBool("quick") // there is one
 	done, err := cp.backup(c.Context())
 	line.end()
 	if err != nil {
 		return err
 	}
 	out := c.OutOrStdout()
-	for _, m := range done.Missing {
+	for _, m := range append(done.Missing, done.Damaged...) {
 		fmt.Fprintln(out, m)
 	}
 	fmt.Fprintf(out, "%s: %s in %s, of which %d were there, %d linked, %d copied; %s written in %s\n", cp.dir,
 		console.Plural(int(done.Spans), "span"), console.Plural(done.Segments, "segment"), done.Kept, done.Linked, done.Copied,
 		console.Bytes(done.Bytes), console.Nanos(int64(time.Since(began))))
-	if n := len(done.Missing); n > 0 {
-		return clew.Errorf(clew.Corrupt, "the backup lacks %s that cannot be read; clew verify --repair mends what can be mended", console.Plural(n, "segment"))
+	if n := done.Renewed; n > 0 {
+		fmt.Fprintf(out, "%s of the backup before had rotted and came from the store again\n", console.Plural(n, "segment"))
 	}
-	return nil
+	return done.lack(cp.dir)
+}
+
+// lack says what a backup does not have, which may be nothing.
+func (d *Copied) lack(dir string) error {
+	var what []string
+	if n := len(d.Missing); n > 0 {
+		what = append(what, "lacks "+console.Plural(n, "segment")+" that cannot be read")
+	}
+	if n := d.DamagedSegments; n > 0 {
+		what = append(what, fmt.Sprintf("has %s as damaged as in the store: clew restore --repair brings back what can be read", console.Plural(n, "segment")))
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the backup in %s %s; to mend the store, stop its server and run clew verify --repair%w", dir, strings.Join(what, ", and "), lossError{})
 }
 
 // chosenByData says how another folder is chosen, of an error of the one that was.
@@ -120,50 +143,69 @@ func isLoopback(host string) bool {
 
 // NewRestore builds `clew restore`.
 func NewRestore(h *Host) *cobra.Command {
+	var mend *bool
 	c := &cobra.Command{
 		Use:   "restore SRC",
 		Short: "Bring back a store from a backup",
 		Long: `Copy the backup in SRC to the folder of a store, which is empty or not there yet
 (--data). The backup is checked first, every byte of it; one that is damaged is
 not restored. clew serve then opens the folder as if nothing had happened since
-the backup. If it is interrupted, nothing stays behind.`,
-		Example: "  clew restore /var/backups/clew --data ./data",
-		Args:    cobra.ExactArgs(1),
+the backup. If it is interrupted, nothing stays behind.
+
+With --repair a damaged backup is brought back as far as it can be read, and stays
+as it is. What is lost is listed, as clew verify --repair does.
+
+The exit code is 0 if all is back, 1 if nothing is, 3 if spans are lost.`,
+		Example: `  clew restore /var/backups/clew --data ./data
+  clew restore --repair /var/backups/clew --data ./data`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir, err := h.Data(c)
 			if err != nil {
 				return err
 			}
-			return h.restore(c, args[0], dir)
+			return h.restore(c, args[0], dir, *mend)
 		},
 	}
+	mend = c.Flags().Bool("repair", false, "bring back what can be read of a damaged backup")
 	h.Settings(c, "data")
 	return c
 }
 
-func (h *Host) restore(c *cobra.Command, from, dir string) error {
+func (h *Host) restore(c *cobra.Command, from, dir string, mend bool) error {
 	began, fsys := time.Now(), vfs.OS()
 	line := h.progress(c, "segment checked")
 	v, err := Verify(fsys, from, line.update)
 	line.end()
-	if clew.KindOf(err) == clew.NotFound {
+	kind := clew.KindOf(err)
+	switch {
+	case err == nil:
+	case mend && (kind == clew.NotFound || kind == clew.Corrupt) && mayBeStore(fsys, from) == nil: // CURRENT is what is lost
+		v.add(err)
+	case kind == clew.NotFound:
 		return fmt.Errorf("%w; SRC is the folder that clew backup made", err)
-	}
-	if err != nil {
+	default:
 		return err
 	}
-	if v.Found > 0 {
-		printDamage(c.OutOrStdout(), &v)
-		return clew.Errorf(clew.Corrupt, "%s is damaged in %s and is not restored; clew verify --repair --data %s mends what can be mended", from, console.Plural(v.Found, "place"), from)
+	damaged := v.Found > 0
+	printDamage(c.OutOrStdout(), &v)
+	if damaged && !mend {
+		return clew.Errorf(clew.Corrupt, "%s is damaged in %s and is not restored; with --repair, what can be read of it is", from, console.Plural(v.Found, "place"))
 	}
-	line = h.progress(c, "segment")
-	r, err := restore(c.Context(), fsys, from, dir, line.update)
+	line = h.progress(c, "file")
+	r, err := restore(c.Context(), fsys, from, dir, damaged, line.update)
 	line.end()
 	if err != nil {
 		return err
 	}
+	if r.Repaired != nil {
+		r.Repaired.print(c.OutOrStdout())
+	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %s in %s from %s, %s written in %s\n", dir, console.Plural(int(r.Spans), "span"),
 		console.Plural(r.Segments, "segment"), from, console.Bytes(r.Bytes), console.Nanos(int64(time.Since(began))))
+	if err == nil && r.Repaired != nil && len(r.Repaired.Lost) > 0 {
+		return fmt.Errorf("%s has what can be read of %s; what is lost stands above%w", dir, from, lossError{})
+	}
 	return err
 }
 

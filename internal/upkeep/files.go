@@ -63,15 +63,16 @@ type segmentFile struct {
 }
 
 func openSegment(fsys vfs.FS, name string) (*segmentFile, error) {
-	return openBy(segment.Open, fsys, name)
+	return openBy(segment.Open, fsys, name, name)
 }
 
 // openDamaged opens a segment whose frame may be damaged.
 func openDamaged(fsys vfs.FS, name string) (*segmentFile, error) {
-	return openBy(segment.OpenDamaged, fsys, name)
+	return openBy(segment.OpenDamaged, fsys, name, name)
 }
 
-func openBy(open func(io.ReaderAt, int64, string) (*segment.Reader, error), fsys vfs.FS, name string) (*segmentFile, error) {
+// openBy opens a segment that errors name as another, whose bytes it has.
+func openBy(open func(io.ReaderAt, int64, string) (*segment.Reader, error), fsys vfs.FS, name, as string) (*segmentFile, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -79,7 +80,7 @@ func openBy(open func(io.ReaderAt, int64, string) (*segment.Reader, error), fsys
 	size, err := f.Size()
 	if err == nil {
 		var r *segment.Reader
-		if r, err = open(f, size, name); err == nil {
+		if r, err = open(f, size, as); err == nil {
 			return &segmentFile{f, r}, nil
 		}
 	}

@@ -20,6 +20,9 @@ const (
 	// there are, as what is twice is told only within a segment.
 	remadePull = 1 << 40
 
+	// sectorBytes is how much is given up of a file where a disk cannot be read.
+	sectorBytes = 4 << 10
+
 	// maxDocument bounds a document, which is read whole: as package state's.
 	maxDocument = 16 << 20
 

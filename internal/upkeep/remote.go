@@ -48,7 +48,7 @@ func (r *remote) get(ctx context.Context, what string) (io.ReadCloser, error) {
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return resp.Body, nil
+		return &remoteFile{resp}, nil
 	case http.StatusNoContent:
 		resp.Body.Close()
 		return nil, nil
@@ -56,6 +56,24 @@ func (r *remote) get(ctx context.Context, what string) (io.ReadCloser, error) {
 	defer resp.Body.Close()
 	return nil, answered(resp)
 }
+
+// remoteFile is a file that a server sends. What the server could not read is an error
+// of the kind that it was there.
+type remoteFile struct{ resp *http.Response }
+
+func (f *remoteFile) Read(p []byte) (int, error) {
+	n, err := f.resp.Body.Read(p)
+	if text := f.resp.Trailer.Get(errorTrailer); err == io.EOF && text != "" {
+		var body errorBody
+		if err := json.Unmarshal([]byte(text), &body); err != nil {
+			return n, fmt.Errorf("the server cut off a file, and its reason is %q: %w", text, err)
+		}
+		return n, clew.Corruptf(body.File, body.Offset, "%w", errors.New(body.Message))
+	}
+	return n, err
+}
+
+func (f *remoteFile) Close() error { return f.resp.Body.Close() }
 
 func (r *remote) Segment(ctx context.Context, n int) (io.ReadCloser, error) {
 	return r.get(ctx, fmt.Sprintf("segment/%d", n))

@@ -104,6 +104,11 @@ func repair(fsys vfs.FS, dir string, progress func(done, total int)) (*Repaired,
 	}
 	defer lock.Close()
 	r := &repairer{fs: fsys, dir: dir, progress: progress}
+	return r.run()
+}
+
+// run repairs a folder whose lock is held.
+func (r *repairer) run() (*Repaired, error) {
 	for _, step := range []func() error{
 		r.readManifest, r.readSegments, r.readLog, r.plan, r.writeRemade, r.writeLogged, r.putAside, r.writeManifest, r.tidyUp,
 	} {

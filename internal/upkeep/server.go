@@ -25,6 +25,7 @@ const BackupPath = "/api/v1/backup"
 //	GET  /api/v1/backup/{id}/head/{n}        the n-th of heads as a segment, once
 //	GET  /api/v1/backup/{id}/document/{name} a document beside the store
 //
+// What cannot be read of a file on the way is said behind it, in the trailer Clew-Error.
 // The answer to POST does not end: blank lines follow. The backup is held until
 // whoever asked closes the connection, or is gone; so a client that was killed holds
 // nothing.
@@ -174,7 +175,13 @@ func (s *BackupServer) give(open func(*http.Request, *local) (io.ReadCloser, err
 		}
 		defer file.Close()
 		w.Header().Set("Content-Type", "application/octet-stream")
-		if _, err := io.CopyBuffer(w, file, make([]byte, copyBytes)); err != nil {
+		w.Header().Set("Trailer", errorTrailer)
+		_, err = io.CopyBuffer(w, file, make([]byte, copyBytes))
+		switch {
+		case clew.KindOf(err) == clew.Corrupt:
+			text, _ := json.Marshal(bodyOf(err)) // of texts and a number
+			w.Header().Set(errorTrailer, string(text))
+		case err != nil:
 			panic(http.ErrAbortHandler) // no invariant of ours: so a handler says that its answer is cut off
 		}
 	}
@@ -211,14 +218,22 @@ func writeError(w http.ResponseWriter, err error) {
 	case clew.Corrupt:
 		status = http.StatusConflict
 	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]errorBody{"error": bodyOf(err)}) // the reader may have gone
+}
+
+// errorTrailer is the field behind a file that could not be read to its end, which says
+// why: an errorBody.
+const errorTrailer = "Clew-Error"
+
+func bodyOf(err error) errorBody {
 	body := errorBody{Kind: clew.KindOf(err).String(), Message: err.Error()}
 	var e *clew.Error
 	if errors.As(err, &e) && e.Kind == clew.Corrupt {
 		body.File, body.Offset, body.Message = e.File, e.Offset, e.Err.Error()
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]errorBody{"error": body}) // the reader may have gone
+	return body
 }
 
 type errorBody struct {

@@ -154,6 +154,10 @@ func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
 	return dst, nil
 }
 
+// Checksums reads every byte and returns those parts whose checksums fail: what a copy
+// must not have. Damage looks closer.
+func (r *Reader) Checksums() (damage []error) { return r.blocks.Verify() }
+
 // Damage reads every byte and decodes every row, and returns all damage found.
 func (r *Reader) Damage() (damage []error) {
 	if damage = r.blocks.Verify(); len(damage) > 0 {
