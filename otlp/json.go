@@ -25,6 +25,16 @@ func AppendJSON(dst, body []byte) ([]byte, error) {
 	return w.dst, nil
 }
 
+// AppendProtoJSON is AppendJSON in the mapping that protobuf has for every message:
+// ids are base64, enums names, "SPAN_KIND_SERVER"; an enum without a name is a number.
+func AppendProtoJSON(dst, body []byte) ([]byte, error) {
+	w := jsonWriter{dst: dst, proto: true}
+	if err := w.message(body, msgRequest, 0); err != nil {
+		return dst, located(body, err)
+	}
+	return w.dst, nil
+}
+
 // AppendTracesJSON appends rows of r as AppendTraces orders them and AppendJSON
 // writes them. An error means that an entry or value of r's batch is damaged.
 func AppendTracesJSON(dst []byte, r *span.Rows, rows []uint32) ([]byte, error) {
@@ -46,7 +56,10 @@ func AppendAnyValueJSON(dst []byte, v clew.Value) []byte {
 }
 
 // jsonWriter writes messages as JSON.
-type jsonWriter struct{ dst []byte }
+type jsonWriter struct {
+	dst   []byte
+	proto bool // ids and enums as AppendProtoJSON says
+}
 
 // occurrence is where a field was met in a message.
 type occurrence struct {
@@ -172,7 +185,11 @@ func (w *jsonWriter) list(m []byte, def *fieldDef, o *occurrence, depth int) err
 }
 
 func (w *jsonWriter) value(def *fieldDef, f *field, depth int) error {
-	switch def.kind {
+	kind := def.kind
+	if kind == kindID && w.proto {
+		kind = kindBytes
+	}
+	switch kind {
 	case kindMessage:
 		if def.msg == msgAnyValue {
 			depth++
@@ -198,7 +215,13 @@ func (w *jsonWriter) value(def *fieldDef, f *field, depth int) error {
 		w.dst = append(w.dst, '"')
 		w.dst = strconv.AppendUint(w.dst, f.bits, 10)
 		w.dst = append(w.dst, '"')
-	case kindInt32, kindEnum:
+	case kindEnum:
+		if n := int32(f.bits); w.proto && n >= 0 && int(n) < len(def.names) {
+			w.dst = append(append(append(w.dst, '"'), def.names[n]...), '"')
+			break
+		}
+		w.dst = strconv.AppendInt(w.dst, int64(int32(f.bits)), 10)
+	case kindInt32:
 		w.dst = strconv.AppendInt(w.dst, int64(int32(f.bits)), 10)
 	case kindUint32, kindFixed32:
 		w.dst = strconv.AppendUint(w.dst, uint64(uint32(f.bits)), 10)

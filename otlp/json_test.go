@@ -348,3 +348,24 @@ func TestValueText(t *testing.T) {
 	f(clew.Value{Type: clew.TypeOther, Bytes: []byte("\x0a\x01x\x2a\x04\x0a\x02\x10\x01\x2a\x04\x0a\x02\x10\x00")}, "[true,false]", "[true,false]",
 		`{"arrayValue":{"values":[{"boolValue":true},{"boolValue":false}]}}`)
 }
+
+// TestProtoJSON writes what protobuf's own JSON writer does.
+func TestProtoJSON(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174","kind":2,"status":{"code":2},"startTimeUnixNano":"7","flags":3,
+			"links":[{"spanId":"0000000000000001"}],"attributes":[{"key":"a","value":{"intValue":"9"}},{"key":"b","value":{"bytesValue":"AQI="}}]}]}]}]}`,
+			`{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"W47/95gDgQPSabYzgT/GDA==","spanId":"7uGbfsPBsXQ=","flags":3,"kind":"SPAN_KIND_SERVER","startTimeUnixNano":"7",` +
+				`"attributes":[{"key":"a","value":{"intValue":"9"}},{"key":"b","value":{"bytesValue":"AQI="}}],"links":[{"spanId":"AAAAAAAAAAE="}],"status":{"code":"STATUS_CODE_ERROR"}}]}]}]}`},
+		{`{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":77,"status":{"code":-1}}]}]}]}`,
+			`{"resourceSpans":[{"scopeSpans":[{"spans":[{"kind":77,"status":{"code":-1}}]}]}]}`},
+	} {
+		body, _, err := otlp.TranscodeJSON(nil, []byte(c.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := otlp.AppendProtoJSON([]byte("x"), body)
+		if err != nil || string(got) != "x"+c.want {
+			t.Errorf("AppendProtoJSON(%s) =\n%s, %v, want\n%s", c.text, got, err, c.want)
+		}
+	}
+}

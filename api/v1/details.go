@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 )
@@ -106,7 +107,7 @@ func (a *API) spans(c *call) error {
 	defer t.Free()
 	l := a.layout(c.tenant, t)
 	d := detailer{rows: span.NewRows(t.Batch), limit: limit}
-	out := spansAnswer{ETag: t.print.etag(), Damaged: damageText(&t.Trace), Spans: []spanDetail{}}
+	out := spansAnswer{ETag: t.print.etag(), Damaged: api.DamageText(&t.Trace), Spans: []spanDetail{}}
 	for _, row := range req.Rows {
 		if row < len(l.rows) && l.rows[row] != span.NoCode {
 			out.Spans = append(out.Spans, d.span(row, int(l.rows[row])))
@@ -141,7 +142,7 @@ func (d *detailer) span(row, at int) spanDetail {
 			SchemaURL: shown(s.Scope.SchemaURL),
 		},
 	}
-	out.Name, out.NameEscaped = escape(s.Name)
+	out.Name, out.NameEscaped = api.Escape(s.Name)
 	if s.ParentID != 0 {
 		out.ParentSpanID = s.ParentID.String()
 	}
@@ -163,7 +164,7 @@ func (d *detailer) span(row, at int) spanDetail {
 }
 
 func shown(s string) string {
-	s, _ = escape(s)
+	s, _ = api.Escape(s)
 	return s
 }
 
@@ -206,7 +207,7 @@ func (d *detailer) attributes(attrs []clew.Attr, extra []byte) []attribute {
 }
 
 func (d *detailer) attribute(key string, v clew.Value, depth int) (a attribute) {
-	a.Key, a.KeyEscaped = escape(key)
+	a.Key, a.KeyEscaped = api.Escape(key)
 	a.Value = d.value(v, depth)
 	return a
 }
@@ -252,25 +253,11 @@ func (d *detailer) text(s []byte) value {
 	out := value{Type: "string", Escaped: !utf8.Valid(s)}
 	if len(s) > d.limit {
 		out.TruncatedBytes = len(s)
-		s = s[:wholeRunes(s, d.limit)]
+		s = s[:api.WholeRunes(s, d.limit)]
 	}
 	text := shown(string(s))
 	out.String = &text
 	return out
-}
-
-// wholeRunes returns the greatest cut up to n that splits no character of s.
-func wholeRunes(s []byte, n int) int {
-	for at := n; at >= 0 && at > n-utf8.UTFMax; at-- {
-		if !utf8.RuneStart(s[at]) {
-			continue
-		}
-		if _, size := utf8.DecodeRune(s[at:]); at+size > n {
-			return at
-		}
-		return n
-	}
-	return n
 }
 
 func (d *detailer) bytes(b []byte) value {

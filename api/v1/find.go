@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
@@ -37,7 +38,7 @@ func (a *API) searchTrace(c *call) error {
 	l := a.layout(c.tenant, t)
 	f := newFinder(q)
 	found := f.rows(t.Batch)
-	out := rowsAnswer{ETag: t.print.etag(), Damaged: damageText(&t.Trace), Rows: []uint32{}}
+	out := rowsAnswer{ETag: t.print.etag(), Damaged: api.DamageText(&t.Trace), Rows: []uint32{}}
 	ghosts := l.ghosts
 	for i, row := range l.rows {
 		hit := false

@@ -3,11 +3,6 @@ package v1
 import "time"
 
 const (
-	// maxQueries is how many questions run at once: each may use a core and holds
-	// a block's columns; more would only wait for each other.
-	maxQueries = 16
-	// maxQueue is how long a question waits for its turn.
-	maxQueue = 5 * time.Second
 	// maxTails bounds the streams of all tenants.
 	maxTails = 64
 	// maxBodyBytes bounds the body of a question.
@@ -28,9 +23,6 @@ const (
 	maxPrefixed = 10_000
 	// maxFindRunes bounds the text looked for in a trace.
 	maxFindRunes = 1000
-	// maxDamageBytes bounds what is said about damage: each of a trace's blocks may
-	// be damaged, and a header of some KB is refused by proxies.
-	maxDamageBytes = 1000
 	// tailEvery is the least time between two events of a stream.
 	tailEvery = 250 * time.Millisecond
 	// tailBeat is the time between heartbeats.
@@ -44,11 +36,6 @@ const (
 	// question about a trace; one of 100,000 spans takes 1 MB.
 	maxLayouts     = 8
 	maxLayoutBytes = 32 << 20
-	// minPackedBytes is the size from which an answer is compressed: less fits into
-	// few packets anyway.
-	minPackedBytes = 4 << 10
-	// exportRows is how many spans of a trace are written at a time as OTLP: some MB.
-	exportRows = 5000
 	// maxValueDepth bounds values within values, as package otlp does on arrival.
 	maxValueDepth = 64
 )

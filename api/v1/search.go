@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 )
 
@@ -187,8 +188,8 @@ func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
 		MatchedStart: nanos(h.Newest),
 	}
 	if h.Root != nil {
-		s.RootService, _ = escape(h.Root.Service)
-		s.RootName, _ = escape(h.Root.Name)
+		s.RootService, _ = api.Escape(h.Root.Service)
+		s.RootName, _ = api.Escape(h.Root.Name)
 		s.RootError = h.Root.Status == clew.StatusError
 	}
 	if len(h.Matched) > 0 {
@@ -200,7 +201,7 @@ func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
 	}
 	numbers := a.cfg.Numbers(t, names)
 	for i, x := range h.Services {
-		name, _ := escape(x.Name)
+		name, _ := api.Escape(x.Name)
 		s.Services = append(s.Services, serviceShare{name, numbers[i], x.Spans, x.Errors})
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 )
@@ -30,7 +31,7 @@ func (a *API) skeleton(c *call) error {
 		return nil
 	}
 	body, first := a.encodeSkeleton(c.tenant, t)
-	return a.send(c, "application/octet-stream", len(body), parts(body[:first], body[first:]))
+	return a.sender.Send(c.w, c.r, "application/octet-stream", len(body), api.Parts(body[:first], body[first:]))
 }
 
 // encodeSkeleton returns the skeleton and where its first part ends.
@@ -360,7 +361,7 @@ type writtenText struct {
 // add returns the code of a string.
 func (t *texts) add(raw string) uint32 {
 	var w writtenText
-	w.text, w.escaped = escape(raw)
+	w.text, w.escaped = api.Escape(raw)
 	if code, ok := t.codes[w]; ok {
 		return code
 	}

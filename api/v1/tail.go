@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -65,8 +66,8 @@ func (g *gathering) take() tailEvent {
 }
 
 func summaryOf(t *exec.Tailed, row int) spanSummary {
-	service, _ := escape(t.Service(row))
-	name, _ := escape(string(t.Names.At(int(t.Name[row]))))
+	service, _ := api.Escape(t.Service(row))
+	name, _ := api.Escape(string(t.Names.At(int(t.Name[row]))))
 	return spanSummary{
 		TraceID: t.TraceIDs[t.Trace[row]].String(), SpanID: clew.SpanID(t.SpanID[row]).String(),
 		Service: service, Name: name, Kind: clew.Kind(t.Kind[row]).String(), Status: clew.Status(t.Status[row]).String(),
@@ -93,7 +94,7 @@ func (a *API) tail(c *call) error {
 	case a.tails <- struct{}{}:
 		defer func() { <-a.tails }()
 	default:
-		return &clew.Error{Kind: clew.Busy, RetryAfter: maxQueue, Err: errors.New("as many tails as this server takes are running")}
+		return &clew.Error{Kind: clew.Busy, RetryAfter: api.MaxQueue, Err: errors.New("as many tails as this server takes are running")}
 	}
 	ctx, cancel := context.WithCancel(c.r.Context())
 	var g gathering

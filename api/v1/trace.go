@@ -3,11 +3,10 @@ package v1
 import (
 	"cmp"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -31,27 +30,10 @@ func (a *API) read(c *call) (*read, error) {
 		return nil, err
 	}
 	if t.Damaged != nil {
-		c.w.Header().Set(damagedHeader, damageText(&t))
+		c.w.Header().Set(api.DamagedHeader, api.DamageText(&t))
 		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.tenant, "trace", id, "error", t.Damaged)
 	}
 	return &read{t, id, fingerprintOf(&t)}, nil
-}
-
-// damagedHeader says of every answer about a trace that some of its spans could not
-// be read, and why: bytes of protobuf and a skeleton have no place for the text.
-const damagedHeader = "Clew-Damaged"
-
-// damageText says in one line, not too long, what of a trace could not be read; ""
-// is that all could.
-func damageText(t *storage.Trace) string {
-	if t.Damaged == nil {
-		return ""
-	}
-	text, _ := escape(strings.ReplaceAll(t.Damaged.Error(), "\n", "; "))
-	if len(text) > maxDamageBytes {
-		text = text[:wholeRunes([]byte(text), maxDamageBytes)] + "…"
-	}
-	return text
 }
 
 // layout returns the trace's layout, from the last ones made if it is the same.
@@ -81,55 +63,11 @@ func (a *API) trace(c *call) error {
 			rows = append(rows, row)
 		}
 	}
-	x := exporter{rows: span.NewRows(t.Batch), order: rows}
-	if preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf") == "application/json" {
-		return a.send(c, "application/json", -1, x.json)
+	spans := span.NewRows(t.Batch)
+	if api.Preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf") == "application/json" {
+		return a.sender.Send(c.w, c.r, "application/json", -1, api.JSONPieces(spans, rows, `{"resourceSpans":`, `}`, otlp.AppendJSON))
 	}
-	return a.send(c, "application/x-protobuf", -1, x.protobuf)
-}
-
-// exporter writes rows of a trace as OTLP, exportRows at a time, so that the memory
-// for it does not grow with the trace. Pieces of a TracesData are one when they
-// stand one after the other; a resource or scope with spans in several pieces
-// comes once in each.
-type exporter struct {
-	rows  *span.Rows
-	order []uint32
-}
-
-func (x *exporter) protobuf(yield func([]byte, error) bool) {
-	var body []byte
-	for rows := range slices.Chunk(x.order, exportRows) {
-		body = otlp.AppendTraces(body[:0], x.rows, rows)
-		if !yield(body, nil) {
-			return
-		}
-	}
-}
-
-func (x *exporter) json(yield func([]byte, error) bool) {
-	const open, end = `{"resourceSpans":[`, `]}`
-	var body, text []byte
-	left := len(x.order)
-	for rows := range slices.Chunk(x.order, exportRows) {
-		body = otlp.AppendTraces(body[:0], x.rows, rows)
-		var err error
-		if text, err = otlp.AppendJSON(text[:0], body); err != nil {
-			yield(nil, err)
-			return
-		}
-		piece := text
-		if left < len(x.order) { // not the first: go on with the list
-			piece = piece[len(open)-1:]
-			piece[0] = ','
-		}
-		if left -= len(rows); left > 0 {
-			piece = piece[:len(piece)-len(end)]
-		}
-		if !yield(piece, nil) {
-			return
-		}
-	}
+	return a.sender.Send(c.w, c.r, "application/x-protobuf", -1, api.Pieces(spans, rows))
 }
 
 // layoutKey names a batch: equal keys, equal rows in equal order.
@@ -196,7 +134,7 @@ func (c *call) unchanged(etag string) bool {
 	h.Set("ETag", etag)
 	h.Set("Vary", "Accept, Accept-Encoding, X-Scope-OrgID")
 	h.Set("Cache-Control", "private, no-cache") // keep it, and ask whether it still holds
-	if !matches(c.r.Header.Values("If-None-Match"), etag) {
+	if !api.Matches(c.r.Header.Values("If-None-Match"), etag) {
 		return false
 	}
 	c.w.WriteHeader(http.StatusNotModified)

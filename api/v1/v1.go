@@ -15,9 +15,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
@@ -44,9 +44,11 @@ type Config struct {
 	SetDemo func(start bool, spansPerSecond float64) (Demo, error)
 	// Budget bounds one question; zero fields are exec's defaults.
 	Budget exec.Budget
-	// MaxQueries is how many questions are answered at once, and LayoutBytes how much
-	// memory is for the layouts of traces that are looked at; 0 are those of limits.go.
-	MaxQueries, LayoutBytes int
+	// Turns are those of all dialects; nil are turns of its own.
+	Turns *api.Turns
+	// LayoutBytes is how much memory is for the layouts of traces that are looked at; 0
+	// is that of limits.go.
+	LayoutBytes int
 	// Leaving is closed when the server shuts down: streams end.
 	Leaving <-chan struct{}
 	Logger  *slog.Logger
@@ -57,17 +59,19 @@ type API struct {
 	cfg   Config
 	mux   *http.ServeMux
 	paths []string // that mux knows, the shortest first
-	slots chan struct{}
 	tails chan struct{}
 
 	layouts layoutCache
-	packers packers
+	sender  api.Sender
 }
 
 // New returns the API; its paths begin with /api/v1/.
 func New(cfg Config) *API {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Turns == nil {
+		cfg.Turns = api.NewTurns(0)
 	}
 	if cfg.Numbers == nil {
 		cfg.Numbers = func(_ clew.Tenant, names []string) []int {
@@ -79,7 +83,7 @@ func New(cfg Config) *API {
 		}
 	}
 	a := &API{cfg: cfg, mux: http.NewServeMux(), tails: make(chan struct{}, maxTails)}
-	a.slots = make(chan struct{}, cmp.Or(cfg.MaxQueries, maxQueries))
+	a.sender.Logger = cfg.Logger
 	a.layouts.maxBytes = cfg.LayoutBytes
 	for pattern, h := range map[string]handler{
 		"POST /api/v1/search":              a.search,
@@ -194,7 +198,7 @@ type handler func(*call) error
 // plain serves a handler that costs little.
 func (a *API) plain(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, err := clew.ParseTenant(r.Header.Get("X-Scope-OrgID"))
+		t, err := clew.ParseTenant(r.Header.Get(api.TenantHeader))
 		if err == nil {
 			err = h(&call{w: w, r: r, tenant: t})
 		}
@@ -204,46 +208,27 @@ func (a *API) plain(h handler) http.Handler {
 	})
 }
 
-// query serves a handler that reads the store: at most MaxQueries at once, the
-// others wait a little and are then told to come again.
+// query serves a handler that reads the store, once it has a turn.
 func (a *API) query(h handler) http.Handler {
 	inner := a.plain(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		patience := time.NewTimer(maxQueue)
-		defer patience.Stop()
-		select {
-		case a.slots <- struct{}{}:
-		case <-r.Context().Done():
+		done, err := a.cfg.Turns.Take(r.Context())
+		switch {
+		case r.Context().Err() != nil:
 			return
-		case <-patience.C:
-			a.fail(w, r, &clew.Error{Kind: clew.Busy, RetryAfter: maxQueue,
-				Err: errors.New("as many queries as this server takes are running: ask again later")})
+		case err != nil:
+			a.fail(w, r, err)
 			return
 		}
-		defer func() { <-a.slots }()
+		defer done()
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// statusOf returns the HTTP status of a kind of error.
-func statusOf(k clew.ErrorKind) (status int, name string) {
-	switch k {
-	case clew.Invalid:
-		return http.StatusBadRequest, "invalid"
-	case clew.NotFound:
-		return http.StatusNotFound, "notFound"
-	case clew.TooLarge:
-		return http.StatusRequestEntityTooLarge, "tooLarge"
-	case clew.Unsupported:
-		return http.StatusNotImplemented, "unsupported"
-	case clew.Canceled:
-		return 499, "canceled"
-	case clew.Busy:
-		return http.StatusServiceUnavailable, "busy"
-	case clew.Corrupt:
-		return http.StatusInternalServerError, "corrupt"
-	}
-	return http.StatusInternalServerError, "internal"
+// kindNames are the API's names of kinds of error.
+var kindNames = map[clew.ErrorKind]string{
+	clew.Invalid: "invalid", clew.NotFound: "notFound", clew.TooLarge: "tooLarge", clew.Unsupported: "unsupported",
+	clew.Canceled: "canceled", clew.Busy: "busy", clew.Corrupt: "corrupt", clew.Internal: "internal",
 }
 
 type errorBody struct {
@@ -260,8 +245,7 @@ type errorText struct {
 // fail answers with an error. Faults of ours are logged whole and told briefly.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	kind := clew.KindOf(err)
-	status, name := statusOf(kind)
-	text := errorText{Kind: name, Message: err.Error()}
+	text := errorText{Kind: kindNames[kind], Message: err.Error()}
 	var q *traceql.Error
 	if errors.As(err, &q) {
 		text.Position, text.Meant = &q.Pos.Offset, q.Meant
@@ -270,14 +254,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		a.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	if kind == clew.Busy {
-		wait := time.Second
-		var e *clew.Error
-		if errors.As(err, &e) {
-			wait = max(wait, e.RetryAfter)
-		}
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait.Seconds())))
+		w.Header().Set("Retry-After", strconv.Itoa(int(api.RetryAfter(err).Seconds())))
 	}
-	writeJSON(w, status, errorBody{text})
+	writeJSON(w, api.StatusOf(kind), errorBody{text})
 }
 
 // writeJSON answers with v, which must be encodable.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -52,11 +53,11 @@ func (a *API) services(c *call) error {
 	}{[]serviceAnswer{}}
 	for i := range list {
 		s := &list[i]
-		name, _ := escape(s.Name)
+		name, _ := api.Escape(s.Name)
 		x := serviceAnswer{Name: name, Index: numbers[i], Slot: numbers[i] % slots, Spans: s.Spans, Operations: []operationAnswer{}, OperationsTotal: len(s.Operations)}
 		slices.SortStableFunc(s.Operations, func(a, b storage.Operation) int { return cmp.Compare(b.Spans, a.Spans) })
 		for _, op := range s.Operations[:min(len(s.Operations), maxOperations)] {
-			name, _ := escape(op.Name)
+			name, _ := api.Escape(op.Name)
 			x.Operations = append(x.Operations, operationAnswer{name, op.Kind.String(), op.Spans})
 		}
 		out.Services = append(out.Services, x)
@@ -118,7 +119,7 @@ func (a *API) tags(c *call) error {
 			if want != "" && want != scopeWord(n.Scope) {
 				continue
 			}
-			name, _ := escape(n.Key)
+			name, _ := api.Escape(n.Key)
 			x := tagAnswer{Scope: scopeWord(n.Scope), Name: name, Query: queryName(n.Scope.String(), n.Key)}
 			for _, t := range n.Types {
 				x.Types = append(x.Types, t.String())
@@ -146,7 +147,7 @@ func queryName(scope, key string) string {
 	if plain {
 		return scope + "." + key
 	}
-	text, _ := escape(key)
+	text, _ := api.Escape(key)
 	return scope + "." + strconv.Quote(text)
 }
 
@@ -276,7 +277,7 @@ func fieldOf(name string) (span.Field, error) {
 
 // valueOf shows a value; Query is left out where no query can have it.
 func valueOf(f span.Field, v storage.TagValue) valueAnswer {
-	text, escaped := escape(v.Value.String())
+	text, escaped := api.Escape(v.Value.String())
 	x := valueAnswer{Type: v.Value.Type.String(), Value: text, Query: text, Spans: v.Count}
 	known := true
 	switch f.Intrinsic {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/ingest"
@@ -20,7 +21,8 @@ import (
 // the demo shop, the test trace. Reading needs the right to read, sending a test
 // trace that to write, and the shop is the administrator's.
 func (s *server) apiHandler() http.Handler {
-	api := v1.New(v1.Config{
+	turns := api.NewTurns(s.memory.Queries)
+	own := v1.New(v1.Config{
 		Store:    s.store,
 		Numbers:  s.services.Numbers,
 		Health:   s.health,
@@ -30,16 +32,16 @@ func (s *server) apiHandler() http.Handler {
 		Logger:   s.log,
 
 		Budget:      exec.Budget{Memory: s.memory.Question()},
-		MaxQueries:  s.memory.Queries,
+		Turns:       turns,
 		LayoutBytes: int(s.memory.Layouts),
 	})
 	mux := http.NewServeMux()
-	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, api))
-	mux.Handle("POST /api/v1/demo", s.gate.guard(config.Admin, denyJSON, api))
+	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, own))
+	mux.Handle("POST /api/v1/demo", s.gate.guard(config.Admin, denyJSON, own))
 	s.backups = upkeep.NewBackupServer(heldStore{s.store}, vfs.OS(), string(s.settings.Data))
 	mux.Handle(upkeep.BackupPath, s.gate.guardAll(s.backups))
 	mux.Handle(upkeep.BackupPath+"/", s.gate.guardAll(s.backups))
-	mux.Handle("/", s.gate.guard(config.Read, denyJSON, api))
+	mux.Handle("/", s.gate.guard(config.Read, denyJSON, own))
 	return s.whileReady(mux)
 }
 

@@ -1,8 +1,9 @@
-package v1
+package api
 
 import (
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,8 +13,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// matches reports whether an If-None-Match names etag, by weak comparison.
-func matches(values []string, etag string) bool {
+// Matches reports whether an If-None-Match names etag, by weak comparison.
+func Matches(values []string, etag string) bool {
 	etag = strings.TrimPrefix(etag, "W/")
 	for _, v := range values {
 		for part := range strings.SplitSeq(v, ",") {
@@ -25,10 +26,10 @@ func matches(values []string, etag string) bool {
 	return false
 }
 
-// preferred returns which of offers, media types, an Accept header wants most; of
+// Preferred returns which of offers, media types, an Accept header wants most; of
 // equals the one that is offered first, and the first offer if none is
 // wanted. A name counts before a type with wildcard, and that before "*".
-func preferred(values []string, offers ...string) string {
+func Preferred(values []string, offers ...string) string {
 	best, most := offers[0], 0.0
 	for _, o := range offers {
 		if q := quality(values, o); q > most {
@@ -104,9 +105,13 @@ func named(values []string, name string) bool {
 	return false
 }
 
-// packers keeps compressors for the next answer: each holds some hundred KiB.
-// The zero value is ready to use, by many goroutines.
-type packers struct{ gzip, zstd sync.Pool }
+// A Sender sends bodies part by part, packed as the client likes. It keeps compressors
+// for the next answer: each holds some hundred KiB. It may be used by many goroutines.
+type Sender struct {
+	Logger *slog.Logger
+
+	gzip, zstd sync.Pool
+}
 
 // packer is what both compressors are.
 type packer interface {
@@ -115,7 +120,7 @@ type packer interface {
 	Flush() error
 }
 
-func (x *packers) take(encoding string, w io.Writer) (p packer, pool *sync.Pool) {
+func (x *Sender) take(encoding string, w io.Writer) (p packer, pool *sync.Pool) {
 	pool = &x.gzip
 	if encoding == "zstd" {
 		pool = &x.zstd
@@ -133,26 +138,26 @@ func (x *packers) take(encoding string, w io.Writer) (p packer, pool *sync.Pool)
 	return p, pool
 }
 
-// send answers with the parts of a body, packed as the client likes; each is pushed
+// Send answers with the parts of a body, packed as the client likes; each is pushed
 // out before the next one is made. size is that of the whole body, negative where
 // it is not known. An error before the first part is returned, and nothing has been
 // written; after a later one the connection is cut, so that the client knows.
-func (a *API) send(c *call, kind string, size int, parts iter.Seq2[[]byte, error]) error {
+func (x *Sender) Send(w http.ResponseWriter, r *http.Request, kind string, size int, parts iter.Seq2[[]byte, error]) error {
 	encoding := ""
 	if size < 0 || size >= minPackedBytes {
-		encoding = packing(c.r.Header.Values("Accept-Encoding"))
+		encoding = packing(r.Header.Values("Accept-Encoding"))
 	}
 	var (
-		out   io.Writer = c.w
+		out   io.Writer = w
 		begun bool
 	)
-	flush := http.NewResponseController(c.w).Flush
+	flush := http.NewResponseController(w).Flush
 	for part, err := range parts {
 		switch {
 		case err != nil && !begun:
 			return err
 		case err != nil:
-			a.cfg.Logger.Error("answer cut off", "path", c.r.URL.Path, "error", err)
+			x.Logger.Error("answer cut off", "path", r.URL.Path, "error", err)
 			// Broken: what the store took can be written again. net/http knows this
 			// panic and cuts the connection.
 			panic(http.ErrAbortHandler)
@@ -163,9 +168,9 @@ func (a *API) send(c *call, kind string, size int, parts iter.Seq2[[]byte, error
 			_ = flush() // not every server can
 		default:
 			begun = true
-			a.head(c, kind, encoding, size)
+			head(w, kind, encoding, size)
 			if encoding != "" {
-				p, pool := a.packers.take(encoding, c.w)
+				p, pool := x.take(encoding, w)
 				defer func() {
 					p.Reset(nil)
 					pool.Put(p)
@@ -183,8 +188,8 @@ func (a *API) send(c *call, kind string, size int, parts iter.Seq2[[]byte, error
 	return nil
 }
 
-func (a *API) head(c *call, kind, encoding string, size int) {
-	h := c.w.Header()
+func head(w http.ResponseWriter, kind, encoding string, size int) {
+	h := w.Header()
 	h.Set("Content-Type", kind)
 	if encoding != "" {
 		h.Set("Content-Encoding", encoding)
@@ -193,8 +198,8 @@ func (a *API) head(c *call, kind, encoding string, size int) {
 	}
 }
 
-// parts makes a sequence of what is there already; empty ones are left out.
-func parts(bodies ...[]byte) iter.Seq2[[]byte, error] {
+// Parts makes a sequence of what is there already; empty ones are left out.
+func Parts(bodies ...[]byte) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for _, b := range bodies {
 			if len(b) > 0 && !yield(b, nil) {

@@ -1,0 +1,116 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
+)
+
+// TestTurns gives as many turns as there are, takes them back, and lets go of who leaves.
+func TestTurns(t *testing.T) {
+	turns := api.NewTurns(1)
+	done, err := turns.Take(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := turns.Take(left); clew.KindOf(err) != clew.Canceled {
+		t.Errorf("the turn of who left = %v, want Canceled", err)
+	}
+	waiting := make(chan error)
+	go func() {
+		again, err := turns.Take(context.Background())
+		if err == nil {
+			again()
+		}
+		waiting <- err
+	}()
+	done()
+	if err := <-waiting; err != nil {
+		t.Errorf("a turn that was given back = %v, want it", err)
+	}
+}
+
+// TestRetryAfter is never less than a second.
+func TestRetryAfter(t *testing.T) {
+	for err, want := range map[error]time.Duration{
+		&clew.Error{Kind: clew.Busy, RetryAfter: 7 * time.Second}: 7 * time.Second,
+		&clew.Error{Kind: clew.Busy, RetryAfter: 1}:               time.Second,
+		context.Canceled: time.Second,
+	} {
+		if got := api.RetryAfter(err); got != want {
+			t.Errorf("RetryAfter(%v) = %v, want %v", err, got, want)
+		}
+	}
+}
+
+// TestHeaderText is one line of bounded length, cut between characters.
+func TestHeaderText(t *testing.T) {
+	if got := api.HeaderText("a\nb\xff"); got != `a; b\xff` {
+		t.Errorf("HeaderText = %q", got)
+	}
+	got := api.HeaderText(strings.Repeat("ä", 1000))
+	if want := strings.Repeat("ä", 500) + "…"; got != want {
+		t.Errorf("HeaderText of 2000 bytes has %d, want %d", len(got), len(want))
+	}
+}
+
+// TestJSONPieces makes one object of a trace of any number of pieces.
+func TestJSONPieces(t *testing.T) {
+	for _, n := range []int{1, 5000, 5001, 12_000} {
+		var spans []clew.Span
+		for i := range n {
+			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: clew.SpanID(i + 1), Start: clew.UnixNanos(i + 1), Resource: &clew.Resource{}})
+		}
+		m := storagetest.NewMemory(storagetest.AllCapabilities())
+		if _, err := m.Append(t.Context(), storage.Record{Tenant: clew.DefaultTenant, Body: storagetest.Body(spans...)}); err != nil {
+			t.Fatal(err)
+		}
+		tr, err := m.Trace(t.Context(), clew.DefaultTenant, spans[0].TraceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		order := make([]uint32, n)
+		for i := range order {
+			order[i] = uint32(i)
+		}
+		var text []byte
+		for piece, err := range api.JSONPieces(span.NewRows(tr.Batch), order, `{"x":{"batches":`, `}}`, otlp.AppendProtoJSON) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = append(text, piece...)
+		}
+		var out struct {
+			X struct {
+				Batches []struct {
+					ScopeSpans []struct {
+						Spans []struct{ TraceID []byte }
+					}
+				}
+			}
+		}
+		if err := json.Unmarshal(text, &out); err != nil {
+			t.Fatalf("%d spans: %v\n%.300s", n, err, text)
+		}
+		got := 0
+		for _, b := range out.X.Batches {
+			for _, s := range b.ScopeSpans {
+				got += len(s.Spans)
+			}
+		}
+		if got != n || len(out.X.Batches[0].ScopeSpans[0].Spans[0].TraceID) != 16 {
+			t.Errorf("%d spans came out as %d: %.300s", n, got, text)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package api
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// DamagedHeader says of every answer about a trace that some of its spans could not
+// be read, and why: bytes of protobuf and a skeleton have no place for the text.
+const DamagedHeader = "Clew-Damaged"
+
+// DamageText says in one line, not too long, what of a trace could not be read; ""
+// is that all could.
+func DamageText(t *storage.Trace) string {
+	if t.Damaged == nil {
+		return ""
+	}
+	return HeaderText(t.Damaged.Error())
+}
+
+// HeaderText makes a text fit for a header: one line, not too long.
+func HeaderText(text string) string {
+	text, _ = Escape(strings.ReplaceAll(text, "\n", "; "))
+	if len(text) > maxHeaderText {
+		text = text[:WholeRunes([]byte(text), maxHeaderText)] + "…"
+	}
+	return text
+}
+
+// Pieces yields rows of a trace as OTLP protobuf, pieceRows at a time, so that the
+// memory for it does not grow with the trace. Pieces of a TracesData are one when they
+// stand one after the other; a resource or scope with spans in several pieces comes
+// once in each. What is yielded is valid until the next one is.
+func Pieces(rows *span.Rows, order []uint32) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		var body []byte
+		for part := range slices.Chunk(order, pieceRows) {
+			body = otlp.AppendTraces(body[:0], rows, part)
+			if !yield(body, nil) {
+				return
+			}
+		}
+	}
+}
+
+// JSONPieces yields rows of a trace as a JSON object, a part of it at a time: opening,
+// then the list of its resourceSpans, then closing. write is one of package otlp's
+// writers of requests, otlp.AppendJSON or otlp.AppendProtoJSON.
+func JSONPieces(rows *span.Rows, order []uint32, opening, closing string, write func(dst, body []byte) ([]byte, error)) iter.Seq2[[]byte, error] {
+	const open, end = `{"resourceSpans":`, `}` // around the list of a piece
+	return func(yield func([]byte, error) bool) {
+		var text []byte
+		left := len(order)
+		for body := range Pieces(rows, order) {
+			var err error
+			if text, err = write(append(text[:0], opening...), body); err != nil {
+				yield(nil, err)
+				return
+			}
+			list := text[len(opening)+len(open) : len(text)-len(end)]
+			piece := append(text[:len(opening)], list...) // moves it to the front
+			if left < len(order) {                        // not the first: go on with the list
+				piece = piece[len(opening):]
+				piece[0] = ','
+			}
+			if left -= min(left, pieceRows); left > 0 {
+				piece = piece[:len(piece)-1]
+			} else {
+				piece = append(piece, closing...)
+			}
+			if !yield(piece, nil) {
+				return
+			}
+		}
+	}
+}
