@@ -135,7 +135,7 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 	if r.outOf(1) {
 		return nil
 	}
-	timed, cancel := context.WithDeadlineCause(ctx, r.began.Add(r.over.Budget.Time), errTimeBudget)
+	timed, cancel := r.timed(ctx)
 	defer cancel()
 	var stats storage.Stats
 	req.Tenant, req.Stats = r.over.Tenant, &stats
@@ -171,6 +171,11 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 		r.spent("byte", r.over.Budget.Bytes)
 	}
 	return nil
+}
+
+// timed returns a context that ends with the time budget.
+func (r *run) timed(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadlineCause(ctx, r.began.Add(r.over.Budget.Time), errTimeBudget)
 }
 
 // scanned adds what a scan has cost.

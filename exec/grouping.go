@@ -154,11 +154,24 @@ func (g *grouping) of(row int) int {
 	for i := range g.by {
 		g.key = binary.LittleEndian.AppendUint32(g.key, g.by[i].rows[row])
 	}
+	return g.ofKey()
+}
+
+// ofValues returns the series of what has these values; -1 if there are too many.
+func (g *grouping) ofValues(values []clew.Value) int {
+	g.key = g.key[:0]
+	for i := range g.by {
+		g.key = binary.LittleEndian.AppendUint32(g.key, g.by[i].of(values[i]))
+	}
+	return g.ofKey()
+}
+
+func (g *grouping) ofKey() int {
 	at, ok := g.known[string(g.key)]
 	if !ok {
 		labels := make([]series.Label, len(g.by))
 		for i := range g.by {
-			labels[i] = g.by[i].labels[g.by[i].rows[row]]
+			labels[i] = g.by[i].labels[binary.LittleEndian.Uint32(g.key[4*i:])]
 		}
 		at = g.builder.Series(labels)
 		g.known[string(g.key)] = at

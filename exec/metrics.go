@@ -46,6 +46,7 @@ type Metrics struct {
 //
 // Spans count as many as they stand for, if they were sampled, unless the query says
 // with (weighted = false). The order in which spans come does not change any number.
+// What a store has summed up is not gone through again, where its sums say the same.
 func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, error) {
 	if r.Plan == nil || r.Plan.metrics == nil {
 		return Metrics{}, clew.Errorf(clew.Invalid, "the query selects spans; a metric such as | rate() makes numbers over time of them")
@@ -168,16 +169,28 @@ func (g *gauge) gather() error {
 	fields, ofTrace := g.fields()
 	matcher := span.NewMatcher(g.q.plan.rows)
 	if g.q.plan.whole == nil && !ofTrace {
+		windows, ok, err := g.fromSums()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			windows = []clew.Window{g.over.Window}
+		}
 		columns := storage.Columns{Fields: fields, Weights: !g.raw}
 		if g.exemplars > 0 {
 			columns.Intrinsics = []span.Intrinsic{span.SpanID}
 		}
-		err := g.scan(g.ctx, storage.Request{Window: g.over.Window, Where: g.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
-			g.take(span.NewWhole(b), matching(matcher, b, g.over.Window))
-			return true, g.builder.Err()
-		})
-		g.share = min(g.share, g.part)
-		return err
+		for _, w := range windows {
+			err := g.scan(g.ctx, storage.Request{Window: w, Where: g.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+				g.take(span.NewWhole(b), matching(matcher, b, w))
+				return true, g.builder.Err()
+			})
+			if err != nil {
+				return err
+			}
+			g.share = min(g.share, g.part)
+		}
+		return nil
 	}
 	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
 	j := judge.New(&g.q.plan.selection)

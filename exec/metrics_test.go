@@ -2,9 +2,12 @@ package exec_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,6 +17,8 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/sketch"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -112,9 +117,14 @@ func naivePoints(m *traceql.Metric, n int, values []float64, step time.Duration)
 	if m.X != nil && q.TypeOf(m.X) == traceql.TypeDuration {
 		unit = 1e9
 	}
-	sum := 0.0
+	sum, exact := 0.0, new(big.Float).SetPrec(3000)
 	for _, v := range values {
-		sum += v
+		if sum += v; !math.IsInf(v, 0) && !math.IsNaN(v) {
+			exact.Add(exact, new(big.Float).SetFloat64(v))
+		}
+	}
+	if !math.IsInf(sum, 0) && !math.IsNaN(sum) {
+		sum, _ = exact.Float64()
 	}
 	sorted := slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	slices.Sort(sorted)
@@ -246,5 +256,74 @@ func TestMetrics(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// countingScans counts the scans of a store.
+type countingScans struct {
+	storage.Store
+	storage.Aggregator
+	windows []clew.Window
+}
+
+func (s *countingScans) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	s.windows = append(s.windows, r.Window)
+	return s.Store.Scan(ctx, r)
+}
+
+// What a store has summed up is answered from its sums, and from spans at the ends of the
+// window; what it has not, from spans. The answer is the same.
+func TestMetricsFromSums(t *testing.T) {
+	spans := storagetest.NewGenerator(41).Spans(80, 6)
+	for i := range spans {
+		spans[i].End = max(spans[i].End, spans[i].Start)
+	}
+	const minute = clew.UnixNanos(time.Minute)
+	begin := storagetest.Epoch / minute * minute
+	for name, open := range variants() {
+		store := open(t)
+		a, ok := store.(storage.Aggregator)
+		if !ok || !store.Capabilities().Rollups {
+			continue
+		}
+		fill(t, store, spans, 23)
+		f := func(query string, w clew.Window, step time.Duration, scans int) {
+			t.Helper()
+			counted := &countingScans{Store: store, Aggregator: a}
+			got, err := exec.RunMetrics(t.Context(), counted, exec.MetricsRequest{Over: exec.Over{Tenant: tenant, Window: w}, Plan: prepare(t, query), Step: step})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(counted.windows) != scans {
+				t.Errorf("%s: %s in %v by %v: scans %v, want %d", name, query, w, step, counted.windows, scans)
+			}
+			if step == 0 {
+				step = time.Duration(w.End - w.Start)
+			}
+			tolerance := 1e-9
+			if got.Approximate {
+				tolerance = sketch.RelativeError
+			}
+			compareMetric(t, name+": "+query, got, naiveMetric(t, spans, query, w, step), tolerance)
+		}
+		even, odd := clew.Window{Start: begin, End: begin + 5*minute}, clew.Window{Start: begin + 7e9, End: begin + 4*minute + 3e9}
+		f("{ } | rate()", even, time.Minute, 0)
+		f("{ } | count_over_time() by (name, kind)", even, 2*time.Minute, 0)
+		f("{ status = error && kind = server } | count_over_time()", even, time.Minute, 0)
+		f(`{ name = "GET /" } | sum_over_time(duration)`, even, 0, 0)
+		f("{ } | min_over_time(duration) by (status)", even, time.Minute, 0)
+		f("{ } | max_over_time(duration)", even, time.Minute, 0)
+		f("{ } | avg_over_time(duration) by (kind)", even, time.Minute, 0)
+		f("{ } | quantile_over_time(duration, 0.5, 0.99)", even, time.Minute, 0)
+		f("{ } | histogram_over_time(duration) by (name)", even, time.Minute, 0)
+		f("{ } | rate()", odd, 0, 2)
+		f("{ } | rate()", clew.Window{Start: begin, End: odd.End}, time.Minute, 1)
+		f("{ } | rate()", odd, time.Minute, 1)
+		f("{ } | rate()", even, 90*time.Second, 1)
+		f("{ } | rate() by (resource.service.name)", even, time.Minute, 1) // some have none
+		f("{ } | rate() by (.a)", even, time.Minute, 1)
+		f("{ .a = 1 } | rate()", even, time.Minute, 1)
+		f("{ } | sum_over_time(span.a)", even, time.Minute, 1)
+		f("{ } | first_over_time(duration)", even, time.Minute, 1)
 	}
 }

@@ -19,7 +19,7 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 		return storage.Rollups{}, Cost{}, clew.Errorf(clew.Unsupported, "this store has no rollups")
 	}
 	r.Tenant, r.Window = over.Tenant, over.Window
-	timed, cancel := context.WithDeadlineCause(ctx, run.began.Add(run.over.Budget.Time), errTimeBudget)
+	timed, cancel := run.timed(ctx)
 	defer cancel()
 	out, err := a.Rollups(timed, r)
 	if err != nil {
