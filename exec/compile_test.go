@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -358,14 +359,14 @@ func TestCountWholeTracesWithLittleRoom(t *testing.T) {
 }
 
 func TestIDSetStaysSmall(t *testing.T) {
-	s := &idSet{room: 100, high: math.MaxUint64, ids: make(map[clew.TraceID]struct{})}
+	s := &few.IDSet{Room: 100, High: math.MaxUint64, IDs: make(map[clew.TraceID]struct{})}
 	for i := range uint64(10_000) {
-		s.add(clew.MakeTraceID(1, i*i+1))
-		if len(s.ids) > 101 {
-			t.Fatalf("%d ids with room for 100", len(s.ids))
+		s.Add(clew.MakeTraceID(1, i*i+1))
+		if len(s.IDs) > 101 {
+			t.Fatalf("%d ids with room for 100", len(s.IDs))
 		}
 	}
-	if len(s.ids) < 20 {
-		t.Errorf("only %d ids are left: the halves are uneven", len(s.ids))
+	if len(s.IDs) < 20 {
+		t.Errorf("only %d ids are left: the halves are uneven", len(s.IDs))
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -71,7 +72,7 @@ type gathering struct {
 	plan    *Plan
 	matcher *span.Matcher
 	room    int
-	ids     *idSet
+	ids     *few.IDSet
 	share   float64 // of the question that was looked at
 
 	filtered bool // filter is known
@@ -81,11 +82,11 @@ type gathering struct {
 // parts calls rows for each batch, once for each part, and then then with the traces of
 // the part.
 func (g *gathering) parts(ctx context.Context, rows func(first bool, matched column.Bitmap), then func([]clew.TraceID) error) error {
-	g.ids = &idSet{room: g.room, ids: make(map[clew.TraceID]struct{})}
+	g.ids = &few.IDSet{Room: g.room, IDs: make(map[clew.TraceID]struct{})}
 	for {
-		g.ids.high = math.MaxUint64
-		clear(g.ids.ids)
-		first := g.ids.low == 0
+		g.ids.High = math.MaxUint64
+		clear(g.ids.IDs)
+		first := g.ids.Low == 0
 		err := g.scan(ctx, storage.Request{Window: g.over.Window, Where: g.plan.rows}, func(b *span.Batch) (bool, error) {
 			matched := matching(g.matcher, b, g.over.Window)
 			rows(first, matched)
@@ -94,23 +95,23 @@ func (g *gathering) parts(ctx context.Context, rows func(first bool, matched col
 				g.seen.Set(int(b.Trace[i]))
 			}
 			for ord := range g.seen.Ones() {
-				g.ids.add(b.TraceIDs[ord])
+				g.ids.Add(b.TraceIDs[ord])
 			}
 			return true, nil
 		})
 		if err == nil {
-			err = then(g.ids.traces())
+			err = then(g.ids.Traces())
 		}
 		if err != nil {
 			return err
 		}
-		if g.ids.high == math.MaxUint64 || g.ended {
+		if g.ids.High == math.MaxUint64 || g.ended {
 			// The ids are spread evenly, so that their range is a part of the rows.
-			before, here := float64(g.ids.low)/(1<<64), float64(g.ids.high-g.ids.low)/(1<<64)
+			before, here := float64(g.ids.Low)/(1<<64), float64(g.ids.High-g.ids.Low)/(1<<64)
 			g.share = before + here*g.part
 			return nil
 		}
-		g.ids.low = g.ids.high + 1
+		g.ids.Low = g.ids.High + 1
 	}
 }
 
@@ -141,64 +142,6 @@ func (g *gathering) each(ctx context.Context, f func(*storage.Trace)) error {
 		}
 		return nil
 	})
-}
-
-// idSet remembers the different trace ids whose hash is in [low, high]. When it
-// is full it halves the range and forgets what is outside.
-type idSet struct {
-	room      int
-	low, high uint64
-	ids       map[clew.TraceID]struct{}
-}
-
-// hashID spreads ids evenly; ids of equal low halves stay together, since a
-// 64-bit id and its 128-bit form are one trace.
-func hashID(id clew.TraceID) uint64 {
-	h := id.Low()
-	h ^= h >> 32
-	h *= 0x9E3779B97F4A7C15
-	h ^= h >> 29
-	h *= 0xBF58476D1CE4E5B9
-	return h ^ h>>32
-}
-
-func (s *idSet) add(id clew.TraceID) {
-	if h := hashID(id); h < s.low || h > s.high {
-		return
-	}
-	s.ids[id] = struct{}{}
-	for len(s.ids) > s.room && s.high > s.low {
-		s.high = s.low + (s.high-s.low)/2
-		for id := range s.ids {
-			if hashID(id) > s.high {
-				delete(s.ids, id)
-			}
-		}
-	}
-}
-
-// traces returns one id of each trace: a 64-bit id is none of its own where its
-// 128-bit form is there.
-func (s *idSet) traces() []clew.TraceID {
-	long := make(map[uint64]struct{})
-	short := false
-	for id := range s.ids {
-		short = short || id.High() == 0
-	}
-	if short {
-		for id := range s.ids {
-			if id.High() != 0 {
-				long[id.Low()] = struct{}{}
-			}
-		}
-	}
-	out := make([]clew.TraceID, 0, len(s.ids))
-	for id := range s.ids {
-		if _, has := long[id.Low()]; id.High() != 0 || !has {
-			out = append(out, id)
-		}
-	}
-	return out
 }
 
 // leaveOut finds out, once, which traces have their witnesses.

@@ -70,16 +70,19 @@ func naiveMetric(t *testing.T, spans []clew.Span, query string, w clew.Window, s
 	for k, cells := range groups {
 		for i, list := range cells {
 			var values []float64
+			exact := new(big.Float).SetPrec(3000)
 			slices.SortFunc(list, func(a, b cell) int {
 				return cmp.Or(cmp.Compare(a.span.Start, b.span.Start), a.span.TraceID.Compare(b.span.TraceID), cmp.Compare(a.span.SpanID, b.span.SpanID))
 			})
 			for _, c := range list {
 				if c.value != nil {
 					f, _ := naiveFloat(c.value.v)
-					values = append(values, f)
+					if values = append(values, f); naiveExact(c.value.v) != nil && !math.IsInf(f, 0) {
+						exact.Add(exact, naiveExact(c.value.v))
+					}
 				}
 			}
-			for name, v := range naivePoints(m, len(list), values, step) {
+			for name, v := range naivePoints(m, len(list), values, exact, step) {
 				name := strings.TrimPrefix(k+name, "|")
 				if out[name] == nil {
 					out[name] = slices.Repeat([]float64{math.NaN()}, steps)
@@ -111,17 +114,15 @@ func naiveText(v *naiveValue) string {
 
 // naivePoints makes points of the spans of one step, by what the function adds to the
 // labels.
-func naivePoints(m *traceql.Metric, n int, values []float64, step time.Duration) map[string]float64 {
+func naivePoints(m *traceql.Metric, n int, values []float64, exact *big.Float, step time.Duration) map[string]float64 {
 	unit, out := 1.0, make(map[string]float64)
 	q := traceql.Query{}
 	if m.X != nil && q.TypeOf(m.X) == traceql.TypeDuration {
 		unit = 1e9
 	}
-	sum, exact := 0.0, new(big.Float).SetPrec(3000)
+	sum := 0.0
 	for _, v := range values {
-		if sum += v; !math.IsInf(v, 0) && !math.IsNaN(v) {
-			exact.Add(exact, new(big.Float).SetFloat64(v))
-		}
+		sum += v
 	}
 	if !math.IsInf(sum, 0) && !math.IsNaN(sum) {
 		sum, _ = exact.Float64()

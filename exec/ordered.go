@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -32,7 +33,8 @@ const (
 	placeless // a trace none of whose spans has a value
 )
 
-func (p place) trace() clew.TraceID { return p.id }
+// Trace implements few.Ranked.
+func (p place) Trace() clew.TraceID { return p.id }
 
 func placeOf(v clew.Value, id clew.TraceID) place {
 	switch v.Type {
@@ -97,7 +99,7 @@ type ordered struct {
 	whole *span.Calculator // for whole traces
 	rows  *span.Calculator // for batches of rows; nil: only whole traces tell
 	match *span.Matcher
-	best  *ranking[place]
+	best  *few.Ranking[place]
 	read  map[clew.TraceID]struct{}
 	*summariser
 	page []placed
@@ -143,12 +145,12 @@ func (o *ordered) passes() error {
 		if o.rows == nil {
 			room = maxCandidates
 		}
-		o.best = newRanking(room, o.order.compare)
+		o.best = few.NewRanking(room, o.order.compare)
 		if err := o.pass(); err != nil {
 			return err
 		}
 		switch {
-		case o.ended || !o.best.anyDropped || len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, o.best.dropped) <= 0:
+		case o.ended || !o.best.AnyDropped || len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, o.best.Dropped) <= 0:
 			return nil
 		case room == maxCandidates:
 			o.partial("more than %d traces would have to be read to order them", maxCandidates)
@@ -169,7 +171,7 @@ func (o *ordered) pass() error {
 		matched := matching(o.match, b, o.r.Window)
 		if o.rows == nil {
 			for ord := range judge.TracesOf(span.NewWhole(b), matched).Ones() {
-				o.best.offer(place{kind: placeless, id: b.TraceIDs[ord]})
+				o.best.Offer(place{kind: placeless, id: b.TraceIDs[ord]})
 			}
 			return true, nil
 		}
@@ -179,7 +181,7 @@ func (o *ordered) pass() error {
 	if err != nil {
 		return err
 	}
-	candidates := slices.Clone(o.best.keys)
+	candidates := slices.Clone(o.best.Keys)
 	for i, c := range candidates {
 		if o.rows != nil && len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
 			return nil
@@ -200,11 +202,11 @@ func (o *ordered) offer(b *span.Batch, matched column.Bitmap) {
 	values := judge.ValuesOf(span.NewWhole(b), o.rows, matched)
 	for row := range matched.Ones() {
 		p := placeOf(values.Of(uint32(row)), b.TraceIDs[b.Trace[row]])
-		if n := len(o.best.keys); n == o.best.limit && o.order.compare(p, o.best.keys[n-1]) >= 0 {
-			o.best.drop(p)
+		if n := len(o.best.Keys); n == o.best.Limit && o.order.compare(p, o.best.Keys[n-1]) >= 0 {
+			o.best.Drop(p)
 			continue
 		}
-		o.best.offer(p)
+		o.best.Offer(p)
 	}
 }
 

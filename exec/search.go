@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -89,7 +90,7 @@ func (s *search) passes() error {
 		room = s.want + wholeTraceSlack
 	}
 	for {
-		s.best = newRanking(room, order)
+		s.best = few.NewRanking(room, order)
 		failed := s.failed
 		if err := s.pass(); err != nil {
 			return err
@@ -141,7 +142,7 @@ type search struct {
 
 	matcher *span.Matcher // for scanned batches
 	judge   *judge.Judge  // for whole traces
-	best    *ranking[key]
+	best    *few.Ranking[key]
 	*summariser
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
@@ -169,7 +170,7 @@ func (s *search) pass() error {
 	settled := false
 	err := s.scan(s.ctx, storage.Request{Window: s.window, Where: s.r.Plan.rows}, func(b *span.Batch) (bool, error) {
 		var err error
-		if settled, err = s.settle(above(s.best.keys, b.MaxStart), b.MaxStart, false); settled || err != nil {
+		if settled, err = s.settle(above(s.best.Keys, b.MaxStart), b.MaxStart, false); settled || err != nil {
 			return false, err
 		}
 		s.offer(b)
@@ -178,7 +179,7 @@ func (s *search) pass() error {
 	if err != nil || settled {
 		return err
 	}
-	_, err = s.settle(s.best.keys, 0, true)
+	_, err = s.settle(s.best.Keys, 0, true)
 	return err
 }
 
@@ -203,7 +204,7 @@ func (s *search) offer(b *span.Batch) {
 	for _, ord := range s.touched {
 		id := b.TraceIDs[ord]
 		if v, judged := s.verdicts[id]; (v != nil || !judged) && s.filter.has(id) {
-			s.best.offer(key{s.newest[ord] - 1, id})
+			s.best.Offer(key{s.newest[ord] - 1, id})
 		}
 		s.newest[ord] = 0
 	}
@@ -242,9 +243,9 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 	}
 	full := len(s.page) >= s.want
 	s.enough = full
-	s.crowded = s.best.anyDropped && (!full || s.best.dropped.before(s.page[s.want-1].key))
+	s.crowded = s.best.AnyDropped && (!full || s.best.Dropped.before(s.page[s.want-1].key))
 	if s.failed > failed {
-		s.best.remove(func(k key) bool {
+		s.best.Remove(func(k key) bool {
 			v, judged := s.verdicts[k.id]
 			return judged && v == nil
 		})
