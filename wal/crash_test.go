@@ -144,6 +144,42 @@ func (m *machine) append(payload []byte) {
 	synctest.Wait()
 }
 
+// TestPowerCutsOfTruncation cuts the power while many files are removed at once: what is
+// left is a log without its beginning, never one with a hole.
+func TestPowerCutsOfTruncation(t *testing.T) {
+	rng := newRand(t)
+	m := vfs.NewMem()
+	l := open(t, m, wal.Config{SegmentBytes: 8200})
+	h := newHistory()
+	for i := range 12 {
+		must(t, h.tryAppend(t, l, []byte{byte(i)}))
+		must(t, l.Wait(ctx, uint64(i+1)))
+	}
+	h.confirm(l.Synced())
+	var taken []*vfs.Mem
+	m.OnSync(func(string) {
+		for range 50 {
+			for _, opts := range powerCuts {
+				taken = append(taken, m.CrashClone(rng, opts))
+			}
+		}
+	})
+	must(t, l.TruncateBefore(11))
+	m.OnSync(nil)
+	files := map[int]bool{}
+	for i, disk := range taken {
+		report, err := h.check(disk, 11)
+		if err != nil {
+			t.Fatalf("cut %d: %v", i, err)
+		}
+		files[report.Files] = true
+	}
+	if len(files) < 5 {
+		t.Errorf("cuts left %v files: nothing was cut in the middle", files)
+	}
+	must(t, l.Close())
+}
+
 // cutDisk is a disk after a power cut and what was known at that moment.
 type cutDisk struct {
 	disk *vfs.Mem

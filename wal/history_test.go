@@ -136,8 +136,13 @@ func (h *history) check(fsys vfs.FS, from uint64) (wal.Report, error) {
 			return report, fmt.Errorf("confirmed record %d is missing, replay ended at %d; %+v", missing, last, report)
 		}
 	}
-	if report.DamagedCount != 0 {
-		return report, fmt.Errorf("a power cut was reported as damage: %+v", report)
+	// A store reads the whole log, whatever it has had removed of it.
+	whole, err := wal.Replay(fsys, dir, 0, func(uint64, []byte) error { return nil })
+	if err != nil {
+		return report, err
+	}
+	if report.DamagedCount+whole.DamagedCount != 0 {
+		return report, fmt.Errorf("a power cut was reported as damage: %+v, of the whole log %+v", report, whole)
 	}
 	return report, nil
 }

@@ -88,6 +88,9 @@ type Log struct {
 	stalls       chan struct{} // closed while it is stalled
 	files        []fileRange
 
+	truncating sync.Mutex // held by TruncateBefore, across its I/O; taken before mu
+	removed    bool       // a file was, and the folder is not synced since; truncating guards it
+
 	wake      chan struct{}   // capacity 1: there may be something to do
 	rotations chan chan error // Rotate's requests
 	stopped   chan struct{}   // closed when the writer is gone
@@ -417,23 +420,29 @@ func (l *Log) Rotate() error {
 // TruncateBefore removes the files all of whose records are below seq, oldest
 // first. The newest file always stays. An error leaves the rest of the files for
 // the next call; the log goes on.
+//
+// Each removal is durable before the next: a power cut that takes the second of two and
+// not the first would leave a hole, which is damage.
 func (l *Log) TruncateBefore(seq uint64) error {
-	removed := false
+	l.truncating.Lock()
+	defer l.truncating.Unlock()
 	for {
+		if l.removed {
+			if err := l.fsys.SyncDir(l.dir); err != nil {
+				return err
+			}
+			l.removed = false
+		}
 		first, ok := l.oldestBefore(seq)
 		if !ok {
-			break
+			return nil
 		}
 		if err := l.fsys.Remove(filePath(l.dir, first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		removed = true
+		l.removed = true
 		l.forget(first)
 	}
-	if !removed {
-		return nil
-	}
-	return l.fsys.SyncDir(l.dir)
 }
 
 // oldestBefore returns the oldest file if all of its records are below seq.
