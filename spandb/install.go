@@ -25,6 +25,7 @@ func addition(r folder.Segment) folder.Edit {
 func (db *DB) commit(e folder.Edit) error {
 	db.manMu.Lock()
 	defer db.manMu.Unlock()
+	e.Needed = db.needed.Load()
 	err := db.manifest.Commit(e)
 	if err != nil && clew.KindOf(err) != clew.Busy {
 		db.fail(err)
@@ -57,6 +58,7 @@ func (db *DB) truncateLog() {
 		return
 	}
 	oldest := db.oldestNeeded()
+	db.needed.Store(oldest)
 	if oldest > db.log.Durable() && db.log.SizeBytes() > quietLogBytes {
 		if err := db.log.Rotate(); err != nil {
 			return // the log has said so: it takes nothing more

@@ -120,7 +120,7 @@ func (p *replayer) record(seq uint64, payload []byte) error {
 		p.damaged(seq, err)
 		return nil
 	}
-	if seq <= p.db.manifest.Sealed[r.Tenant] {
+	if seq <= p.db.manifest.SealedUpTo(r.Tenant) {
 		return nil
 	}
 	return p.rows(seq, &r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -457,6 +459,77 @@ func TestQuietStore(t *testing.T) {
 	if s := db.Stats(); s.HeadRows != 500 || s.SegmentRows != 2000 {
 		t.Fatalf("%d rows in memory and %d in segments after a crash, want 500 and 2000", s.HeadRows, s.SegmentRows)
 	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTenantsOfThePast has tenants come and go: once retention has their rows the store
+// knows nothing of them, and the log, which still has their records, does not bring them
+// back. A head that is older than theirs keeps what is known until it is sealed.
+func TestTenantsOfThePast(t *testing.T) {
+	var now atomic.Int64
+	now.Store(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC).UnixNano())
+	fs := vfs.NewMem()
+	db := mergeStore(t, fs, &now, Config{})
+	db.SetLimits(Limits{Retention: time.Hour})
+	send := func(name clew.Tenant, i int) {
+		t.Helper()
+		body := storagetest.Body(someSpans(uint64(i), 1)...)
+		if _, err := db.Append(t.Context(), storage.Record{Tenant: name, Body: body, ReceivedAt: time.Unix(0, now.Load())}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known := func() int {
+		m, err := folder.ReadManifest(fs, "data")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(m.Sealed)
+	}
+	const rounds, tenants = 3, 50
+	for round := range rounds {
+		if round == rounds-1 {
+			send("old", 1)
+		}
+		for i := range tenants {
+			send(clew.Tenant(fmt.Sprintf("run-%d-%d", round, i)), i)
+		}
+		for _, ten := range db.allTenants() {
+			ten.mu.Lock()
+			if ten.name != "old" && ten.active != nil && ten.active.b.Rows() > 0 {
+				db.retire(ten, false)
+			}
+			ten.mu.Unlock()
+		}
+		if err := db.sealQueued(); err != nil {
+			t.Fatal(err)
+		}
+		now.Add(int64(2 * time.Hour))
+		db.retain()
+		if n, want := known(), map[bool]int{true: tenants}[round == rounds-1]; n != want || db.Stats().Segments != 0 {
+			t.Errorf("round %d: %d tenants are known, want %d; %d segments", round, n, want, db.Stats().Segments)
+		}
+	}
+	again := func(old int) {
+		t.Helper()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = mergeStore(t, fs, &now, Config{})
+		if s := db.Stats(); s.HeadRows+s.SegmentRows != int64(old) || countOf(t, db, "old") != old {
+			t.Errorf("%d rows after a start, want %d of the old head", s.HeadRows+s.SegmentRows, old)
+		}
+	}
+	again(1)
+	sealNow(t, db)
+	db.SetLimits(Limits{Retention: time.Hour})
+	now.Add(int64(2 * time.Hour))
+	db.retain()
+	if n := known(); n != 0 {
+		t.Errorf("%d tenants are known at last", n)
+	}
+	again(0)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

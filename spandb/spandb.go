@@ -137,8 +137,9 @@ type DB struct {
 	decoders    sync.Pool      // of *otlp.Decoder
 
 	limits    atomic.Pointer[Limits]
-	opened    uint64       // the last log record there was at Open
-	logLimit  atomic.Int64 // the size at which the log is cut at the cost of small segments
+	opened    uint64        // the last log record there was at Open
+	needed    atomic.Uint64 // what the log was last cut for: the manifest learns it with the next edit
+	logLimit  atomic.Int64  // the size at which the log is cut at the cost of small segments
 	pending   pending
 	resends   atomic.Int64 // records remembered by all tenants
 	headBytes atomic.Int64 // weight of all heads without a segment

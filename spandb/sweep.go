@@ -111,7 +111,7 @@ func (db *DB) judge(l *leftovers, o *orphan, logged uint64) error {
 		o.spare = true
 		return nil
 	}
-	o.spare = r.FirstSeq <= db.manifest.Sealed[r.Tenant]
+	o.spare = r.FirstSeq <= db.manifest.SealedUpTo(r.Tenant)
 	lost := r.Merged != 0 && !o.spare
 	for _, s := range db.manifest.Segments {
 		lost = lost || o.spare && !l.found[s.ID] && s.Tenant == r.Tenant && s.FirstSeq <= r.LastSeq && r.FirstSeq <= s.LastSeq

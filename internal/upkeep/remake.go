@@ -29,6 +29,7 @@ func (r *repairer) writeRemade() error {
 		for t, seq := range r.old.Sealed {
 			r.out.Sealed[t] = seq
 		}
+		r.out.Needed = r.old.Needed
 	}
 	for _, f := range r.keep {
 		r.list(f.s)
@@ -385,7 +386,7 @@ func (w *logWriter) record(seq uint64, payload []byte) error {
 	case w.covered[rec.Tenant][seq]:
 		return nil
 	}
-	unsealed := !w.r.trusted || w.r.done.LogEnded && seq > w.r.old.Sealed[rec.Tenant]
+	unsealed := !w.r.trusted || w.r.done.LogEnded && seq > w.r.old.SealedUpTo(rec.Tenant)
 	if owner == nil && !unsealed {
 		return nil
 	}

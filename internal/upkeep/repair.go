@@ -350,7 +350,7 @@ func (r *repairer) mergedAway(f *found) bool {
 // left between its file and its edit, and the log has let its rows go. Others the next
 // start removes.
 func (r *repairer) lostEdit(f *found) bool {
-	return f.opens && f.s.ID >= r.old.NextID && f.s.FirstSeq > r.old.Sealed[f.s.Tenant] && (r.log.first == 0 || r.log.first > f.s.FirstSeq)
+	return f.opens && f.s.ID >= r.old.NextID && f.s.FirstSeq > r.old.SealedUpTo(f.s.Tenant) && (r.log.first == 0 || r.log.first > f.s.FirstSeq)
 }
 
 // planOne decides on a segment that shares no row with another.

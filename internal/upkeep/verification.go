@@ -98,7 +98,7 @@ func (v *Verification) lostEdits(filesystem vfs.FS, dir string, m *folder.Manife
 			}
 			s := f.Listing(id)
 			f.Close()
-			if s.Merged != 0 && s.FirstSeq > m.Sealed[s.Tenant] && (logged == 0 || logged > s.FirstSeq) {
+			if s.Merged != 0 && s.FirstSeq > m.SealedUpTo(s.Tenant) && (logged == 0 || logged > s.FirstSeq) {
 				v.add(clew.Corruptf(m.File(), 0, "the manifest has lost edits: %s has rows of segments that are not there", file))
 			}
 		}
@@ -127,7 +127,7 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) (f
 			v.add(clew.Corruptf(dir, 0, "log record %d: %w", seq, err))
 			return nil
 		}
-		if id := (request{r.Tenant, r.Hash}); seq > m.Sealed[r.Tenant] && !seen[id] {
+		if id := (request{r.Tenant, r.Hash}); seq > m.SealedUpTo(r.Tenant) && !seen[id] {
 			seen[id] = true
 			v.LogRows += int64(r.Accepted)
 		}

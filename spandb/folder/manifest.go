@@ -29,6 +29,8 @@ import (
 //	tag 2  segment removed    id
 //	tag 3  tenant sealed      tenant, log record up to which its rows are in segments
 //	tag 4  counters           next segment id, next log record
+//	tag 5  log needed         log record below which all rows of all tenants are in
+//	                          segments, or were; tag 3 counts where it says more
 //
 // CURRENT names the manifest in force. At every start, and after maxEdits
 // edits, the state is written to a new file, whose first record it is, and CURRENT
@@ -46,6 +48,7 @@ const (
 	tagRemove
 	tagSealed
 	tagCounters
+	tagNeeded
 )
 
 // Segment is what the manifest knows of a segment: all that must be known to
@@ -76,16 +79,22 @@ type Edit struct {
 	// segments.
 	Sealed map[clew.Tenant]uint64
 	// NextID is the id of the next segment, NextSeq the least number that the next
-	// log record may have. 0, or less than what holds, changes nothing.
-	NextID, NextSeq uint64
+	// log record may have, Needed that of a record whose rows are in no segment. 0, or
+	// less than what holds, changes nothing.
+	NextID, NextSeq, Needed uint64
 }
 
-// State is the sum of all edits.
+// State is the sum of all edits. Sealed has the tenants that are further than Needed
+// says: so those of whom nothing is left leave nothing.
 type State struct {
-	Segments        map[uint64]Segment // by id
-	Sealed          map[clew.Tenant]uint64
-	NextID, NextSeq uint64
+	Segments                map[uint64]Segment // by id
+	Sealed                  map[clew.Tenant]uint64
+	NextID, NextSeq, Needed uint64
 }
+
+// SealedUpTo returns the log record up to which all rows of a tenant are in segments, or
+// were.
+func (s *State) SealedUpTo(t clew.Tenant) uint64 { return max(s.Sealed[t], max(s.Needed, 1)-1) }
 
 // Manifest is the state and the open file. Its caller serialises, and changes the
 // state by Commit alone.
@@ -122,6 +131,9 @@ func (e *Edit) append(dst []byte) []byte {
 	for _, t := range slices.Sorted(maps.Keys(e.Sealed)) {
 		dst = binary.AppendUvarint(appendString(append(dst, tagSealed), string(t)), e.Sealed[t])
 	}
+	if e.Needed > 0 {
+		dst = binary.AppendUvarint(append(dst, tagNeeded), e.Needed)
+	}
 	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.NextID), e.NextSeq)
 }
 
@@ -146,6 +158,9 @@ func (m *Manifest) apply(payload []byte) error {
 			m.Sealed[t] = f.uint()
 		case tagCounters:
 			m.NextID, m.NextSeq = f.uint(), f.uint()
+		case tagNeeded:
+			m.Needed = f.uint()
+			maps.DeleteFunc(m.Sealed, func(_ clew.Tenant, seq uint64) bool { return seq < m.Needed })
 		default:
 			return clew.Errorf(clew.Corrupt, "entry with unknown tag %d", tag)
 		}
@@ -395,7 +410,7 @@ func recordChecksum(payload []byte, off int) uint32 {
 // an error of kind Busy, the disk is full and the old one is in force; after another
 // it is unknown which one is, and every later commit fails.
 func (m *Manifest) rewrite() error {
-	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq}
+	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq, Needed: m.Needed}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		e.Add = append(e.Add, m.Segments[id])
 	}
@@ -495,6 +510,9 @@ func (m *Manifest) Commit(e Edit) error {
 		}
 	}
 	e.NextID, e.NextSeq = max(e.NextID, m.NextID), max(e.NextSeq, m.NextSeq)
+	if e.Needed <= m.Needed {
+		e.Needed = 0 // it is known
+	}
 	payload := e.append(nil)
 	if len(payload) > maxManifestPayload {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))

@@ -86,3 +86,32 @@ func TestNameless(t *testing.T) {
 		}
 	}
 }
+
+// TestSealedIsForgotten: what a manifest says of tenants goes once it says as much of all
+// of them, and is known all the same, also by the next file.
+func TestSealedIsForgotten(t *testing.T) {
+	disk := vfs.NewMem()
+	if err := disk.MkdirAll("d"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := OpenManifest(disk, "d")
+	for _, e := range []Edit{
+		{Sealed: map[clew.Tenant]uint64{"a": 5}, NextSeq: 6},
+		{Sealed: map[clew.Tenant]uint64{"b": 9}, NextSeq: 10, Needed: 5}, // a's next may be 6
+		{Needed: 8},
+		{Needed: 3}, // known
+	} {
+		if err == nil {
+			err = m.Commit(e)
+		}
+	}
+	for i := range 3 {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(m.Sealed) != 1 || m.Needed != 8 || m.SealedUpTo("a") != 7 || m.SealedUpTo("b") != 9 || m.SealedUpTo("c") != 7 {
+			t.Errorf("%d starts later: %v of tenants, %d of all", i, m.Sealed, m.Needed)
+		}
+		m, err = OpenManifest(disk, "d")
+	}
+}
