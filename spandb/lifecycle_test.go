@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -232,8 +233,9 @@ func TestTenantsComeAndGo(t *testing.T) {
 		sendTo(t, db, clew.Tenant(fmt.Sprint("t", i)), someSpans(1, 2)...)
 	}
 	_, err := db.Append(context.Background(), storage.Record{Tenant: "more", Body: storagetest.Body(someSpans(1, 1)...)})
-	if clew.KindOf(err) != clew.TooLarge {
-		t.Fatalf("Append for one tenant more than %d = %v, want too large", maxTenants, err)
+	var e *clew.Error
+	if !errors.As(err, &e) || e.Kind != clew.Busy || e.RetryAfter != failedRetry || !strings.Contains(err.Error(), "X-Scope-OrgID") {
+		t.Fatalf("Append for one tenant more than %d = %v, want to be told to come again, and how it is mended", maxTenants, err)
 	}
 	for i := range maxTenants {
 		if n := countOf(t, db, clew.Tenant(fmt.Sprint("t", i))); n != 2 {

@@ -32,6 +32,14 @@ func (db *DB) readOnly(err error) error {
 		Err: fmt.Errorf("the store is read-only since a write failed (%w); restart it when the disk is mended", err)}
 }
 
+// tooManyTenants tells a sender to come again though nobody may make room: an exporter
+// that is told that it never will be taken throws its spans away, and somebody should
+// see that before they are lost.
+func tooManyTenants(name clew.Tenant) error {
+	return &clew.Error{Kind: clew.Busy, RetryAfter: failedRetry,
+		Err: fmt.Errorf("tenant %q would be one more than the %d that a store takes: send under one of those (X-Scope-OrgID) or to a second server; there is room once retention has removed all spans of one", name, maxTenants)}
+}
+
 func diskFull(err error) error {
 	return &clew.Error{Kind: clew.Busy, RetryAfter: fullRetry,
 		Err: fmt.Errorf("%w; send again later: it goes on when somebody makes room (or lower --max-disk and restart)", err)}

@@ -296,7 +296,7 @@ func (db *DB) addTenant(name clew.Tenant) (*tenant, error) {
 	}
 	// What is on disk is opened, however many tenants' it is.
 	if len(db.tenants) >= maxTenants && db.log != nil && !db.forgetTenant() {
-		return nil, clew.Errorf(clew.TooLarge, "tenant %q would be one more than the %d this store takes", name, maxTenants)
+		return nil, tooManyTenants(name)
 	}
 	t := newTenant(name)
 	db.tenants[name] = t
