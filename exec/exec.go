@@ -119,6 +119,9 @@ func begin(store Store, over Over) *run {
 	return &run{store: store, over: over, began: time.Now(), cost: Cost{Complete: true}}
 }
 
+// mend is what is to be done about damage that an answer lacks rows for.
+const mend = "; to mend it, stop the server and run clew verify --repair"
+
 // partial notes the first reason why the answer is not complete.
 func (r *run) partial(format string, args ...any) {
 	if r.cost.Complete {
@@ -191,7 +194,7 @@ func (r *run) scanned(stats *storage.Stats) {
 		r.part = float64(stats.Rows) / float64(stats.Total)
 	}
 	if stats.Damage != nil {
-		r.partial("%d rows could not be read: %v", stats.Damaged, stats.Damage)
+		r.partial("%d rows could not be read: %v%s", stats.Damaged, stats.Damage, mend)
 	}
 }
 
@@ -235,7 +238,7 @@ func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error
 	case err != nil:
 		return nil, fmt.Errorf("exec: trace %s: %w", id, err)
 	case t.Damaged != nil:
-		r.partial("trace %s is not whole: %v", id, t.Damaged)
+		r.partial("trace %s is not whole: %v%s", id, t.Damaged, mend)
 	}
 	r.cost.Rows += int64(t.Rows)
 	return &t, nil

@@ -34,7 +34,7 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 	}
 	searched := 1.0
 	if out.Damaged > 0 {
-		run.partial("%d spans may be missing: %v", out.Damaged, out.Damage)
+		run.partial("%d spans may be missing: %v%s", out.Damaged, out.Damage, mend)
 		searched = float64(counted) / float64(counted+out.Damaged)
 	}
 	run.cost.Watermark = out.Watermark

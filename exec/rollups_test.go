@@ -43,7 +43,7 @@ func TestRollups(t *testing.T) {
 	}
 	s.out.Damaged, s.out.Damage = 10, errors.New("x.seg: offset 7")
 	_, cost, err = exec.Rollups(t.Context(), s, over, storage.RollupRequest{})
-	if err != nil || cost.Complete || cost.Searched != 0.75 || cost.Reason != "10 spans may be missing: x.seg: offset 7" {
+	if err != nil || cost.Complete || cost.Searched != 0.75 || cost.Reason != "10 spans may be missing: x.seg: offset 7; to mend it, stop the server and run clew verify --repair" {
 		t.Errorf("damage: %+v, %v", cost, err)
 	}
 	s.slow = true

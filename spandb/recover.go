@@ -76,11 +76,6 @@ func (db *DB) recall(t *tenant, s *storedSegment, since uint64) {
 	}
 }
 
-func (db *DB) damaged(err error) {
-	db.stats.damages.Add(1)
-	report(db.cfg.Events.Damaged, err)
-}
-
 // replay reads the log into heads: every record whose rows are in no segment.
 // Heads that get full are sealed on the way, so that memory stays bounded; where the disk
 // is full they stay in memory as far as there is some for them.

@@ -87,7 +87,7 @@ type Events struct {
 	Merged func(MergeInfo)
 	// Dropped comes after segments were removed by retention.
 	Dropped func(DropInfo)
-	// Damaged comes for damage found on disk.
+	// Damaged comes for damage found on disk, once for each place.
 	Damaged func(error)
 	// Trouble comes for what failed and will be tried again: a segment could not be
 	// written, a file not be removed.
@@ -169,6 +169,7 @@ type DB struct {
 	space  *space.Watch
 	failed atomic.Pointer[error]
 	stats  counters
+	damage damageLog
 }
 
 var (

@@ -37,7 +37,9 @@ type Stats struct {
 	// Merges, the rows of the segments they made, and the rows they left out because
 	// they equalled others.
 	Merges, MergedRows, DuplicateRows int64
-	Damages, LostSegments             int64
+	// Damages are the places of damage that were met, Damage the latest of them.
+	Damages, LostSegments int64
+	Damage                error
 	// ForgottenResends counts records whose resend would not be known although
 	// they came less than resend.Window ago: there were too many.
 	ForgottenResends int64
@@ -69,7 +71,7 @@ func (db *DB) Stats() Stats {
 		Accepted: db.stats.accepted.Load(), Refused: db.stats.refused.Load(), Resent: db.stats.resent.Load(),
 		Busy: db.stats.busy.Load(), Replayed: db.stats.replayed.Load(), DroppedRows: db.stats.droppedRows.Load(),
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
-		LostSegments: db.stats.lostSegments.Load(),
+		LostSegments: db.stats.lostSegments.Load(), Damage: db.damage.latest(),
 	}
 	limits := db.limits.Load()
 	s.Retention, s.MaxBytes = limits.Retention, limits.MaxBytes

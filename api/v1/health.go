@@ -50,6 +50,16 @@ type StoreHealth struct {
 	Durability                string  `json:"durability,omitempty"`
 	DurabilityIntervalSeconds float64 `json:"durabilityIntervalSeconds,omitempty"`
 	LastError                 string  `json:"lastError,omitempty"`
+	// Damage is what was met of it on disk, nil if none was.
+	Damage *DamageHealth `json:"damage,omitempty"`
+}
+
+// DamageHealth is damage that was met since the start of the process. Whoever asks gets
+// what is not damaged, and is told what is missing.
+type DamageHealth struct {
+	Places int64  `json:"places"`
+	Latest string `json:"latest"`
+	Remedy string `json:"remedy"`
 }
 
 // IngestHealth is what came since the start of the process, over all doors.

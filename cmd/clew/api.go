@@ -67,6 +67,9 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	if !stats.OldestArrival.IsZero() {
 		h.Store.Oldest = decimalNanos(stats.OldestArrival)
 	}
+	if stats.Damage != nil {
+		h.Store.Damage = &v1.DamageHealth{Places: stats.Damages, Latest: stats.Damage.Error(), Remedy: mendText}
+	}
 	h.Store.State, h.Store.StateReason = storeState(stats)
 	if err := cmp.Or(stats.Failed, stats.Full, stats.Trouble, s.services.Err()); err != nil {
 		h.Store.LastError = err.Error()
@@ -82,6 +85,9 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	h.Demo = &v1.Demo{Running: running, SpansPerSecond: rate}
 	return h
 }
+
+// mendText is what is to be done about damage.
+const mendText = "to mend it, stop the server and run clew verify --repair"
 
 func decimalNanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }
 

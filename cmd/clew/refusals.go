@@ -9,8 +9,8 @@ import (
 	"github.com/clew-tracing/clew/internal/console"
 )
 
-// errPartly marks an error of a command that did what it was told, except for
-// spans that were refused.
+// errPartly marks an error of a command that did what it was told, but for some spans:
+// those that were refused, or that could not be searched.
 var errPartly = errors.New("partly")
 
 // refusals are the spans that a door did not take, and why.

@@ -91,7 +91,10 @@ func newSearch(t *terminal) *cobra.Command {
 		Use:   "search [QUERY]",
 		Short: "Find traces by a TraceQL query, newest first",
 		Long: `Find traces by a TraceQL query, newest match first. Without a query, every trace
-matches. Times are UTC.`,
+matches. Times are UTC.
+
+The exit code is 3 if the answer lacks something, such as damaged data, and says
+what.`,
 		Example: `  clew search '{ resource.service.name = "cart" && duration > 20ms }'
   clew search --since 1h '{ status = error }'
   clew search --count '{ span.http.route =~ "/api/.*" }'`,
@@ -155,6 +158,7 @@ func (s *search) run(ctx context.Context) error {
 	request := searchRequest{Q: s.query, Start: s.start, End: s.end, Count: s.count}
 	printed := 0
 	var suggestions []string
+	var partly error // what the answer lacks
 	for {
 		request.Limit = min(s.limit-printed, pageLimit)
 		var answer searchAnswer
@@ -173,8 +177,8 @@ func (s *search) run(ctx context.Context) error {
 			printed++
 		}
 		suggestions = answer.Suggestions
-		if !answer.Coverage.Complete {
-			fmt.Fprintf(s.t.err, "clew: only %.0f %% of the data was searched: %s\n", answer.Coverage.Searched*100, answer.Coverage.Reason)
+		if c := answer.Coverage; !c.Complete {
+			partly = fmt.Errorf("only %.0f %% of the data was searched: %s%w", c.Searched*100, c.Reason, quietly(errPartly))
 		}
 		if answer.NextCursor == "" || printed >= s.limit || len(answer.Traces) == 0 {
 			break
@@ -187,7 +191,7 @@ func (s *search) run(ctx context.Context) error {
 	for _, text := range suggestions {
 		fmt.Fprintf(s.t.err, "clew: %s\n", console.Printable(text))
 	}
-	return nil
+	return partly
 }
 
 func (s *search) printCount(a searchAnswer) error {

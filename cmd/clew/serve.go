@@ -230,7 +230,7 @@ func (s *server) storeEvents() spandb.Events {
 		Dropped: func(i spandb.DropInfo) {
 			s.log.Info("removed old spans", "reason", i.Reason, "segments", i.Segments, "rows", i.Rows, "bytes", i.SizeBytes)
 		},
-		Damaged: func(err error) { s.log.Error("damage on disk; run clew verify", "error", err) },
+		Damaged: func(err error) { s.log.Error("damage on disk; "+mendText, "error", err) },
 		Failed: func(err error) {
 			s.log.Error("the store is read-only until a restart: mend the disk", "error", err)
 		},

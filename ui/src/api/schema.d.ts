@@ -689,6 +689,15 @@ export interface components {
                 /** @description With durability interval: how much time a power cut may take. */
                 durabilityIntervalSeconds?: number;
                 lastError?: string;
+                /** @description Damage that was met on disk since the start of the process; absent if none was. Answers have all else and say what they lack. */
+                damage?: {
+                    /** Format: int64 */
+                    places: number;
+                    /** @description The place that was met last: file, offset and what is wrong. */
+                    latest: string;
+                    /** @description What is to be done. */
+                    remedy: string;
+                };
             };
             /** @description Since the start of the process, all tenants. */
             ingest: {
