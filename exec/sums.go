@@ -121,7 +121,7 @@ func (g *gauge) fromSums() (rest []clew.Window, ok bool, err error) {
 		return nil, false, nil
 	case err != nil:
 		return nil, false, err
-	case out.Unfinished > 0 || out.Moved > 0 || out.Damage != nil:
+	case out.Unfinished > 0 || out.Moved > 0 || out.Elsewhere || out.Damage != nil:
 		return nil, false, nil
 	}
 	for i := range out.Series {

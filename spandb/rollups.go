@@ -2,6 +2,7 @@ package spandb
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/clew-tracing/clew"
@@ -44,6 +45,9 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}
+		if slices.ContainsFunc(v.Moved.Rows, func(row uint32) bool { return r.Window.Contains(clew.UnixNanos(v.Start[row])) }) {
+			answer.Elsewhere()
+		}
 		sums := sealer.Rollup(v)
 		answer.Add(sums.Rollup, sums.Services, &sums.Names)
 		sealer.Trim()
@@ -56,6 +60,9 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 	for _, s := range snap.list.segs {
 		if ctx.Err() != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
+		}
+		if rollup.MayMove(r.Window, s.MinStart, s.MaxStart, s.MinArrival, s.MaxArrival) {
+			answer.Elsewhere()
 		}
 		if !rollup.MayCount(r.Window, s.MinStart, s.MaxStart, s.MinArrival, s.MaxArrival) {
 			continue

@@ -183,6 +183,10 @@ type Rollups struct {
 	// in series, and among the unfinished, that start too long before or after they
 	// came: see MaxLate. Both are of the whole window, whatever services are wanted.
 	Unfinished, Moved int64
+	// Elsewhere is set where rows that start in the window may count outside of it, since
+	// they start too long before or after they came. Without it and Moved, series have
+	// exactly the rows that start in their steps.
+	Elsewhere bool
 	// Damaged counts rows that may be missing since something could not be read;
 	// Damage says where first.
 	Damaged int64

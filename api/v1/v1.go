@@ -94,6 +94,7 @@ func New(cfg Config) *API {
 		"GET /api/v1/traces/{id}/search":   a.searchTrace,
 		"GET /api/v1/services":             a.services,
 		"GET /api/v1/rollups":              a.rollups,
+		"GET /api/v1/metrics":              a.metrics,
 		"GET /api/v1/tags":                 a.tags,
 		"GET /api/v1/tags/{name}/values":   a.tagValues,
 	} {

@@ -58,6 +58,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newSearch(t),
 		newTrace(t),
 		newTail(t),
+		newSeries(t),
 		newServices(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),

@@ -26,6 +26,7 @@ func (m *Memory) Rollups(ctx context.Context, r storage.RollupRequest) (storage.
 	rows := m.of(r.Tenant)
 	for _, x := range rows {
 		at, moved := countedAt(x)
+		out.Elsewhere = out.Elsewhere || moved && r.Window.Contains(x.span.Start)
 		if !r.Window.Contains(at - at%clew.UnixNanos(time.Minute)) {
 			continue
 		}

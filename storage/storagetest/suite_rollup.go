@@ -100,6 +100,9 @@ func (s *suite) sameRollups(a storage.Aggregator, m *Memory, r storage.RollupReq
 	if got.Damage != nil || got.Watermark.IsZero() {
 		s.Errorf("Rollups(%+v): damage %v, watermark %v", r, got.Damage, got.Watermark)
 	}
+	if expected.Elsewhere && !got.Elsewhere { // a store may be careful
+		s.Errorf("Rollups(%+v) says that no row counts elsewhere", r)
+	}
 	if x, y := RollupText(got), RollupText(expected); !slices.Equal(x, y) {
 		for i := range max(len(x), len(y)) {
 			if i >= len(x) || i >= len(y) || x[i] != y[i] {

@@ -14,7 +14,7 @@ const (
 // always read. The zero value wants nothing more.
 type Need struct {
 	// All wants every column.
-	All        bool
+	All bool
 	// Weights wants the rows' weights.
 	Weights    bool
 	intrinsics [256]bool // by span.Intrinsic

@@ -244,6 +244,9 @@ func (a *Answer) group(k storage.RollupKey) *group {
 	return sum
 }
 
+// Elsewhere notes that rows of the window may count outside of it.
+func (a *Answer) Elsewhere() { a.out.Elsewhere = true }
+
 // Damaged notes that rows are missing.
 func (a *Answer) Damaged(rows int64, err error) {
 	a.out.Damaged += rows

@@ -120,6 +120,14 @@ type Figures struct {
 	Durations sketch.Histogram
 }
 
+// MayMove reports whether a row that starts in a window, of rows that start and arrived
+// within these bounds, may count elsewhere.
+func MayMove(w clew.Window, minStart, maxStart, minArrival, maxArrival uint64) bool {
+	const late, early = uint64(storage.MaxLate), uint64(storage.MaxEarly)
+	return minArrival != 0 && w.Overlaps(clew.UnixNanos(minStart), clew.UnixNanos(maxStart)) &&
+		(minStart < maxArrival-min(late, maxArrival) || maxStart > minArrival+early)
+}
+
 // MayCount reports whether rows that start and arrived within these bounds may count
 // in a window of whole minutes: where they start, or at the bounds of where rows of
 // their arrival may.

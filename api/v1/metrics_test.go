@@ -1,0 +1,95 @@
+package v1_test
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	v1 "github.com/clew-tracing/clew/api/v1"
+	"github.com/clew-tracing/clew/sketch"
+)
+
+type metrics struct {
+	Coverage      struct{ Complete bool }
+	StepSeconds   float64
+	Steps         int
+	QuantileError float64
+	Series        []struct {
+		Labels []struct {
+			Name, Text string
+			Value      any
+		}
+		Points, StandardErrors []*float64
+		Exemplars              []struct{ TraceID, SpanID string }
+	}
+}
+
+// String returns the series: labels = points, - for none.
+func (m *metrics) String() string {
+	var lines []string
+	for _, s := range m.Series {
+		line := ""
+		for _, l := range s.Labels {
+			line += l.Name + ":" + l.Text + " "
+		}
+		line += "="
+		for _, p := range s.Points {
+			if p == nil {
+				line += " -"
+			} else {
+				line += fmt.Sprintf(" %.4g", *p)
+			}
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "; ")
+}
+
+func TestMetrics(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *server) {
+		s.put(6, shopSpans()...)
+		for _, c := range []struct{ q, want string }{
+			{"{ } | count_over_time()", "= 5 4"}, // the last stands for four
+			{"{ } | count_over_time() with (weighted = false)", "= 5 1"},
+			{"{ } | rate() by (resource.service.name)", "resource.service.name:cart = 0.03333 0.06667; resource.service.name:web = 0.05 0"},
+			{"{ kind = server } | max_over_time(duration) by (name)", "name:GET / = 0.04 -; name:GET /cart = 0.02 0.01"},
+			{"{ kind = server } | quantile_over_time(duration, 1)", "p:1 = 0.04 0.01"},
+			{"{ } | count_over_time() by (status)", "status:unset = 4 4; status:error = 1 0"},
+			{"({ status = error } | rate()) / ({ } | rate()) * 100", "= 20 0"},
+			{"{ kind = client } | count_over_time() by (name) | topk(1)", "name:GET = 1 0"},
+			{"{ .nobody = 1 } | rate() by (name)", ""},
+		} {
+			var got metrics
+			s.get("/api/v1/metrics?start=2026-01-01T00:00:00Z&end=2026-01-01T00:02:00Z&step=60&exemplars=4&q=" + url.QueryEscape(c.q)).ok(&got)
+			if got.String() != c.want || !got.Coverage.Complete || got.Steps != 2 || got.StepSeconds != 60 {
+				t.Errorf("%s: %s, want %s; %+v", c.q, got.String(), c.want, got)
+			}
+			if quantile := strings.Contains(c.q, "quantile"); quantile != (got.QuantileError == sketch.RelativeError) {
+				t.Errorf("%s: quantileError %v", c.q, got.QuantileError)
+			}
+		}
+	})
+}
+
+func TestMetricErrors(t *testing.T) {
+	s := serve(t, database(t, 10), v1.Config{})
+	s.put(6, shopSpans()...)
+	for _, c := range []struct{ query, want string }{
+		{"q=" + url.QueryEscape("{ }"), "selects spans"},
+		{"q=" + url.QueryEscape("{ } | rat()"), "did you mean"},
+		{"q=" + url.QueryEscape("{ } | rate()") + "&step=never", "step"},
+		{"q=" + url.QueryEscape("{ } | rate()") + "&step=-1s", "step"},
+		{"q=" + url.QueryEscape("{ } | rate()") + "&exemplars=2000", "exemplars"},
+		{"q=" + url.QueryEscape("{ } | rate()") + "&start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z&step=1s", "longer step"},
+	} {
+		r := s.bad("GET", "/api/v1/metrics?"+c.query, "")
+		if r.status < 400 || r.status >= 500 || !strings.Contains(string(r.body), c.want) {
+			t.Errorf("%s: %d %s, want %q", c.query, r.status, string(r.body), c.want)
+		}
+	}
+	r := s.bad("GET", "/api/v1/search?q="+url.QueryEscape("{ } | rate()"), "")
+	if r.status != 400 || !strings.Contains(string(r.body), "numbers over time") {
+		t.Errorf("a search for a metric: %d %s", r.status, string(r.body))
+	}
+}

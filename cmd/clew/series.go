@@ -1,0 +1,206 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/console"
+	"github.com/spf13/cobra"
+)
+
+// sparkWidth is how wide the line of a series is drawn.
+const sparkWidth = 48
+
+// seriesAnswer is what the API's metrics give.
+type seriesAnswer struct {
+	Start         nanos             `json:"start"`
+	StepSeconds   float64           `json:"stepSeconds"`
+	Steps         int               `json:"steps"`
+	QuantileError float64           `json:"quantileError"`
+	UnknownWeight int64             `json:"unknownWeight"`
+	Series        []json.RawMessage `json:"series"`
+	Coverage      struct {
+		Complete bool   `json:"complete"`
+		Reason   string `json:"reason"`
+	} `json:"coverage"`
+}
+
+// oneSeries is one series of them.
+type oneSeries struct {
+	Labels []struct {
+		Name string `json:"name"`
+		Text string `json:"text"`
+	} `json:"labels"`
+	Points []*float64 `json:"points"`
+}
+
+// newSeries builds `clew metrics`.
+func newSeries(t *terminal) *cobra.Command {
+	var s search
+	var since, step string
+	c := &cobra.Command{
+		Use:   "metrics QUERY",
+		Short: "Draw numbers over time of what a TraceQL query selects",
+		Long: `Draw numbers over time of what a TraceQL query selects: a line for each series, with
+its least and greatest number and its last. The query ends in a metric, such as
+rate(). Durations are in seconds. Spans that a sampler kept count for those they
+stand for.`,
+		Example: `  clew metrics '{ } | rate() by (resource.service.name)'
+  clew metrics --since 24h --step 15m '{ kind = server } | quantile_over_time(duration, 0.5, 0.99)'
+  clew metrics '({ status = error } | rate()) / ({ } | rate()) * 100'`,
+		Args: oneQuery,
+		RunE: func(c *cobra.Command, args []string) error {
+			r, err := resolve(c, t)
+			if err != nil {
+				return err
+			}
+			if s.client, err = newClient(r); err != nil {
+				return err
+			}
+			s.query, s.t = strings.Join(args, ""), t
+			if s.query == "" {
+				return usagef("metrics wants a query, such as '{ } | rate()'")
+			}
+			if s.start != "" && !c.Flags().Changed("since") {
+				since = ""
+			}
+			if err := s.window(since, time.Now()); err != nil {
+				return err
+			}
+			return s.series(c.Context(), step)
+		},
+	}
+	addSettings(c, config.Client)
+	f := c.Flags()
+	f.StringVar(&since, "since", "1h", "spans that started within this long before now")
+	f.StringVar(&s.start, "start", "", "spans that started at this moment (RFC 3339) or later")
+	f.StringVar(&s.end, "end", "", "spans that started before this moment (RFC 3339)")
+	f.StringVar(&step, "step", "", "how long one point is, such as 30s; about a hundred points otherwise")
+	f.BoolVar(&s.json, "json", false, "print the API's JSON, one series a line")
+	return c
+}
+
+func (s *search) series(ctx context.Context, step string) error {
+	q := url.Values{"q": {s.query}}
+	for name, v := range map[string]string{"start": s.start, "end": s.end, "step": step} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	var answer seriesAnswer
+	if err := s.client.Ask(ctx, "GET", "/api/v1/metrics?"+q.Encode(), nil, &answer); err != nil {
+		return queryError(s.query, err)
+	}
+	if !answer.Coverage.Complete {
+		fmt.Fprintf(s.t.err, "clew: not all spans are counted: %s\n", console.Printable(answer.Coverage.Reason))
+	}
+	if answer.UnknownWeight > 0 {
+		fmt.Fprintf(s.t.err, "clew: %d spans were sampled and do not say how; they count as one\n", answer.UnknownWeight)
+	}
+	list := make([]oneSeries, len(answer.Series))
+	for i, raw := range answer.Series {
+		if s.json {
+			if _, err := fmt.Fprintf(s.t.out, "%s\n", raw); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := json.Unmarshal(raw, &list[i]); err != nil {
+			return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.Base, err)
+		}
+	}
+	switch {
+	case s.json:
+		return nil
+	case len(list) == 0:
+		fmt.Fprintln(s.t.err, "no span is selected in that time")
+		return nil
+	}
+	if err := s.drawSeries(list); err != nil {
+		return err
+	}
+	end := answer.Start + nanos(float64(answer.Steps)*answer.StepSeconds*1e9)
+	_, err := fmt.Fprintf(s.t.out, "%s to %s, %d steps of %v\n", answer.Start, end, answer.Steps, time.Duration(answer.StepSeconds*1e9))
+	return err
+}
+
+// drawSeries draws all series on one scale, those of the greatest numbers first.
+func (s *search) drawSeries(list []oneSeries) error {
+	least, most := 0.0, math.Inf(-1)
+	for i := range list {
+		lo, hi, _ := list[i].extent()
+		least, most = min(least, lo), max(most, hi)
+	}
+	slices.SortStableFunc(list, func(a, b oneSeries) int {
+		_, x, _ := a.extent()
+		_, y, _ := b.extent()
+		return cmp.Compare(y, x)
+	})
+	names, width := make([]string, len(list)), len("SERIES")
+	for i := range list {
+		names[i] = console.Printable(list[i].name())
+		width = min(max(width, len([]rune(names[i]))), 48)
+	}
+	if _, err := fmt.Fprintf(s.t.out, "%-*s  %10s  %10s  %10s\n", width, "SERIES", "LEAST", "GREATEST", "LAST"); err != nil {
+		return err
+	}
+	for i := range list {
+		lo, hi, last := list[i].extent()
+		line := console.Spark(list[i].numbers(), sparkWidth, least, most)
+		if _, err := fmt.Fprintf(s.t.out, "%-*s  %10s  %10s  %10s  %s\n", width, names[i], short(lo), short(hi), short(last), line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is what a series is of, in words.
+func (s *oneSeries) name() string {
+	var parts []string
+	for _, l := range s.Labels {
+		parts = append(parts, l.Name+"="+l.Text)
+	}
+	if len(parts) == 0 {
+		return "all"
+	}
+	return strings.Join(parts, " ")
+}
+
+// numbers are the points, NaN for those that are not there.
+func (s *oneSeries) numbers() []float64 {
+	out := make([]float64, len(s.Points))
+	for i, p := range s.Points {
+		if out[i] = math.NaN(); p != nil {
+			out[i] = *p
+		}
+	}
+	return out
+}
+
+// extent returns the least, the greatest and the last number.
+func (s *oneSeries) extent() (least, most, last float64) {
+	least, most, last = math.Inf(1), math.Inf(-1), math.NaN()
+	for _, p := range s.Points {
+		if p != nil {
+			least, most, last = min(least, *p), max(most, *p), *p
+		}
+	}
+	return least, most, last
+}
+
+// short writes a number in at most ten characters.
+func short(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
