@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,9 +13,6 @@ import (
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
 )
-
-// sparkWidth is how wide the line of a series is drawn.
-const sparkWidth = 48
 
 // seriesAnswer is what the API's metrics give.
 type seriesAnswer struct {
@@ -125,42 +119,16 @@ func (s *search) series(ctx context.Context, step string) error {
 		fmt.Fprintln(s.t.err, "no span is selected in that time")
 		return nil
 	}
-	if err := s.drawSeries(list); err != nil {
+	lines := make([]console.Line, len(list))
+	for i := range list {
+		lines[i] = console.Line{Name: list[i].name(), Points: list[i].numbers()}
+	}
+	if err := console.DrawLines(s.t.out, lines); err != nil {
 		return err
 	}
 	end := answer.Start + nanos(float64(answer.Steps)*answer.StepSeconds*1e9)
 	_, err := fmt.Fprintf(s.t.out, "%s to %s, %d steps of %v\n", answer.Start, end, answer.Steps, time.Duration(answer.StepSeconds*1e9))
 	return err
-}
-
-// drawSeries draws all series on one scale, those of the greatest numbers first.
-func (s *search) drawSeries(list []oneSeries) error {
-	least, most := 0.0, math.Inf(-1)
-	for i := range list {
-		lo, hi, _ := list[i].extent()
-		least, most = min(least, lo), max(most, hi)
-	}
-	slices.SortStableFunc(list, func(a, b oneSeries) int {
-		_, x, _ := a.extent()
-		_, y, _ := b.extent()
-		return cmp.Compare(y, x)
-	})
-	names, width := make([]string, len(list)), len("SERIES")
-	for i := range list {
-		names[i] = console.Printable(list[i].name())
-		width = min(max(width, len([]rune(names[i]))), 48)
-	}
-	if _, err := fmt.Fprintf(s.t.out, "%-*s  %10s  %10s  %10s\n", width, "SERIES", "LEAST", "GREATEST", "LAST"); err != nil {
-		return err
-	}
-	for i := range list {
-		lo, hi, last := list[i].extent()
-		line := console.Spark(list[i].numbers(), sparkWidth, least, most)
-		if _, err := fmt.Fprintf(s.t.out, "%-*s  %10s  %10s  %10s  %s\n", width, names[i], short(lo), short(hi), short(last), line); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // name is what a series is of, in words.
@@ -184,23 +152,4 @@ func (s *oneSeries) numbers() []float64 {
 		}
 	}
 	return out
-}
-
-// extent returns the least, the greatest and the last number.
-func (s *oneSeries) extent() (least, most, last float64) {
-	least, most, last = math.Inf(1), math.Inf(-1), math.NaN()
-	for _, p := range s.Points {
-		if p != nil {
-			least, most, last = min(least, *p), max(most, *p), *p
-		}
-	}
-	return least, most, last
-}
-
-// short writes a number in at most ten characters.
-func short(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return "-"
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
 }

@@ -1,9 +1,74 @@
 package console
 
 import (
+	"cmp"
+	"fmt"
+	"io"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
 )
+
+// sparkWidth is how wide a Line is drawn, and nameWidth how wide its name may be before
+// it pushes the rest aside.
+const (
+	sparkWidth = 48
+	nameWidth  = 48
+)
+
+// Line is a series of numbers, NaN where there is none.
+type Line struct {
+	Name   string
+	Points []float64
+}
+
+// DrawLines draws lines on one scale, those of the greatest numbers first, each with its
+// least, greatest and last number.
+func DrawLines(w io.Writer, lines []Line) error {
+	least, most, width := 0.0, math.Inf(-1), len("SERIES")
+	for i := range lines {
+		lo, hi, _ := lines[i].extent()
+		least, most = min(least, lo), max(most, hi)
+		lines[i].Name = Printable(lines[i].Name)
+		width = min(max(width, len([]rune(lines[i].Name))), nameWidth)
+	}
+	slices.SortStableFunc(lines, func(a, b Line) int {
+		_, x, _ := a.extent()
+		_, y, _ := b.extent()
+		return cmp.Compare(y, x)
+	})
+	if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s\n", width, "SERIES", "LEAST", "GREATEST", "LAST"); err != nil {
+		return err
+	}
+	for i := range lines {
+		lo, hi, last := lines[i].extent()
+		spark := Spark(lines[i].Points, sparkWidth, least, most)
+		if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s  %s\n", width, lines[i].Name, short(lo), short(hi), short(last), spark); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extent returns the least, the greatest and the last number.
+func (l *Line) extent() (least, most, last float64) {
+	least, most, last = math.Inf(1), math.Inf(-1), math.NaN()
+	for _, p := range l.Points {
+		if p == p {
+			least, most, last = min(least, p), max(most, p), p
+		}
+	}
+	return least, most, last
+}
+
+// short writes a number in at most ten characters.
+func short(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
 
 // bars are the heights of a Spark, from the least.
 var bars = []rune("▁▂▃▄▅▆▇█")
