@@ -81,6 +81,8 @@ func TestErrorsNameSettingAndMend(t *testing.T) {
 	bad(f, nil, "- a\n- b", "clew.yaml:1", "NAME: VALUE")
 	bad(f, nil, "retention:", "has no value")
 	bad(f, nil, "listen: {a: b}", "value or a list")
+	bad(f, nil, "data: [1,2]", "clew.yaml:1: data", "is a list, want one value (text)")
+	bad(f, nil, "retention: [7d]", "is a list, want one value (duration)")
 	bad(f, nil, "config: other.yaml", "cannot be set in the file")
 	bad(f, nil, "a: [", "clew.yaml")
 	bad([]string{"config=gone.yaml"}, nil, "", "--config", "gone.yaml")

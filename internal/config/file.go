@@ -32,7 +32,8 @@ func parseFile(path string, data []byte) (map[string]Given, error) {
 		if key.Value == configKey {
 			return nil, clew.Errorf(clew.Invalid, "%s cannot be set in the file it names", where)
 		}
-		if _, ok := Lookup(key.Value); !ok {
+		setting, ok := Lookup(key.Value)
+		if !ok {
 			return nil, unknownKey(where)
 		}
 		if first, twice := given[key.Value]; twice {
@@ -41,6 +42,9 @@ func parseFile(path string, data []byte) (map[string]Given, error) {
 		text, err := nodeText(value)
 		if err != nil {
 			return nil, clew.Errorf(clew.Invalid, "%s: %w", where, err)
+		}
+		if kind := setting.Type(); value.Kind == yaml.SequenceNode && kind != "list" && kind != "tokens" {
+			return nil, clew.Errorf(clew.Invalid, "%s is a list, want one value (%s)", where, kind)
 		}
 		given[key.Value] = Given{Text: text, Where: where}
 	}
