@@ -80,9 +80,16 @@ const backgroundTick = 5 * time.Second
 // backgroundTick. It is well below maxStall, so that one failure sends nobody away.
 const sealRetry = 100 * time.Millisecond
 
-// logFileBytes is the size of a log file. Whole files are removed when all their
+// logFileBytes is the size of a log file at most. Whole files are removed when all their
 // rows are in segments, so smaller ones keep less on disk beyond need.
 const logFileBytes = 16 << 20
+
+// A store that may be little has smaller ones, so that its log is not most of it: at most
+// logFileShare of its bytes, and leastLogFile.
+const (
+	logFileShare = 16
+	leastLogFile = 1 << 20
+)
 
 // failedRetry is how long a sender should wait when somebody has to mend the disk
 // first.

@@ -16,12 +16,20 @@ type Limits struct {
 	MaxBytes  int64
 }
 
+// logFileSize is the size of the log's files in a store that may have so many bytes.
+func logFileSize(maxBytes int64) int64 {
+	if maxBytes == 0 {
+		return logFileBytes
+	}
+	return min(logFileBytes, max(leastLogFile, maxBytes/logFileShare))
+}
+
 // SetLimits replaces the limits of an open store. What the new ones do not allow
 // goes within backgroundTick.
 func (db *DB) SetLimits(l Limits) {
 	logLimit := int64(maxLogBytes)
 	if l.MaxBytes > 0 {
-		logLimit = min(maxLogBytes, max(l.MaxBytes/4, 4*logFileBytes))
+		logLimit = min(maxLogBytes, max(l.MaxBytes/4, 4*db.logFile))
 	}
 	db.limits.Store(&l)
 	db.logLimit.Store(logLimit)

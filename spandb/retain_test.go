@@ -177,6 +177,22 @@ func TestLimitsChangeWhileOpen(t *testing.T) {
 	}
 }
 
+// TestSmallStoreHasASmallLog: the log is a quarter of what a store may be, and is cut in
+// pieces of a sixteenth.
+func TestSmallStoreHasASmallLog(t *testing.T) {
+	for maxBytes, want := range map[int64][2]int64{
+		0: {logFileBytes, maxLogBytes}, 64 << 20: {4 << 20, 16 << 20}, 1 << 20: {1 << 20, 4 << 20}, 1 << 30: {logFileBytes, 256 << 20}, 1 << 40: {logFileBytes, maxLogBytes},
+	} {
+		db := openDB(t, vfs.NewMem(), "data", Config{Window: -1, MaxBytes: maxBytes})
+		if got := [2]int64{db.logFile, db.logLimit.Load()}; got != want {
+			t.Errorf("a store of %d bytes has log files of %d and cuts the log at %d, want %d", maxBytes, got[0], got[1], want)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestReaderKeepsDroppedSegment drops a segment under a running scan.
 func TestReaderKeepsDroppedSegment(t *testing.T) {
 	fs := vfs.NewMem()

@@ -139,6 +139,7 @@ type DB struct {
 	limits    atomic.Pointer[Limits]
 	opened    uint64        // the last log record there was at Open
 	needed    atomic.Uint64 // what the log was last cut for: the manifest learns it with the next edit
+	logFile   int64         // the size of the log's files
 	logLimit  atomic.Int64  // the size at which the log is cut at the cost of small segments
 	pending   pending
 	resends   atomic.Int64 // records remembered by all tenants
@@ -207,6 +208,7 @@ func Open(fs vfs.FS, dir string, cfg Config) (*DB, error) {
 	}
 	db := &DB{fs: fs, dir: dir, cfg: cfg, lock: lock, tenants: make(map[clew.Tenant]*tenant), seals: newSealQueue()}
 	db.pool.keep = 1 + cfg.Sealers
+	db.logFile = logFileSize(cfg.MaxBytes)
 	db.SetLimits(Limits{Retention: cfg.Retention, MaxBytes: cfg.MaxBytes})
 	db.space = space.New(fs, dir, cfg.Events.Full, cfg.Events.Room)
 	db.cache.MaxBytes, db.cache.MaxBlockBytes = cfg.Memory.Tables, cfg.Memory.Blocks
@@ -237,7 +239,7 @@ func (db *DB) open() (err error) {
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
 		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
 		MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
-		MaxRecordBytes: maxRecordBytes, SegmentBytes: logFileBytes, BufferBytes: int(db.cfg.Memory.Log),
+		MaxRecordBytes: maxRecordBytes, SegmentBytes: db.logFile, BufferBytes: int(db.cfg.Memory.Log),
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
 	})
 	if err != nil {
