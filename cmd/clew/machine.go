@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,7 +28,8 @@ const (
 )
 
 // maxDiskBytes resolves max-disk: auto is the smaller of 50 GB and 20 % of the
-// file system that dir is on. dir need not exist yet.
+// file system that dir is on, and no less than what may be asked for. dir need not
+// exist yet.
 func maxDiskBytes(c *config.Config, fs vfs.FS, dir string) (int64, error) {
 	if !c.MaxDisk.Auto {
 		return c.MaxDisk.Bytes, nil
@@ -35,7 +37,7 @@ func maxDiskBytes(c *config.Config, fs vfs.FS, dir string) (int64, error) {
 	for {
 		total, _, err := fs.DiskUsage(dir)
 		if err == nil {
-			return int64(min(autoDiskBytes, float64(total)*autoDiskShare)), nil
+			return max(c.MaxDisk.Min, int64(min(autoDiskBytes, float64(total)*autoDiskShare))), nil
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
@@ -84,17 +86,32 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 // three fifths of that: what shares the machine with others is modest, what has a
 // container is alone in it. root is the folder of proc and sys, "/" but in tests.
 func autoMemory(root string) int64 {
-	have := int64(fallbackMemory)
-	if text, err := os.ReadFile(filepath.Join(root, "proc/meminfo")); err == nil {
-		if kib := memTotal(text); kib > 0 {
-			have = kib << 10
-		}
-	}
+	have := cmp.Or(machineMemory(root), fallbackMemory)
 	auto := int64(float64(have) * autoMemoryShare)
 	if limit := containerLimit(root); limit > 0 && limit < have {
 		auto = int64(float64(limit) * autoContainerShare)
 	}
 	return max(minAutoMemory, min(autoMemoryBytes, auto))
+}
+
+// machineMemory is the memory of the machine, 0 if it does not say.
+func machineMemory(root string) int64 {
+	text, _ := os.ReadFile(filepath.Join(root, "proc/meminfo")) // no such file: not Linux
+	return memTotal(text) << 10
+}
+
+// memoryDoubt says what is wrong with the memory that was asked for, "" if nothing is:
+// more than there is bounds nothing.
+func memoryDoubt(c *config.Config, root string) string {
+	have, what := machineMemory(root), "machine"
+	if limit := containerLimit(root); limit > 0 && (have == 0 || limit < have) {
+		have, what = limit, "container"
+	}
+	if c.Memory.Auto || have == 0 || c.Memory.Bytes <= have {
+		return ""
+	}
+	return fmt.Sprintf("memory %s is more than the %s that this %s has, and bounds nothing: lower --memory, or leave it at auto, which takes %s here",
+		config.FormatSize(c.Memory.Bytes), config.RoughSize(have), what, config.RoughSize(autoMemory(root)))
 }
 
 // containerLimit returns the least memory limit of this process's cgroup and those

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/vfs"
 )
 
 // TestAutoMemory reads what machines and containers of several kinds have.
@@ -47,6 +48,49 @@ func TestAutoMemory(t *testing.T) {
 		}
 		if got := autoMemory(root); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestMemoryDoubt warns of memory that is not there.
+func TestMemoryDoubt(t *testing.T) {
+	root := t.TempDir()
+	for file, content := range map[string]string{"proc/meminfo": "MemTotal: 4194304 kB\n", "sys/fs/cgroup/memory.max": "1073741824\n"} {
+		file = filepath.Join(root, file)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ memory, root, want string }{
+		{"auto", root, ""},
+		{"1GiB", root, ""},
+		{"64GB", root, "memory 64GB is more than the 1024.0 MiB that this container has, and bounds nothing: lower --memory, or leave it at auto, which takes 614.4 MiB here"},
+		{"64GB", t.TempDir(), ""}, // a machine that does not say
+	} {
+		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{"memory": {Text: c.memory, Where: "--memory"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := memoryDoubt(&r.Config, c.root); got != c.want {
+			t.Errorf("memory %s: %q, want %q", c.memory, got, c.want)
+		}
+	}
+}
+
+// TestAutoDisk takes a share of the file system, and no less than may be asked for.
+func TestAutoDisk(t *testing.T) {
+	r, err := config.Resolve(config.Sources{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for capacity, want := range map[int64]int64{48e6: 64 << 20, 1 << 40: 50e9, 10e9: 2e9} {
+		disk := vfs.NewMem()
+		disk.SetCapacity(capacity)
+		if got, err := maxDiskBytes(&r.Config, disk, "/no/folder/yet"); err != nil || got != want {
+			t.Errorf("of a disk of %d bytes: %d, %v, want %d", capacity, got, err, want)
 		}
 	}
 }

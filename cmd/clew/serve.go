@@ -136,6 +136,9 @@ func (s *server) open(cert *certificate) error {
 		return err
 	}
 	s.memory = memory
+	if doubt := memoryDoubt(&s.settings.Config, "/"); doubt != "" {
+		s.log.Warn(doubt)
+	}
 	debug.SetMemoryLimit(s.memory.Go)
 	hosts, given := listenHosts(&s.settings.Config), s.settings.Origin["listen"] != ""
 	var certConfig *tls.Config
@@ -143,6 +146,11 @@ func (s *server) open(cert *certificate) error {
 		certConfig = cert.config()
 	}
 	if err := openDoors(s.doors, hosts, given, certConfig); err != nil {
+		// Whoever starts a second server by mistake has the same store as well as the
+		// same ports, and a port is the lesser of the two.
+		if inUse := upkeep.MayServe(vfs.OS(), string(s.settings.Data)); inUse != nil {
+			err = errors.Join(storeError(string(s.settings.Data), inUse), err)
+		}
 		return err
 	}
 	limits, err := storeLimits(&s.settings.Config, string(s.settings.Data))

@@ -28,6 +28,37 @@ func lockFolder(fsys vfs.FS, dir string) (io.Closer, error) {
 	return lock, err
 }
 
+// MayServe says why a server could not open the store in a folder, nil if nothing speaks
+// against it. It leaves the folder as it is.
+func MayServe(fsys vfs.FS, dir string) error {
+	at := dir
+	info, err := fsys.Stat(at)
+	for errors.Is(err, fs.ErrNotExist) && path.Dir(at) != at {
+		at = path.Dir(at)
+		info, err = fsys.Stat(at)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case !info.IsDir:
+		return syscall.ENOTDIR
+	}
+	name := path.Join(dir, folder.LockName)
+	if _, err := fsys.Stat(name); err != nil {
+		return nil // no store yet
+	}
+	lock, err := fsys.Lock(name)
+	if errors.Is(err, vfs.ErrLocked) {
+		return clew.Errorf(clew.Busy, "the store in %s is in use by another process: stop it, or choose another folder with --data (%w)", dir, err)
+	}
+	if err != nil {
+		return err
+	}
+	return lock.Close()
+}
+
 // unlocked is the lock of what cannot be written.
 type unlocked struct{}
 
