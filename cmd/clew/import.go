@@ -174,8 +174,8 @@ func (im *importer) file(ctx context.Context, path string) error {
 		show.update(state.Spans-before.Spans, time.Now())
 	}
 	show.end()
-	switch sent := state.sent() - before.sent(); {
-	case state.sent() == 0:
+	switch sent := state.Sent() - before.Sent(); {
+	case state.Sent() == 0:
 		return src.NoTraces()
 	case sent == 0:
 		_, err = fmt.Fprintf(im.t.out, "%s: nothing after byte %d, up to which it was imported before; --restart sends it again\n", sourceName(path), before.Offset)
@@ -187,16 +187,16 @@ func (im *importer) file(ctx context.Context, path string) error {
 
 // stoppedAt adds to an error how far the import of a file came, and what to do
 // about the rest.
-func stoppedAt(err error, path string, before, now *importState) error {
+func stoppedAt(err error, path string, before, now *otlpfile.Progress) error {
 	switch {
-	case now.sent() == 0:
+	case now.Sent() == 0:
 		return fmt.Errorf("%w; nothing of it was imported", err)
-	case now.sent() == before.sent():
+	case now.Sent() == before.Sent():
 		return fmt.Errorf("%w; nothing after byte %d was imported", err, before.Offset)
 	}
 	n := now.Spans - before.Spans
 	text := fmt.Sprintf("%s before it, up to byte %d, %s imported", console.Plural(int(n), "span"), now.Offset, wereOrWas(n))
-	if path != "-" && !errors.As(err, new(*stateError)) {
+	if path != "-" && !errors.As(err, new(*otlpfile.ProgressError)) {
 		text += "; the same command goes on from there"
 	}
 	return fmt.Errorf("%w; %s", err, text)
@@ -210,18 +210,18 @@ func wereOrWas(n int64) string {
 }
 
 // resume loads the state of an import and moves src to where it stopped.
-func (im *importer) resume(path string, src *otlpfile.Source) (*importState, error) {
+func (im *importer) resume(path string, src *otlpfile.Source) (*otlpfile.Progress, error) {
 	if path == "-" {
-		return &importState{}, nil
+		return &otlpfile.Progress{}, nil
 	}
-	state, err := loadImportState(im.stateDir, path, im.endpoint, im.client.Tenant)
+	state, err := otlpfile.LoadProgress(im.stateDir, path, im.endpoint, im.client.Tenant)
 	if err != nil && !im.restart {
 		return nil, err
 	}
 	if im.restart {
-		state = &importState{File: state.File, Endpoint: im.endpoint, Tenant: im.client.Tenant, path: state.path}
+		state = state.Anew()
 	}
-	if !state.fits(src.Head) {
+	if !state.Fits(src.Head) {
 		return nil, fmt.Errorf("this is not the file that was imported up to byte %d; --restart imports it from its start", state.Offset)
 	}
 	if state.Offset > 0 {
@@ -229,14 +229,14 @@ func (im *importer) resume(path string, src *otlpfile.Source) (*importState, err
 			return nil, err
 		}
 	}
-	return state, state.save() // what cannot be noted is not begun
+	return state, state.Save() // what cannot be noted is not begun
 }
 
 // send delivers one batch, trying again while the door is busy or away, and
 // notes that it is acknowledged.
-func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *importState, head []byte) error {
+func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *otlpfile.Progress, head []byte) error {
 	if len(b.Body) == 0 {
-		state.note(b, 0, head) // messages without spans; the next request saves it
+		state.Note(b, 0, head) // messages without spans; the next request saves it
 		return nil
 	}
 	header := http.Header{"Content-Type": {b.ContentType}}
@@ -250,7 +250,7 @@ func (im *importer) send(ctx context.Context, b *otlpfile.Batch, state *importSt
 				return err
 			}
 			im.taken += b.Spans - refused
-			return state.advance(b, refused, head)
+			return state.Advance(b, refused, head)
 		}
 		again, after := im.mayRetry(ctx, err)
 		if !again {

@@ -1,4 +1,4 @@
-package main
+package otlpfile
 
 import (
 	"crypto/sha256"
@@ -9,13 +9,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/clew-tracing/clew/internal/otlpfile"
 )
 
-// importState is how far a file has been imported into one tenant of one server.
+// Progress is how far a file has been imported into one tenant of one server.
 // It is written after each request that was acknowledged.
-type importState struct {
+type Progress struct {
 	File     string `json:"file"`
 	Endpoint string `json:"endpoint"`
 	Tenant   string `json:"tenant"`
@@ -32,25 +30,25 @@ type importState struct {
 	path string
 }
 
-// A stateError says that the state of an import could not be read or written.
-type stateError struct{ cause error }
+// A ProgressError says that the state of an import could not be read or written.
+type ProgressError struct{ cause error }
 
 // Error names the mend.
-func (e *stateError) Error() string {
+func (e *ProgressError) Error() string {
 	return fmt.Sprintf("how far it has come cannot be noted: %v; choose a folder for that with --state", e.cause)
 }
 
 // Unwrap returns what went wrong.
-func (e *stateError) Unwrap() error { return e.cause }
+func (e *ProgressError) Unwrap() error { return e.cause }
 
-// loadImportState reads the state of an import, or begins one, which is returned
+// LoadProgress reads the state of an import, or begins one, which is returned
 // beside an error too.
-func loadImportState(dir, file, endpoint, tenant string) (*importState, error) {
+func LoadProgress(dir, file, endpoint, tenant string) (*Progress, error) {
 	absolute, err := filepath.Abs(file)
 	if err != nil {
 		return nil, err
 	}
-	s := &importState{File: absolute, Endpoint: endpoint, Tenant: tenant}
+	s := &Progress{File: absolute, Endpoint: endpoint, Tenant: tenant}
 	key := sha256.Sum256([]byte(absolute + "\x00" + endpoint + "\x00" + tenant))
 	s.path = filepath.Join(dir, hex.EncodeToString(key[:12])+".json")
 	text, err := os.ReadFile(s.path)
@@ -58,7 +56,7 @@ func loadImportState(dir, file, endpoint, tenant string) (*importState, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, nil
 	case err != nil:
-		return s, &stateError{err}
+		return s, &ProgressError{err}
 	}
 	if err := json.Unmarshal(text, s); err != nil {
 		return s, fmt.Errorf("what was noted of it in %s cannot be read: %w; --restart imports it from its start", s.path, err)
@@ -72,30 +70,35 @@ func guard(head []byte, n int) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// fits reports whether the file that begins with head is the one imported.
-func (s *importState) fits(head []byte) bool {
+// Anew returns the state of an import that begins again with the first byte.
+func (s *Progress) Anew() *Progress {
+	return &Progress{File: s.File, Endpoint: s.Endpoint, Tenant: s.Tenant, path: s.path}
+}
+
+// Fits reports whether the file that begins with head is the one imported.
+func (s *Progress) Fits(head []byte) bool {
 	return s.Offset == 0 || s.GuardBytes <= len(head) && s.Guard == guard(head, s.GuardBytes)
 }
 
-// sent counts the spans that the door has answered for, over all runs.
-func (s *importState) sent() int64 { return s.Spans + s.Refused }
+// Sent counts the spans that the door has answered for, over all runs.
+func (s *Progress) Sent() int64 { return s.Spans + s.Refused }
 
-// advance notes that everything up to b's end is acknowledged, for the next run too.
-func (s *importState) advance(b *otlpfile.Batch, refused int64, head []byte) error {
-	s.note(b, refused, head)
-	return s.save()
+// Advance notes that everything up to b's end is acknowledged, for the next run too.
+func (s *Progress) Advance(b *Batch, refused int64, head []byte) error {
+	s.Note(b, refused, head)
+	return s.Save()
 }
 
-// note moves on to b's end.
-func (s *importState) note(b *otlpfile.Batch, refused int64, head []byte) {
+// Note moves on to b's end.
+func (s *Progress) Note(b *Batch, refused int64, head []byte) {
 	s.Offset, s.GuardBytes = b.End, int(min(b.End, int64(len(head))))
 	s.Guard = guard(head, s.GuardBytes)
 	s.Spans += b.Spans - refused
 	s.Refused += refused
 }
 
-// save replaces the file as a whole, so that a crash leaves the old one.
-func (s *importState) save() error {
+// Save replaces the file as a whole, so that a crash leaves the old one.
+func (s *Progress) Save() error {
 	if s.path == "" {
 		return nil
 	}
@@ -111,7 +114,7 @@ func (s *importState) save() error {
 		err = os.Rename(s.path+".new", s.path)
 	}
 	if err != nil {
-		return &stateError{err}
+		return &ProgressError{err}
 	}
 	return nil
 }
