@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/tempo"
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/ingest"
@@ -42,7 +43,27 @@ func (s *server) apiHandler() http.Handler {
 	mux.Handle(upkeep.BackupPath, s.gate.guardAll(s.backups))
 	mux.Handle(upkeep.BackupPath+"/", s.gate.guardAll(s.backups))
 	mux.Handle("/", s.gate.guard(config.Read, denyJSON, own))
-	return s.whileReady(mux)
+	ours := s.whileReady(mux)
+	mux = http.NewServeMux()
+	mux.Handle("/api/", ours)
+	mux.Handle(tempoPrefix+"/", http.StripPrefix(tempoPrefix, s.tempoHandler(turns)))
+	return mux
+}
+
+// tempoPrefix is where the page's address has the API of Grafana Tempo.
+const tempoPrefix = "/tempo"
+
+// tempoHandler is the API of Grafana Tempo. Whether the server is ready can be asked
+// without a token, as elsewhere.
+func (s *server) tempoHandler(turns *api.Turns) http.Handler {
+	dialect := tempo.New(tempo.Config{
+		Store: s.store, Budget: exec.Budget{Memory: s.memory.Question()}, Turns: turns,
+		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/ready", dialect)
+	mux.Handle("/", s.gate.guard(config.Read, denyText, dialect))
+	return mux
 }
 
 // health is the server's state as the API tells it.

@@ -59,6 +59,7 @@ func (s *server) newHTTPServer(h http.Handler, fail func(http.ResponseWriter, *h
 func (s *server) pageHandler(api http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
+	mux.Handle(tempoPrefix+"/", api)
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") }
@@ -163,4 +164,9 @@ func writeError(w http.ResponseWriter, status int, kind, message string) {
 // denyJSON denies in the form of the API's errors.
 func denyJSON(w http.ResponseWriter, _ *http.Request, no *denial) {
 	writeError(w, no.status, "invalid", no.message)
+}
+
+// denyText denies in plain text, as Tempo's errors are.
+func denyText(w http.ResponseWriter, _ *http.Request, no *denial) {
+	writeText(w, no.status, no.message)
 }
