@@ -1,10 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"iter"
 	"slices"
 	"strings"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -78,4 +80,25 @@ func JSONPieces(rows *span.Rows, order []uint32, opening, closing string, write 
 			}
 		}
 	}
+}
+
+// InOrder returns the rows of a trace by their start, then span id.
+func InOrder(t *storage.Trace) []uint32 {
+	rows := make([]uint32, t.Rows)
+	for i := range rows {
+		rows[i] = uint32(i)
+	}
+	slices.SortFunc(rows, func(x, y uint32) int {
+		return cmp.Or(cmp.Compare(t.Start[x], t.Start[y]), cmp.Compare(t.SpanID[x], t.SpanID[y]), cmp.Compare(t.Kind[x], t.Kind[y]))
+	})
+	return rows
+}
+
+// ShortTraceID is how systems write an id that have known ids of 64 bits: with 16 digits
+// where that is all there is.
+func ShortTraceID(id clew.TraceID) string {
+	if text := id.String(); id.High() != 0 {
+		return text
+	}
+	return id.String()[16:]
 }

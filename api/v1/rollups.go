@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/sketch"
 	"github.com/clew-tracing/clew/storage"
@@ -75,7 +76,7 @@ func (a *API) rollups(c *call) error {
 	if err != nil {
 		return err
 	}
-	over.Window = wholeMinutes(over.Window)
+	over.Window = api.WholeMinutes(over.Window)
 	r := storage.RollupRequest{Services: q["service"], Operations: q["operation"], Durations: true}
 	switch of := q.Get("of"); of {
 	case "", "operations":
@@ -108,18 +109,6 @@ func (a *API) rollups(c *call) error {
 	}
 	writeJSON(c.w, 200, out)
 	return nil
-}
-
-// wholeMinutes widens a window to whole minutes.
-func wholeMinutes(w clew.Window) clew.Window {
-	const minute = clew.UnixNanos(time.Minute)
-	w.Start -= w.Start % minute
-	if rest := w.End % minute; rest != 0 && w.End < math.MaxUint64-minute {
-		w.End += minute - rest
-	} else if rest != 0 {
-		w.End = 0 // open: there is no whole minute behind it
-	}
-	return w
 }
 
 func dimensionsOf(text string, otherwise storage.Dimensions, edges bool) (by storage.Dimensions, err error) {

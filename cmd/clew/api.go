@@ -8,10 +8,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/api"
-	"github.com/clew-tracing/clew/api/tempo"
 	v1 "github.com/clew-tracing/clew/api/v1"
-	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
@@ -22,7 +19,6 @@ import (
 // the demo shop, the test trace. Reading needs the right to read, sending a test
 // trace that to write, and the shop is the administrator's.
 func (s *server) apiHandler() http.Handler {
-	turns := api.NewTurns(s.memory.Queries)
 	own := v1.New(v1.Config{
 		Store:    s.store,
 		Numbers:  s.services.Numbers,
@@ -32,8 +28,8 @@ func (s *server) apiHandler() http.Handler {
 		Leaving:  s.streams.Done(),
 		Logger:   s.log,
 
-		Budget:      exec.Budget{Memory: s.memory.Question()},
-		Turns:       turns,
+		Budget:      s.budget(),
+		Turns:       s.turns,
 		LayoutBytes: int(s.memory.Layouts),
 	})
 	mux := http.NewServeMux()
@@ -43,27 +39,7 @@ func (s *server) apiHandler() http.Handler {
 	mux.Handle(upkeep.BackupPath, s.gate.guardAll(s.backups))
 	mux.Handle(upkeep.BackupPath+"/", s.gate.guardAll(s.backups))
 	mux.Handle("/", s.gate.guard(config.Read, denyJSON, own))
-	ours := s.whileReady(mux)
-	mux = http.NewServeMux()
-	mux.Handle("/api/", ours)
-	mux.Handle(tempoPrefix+"/", http.StripPrefix(tempoPrefix, s.tempoHandler(turns)))
-	return mux
-}
-
-// tempoPrefix is where the page's address has the API of Grafana Tempo.
-const tempoPrefix = "/tempo"
-
-// tempoHandler is the API of Grafana Tempo. Whether the server is ready can be asked
-// without a token, as elsewhere.
-func (s *server) tempoHandler(turns *api.Turns) http.Handler {
-	dialect := tempo.New(tempo.Config{
-		Store: s.store, Budget: exec.Budget{Memory: s.memory.Question()}, Turns: turns,
-		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
-	})
-	mux := http.NewServeMux()
-	mux.Handle("/ready", dialect)
-	mux.Handle("/", s.gate.guard(config.Read, denyText, dialect))
-	return mux
+	return s.whileReady(writeBusy, mux)
 }
 
 // health is the server's state as the API tells it.
@@ -96,9 +72,12 @@ func (s *server) health(t clew.Tenant) v1.Health {
 		h.Store.LastError = err.Error()
 	}
 	for _, d := range s.doors {
-		door := v1.DoorHealth{Name: d.name, Protocol: d.protocol, Address: d.address(), State: "open", Setting: "--" + d.setting}
-		if door.Address == "" {
-			door.State, door.Error = "closed", "switched off by --"+d.setting
+		door := v1.DoorHealth{Name: d.Name, Protocol: d.Protocol, Address: d.Address(), State: "open", Setting: "--" + d.Setting}
+		switch {
+		case d.Refusal != nil:
+			door.State, door.Error = "failed", d.Refusal.Error()
+		case door.Address == "":
+			door.State, door.Error = "closed", "switched off by --"+d.Setting
 		}
 		h.Doors = append(h.Doors, door)
 	}

@@ -54,12 +54,14 @@ func (s *server) newHTTPServer(h http.Handler, fail func(http.ResponseWriter, *h
 	}
 }
 
-// pageHandler is everything on the address for people: the page, the read API,
-// metrics and the two questions of those who watch over processes.
-func (s *server) pageHandler(api http.Handler) http.Handler {
+// pageHandler is everything on the address for people: the page, the read API and
+// its dialects, metrics and the two questions of those who watch over processes.
+func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
-	mux.Handle(tempoPrefix+"/", api)
+	for _, d := range dialects {
+		mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
+	}
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") }
@@ -78,11 +80,11 @@ func (s *server) pageHandler(api http.Handler) http.Handler {
 func (s *server) elsewhere(what, name string, deny func(http.ResponseWriter, *http.Request, int, codes.Code, string)) http.HandlerFunc {
 	text := "this address has the page and the read API; "
 	for _, d := range s.doors {
-		if d.name != name {
+		if d.Name != name {
 			continue
 		}
-		if at := d.url(s.settings.TLSCert != ""); at == "" {
-			text += fmt.Sprintf("the door for %s is off (--%s)", what, d.setting)
+		if at := d.URL(s.settings.TLSCert != ""); at == "" {
+			text += fmt.Sprintf("the door for %s is off (--%s)", what, d.Setting)
 		} else {
 			text += fmt.Sprintf("%s is taken at %s", what, at)
 		}
@@ -102,17 +104,19 @@ func profiles() http.Handler {
 	return mux
 }
 
-// whileReady answers "come again later" while the server starts or ends.
-func (s *server) whileReady(next http.Handler) http.Handler {
+// whileReady lets fail answer "come again later" while the server starts or ends.
+func (s *server) whileReady(fail func(w http.ResponseWriter, status int, text string), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.in(phaseReady) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter/time.Second)))
-		writeError(w, http.StatusServiceUnavailable, "busy", s.notReady())
+		fail(w, http.StatusServiceUnavailable, s.notReady())
 	})
 }
+
+func writeBusy(w http.ResponseWriter, status int, text string) { writeError(w, status, "busy", text) }
 
 // notReady says why the server is not ready, "" if it is.
 func (s *server) notReady() string {

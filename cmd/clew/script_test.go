@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -20,7 +21,8 @@ import (
 // testscript's own commands there are
 //
 //	start NAME [FLAGS]            runs clew serve on free ports until it is ready;
-//	                              sets $NAME_page, $NAME_otlp_http, $NAME_otlp_grpc
+//	                              sets $NAME_page, $NAME_otlp_http, $NAME_otlp_grpc,
+//	                              and so for every door; $NAME_DOOR_port is its port
 //	[!] terminate NAME            SIGTERM; fails unless it exits with 0
 //	sigkill NAME                  SIGKILL
 //	hangup NAME TEXT              SIGHUP, then waits until the log says TEXT
@@ -90,6 +92,9 @@ func scriptStart(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(processesKey{}).(map[string]*process)[args[0]] = p
 	for door := range p.addresses {
 		ts.Setenv(args[0]+"_"+strings.ReplaceAll(door, "-", "_"), p.url(door))
+		_, port, err := net.SplitHostPort(p.addresses[door][0])
+		ts.Check(err)
+		ts.Setenv(args[0]+"_"+strings.ReplaceAll(door, "-", "_")+"_port", port)
 	}
 }
 

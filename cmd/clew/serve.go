@@ -19,9 +19,11 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/listen"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
@@ -73,7 +75,7 @@ type server struct {
 	settings *config.Resolved
 	memory   memoryPlan
 	log      *slog.Logger
-	doors    []*door
+	doors    []*listen.Door
 	gate     *gate
 	store    *spandb.DB
 	metrics  *metrics
@@ -87,6 +89,9 @@ type server struct {
 	page  *http.Server // what is read
 	spans *http.Server // the OTLP/HTTP door
 	calls *http.Server // the OTLP/gRPC door
+	// spare are the servers of spare doors, by their names.
+	spare map[string]*http.Server
+	turns *api.Turns // of questions, in whatever dialect
 	// streams ends what the page's address answers without end, by endStreams.
 	streams    context.Context
 	endStreams context.CancelFunc
@@ -145,7 +150,7 @@ func (s *server) open(cert *certificate) error {
 	if cert != nil {
 		certConfig = cert.config()
 	}
-	if err := openDoors(s.doors, hosts, given, certConfig); err != nil {
+	if err := listen.Open(s.doors, hosts, given, certConfig); err != nil {
 		// Whoever starts a second server by mistake has the same store as well as the
 		// same ports, and a port is the lesser of the two.
 		if inUse := upkeep.MayServe(vfs.OS(), string(s.settings.Data)); inUse != nil {
@@ -155,7 +160,7 @@ func (s *server) open(cert *certificate) error {
 	}
 	limits, err := storeLimits(&s.settings.Config, string(s.settings.Data))
 	if err != nil {
-		closeDoors(s.doors)
+		listen.Close(s.doors)
 		return err
 	}
 	files := vfs.OS()
@@ -176,7 +181,7 @@ func (s *server) open(cert *certificate) error {
 		}
 	}
 	if err != nil {
-		closeDoors(s.doors)
+		listen.Close(s.doors)
 		return storeError(string(s.settings.Data), err)
 	}
 	return nil
@@ -268,18 +273,30 @@ func (s *server) start() {
 	}
 	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
 
-	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].address())}
+	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
 	s.census = census{catalog: s.store}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
-	s.page = s.newHTTPServer(s.pageHandler(s.apiHandler()), faultJSON)
-	s.page.BaseContext = func(net.Listener) context.Context { return s.streams }
+	s.turns = api.NewTurns(s.memory.Queries)
+	dialects := s.dialects()
+	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)
 	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP), faultBy(s.otlpHTTP.Deny))
 	s.calls = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpGRPC.Deny), s.otlpGRPC), faultBy(s.otlpGRPC.Deny))
 
 	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.calls.Serve}
+	s.spare = make(map[string]*http.Server)
+	for _, d := range dialects {
+		if d.door == "" {
+			continue
+		}
+		s.spare[d.door] = s.newReader(d.alone(), d.fault)
+		serve[d.door] = s.spare[d.door].Serve
+	}
 	for _, d := range s.doors {
-		for _, l := range d.listeners {
-			s.run(d, l, serve[d.name])
+		if d.Refusal != nil {
+			s.log.Warn("a compatibility address stays closed; what it answers is on the page's address as well", "door", d.Name, "error", d.Refusal)
+		}
+		for _, l := range d.Listeners {
+			s.run(d, l, serve[d.Name])
 		}
 	}
 }
@@ -288,12 +305,12 @@ func (s *server) start() {
 func (s *server) announce(t *terminal) error {
 	s.phase.Store(int32(phaseReady))
 	if path := string(s.settings.AddressesFile); path != "" {
-		if err := writeAddresses(path, s.doors); err != nil {
+		if err := listen.WriteAddresses(path, s.doors); err != nil {
 			return err
 		}
 	}
 	greet(t.out, s.settings, s.doors, s.store.Stats().MaxBytes)
-	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].address(), "took", time.Since(s.started).Round(time.Millisecond))
+	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].Address(), "took", time.Since(s.started).Round(time.Millisecond))
 	return nil
 }
 
@@ -315,14 +332,14 @@ func (s *server) wait(ctx context.Context, reload *reloader, hangups <-chan os.S
 }
 
 // run serves one listener until shutdown.
-func (s *server) run(d *door, l net.Listener, serve func(net.Listener) error) {
+func (s *server) run(d *listen.Door, l net.Listener, serve func(net.Listener) error) {
 	s.serving.Go(func() {
 		err := serve(l)
 		if err == nil || errors.Is(err, http.ErrServerClosed) || s.in(phaseLeaving) {
 			return
 		}
 		select {
-		case s.failed <- fmt.Errorf("%s on %s: %w", d.name, l.Addr(), err):
+		case s.failed <- fmt.Errorf("%s on %s: %w", d.Name, l.Addr(), err):
 		default: // the first is enough
 		}
 	})
@@ -339,7 +356,7 @@ func (s *server) shutdown() error {
 	s.log.Info("ending: new requests are told to come again")
 	streams := time.AfterFunc(shutdownStreams, s.endStreams)
 	defer streams.Stop()
-	stopHTTP(s.page, shutdownPage)
+	s.stopReaders()
 	s.endStreams()
 	s.backups.Close()
 	err := s.store.Close()
@@ -347,7 +364,7 @@ func (s *server) shutdown() error {
 	doors.Go(func() { stopHTTP(s.spans, shutdownDoors) })
 	doors.Go(func() { stopHTTP(s.calls, shutdownDoors) })
 	doors.Wait()
-	closeDoors(s.doors)
+	listen.Close(s.doors)
 	s.serving.Wait()
 	if err != nil {
 		s.log.Error("the store did not close well", "error", err)
@@ -355,6 +372,23 @@ func (s *server) shutdown() error {
 	}
 	s.log.Info("ended", "took", time.Since(began).Round(time.Millisecond))
 	return nil
+}
+
+// newReader is newHTTPServer for an address where things are read.
+func (s *server) newReader(h http.Handler, fail func(http.ResponseWriter, *http.Request)) *http.Server {
+	out := s.newHTTPServer(h, fail)
+	out.BaseContext = func(net.Listener) context.Context { return s.streams }
+	return out
+}
+
+// stopReaders ends all that is read.
+func (s *server) stopReaders() {
+	var readers sync.WaitGroup
+	readers.Go(func() { stopHTTP(s.page, shutdownPage) })
+	for _, h := range s.spare {
+		readers.Go(func() { stopHTTP(h, shutdownPage) })
+	}
+	readers.Wait()
 }
 
 // stopHTTP waits for requests in flight, at most patience, then cuts them.

@@ -81,6 +81,7 @@ type Config struct {
 	HTTPPort      Port
 	OTLPGRPCPort  Port
 	OTLPHTTPPort  Port
+	JaegerPort    Port
 	AddressesFile Text
 	CORSOrigins   List
 	TLSCert       Text
@@ -117,6 +118,7 @@ func defaults() *Config {
 		HTTPPort:     Port{N: defaultHTTPPort},
 		OTLPGRPCPort: Port{N: 4317, CanOff: true},
 		OTLPHTTPPort: Port{N: 4318, CanOff: true},
+		JaegerPort:   Port{N: 16686, CanOff: true},
 		LogLevel:     Level{L: slog.LevelInfo},
 		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
 		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
@@ -181,6 +183,9 @@ func addressSettings() []Setting {
 		{Name: "otlp-http-port", Group: group, Scope: Server,
 			Help:  "The port of the OTLP door for HTTP. 0 takes any free port, off opens none.",
 			field: func(c *Config) Value { return &c.OTLPHTTPPort }},
+		{Name: "jaeger-port", Group: group, Scope: Server,
+			Help:  "The port of Jaeger's query API, which is under /jaeger on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerPort }},
 		{Name: "addresses-file", Group: group, Scope: Server,
 			Help:  "A file to write the opened addresses to, as JSON, once the server is ready; for scripts that start it on port 0.",
 			field: func(c *Config) Value { return &c.AddressesFile }},

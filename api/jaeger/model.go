@@ -1,0 +1,208 @@
+package jaeger
+
+import (
+	"encoding/base64"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// spanJSON is a span in Jaeger's model.
+type spanJSON struct {
+	TraceID       string      `json:"traceID"`
+	SpanID        string      `json:"spanID"`
+	Flags         uint32      `json:"flags,omitempty"`
+	OperationName string      `json:"operationName"`
+	References    []reference `json:"references"`
+	StartTime     uint64      `json:"startTime"`
+	Duration      uint64      `json:"duration"`
+	Tags          []tag       `json:"tags"`
+	Logs          []logJSON   `json:"logs"`
+	ProcessID     string      `json:"processID"`
+	Warnings      []string    `json:"warnings"`
+}
+
+type reference struct {
+	RefType string `json:"refType"`
+	TraceID string `json:"traceID"`
+	SpanID  string `json:"spanID"`
+}
+
+type tag struct {
+	Key   string `json:"key"`
+	Type  string `json:"type"`
+	Value any    `json:"value"`
+}
+
+type logJSON struct {
+	Timestamp uint64 `json:"timestamp"`
+	Fields    []tag  `json:"fields"`
+}
+
+type process struct {
+	ServiceName string `json:"serviceName"`
+	Tags        []tag  `json:"tags"`
+}
+
+// tagOf is an attribute as Jaeger has it: arrays and maps are their JSON, in a string.
+func tagOf(key string, v clew.Value) tag {
+	t := tag{Key: api.Shown(key), Type: "string"}
+	switch v.Type {
+	case clew.TypeInt:
+		t.Type, t.Value = "int64", v.Int()
+		if v.Int() > maxSafeInteger || v.Int() < -maxSafeInteger {
+			t.Value = v.String()
+		}
+	case clew.TypeDouble:
+		t.Type, t.Value = "float64", v.Double()
+		if math.IsNaN(v.Double()) || math.IsInf(v.Double(), 0) {
+			t.Value = v.String()
+		}
+	case clew.TypeBool:
+		t.Type, t.Value = "bool", v.Bool()
+	case clew.TypeOther:
+		if o, err := otlp.Open(v); err == nil && o.Form == otlp.FormBytes {
+			t.Type, t.Value = "binary", base64.StdEncoding.EncodeToString(o.Bytes)
+			break
+		}
+		t.Value = api.Shown(otlp.ValueText(v))
+	default:
+		t.Value = api.Shown(v.String())
+	}
+	return t
+}
+
+// tagsOf returns attributes, and those of repeated keys, as tags; never nil.
+func tagsOf(attrs []clew.Attr, extra []byte) []tag {
+	out := make([]tag, 0, len(attrs))
+	for _, a := range attrs {
+		out = append(out, tagOf(a.Key, a.Value))
+	}
+	// What cannot be read any more is left out.
+	_ = otlp.EachExtra(extra, func(key string, v clew.Value) { out = append(out, tagOf(key, v)) })
+	return out
+}
+
+// refTypeKey is the attribute of a link that says what it was in OpenTracing.
+const refTypeKey = "opentracing.ref_type"
+
+// spanOf translates a row.
+func spanOf(r *span.Rows, row int) spanJSON {
+	s := r.Span(row)
+	out := spanJSON{
+		TraceID: api.ShortTraceID(s.TraceID), SpanID: s.SpanID.String(), Flags: s.Flags & 0xff, OperationName: api.Shown(s.Name),
+		References: []reference{}, StartTime: uint64(s.Start) / 1000, Logs: []logJSON{},
+		ProcessID: processID(r.Batch().Resource[row]),
+	}
+	switch {
+	case s.End >= s.Start:
+		out.Duration = uint64(s.End-s.Start) / 1000
+	case s.End == 0:
+		out.Warnings = []string{"this span has not ended"}
+	default:
+		out.Warnings = []string{"this span ends before it starts, by " + strconv.FormatUint(uint64(s.Start-s.End), 10) + " ns"}
+	}
+	if s.ParentID != 0 {
+		out.References = append(out.References, reference{"CHILD_OF", out.TraceID, s.ParentID.String()})
+	}
+	for _, l := range s.Links {
+		kind := "FOLLOWS_FROM"
+		if slices.ContainsFunc(l.Attrs, func(a clew.Attr) bool { return a.Key == refTypeKey && a.Value.String() == "child_of" }) {
+			kind = "CHILD_OF"
+		}
+		out.References = append(out.References, reference{kind, api.ShortTraceID(l.TraceID), l.SpanID.String()})
+	}
+	out.Tags = spanTags(&s, r.Extra(row))
+	lo, _ := r.Events(row)
+	for i, e := range s.Events {
+		fields := tagsOf(e.Attrs, r.EventExtra(lo+i))
+		if e.Name != "" && !slices.ContainsFunc(fields, func(t tag) bool { return t.Key == "event" }) {
+			fields = slices.Insert(fields, 0, tagOf("event", clew.StringValue(e.Name)))
+		}
+		out.Logs = append(out.Logs, logJSON{uint64(e.Time) / 1000, fields})
+	}
+	return out
+}
+
+// spanTags are a span's attributes and what of it has no other place in the model.
+func spanTags(s *clew.Span, extra []byte) []tag {
+	var tags []tag
+	text := func(key, value string) {
+		if value != "" {
+			tags = append(tags, tagOf(key, clew.StringValue(value)))
+		}
+	}
+	text("otel.scope.name", s.Scope.Name)
+	text("otel.scope.version", s.Scope.Version)
+	tags = append(tags, tagsOf(s.Attrs, extra)...)
+	text("span.kind", kindText(s.Kind))
+	switch s.Status {
+	case clew.StatusOK:
+		text("otel.status_code", "OK")
+	case clew.StatusError:
+		text("otel.status_code", "ERROR")
+		tags = append(tags, tagOf("error", clew.BoolValue(true)))
+	}
+	text("otel.status_description", s.StatusMessage)
+	text("w3c.tracestate", s.TraceState)
+	if tags == nil {
+		tags = []tag{}
+	}
+	return tags
+}
+
+func processID(resource uint32) string { return "p" + strconv.Itoa(int(resource)+1) }
+
+func processOf(r *span.ResourceEntry) process {
+	p := process{ServiceName: api.ServiceName(r.Service), Tags: []tag{}}
+	for _, a := range r.Attrs {
+		if a.Key != "service.name" || a.Value.Type != clew.TypeString {
+			p.Tags = append(p.Tags, tagOf(a.Key, a.Value))
+		}
+	}
+	return p
+}
+
+// writeTrace writes one trace.
+func writeTrace(w *api.JSONWriter, t *storage.Trace) {
+	rows := api.InOrder(t)
+	w.Text(`{"traceID":`)
+	w.Value(api.ShortTraceID(t.TraceIDs[t.Trace[rows[0]]]))
+	w.Text(`,"spans":[`)
+	r := span.NewRows(t.Batch)
+	used := make([]bool, len(t.Resources))
+	for i, row := range rows {
+		if i > 0 {
+			w.Text(",")
+		}
+		w.Value(spanOf(r, int(row)))
+		used[t.Resource[row]] = true
+	}
+	w.Text(`],"processes":{`)
+	first := true
+	for i, r := range t.Resources {
+		if !used[i] {
+			continue
+		}
+		if !first {
+			w.Text(",")
+		}
+		first = false
+		w.Value(processID(uint32(i)))
+		w.Text(":")
+		w.Value(processOf(r))
+	}
+	w.Text(`},"warnings":`)
+	var warnings []string
+	if t.Damaged != nil {
+		warnings = append(warnings, api.Shown("this trace is not whole: "+t.Damaged.Error()))
+	}
+	w.Value(warnings)
+	w.Text("}")
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/jaeger"
+	"github.com/clew-tracing/clew/api/tempo"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/internal/config"
+)
+
+// dialect is a read API that others made: on the page's address under a prefix, and
+// alone on a spare door, where its own clients look for it.
+type dialect struct {
+	door, prefix string       // door is "" where there is none
+	handler      http.Handler // guarded; its paths have no prefix
+	fault        func(http.ResponseWriter, *http.Request)
+}
+
+// dialects are those that this server speaks.
+func (s *server) dialects() []dialect {
+	return []dialect{
+		s.tempo(),
+		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log})),
+	}
+}
+
+// tempo is the API of Grafana Tempo. Whether the server is ready can be asked without a
+// token, as elsewhere.
+func (s *server) tempo() dialect {
+	answers := tempo.New(tempo.Config{
+		Store: s.store, Budget: s.budget(), Turns: s.turns,
+		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/ready", answers)
+	mux.Handle("/", s.gate.guard(config.Read, denyText, answers))
+	return dialect{prefix: "/tempo", handler: mux}
+}
+
+// newDialect guards a read API, all of which needs the right to read. fail answers in
+// its form.
+func (s *server) newDialect(door, prefix string, fail api.Fail, h http.Handler) dialect {
+	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { fail(w, no.status, no.message) }
+	return dialect{
+		door: door, prefix: prefix, handler: s.gate.guard(config.Read, deny, s.whileReady(fail, h)),
+		fault: func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusInternalServerError, faultText) },
+	}
+}
+
+// alone is the dialect on an address of its own: with its prefix, too, since who moves
+// from one address to the other has it in the path.
+func (d *dialect) alone() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
+	mux.Handle("/", d.handler)
+	// Another site's page must not act here through a visitor's browser.
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// budget is what one question may cost.
+func (s *server) budget() exec.Budget { return exec.Budget{Memory: s.memory.Question()} }

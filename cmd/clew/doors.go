@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/listen"
+)
+
+// The names of what a server listens for, as health and metrics say them.
+const (
+	doorPage     = "page"
+	doorOTLPGRPC = "otlp-grpc"
+	doorOTLPHTTP = "otlp-http"
+	doorJaeger   = "jaeger"
+)
+
+// serverDoors are the doors of the settings, not opened yet.
+func serverDoors(c *config.Config) []*listen.Door {
+	return []*listen.Door{
+		{Name: doorPage, Title: "page and API", Protocol: "http", Setting: "http-port", Port: c.HTTPPort},
+		{Name: doorOTLPGRPC, Title: "OTLP gRPC", Protocol: "grpc", Setting: "otlp-grpc-port", Port: c.OTLPGRPCPort},
+		{Name: doorOTLPHTTP, Title: "OTLP HTTP", Protocol: "http", Path: otlpdoor.TracesPath, Setting: "otlp-http-port", Port: c.OTLPHTTPPort},
+		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
+	}
+}
+
+// listenHosts returns the hosts to listen on; the empty host is every interface.
+func listenHosts(c *config.Config) []string {
+	if c.ListenAll {
+		return []string{""}
+	}
+	return c.Listen
+}
