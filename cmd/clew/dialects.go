@@ -6,6 +6,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/jaeger"
 	"github.com/clew-tracing/clew/api/tempo"
+	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/config"
 )
@@ -20,9 +21,11 @@ type dialect struct {
 
 // dialects are those that this server speaks.
 func (s *server) dialects() []dialect {
+	cfg := api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log}
 	return []dialect{
 		s.tempo(),
-		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log})),
+		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
+		s.newDialect(doorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 	}
 }
 

@@ -12,6 +12,7 @@ const (
 	doorOTLPGRPC = "otlp-grpc"
 	doorOTLPHTTP = "otlp-http"
 	doorJaeger   = "jaeger"
+	doorZipkin   = "zipkin"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -21,6 +22,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorOTLPGRPC, Title: "OTLP gRPC", Protocol: "grpc", Setting: "otlp-grpc-port", Port: c.OTLPGRPCPort},
 		{Name: doorOTLPHTTP, Title: "OTLP HTTP", Protocol: "http", Path: otlpdoor.TracesPath, Setting: "otlp-http-port", Port: c.OTLPHTTPPort},
 		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
+		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 	}
 }
 
