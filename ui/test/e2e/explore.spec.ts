@@ -12,6 +12,21 @@ test("traces, newest first, with matched and whole span counts, and exact totals
   await expect(page.getByText(/spans in .* traces match, newest first/)).toBeVisible();
 });
 
+test("a service is whole beside a short name", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const body = await response.json();
+    for (const trace of body.traces) trace.rootName = "/";
+    await route.fulfill({ response, json: body });
+  });
+  await page.goto("/explore?t=6h");
+  await page.locator(rows, { hasText: "frontend" }).first().waitFor();
+  const cut = await page
+    .locator(`${rows} b.isolate`, { hasText: "frontend" })
+    .evaluateAll((all) => all.filter((e) => e.scrollWidth > e.clientWidth).length);
+  expect(cut).toBe(0);
+});
+
 test("an error in the query is shown at its place", async ({ page }) => {
   await page.goto("/explore");
   const input = page.getByRole("combobox", { name: "Query in TraceQL" });
