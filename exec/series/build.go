@@ -245,7 +245,7 @@ func (b *Builder) exemplify(c *cells, m *Measurement, value float64) {
 		return
 	}
 	x := m.Exemplar
-	if x.Value = value; b.spec.Fn <= Count {
+	if x.Value = b.scale(value); b.spec.Fn <= Count {
 		x.Value = math.NaN()
 	}
 	if !c.taken[m.Step] || compareExemplars(&x, &c.exemplars[m.Step]) < 0 {

@@ -191,3 +191,13 @@ func TestBounds(t *testing.T) {
 		t.Errorf("two series of too many points: %v", b.Err())
 	}
 }
+
+// Exemplars are told in the unit of points.
+func TestExemplarsHaveTheUnit(t *testing.T) {
+	b := NewBuilder(Spec{Fn: Max, Unit: 1e9, Steps: 1, Seconds: 1, Exemplars: 1})
+	b.Add(b.Series(nil), &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(2e9), Exemplar: Exemplar{Trace: clew.MakeTraceID(0, 1), Span: 1}})
+	list, err := b.Finish()
+	if err != nil || len(list) != 1 || len(list[0].Exemplars) != 1 || list[0].Points[0] != 2 || list[0].Exemplars[0].Value != 2 {
+		t.Errorf("Finish = %+v, %v, want the point 2 and the exemplar 2", list, err)
+	}
+}
