@@ -1,8 +1,27 @@
 package tempo
 
-// maxShownBytes bounds what an error repeats of a request.
-const maxShownBytes = 100
+import "time"
 
-// secondDigits is how many digits a time has at most that is in seconds: with so many
-// the year is 2286, and in nanoseconds it would be ten seconds past 1970.
-const secondDigits = 10
+const (
+	// maxShownBytes bounds what an error repeats of a request.
+	maxShownBytes = 100
+	// secondDigits is how many digits a time has at most that is in seconds: with so many
+	// the year is 2286, and in nanoseconds it would be ten seconds past 1970.
+	secondDigits = 10
+	// maxTraces bounds the traces of one search: Tempo's own bound. They are written as
+	// they are found, a page at a time.
+	maxTraces = 262_144
+	// defaultValues is how many values of a tag come unasked, which is what Grafana asks
+	// for, and maxValues the most; the rest of a list so long nobody looks at.
+	defaultValues = 5000
+	maxValues     = 10_000
+	// maxTags bounds the names of one scope, likewise.
+	maxTags = 20_000
+	// defaultSince is how far metrics go back unasked.
+	defaultSince = time.Hour
+	// defaultExemplars is about how many come with metrics unasked.
+	defaultExemplars = 100
+	// exemplarTime bounds how long exemplars are looked for where that is more than the
+	// numbers need: they are dots beside a line, and a line may come from sums.
+	exemplarTime = 500 * time.Millisecond
+)

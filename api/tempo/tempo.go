@@ -69,6 +69,14 @@ func New(cfg Config) *API {
 	for pattern, h := range map[string]handler{
 		"GET /api/traces/{id}":    a.trace,
 		"GET /api/v2/traces/{id}": a.traceV2,
+
+		"GET /api/search":                  a.search,
+		"GET /api/search/tags":             a.tags,
+		"GET /api/v2/search/tags":          a.tagsV2,
+		"GET /api/search/tag/{rest...}":    a.tagValues(valuesV1),
+		"GET /api/v2/search/tag/{rest...}": a.tagValues(valuesV2),
+		"GET /api/metrics/query_range":     a.queryRange,
+		"GET /api/metrics/query":           a.queryInstant,
 	} {
 		a.mux.Handle(pattern, a.query(h))
 	}

@@ -1,0 +1,307 @@
+package tempo
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge"
+)
+
+// noRoot stands for the service of a root that was not received.
+const noRoot = "<root span not yet received>"
+
+// found is a TraceSearchMetadata.
+type found struct {
+	TraceID           string                  `json:"traceID"`
+	RootServiceName   string                  `json:"rootServiceName,omitempty"`
+	RootTraceName     string                  `json:"rootTraceName,omitempty"`
+	StartTimeUnixNano uint64                  `json:"startTimeUnixNano,string"`
+	DurationMs        uint32                  `json:"durationMs,omitempty"`
+	SpanSet           *spanSet                `json:"spanSet,omitempty"` // the first, for old clients
+	SpanSets          []spanSet               `json:"spanSets,omitempty"`
+	ServiceStats      map[string]serviceStats `json:"serviceStats,omitempty"`
+
+	services []string // in order
+}
+
+type serviceStats struct {
+	SpanCount  uint32 `json:"spanCount,omitempty"`
+	ErrorCount uint32 `json:"errorCount,omitempty"`
+}
+
+type spanSet struct {
+	Spans      []foundSpan `json:"spans,omitempty"`
+	Matched    uint32      `json:"matched,omitempty"`
+	Attributes []keyValue  `json:"attributes,omitempty"`
+}
+
+type foundSpan struct {
+	SpanID            string     `json:"spanID"`
+	Name              string     `json:"name,omitempty"`
+	StartTimeUnixNano uint64     `json:"startTimeUnixNano,string"`
+	DurationNanos     uint64     `json:"durationNanos,string,omitempty"`
+	Attributes        []keyValue `json:"attributes,omitempty"`
+}
+
+// foundOf describes a trace that was found.
+func foundOf(h *exec.Hit) found {
+	f := found{
+		TraceID: h.TraceID.String(), RootServiceName: noRoot, StartTimeUnixNano: uint64(h.Start),
+		DurationMs: uint32(min(h.Duration/1e6, math.MaxUint32)), ServiceStats: make(map[string]serviceStats),
+	}
+	if h.Root != nil {
+		f.RootServiceName, _ = api.Escape(h.Root.Service)
+		f.RootTraceName, _ = api.Escape(h.Root.Name)
+	}
+	for _, s := range h.Services {
+		name, _ := api.Escape(s.Name)
+		f.services = append(f.services, name)
+		f.ServiceStats[name] = serviceStats{uint32(s.Spans), uint32(s.Errors)}
+	}
+	for i := range h.Sets {
+		f.SpanSets = append(f.SpanSets, setOf(&h.Sets[i]))
+	}
+	if len(f.SpanSets) > 0 {
+		f.SpanSet = &f.SpanSets[0]
+	}
+	return f
+}
+
+func setOf(s *exec.Set) spanSet {
+	out := spanSet{Matched: uint32(s.MatchedSpans)}
+	for i := range s.Matched {
+		m := &s.Matched[i]
+		x := foundSpan{SpanID: m.SpanID.String(), StartTimeUnixNano: uint64(m.Start), DurationNanos: uint64(max(m.Duration, 0))}
+		x.Name, _ = api.Escape(m.Name)
+		for _, f := range m.Fields {
+			if f.Value.Type == clew.TypeOther && f.Text == "nil" {
+				continue // it has none
+			}
+			x.Attributes = append(x.Attributes, labelled(bare(f.Name), f.Value, f.Text))
+		}
+		out.Spans = append(out.Spans, x)
+	}
+	for _, l := range s.Labels {
+		out.Attributes = append(out.Attributes, labelled(setKey(l), l.Value, l.Text))
+	}
+	return out
+}
+
+// bare is a field's name without its scope, as Tempo names a span's attributes.
+func bare(name string) string {
+	for _, scope := range []string{"span.", "resource.", "event.", "link.", "instrumentation.", "."} {
+		rest, ok := strings.CutPrefix(name, scope)
+		if !ok {
+			continue
+		}
+		if plain, err := strconv.Unquote(rest); err == nil {
+			return plain
+		}
+		return rest
+	}
+	return name
+}
+
+// aggregates begin the names of what was calculated of a set.
+var aggregates = []string{"count(", "avg(", "max(", "min(", "sum(", "count_distinct(", "first(", "last("}
+
+// setKey names what a set was parted by, by(…), or a number of it, as it is written.
+func setKey(l judge.Label) string {
+	for _, a := range aggregates {
+		if strings.Contains(l.Name, a) {
+			return l.Name
+		}
+	}
+	return "by(" + l.Name + ")"
+}
+
+// search answers which traces have spans that a query selects.
+func (a *API) search(c *call) error {
+	q, err := parameters(c)
+	if err != nil {
+		return err
+	}
+	f, err := a.finding(c, q)
+	if err != nil {
+		return err
+	}
+	if f.first, err = exec.Search(f.ctx, f.store, f.Request); err != nil {
+		return err
+	}
+	if !f.first.Cost.Complete {
+		c.w.Header().Set(PartialHeader, api.HeaderText(f.first.Cost.Reason))
+	}
+	kind, parts := typeJSON, f.json
+	if c.wantsProtobuf() {
+		kind, parts = typeProtobuf, f.protobuf
+	}
+	if err := a.sender.Send(c.w, c.r, kind, -1, parts); err != nil {
+		return err
+	}
+	if f.partial != "" && f.first.Cost.Complete {
+		c.w.Header().Set(http.TrailerPrefix+PartialHeader, api.HeaderText(f.partial))
+	}
+	return nil
+}
+
+// finding is one search on its way, page by page.
+type finding struct {
+	exec.Request
+	ctx     context.Context
+	store   exec.Store
+	left    int // traces still wanted
+	first   exec.Result
+	metrics metrics
+	partial string // why
+}
+
+// finding reads the parameters of a search.
+func (a *API) finding(c *call, q url.Values) (*finding, error) {
+	text := q.Get("q")
+	if tags, least, most := q.Get("tags"), q.Get("minDuration"), q.Get("maxDuration"); tags != "" || least != "" || most != "" {
+		if text != "" {
+			return nil, clew.Errorf(clew.Invalid, "can't specify tags, minDuration or maxDuration and q in the same query: write them into q, as in { span.http.url =~ \".*cart.*\" && trace:duration > 1s }")
+		}
+		var err error
+		if text, err = ofTags(tags, least, most); err != nil {
+			return nil, err
+		}
+	}
+	parsed, err := parse(text)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := compile(parsed)
+	if err != nil {
+		return nil, err
+	}
+	w, err := window(q)
+	if err != nil {
+		return nil, err
+	}
+	limit, err := count(q, "limit", exec.DefaultLimit, 1, maxTraces)
+	if err != nil {
+		return nil, err
+	}
+	spans, err := count(q, "spss", exec.DefaultSpansPerTrace, 0, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	if spans == 0 || spans > exec.MaxSpansPerTrace {
+		spans = exec.MaxSpansPerTrace // 0 is all of them
+	}
+	return &finding{ctx: c.r.Context(), store: a.cfg.Store, left: limit, Request: exec.Request{
+		Over: exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}, Plan: plan,
+		Limit: min(limit, exec.MaxLimit), SpansPerTrace: spans,
+	}}, nil
+}
+
+// pages yields what is found, a page at a time, up to the limit. Each page has a budget
+// of its own; one that is partial is the last.
+func (f *finding) pages(yield func([]exec.Hit, error) bool) {
+	for page := f.first; ; {
+		f.metrics.add(&page.Cost)
+		f.metrics.InspectedTraces += uint32(len(page.Hits))
+		if !page.Cost.Complete {
+			f.partial = page.Cost.Reason
+		}
+		f.left -= len(page.Hits)
+		if !yield(page.Hits, nil) || page.Next == "" || f.left <= 0 || f.partial != "" {
+			return
+		}
+		f.Cursor, f.Limit = page.Next, min(f.left, exec.MaxLimit)
+		var err error
+		if page, err = exec.Search(f.ctx, f.store, f.Request); err != nil {
+			yield(nil, err)
+			return
+		}
+	}
+}
+
+// json yields a SearchResponse as JSON.
+func (f *finding) json(yield func([]byte, error) bool) {
+	text, some := []byte(`{"traces":[`), false
+	for hits, err := range f.pages {
+		for i := range hits {
+			if some {
+				text = append(text, ',')
+			}
+			some = true
+			var one []byte
+			if one, err = json.Marshal(foundOf(&hits[i])); err != nil {
+				break
+			}
+			text = append(text, one...)
+		}
+		if !yield(text, err) || err != nil {
+			return
+		}
+		text = text[:0]
+	}
+	took, err := json.Marshal(&f.metrics)
+	yield(append(append(append(text, `],"metrics":`...), took...), '}'), err)
+}
+
+// protobuf yields it as protobuf.
+func (f *finding) protobuf(yield func([]byte, error) bool) {
+	var text, one []byte
+	for hits, err := range f.pages {
+		for i := range hits {
+			x := foundOf(&hits[i])
+			one = x.append(one[:0])
+			text = appendMessage(text, 1, one)
+		}
+		if !yield(text, err) || err != nil {
+			return
+		}
+		text = text[:0]
+	}
+	yield(appendMessage(text, 2, f.metrics.append(nil)), nil)
+}
+
+func (x *found) append(dst []byte) []byte {
+	dst = appendText(dst, 1, x.TraceID)
+	dst = appendText(dst, 2, x.RootServiceName)
+	dst = appendText(dst, 3, x.RootTraceName)
+	dst = appendNumber(dst, 4, x.StartTimeUnixNano)
+	dst = appendNumber(dst, 5, uint64(x.DurationMs))
+	if x.SpanSet != nil {
+		dst = appendMessage(dst, 6, x.SpanSet.append(nil))
+	}
+	for i := range x.SpanSets {
+		dst = appendMessage(dst, 7, x.SpanSets[i].append(nil))
+	}
+	for _, name := range x.services {
+		s := x.ServiceStats[name]
+		stats := appendNumber(appendNumber(nil, 1, uint64(s.SpanCount)), 2, uint64(s.ErrorCount))
+		dst = appendMessage(dst, 8, appendMessage(appendText(nil, 1, name), 2, stats))
+	}
+	return dst
+}
+
+func (s *spanSet) append(dst []byte) []byte {
+	for i := range s.Spans {
+		x := &s.Spans[i]
+		one := appendText(nil, 1, x.SpanID)
+		one = appendText(one, 2, x.Name)
+		one = appendNumber(one, 3, x.StartTimeUnixNano)
+		one = appendNumber(one, 4, x.DurationNanos)
+		for _, a := range x.Attributes {
+			one = appendMessage(one, 5, a.append(nil))
+		}
+		dst = appendMessage(dst, 1, one)
+	}
+	dst = appendNumber(dst, 2, uint64(s.Matched))
+	for _, a := range s.Attributes {
+		dst = appendMessage(dst, 3, a.append(nil))
+	}
+	return dst
+}

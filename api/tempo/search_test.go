@@ -1,0 +1,187 @@
+package tempo_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api/tempo"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/storage/storagetest"
+)
+
+// ask makes a path of pairs of names and values.
+func ask(path string, pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		q.Set(pairs[i], pairs[i+1])
+	}
+	return path + "?" + q.Encode()
+}
+
+func search(pairs ...string) string { return ask("/api/search", pairs...) }
+
+// TestSearchGolden pins the JSON of searches.
+func TestSearchGolden(t *testing.T) {
+	eachStore(t, func(a *api) {
+		a.golden("search", search("q", `{ span.http.status_code >= 400 } | select(resource.service.name, kind, status)`, "start", "1763888000", "end", "1763890000"))
+		a.golden("search_all", search())
+		a.golden("search_by", search("q", `{ } | by(resource.service.name) | count() > 1`, "spss", "1"))
+		a.golden("search_none", search("q", `{ name = "nothing" }`))
+		a.golden("search_tags", search("tags", `service.name=CART http.status_code=500`, "minDuration", "100ms", "maxDuration", "1s"))
+		a.golden("search_drilldown", search("q", `{nestedSetParent<0 && true && status != ok} | select(resource.service.name, nestedSetLeft) with(most_recent=true)`, "limit", "200", "spss", "10"))
+	})
+}
+
+// TestSearchTags finds by tags as before TraceQL: on any spans of a trace, by part of a
+// text, whatever the case.
+func TestSearchTags(t *testing.T) {
+	eachStore(t, func(a *api) {
+		for tags, want := range map[string]string{
+			`http.url=ITEMS`:                         cart,
+			`http.url=items item=tea`:                "",
+			`http.url=items http.status_code=500`:    cart,
+			`http.status_code=404`:                   "000000000000000000000000000000ff",
+			`item="TEA \"gr"`:                        "000000000000000000000000000000ff",
+			`cached=true`:                            cart,
+			`ratio=0.5`:                              cart,
+			`name=restock service.name=cart`:         "000000000000000000000000000000ff",
+			`error=true`:                             cart,
+			`status.code=error`:                      cart,
+			`root.name=cart root.service.name=front`: cart,
+			`http.url=.*`:                            "",
+		} {
+			if got := a.ids(search("tags", tags)); got != want {
+				a.Errorf("tags %s: %q, want %q", tags, got, want)
+			}
+		}
+	})
+}
+
+// ids returns the trace ids that a search finds.
+func (a *api) ids(path string) string {
+	a.Helper()
+	var answer struct{ Traces []struct{ TraceID string } }
+	if err := json.Unmarshal(a.ok(path), &answer); err != nil {
+		a.Fatal(err)
+	}
+	var ids []string
+	for _, x := range answer.Traces {
+		ids = append(ids, x.TraceID)
+	}
+	return strings.Join(ids, " ")
+}
+
+// TestSearchWindow takes times in every form.
+func TestSearchWindow(t *testing.T) {
+	eachStore(t, func(a *api) {
+		for _, c := range []struct{ start, end, want string }{
+			{"1763889060", "1763889062", "000000000000000000000000000000ff"},
+			{"1763889061000000000", "1763889061000000001", "000000000000000000000000000000ff"},
+			{"1763889061000000001", "1763889062000000000", ""},
+			{"1763889060.999", "1763889061.001", "000000000000000000000000000000ff"},
+			{"2025-11-23T09:11:00Z", "2025-11-23T09:11:01Z", ""},
+			{"2025-11-23T10:11:01+01:00", "2025-11-23T09:11:02Z", "000000000000000000000000000000ff"},
+			{"", "1763889050", cart},
+			{"0", "0", "000000000000000000000000000000ff " + cart},
+		} {
+			if got := a.ids(search("start", c.start, "end", c.end)); got != c.want {
+				a.Errorf("from %s to %s: %q, want %q", c.start, c.end, got, c.want)
+			}
+		}
+	})
+}
+
+// TestSearchPages finds every match up to a limit beyond a page, in order and once.
+func TestSearchPages(t *testing.T) {
+	a := serve(t, storagetest.NewMemory(storagetest.AllCapabilities()))
+	const n = exec.MaxLimit + 500
+	var spans []clew.Span
+	for i := range n {
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(0, uint64(i+1)), SpanID: 1, Start: clew.UnixNanos(i + 1), Resource: &clew.Resource{}})
+	}
+	a.put(storagetest.Body(spans...), n)
+	for _, limit := range []int{exec.MaxLimit, exec.MaxLimit + 1, n, 262_144} {
+		path := search("limit", fmt.Sprint(limit))
+		got := strings.Fields(a.ids(path))
+		if len(got) != min(limit, n) {
+			t.Fatalf("limit %d: %d traces", limit, len(got))
+		}
+		for i, id := range got {
+			if want := fmt.Sprintf("%032x", n-i); id != want {
+				t.Fatalf("limit %d: trace %d is %s, want %s", limit, i, id, want)
+			}
+		}
+		traces := fields(t, a.ok(path, "Accept", "application/protobuf"))[1]
+		if len(traces) != min(limit, n) {
+			t.Errorf("limit %d: %d traces in protobuf", limit, len(traces))
+		}
+	}
+}
+
+// TestSearchProtobuf has the fields of tempopb.SearchResponse.
+func TestSearchProtobuf(t *testing.T) {
+	eachStore(t, func(a *api) {
+		body := a.ok(search("q", `{ span.http.status_code = 500 }`), "Accept", "application/protobuf")
+		m := fields(a.T, body)
+		trace := fields(a.T, m[1][0])
+		set := fields(a.T, trace[7][0])
+		span := fields(a.T, set[1][0])
+		attribute := fields(a.T, span[5][0])
+		got := fmt.Sprintf("%s|%s|%s|%s|%s", trace[1][0], trace[2][0], span[1][0], span[2][0], attribute[1][0])
+		if want := cart + "|front|00000000000000a3|GET /items|http.status_code"; got != want {
+			a.Errorf("%s, want %s", got, want)
+		}
+		if len(m[1]) != 1 || len(m[2]) != 1 || len(trace[8]) != 2 || string(trace[6][0]) != string(trace[7][0]) {
+			a.Errorf("%d traces, %d metrics, %d services", len(m[1]), len(m[2]), len(trace[8]))
+		}
+	})
+}
+
+// TestSearchPartial says that the answer is not all of it.
+func TestSearchPartial(t *testing.T) {
+	a := serve(t, storagetest.NewMemory(storagetest.AllCapabilities()))
+	var spans []clew.Span
+	for i := range 3000 {
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(0, uint64(i+1)), SpanID: 1, Start: clew.UnixNanos(i + 1), Resource: &clew.Resource{}})
+	}
+	a.put(storagetest.Body(spans...), len(spans))
+	a.API = tempo.New(tempo.Config{Store: a.store, Budget: exec.Budget{Rows: 100}})
+	w := a.get(search("limit", "2000"))
+	if got := w.Header().Get("Clew-Partial"); w.Code != 200 || !strings.Contains(got, "row budget of 100 ended") {
+		t.Errorf("%d, Clew-Partial %q: %.200s", w.Code, got, w.Body)
+	}
+	var answer struct {
+		Metrics struct{ CompletedJobs, TotalJobs int }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Metrics.CompletedJobs >= answer.Metrics.TotalJobs {
+		t.Errorf("%v, %d of %d jobs", err, answer.Metrics.CompletedJobs, answer.Metrics.TotalJobs)
+	}
+}
+
+// TestSearchErrors answers in text what is wrong.
+func TestSearchErrors(t *testing.T) {
+	a := serve(t, storagetest.NewMemory(storagetest.AllCapabilities()))
+	for _, c := range []struct{ path, text string }{
+		{search("q", "{ name = }"), "invalid TraceQL query: "},
+		{search("q", "{ } | rate()"), "leave out the metric"},
+		{search("q", "{ }", "tags", "a=b"), "can't specify tags"},
+		{search("tags", "a"), "want key=value pairs"},
+		{search("tags", "a=b a=c"), "tag a has been set twice"},
+		{search("tags", `a="b`), "do not close"},
+		{search("tags", `status.code=bad`), "want error, ok or unset"},
+		{search("minDuration", "long"), "invalid minDuration"},
+		{search("limit", "0"), `invalid limit: "0": want 1 to 262144`},
+		{search("limit", "262145"), `invalid limit: "262145"`},
+		{search("spss", "-1"), `invalid spss`},
+		{search("start", "10", "end", "10"), "start must be before end"},
+	} {
+		w := a.get(c.path)
+		if w.Code != 400 || !strings.Contains(w.Body.String(), c.text) || w.Header().Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("GET %s: %d %q, want 400 and %q", c.path, w.Code, w.Body, c.text)
+		}
+	}
+}

@@ -1,0 +1,399 @@
+package tempo
+
+import (
+	"cmp"
+	"math"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/series"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/traceql"
+)
+
+// intrinsics are the fields of every span, as Tempo lists them.
+var intrinsics = []string{
+	"duration", "event:name", "event:timeSinceStart", "instrumentation:name", "instrumentation:version", "kind", "name",
+	"rootName", "rootServiceName", "span:duration", "span:kind", "span:name", "span:status", "span:statusMessage", "status",
+	"statusMessage", "trace:duration", "trace:rootName", "trace:rootService", "traceDuration",
+}
+
+type tagScope struct {
+	Name string   `json:"name"`
+	Tags []string `json:"tags"`
+}
+
+// tagScopes returns the names of tags by scope, those scopes left out that have none.
+func (a *API) tagScopes(c *call, q url.Values) ([]tagScope, metrics, error) {
+	var took metrics
+	want := q.Get("scope")
+	switch want {
+	case "", "none", "resource", "span", "intrinsic", "event", "link", "instrumentation", "trace":
+	default:
+		return nil, took, clew.Errorf(clew.Invalid, "invalid scope: %s", clip(want))
+	}
+	if want == "none" {
+		want = ""
+	}
+	w, err := window(q)
+	if err != nil {
+		return nil, took, err
+	}
+	limit, err := count(q, "limit", maxTags, 0, math.MaxInt32)
+	if err != nil {
+		return nil, took, err
+	}
+	if limit == 0 {
+		limit = maxTags
+	}
+	names, cost, err := exec.TagNames(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget})
+	if err != nil {
+		return nil, took, err
+	}
+	took.add(&cost)
+	c.partial(&cost)
+	tags := map[string][]string{"intrinsic": intrinsics}
+	for _, n := range names {
+		name, _ := api.Escape(n.Key)
+		tags[n.Scope.String()] = append(tags[n.Scope.String()], name)
+	}
+	out := []tagScope{}
+	for _, scope := range []string{"resource", "span", "event", "link", "instrumentation", "intrinsic"} {
+		if list := tags[scope]; len(list) > 0 && (want == "" || want == scope) {
+			out = append(out, tagScope{scope, list[:min(len(list), limit, maxTags)]})
+		}
+	}
+	return out, took, nil
+}
+
+// partial says in the header that an answer is not all of it.
+func (c *call) partial(cost *exec.Cost) {
+	if !cost.Complete {
+		c.w.Header().Set(PartialHeader, api.HeaderText(cost.Reason))
+	}
+}
+
+// tagsV2 answers the names of tags by scope.
+func (a *API) tagsV2(c *call) error {
+	q, err := parameters(c)
+	if err != nil {
+		return err
+	}
+	scopes, took, err := a.tagScopes(c, q)
+	if err != nil {
+		return err
+	}
+	if c.wantsProtobuf() {
+		var body []byte
+		for _, s := range scopes {
+			one := appendText(nil, 1, s.Name)
+			for _, tag := range s.Tags {
+				one = appendMessage(one, 2, []byte(tag))
+			}
+			body = appendMessage(body, 1, one)
+		}
+		return c.protobuf(body)
+	}
+	writeJSON(c.w, struct {
+		Scopes  []tagScope `json:"scopes"`
+		Metrics metrics    `json:"metrics"`
+	}{scopes, took})
+	return nil
+}
+
+// tags answers the names of attributes of any scope, or of the one that is asked for.
+func (a *API) tags(c *call) error {
+	q, err := parameters(c)
+	if err != nil {
+		return err
+	}
+	scopes, took, err := a.tagScopes(c, q)
+	if err != nil {
+		return err
+	}
+	names := []string{}
+	for _, s := range scopes {
+		if s.Name != "intrinsic" || q.Get("scope") == "intrinsic" {
+			names = append(names, s.Tags...)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if c.wantsProtobuf() {
+		var body []byte
+		for _, name := range names {
+			body = appendMessage(body, 1, []byte(name))
+		}
+		return c.protobuf(body)
+	}
+	writeJSON(c.w, struct {
+		TagNames []string `json:"tagNames"`
+		Metrics  metrics  `json:"metrics"`
+	}{names, took})
+	return nil
+}
+
+// protobuf answers with a message.
+func (c *call) protobuf(body []byte) error {
+	c.w.Header().Set("Content-Type", typeProtobuf)
+	_, _ = c.w.Write(body) // a client that left gets no answer
+	return nil
+}
+
+type tagValue struct {
+	Type  string `json:"type"`
+	Value string `json:"value"`
+}
+
+// tagValues answers the values of a tag, of either version of the endpoint. Names may
+// have slashes.
+func (a *API) tagValues(answer func(c *call, values []tagValue, took metrics) error) handler {
+	return func(c *call) error {
+		name, ok := strings.CutSuffix(c.r.PathValue("rest"), "/values")
+		if !ok || name == "" {
+			return clew.Errorf(clew.NotFound, "%s is not part of this API; did you mean …/values?", clip(c.r.URL.Path))
+		}
+		q, err := parameters(c)
+		if err != nil {
+			return err
+		}
+		w, err := window(q)
+		if err != nil {
+			return err
+		}
+		limit, err := count(q, "limit", defaultValues, 0, math.MaxInt32)
+		if err != nil {
+			return err
+		}
+		if limit = min(limit, maxValues); limit == 0 {
+			limit = defaultValues
+		}
+		over := exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}
+		values, cost, err := a.values(c, over, name, q.Get("q"), limit)
+		if err != nil {
+			return err
+		}
+		var took metrics
+		took.add(&cost)
+		c.partial(&cost)
+		return answer(c, values, took)
+	}
+}
+
+func valuesV2(c *call, values []tagValue, took metrics) error {
+	if c.wantsProtobuf() {
+		var body []byte
+		for _, v := range values {
+			body = appendMessage(body, 1, appendText(appendText(nil, 1, v.Type), 2, v.Value))
+		}
+		return c.protobuf(body)
+	}
+	writeJSON(c.w, struct {
+		TagValues []tagValue `json:"tagValues"`
+		Metrics   metrics    `json:"metrics"`
+	}{values, took})
+	return nil
+}
+
+func valuesV1(c *call, values []tagValue, took metrics) error {
+	texts := []string{}
+	for _, v := range values {
+		if !slices.Contains(texts, v.Value) {
+			texts = append(texts, v.Value)
+		}
+	}
+	if c.wantsProtobuf() {
+		var body []byte
+		for _, s := range texts {
+			body = appendMessage(body, 1, []byte(s))
+		}
+		return c.protobuf(body)
+	}
+	writeJSON(c.w, struct {
+		TagValues []string `json:"tagValues"`
+		Metrics   metrics  `json:"metrics"`
+	}{texts, took})
+	return nil
+}
+
+// words are the values of the fields that have few, which are told whether there are
+// such spans or not.
+var words = map[span.Intrinsic][]string{
+	span.SpanKind:   {"client", "consumer", "internal", "producer", "server", "unspecified"},
+	span.StatusCode: {"error", "ok", "unset"},
+}
+
+// values returns the values of a tag, most frequent first: of the spans that a query
+// selects, if it can be told which.
+func (a *API) values(c *call, over exec.Over, name, query string, limit int) ([]tagValue, exec.Cost, error) {
+	all := exec.Cost{Complete: true, Searched: 1}
+	f, ofRoot, err := fieldOf(name)
+	if err != nil {
+		return nil, all, err
+	}
+	if f.OfTrace() { // of another span, a number of the trace, a place in it
+		return []tagValue{}, all, nil
+	}
+	if list := words[f.Intrinsic]; list != nil {
+		out := []tagValue{}
+		for _, word := range list {
+			out = append(out, tagValue{"keyword", word})
+		}
+		return out, all, nil
+	}
+	switch f.Intrinsic {
+	case span.Duration, span.EventTimeSinceStart, span.SpanID, span.ParentID, span.TraceID, span.LinkSpanID, span.LinkTraceID:
+		return []tagValue{}, all, nil // nearly as many as there are spans
+	}
+	if filter := valid(query); filter != "" || ofRoot != "" {
+		values, cost, err := a.filtered(c, over, name, filter, ofRoot, limit)
+		if err == nil || clew.KindOf(err) == clew.Canceled || ofRoot != "" {
+			return values, cost, err
+		}
+	}
+	found, _, cost, err := exec.TagValues(c.r.Context(), a.cfg.Store, over, f, limit)
+	if err != nil {
+		return nil, cost, err
+	}
+	out := []tagValue{}
+	for _, v := range found {
+		if v.Value.Type != clew.TypeString || len(v.Value.Bytes) > 0 {
+			out = append(out, valueOf(v.Value))
+		}
+	}
+	return out, cost, nil
+}
+
+// fieldOf reads a tag's name, as a query writes it or bare. For what a trace has of its
+// root, ofRoot is the field of the root.
+func fieldOf(name string) (f span.Field, ofRoot string, err error) {
+	switch name {
+	case "rootName", "trace:rootName", "root.name":
+		return f, "name", nil
+	case "rootServiceName", "rootService", "trace:rootService", "root.service.name":
+		return f, "resource.service.name", nil
+	case "traceDuration", "trace:duration":
+		return span.Field{Intrinsic: span.TraceDuration}, "", nil
+	case "status.code":
+		name = "status"
+	}
+	f, err = exec.ParseField(name)
+	if err == nil {
+		return f, "", nil
+	}
+	if f.OfTrace() {
+		return f, "", nil
+	}
+	if bare, bareErr := exec.ParseField((&traceql.Field{Name: name}).String()); bareErr == nil {
+		return bare, "", nil
+	}
+	return f, "", clew.Errorf(clew.Invalid, "invalid tag name %s: %w", clip(name), err)
+}
+
+// filtered counts values of the spans that are selected, or of the roots of their traces.
+func (a *API) filtered(c *call, over exec.Over, name, filter, ofRoot string, limit int) ([]tagValue, exec.Cost, error) {
+	by := name
+	switch {
+	case ofRoot != "" && filter == "":
+		filter, by = "{ nestedSetParent < 0 }", ofRoot
+	case ofRoot == "resource.service.name":
+		by = "rootServiceName"
+	case ofRoot != "":
+		by = "rootName"
+	}
+	q, err := parse(filter + " | count_over_time() by (" + by + ")")
+	if err != nil {
+		return nil, exec.Cost{}, err
+	}
+	plan, err := compile(q)
+	if err != nil {
+		return nil, exec.Cost{}, err
+	}
+	if over.Window.End == 0 {
+		over.Window.End = math.MaxInt64
+	}
+	m, err := exec.RunMetrics(c.r.Context(), a.cfg.Store, exec.MetricsRequest{Over: over, Plan: plan})
+	if err != nil {
+		return nil, m.Cost, err
+	}
+	list := m.Series
+	slices.SortStableFunc(list, func(x, y series.Series) int { return cmp.Compare(y.Points[0], x.Points[0]) })
+	out := []tagValue{}
+	for i := range list {
+		if l := list[i].Labels; len(l) == 1 && l[0].Value.Type != clew.TypeOther && len(out) < limit {
+			out = append(out, valueOf(l[0].Value))
+		}
+	}
+	return out, m.Cost, nil
+}
+
+// valueOf is a value as Tempo tells it, with its type.
+func valueOf(v clew.Value) tagValue {
+	shown, _ := api.Escape(v.String())
+	kind := v.Type.String()
+	if v.Type == clew.TypeDouble {
+		kind = "float"
+	}
+	return tagValue{kind, shown}
+}
+
+// valid returns the query of one selection that a text is, or of those of its tests that
+// are whole, where it is still being written; "" if there is none.
+func valid(text string) string {
+	if q, err := traceql.Parse(text); err == nil {
+		if _, ok := q.Stages[0].(*traceql.Filter); ok && len(q.Stages) == 1 && q.String() != "{ }" {
+			q := *q
+			q.Hints = nil
+			return q.String()
+		}
+		return ""
+	}
+	text = strings.TrimSpace(text)
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	var whole []string
+	for _, test := range tests(text) {
+		q, err := traceql.Parse("{ " + test + " }")
+		if err != nil || len(q.Stages) != 1 {
+			continue
+		}
+		if f, ok := q.Stages[0].(*traceql.Filter); ok && f.Where != nil {
+			if _, field := f.Where.(*traceql.Field); !field { // { cluster }, on the way to a comparison
+				whole = append(whole, "("+test+")")
+			}
+		}
+	}
+	if len(whole) == 0 {
+		return ""
+	}
+	return "{ " + strings.Join(whole, " && ") + " }"
+}
+
+// tests cuts a text at each && that is in no quotes and no parentheses.
+func tests(text string) (out []string) {
+	from, depth, quote := 0, 0, byte(0)
+	for i := 0; i < len(text); i++ {
+		switch b := text[i]; {
+		case quote != 0:
+			if b == '\\' && quote == '"' {
+				i++
+			} else if b == quote {
+				quote = 0
+			}
+		case b == '"' || b == '`':
+			quote = b
+		case b == '(':
+			depth++
+		case b == ')':
+			depth--
+		case b == '&' && depth == 0 && strings.HasPrefix(text[i:], "&&"):
+			out = append(out, text[from:i])
+			i++
+			from = i + 1
+		}
+	}
+	return append(out, text[from:])
+}

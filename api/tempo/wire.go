@@ -1,0 +1,134 @@
+package tempo
+
+import (
+	"math"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/otlp"
+)
+
+// What answers are made of, each as JSON by its tags and as protobuf by append.
+
+// keyValue is a KeyValue of OTLP.
+type keyValue struct {
+	Key   string   `json:"key"`
+	Value anyValue `json:"value"`
+}
+
+// anyValue is an AnyValue of OTLP.
+type anyValue clew.Value
+
+// MarshalJSON implements json.Marshaler.
+func (v anyValue) MarshalJSON() ([]byte, error) {
+	return otlp.AppendAnyValueJSON(nil, clew.Value(v)), nil
+}
+
+// labelled makes a keyValue of what a query names: text where the value is a word of the
+// language, or a duration, and not the number that it is kept as.
+func labelled(key string, v clew.Value, text string) keyValue {
+	if v.Type == clew.TypeOther || v.Type == clew.TypeInt && text != v.String() {
+		v = clew.StringValue(text)
+	}
+	if v.Type == clew.TypeString {
+		shown, _ := api.Escape(string(v.Bytes))
+		v = clew.StringValue(shown)
+	}
+	key, _ = api.Escape(key)
+	return keyValue{key, anyValue(v)}
+}
+
+func (kv keyValue) append(dst []byte) []byte {
+	return appendMessage(appendText(dst, 1, kv.Key), 2, anyValue(kv.Value).append(nil))
+}
+
+func (v anyValue) append(dst []byte) []byte {
+	switch x := clew.Value(v); x.Type {
+	case clew.TypeString:
+		return appendMessage(dst, 1, x.Bytes)
+	case clew.TypeBool:
+		return protowire.AppendVarint(protowire.AppendTag(dst, 2, protowire.VarintType), x.Bits)
+	case clew.TypeInt:
+		return protowire.AppendVarint(protowire.AppendTag(dst, 3, protowire.VarintType), x.Bits)
+	case clew.TypeDouble:
+		return protowire.AppendFixed64(protowire.AppendTag(dst, 4, protowire.Fixed64Type), x.Bits)
+	default:
+		return append(dst, x.Bytes...)
+	}
+}
+
+// appendMessage appends a field of bytes, empty or not.
+func appendMessage(dst []byte, num protowire.Number, body []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), body)
+}
+
+// appendText and appendNumber append a field unless it has the value of one left out.
+func appendText(dst []byte, num protowire.Number, s string) []byte {
+	if s == "" {
+		return dst
+	}
+	return protowire.AppendString(protowire.AppendTag(dst, num, protowire.BytesType), s)
+}
+
+func appendNumber(dst []byte, num protowire.Number, n uint64) []byte {
+	if n == 0 {
+		return dst
+	}
+	return protowire.AppendVarint(protowire.AppendTag(dst, num, protowire.VarintType), n)
+}
+
+func appendDouble(dst []byte, num protowire.Number, d float64) []byte {
+	return protowire.AppendFixed64(protowire.AppendTag(dst, num, protowire.Fixed64Type), math.Float64bits(d))
+}
+
+// number is a double in JSON, where the infinite ones are words.
+type number float64
+
+// MarshalJSON implements json.Marshaler.
+func (n number) MarshalJSON() ([]byte, error) {
+	switch f := float64(n); {
+	case math.IsInf(f, 1):
+		return []byte(`"Infinity"`), nil
+	case math.IsInf(f, -1):
+		return []byte(`"-Infinity"`), nil
+	case math.IsNaN(f):
+		return []byte(`"NaN"`), nil
+	default:
+		return strconv.AppendFloat(nil, f, 'g', -1, 64), nil
+	}
+}
+
+// metrics is the SearchMetrics of an answer: what it took. Jobs are hundredths of the
+// question: fewer are completed than there are where the answer is partial.
+type metrics struct {
+	InspectedTraces uint32 `json:"inspectedTraces,omitempty"`
+	InspectedBytes  uint64 `json:"inspectedBytes,string,omitempty"`
+	CompletedJobs   uint32 `json:"completedJobs,omitempty"`
+	TotalJobs       uint32 `json:"totalJobs,omitempty"`
+	InspectedSpans  uint64 `json:"inspectedSpans,string,omitempty"`
+}
+
+// jobs is how many parts a question counts as having.
+const jobs = 100
+
+// add adds what a part of the answer took.
+func (m *metrics) add(c *exec.Cost) {
+	m.InspectedBytes += uint64(max(c.Bytes, 0))
+	m.InspectedSpans += uint64(max(c.Rows, 0))
+	m.TotalJobs, m.CompletedJobs = jobs, jobs
+	if !c.Complete {
+		m.CompletedJobs = min(uint32(jobs*c.Searched), jobs-1)
+	}
+}
+
+func (m *metrics) append(dst []byte) []byte {
+	dst = appendNumber(dst, 1, uint64(m.InspectedTraces))
+	dst = appendNumber(dst, 2, m.InspectedBytes)
+	dst = appendNumber(dst, 4, uint64(m.CompletedJobs))
+	dst = appendNumber(dst, 5, uint64(m.TotalJobs))
+	return appendNumber(dst, 7, m.InspectedSpans)
+}
