@@ -42,6 +42,84 @@ func TestAnswers(t *testing.T) {
 	eachStore(t, func(t *testing.T, s storage.Store) { apitest.Answers(t, jaeger.New(api.Config{Store: s}), *update) })
 }
 
+const (
+	day   = "start=1763880000000000&end=1763890000000000"
+	dayV3 = "query.start_time_min=2025-11-23T09:00:00Z&query.start_time_max=2025-11-23T10:00:00Z"
+)
+
+// TestSearch counts what searches find.
+func TestSearch(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		h := jaeger.New(api.Config{Store: s})
+		for _, c := range []struct {
+			query string
+			want  int
+		}{
+			{"", 3},
+			{"limit=2", 2},
+			{"service=frontend", 1},
+			{"service=missing-service-name", 1},
+			{"service=nobody", 0},
+			{"operation=charge", 1},
+			{"service=mailer&operation=charge", 0},
+			{"service=frontend&minDuration=100ms", 1},
+			{"service=frontend&minDuration=101ms", 0},
+			{"minDuration=50ms&maxDuration=50ms", 1},
+			{"maxDuration=1us&service=payment", 1},
+			{"tag=error:true", 1},
+			{"service=frontend&tag=error:true", 0},
+			{"service=payment&tag=error:false", 1},
+			{"service=mailer&tag=error:false", 1},
+			{"tag=span.kind:consumer", 1},
+			{"tag=otel.status_code:ERROR&service=payment", 1},
+			{"tag=otel.status_code:OK&service=frontend", 0},
+			{"tag=otel.status_description:card%20<declined>", 1},
+			{"tag=otel.scope.name:shop/http&tag=otel.scope.version:1.2", 1},
+			{"tag=otel.scope.name:shop", 0},
+			{"tag=http.response.status_code:200", 1},
+			{"tag=http.response.status_code:20", 0},
+			{"tag=cache.hit:true&tag=load:0.5&tag=big:9007199254740993", 1},
+			{"tag=big:9007199254740992", 0},
+			{"tag=host.name:web-1", 1},
+			{"tag=key:cart:7", 1},
+			{"tag=event:cache%20miss", 1},
+			{"tag=exception.type:Declined&tag=error:true", 1},
+			// All tags are of one span.
+			{"tag=cache.hit:true&tag=exception.type:Declined", 0},
+			{"tags=%7B%22cache.hit%22:true,%22load%22:0.5%7D", 1},
+			{"tags=%7B%22cache.hit%22:%22true%22%7D&tag=load:1", 0},
+		} {
+			w := apitest.Get(h, "/api/traces?"+c.query+"&"+day)
+			var out struct{ Total int }
+			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != http.StatusOK || out.Total != c.want {
+				t.Errorf("%s: %d, %d traces, want %d", c.query, w.Code, out.Total, c.want)
+			}
+		}
+		for query, want := range map[string]int{
+			"query.service_name=frontend": http.StatusOK, "query.service_name=mailer&query.operation_name=charge": http.StatusNotFound,
+			"query.attributes=%7B%22cache.hit%22:%22true%22%7D": http.StatusOK, "query.attributes=%7B%22cache.hit%22:%22false%22%7D": http.StatusNotFound,
+			"query.duration_min=2s": http.StatusOK, "query.duration_min=3s": http.StatusNotFound, "query.search_depth=0": http.StatusBadRequest,
+		} {
+			if w := apitest.Get(h, "/api/v3/traces?"+query+"&"+dayV3); w.Code != want {
+				t.Errorf("version 3, %s: %d, want %d", query, w.Code, want)
+			}
+		}
+	})
+}
+
+// TestLookback asks for what is newer than the shop, and for all there is.
+func TestLookback(t *testing.T) {
+	h := jaeger.New(api.Config{Store: apitest.Shop(t, storagetest.NewMemory(storagetest.AllCapabilities()))})
+	for query, want := range map[string]string{
+		"": `"total":0`, "lookback=1h": `"total":0`, "lookback=5000w": `"total":3`, "lookback=1h&end=1763889100000000": `"total":3`,
+		"lookback=1m&end=1763889100000000": `"total":1`, "lookback=custom&start=1": `"total":3`,
+	} {
+		if w := apitest.Get(h, "/api/traces?"+query); !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: %.200s, want %s", query, w.Body, want)
+		}
+	}
+}
+
 // TestNothingIsInjected asks for values that would be more than values, were they put
 // into a query as they are.
 func TestNothingIsInjected(t *testing.T) {
