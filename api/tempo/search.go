@@ -137,7 +137,7 @@ func (a *API) search(c *call) error {
 		return err
 	}
 	if !f.first.Cost.Complete {
-		c.w.Header().Set(PartialHeader, api.HeaderText(f.first.Cost.Reason))
+		c.w.Header().Set(api.PartialHeader, api.HeaderText(f.first.Cost.Reason))
 	}
 	kind, parts := typeJSON, f.json
 	if c.wantsProtobuf() {
@@ -147,7 +147,7 @@ func (a *API) search(c *call) error {
 		return err
 	}
 	if f.partial != "" && f.first.Cost.Complete {
-		c.w.Header().Set(http.TrailerPrefix+PartialHeader, api.HeaderText(f.partial))
+		c.w.Header().Set(http.TrailerPrefix+api.PartialHeader, api.HeaderText(f.partial))
 	}
 	return nil
 }

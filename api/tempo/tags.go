@@ -73,7 +73,7 @@ func (a *API) tagScopes(c *call, q url.Values) ([]tagScope, metrics, error) {
 // partial says in the header that an answer is not all of it.
 func (c *call) partial(cost *exec.Cost) {
 	if !cost.Complete {
-		c.w.Header().Set(PartialHeader, api.HeaderText(cost.Reason))
+		c.w.Header().Set(api.PartialHeader, api.HeaderText(cost.Reason))
 	}
 }
 

@@ -31,10 +31,6 @@ import (
 // Version is that of Tempo whose API is spoken.
 const Version = "3.0.0"
 
-// PartialHeader says of an answer that is not all of it why not. An answer that was
-// begun before that was known has it as a trailer.
-const PartialHeader = "Clew-Partial"
-
 // Config is what the API needs.
 type Config struct {
 	Store exec.Store

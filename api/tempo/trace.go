@@ -100,7 +100,7 @@ func (a *API) read(c *call) (*storage.Trace, error) {
 	}
 	if t.Damaged != nil {
 		c.w.Header().Set(api.DamagedHeader, api.DamageText(&t))
-		c.w.Header().Set(PartialHeader, api.DamageText(&t))
+		c.w.Header().Set(api.PartialHeader, api.DamageText(&t))
 		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.tenant, "trace", id, "error", t.Damaged)
 	}
 	return &t, nil

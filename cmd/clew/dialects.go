@@ -14,7 +14,7 @@ import (
 // dialect is a read API that others made: on the page's address under a prefix, and
 // alone on a spare door, where its own clients look for it.
 type dialect struct {
-	door, prefix string       // door is "" where there is none
+	door, prefix string
 	handler      http.Handler // guarded; its paths have no prefix
 	fault        func(http.ResponseWriter, *http.Request)
 }
@@ -38,8 +38,10 @@ func (s *server) tempo() dialect {
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/ready", answers)
-	mux.Handle("/", s.gate.guard(config.Read, denyText, answers))
-	return dialect{prefix: "/tempo", handler: mux}
+	d := s.newDialect(doorTempo, "/tempo", writeText, answers)
+	mux.Handle("/", d.handler)
+	d.handler = mux
+	return d
 }
 
 // newDialect guards a read API, all of which needs the right to read. fail answers in

@@ -13,6 +13,7 @@ const (
 	doorOTLPHTTP = "otlp-http"
 	doorJaeger   = "jaeger"
 	doorZipkin   = "zipkin"
+	doorTempo    = "tempo"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -23,6 +24,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorOTLPHTTP, Title: "OTLP HTTP", Protocol: "http", Path: otlpdoor.TracesPath, Setting: "otlp-http-port", Port: c.OTLPHTTPPort},
 		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
 		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
+		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
 	}
 }
 

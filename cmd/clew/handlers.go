@@ -169,8 +169,3 @@ func writeError(w http.ResponseWriter, status int, kind, message string) {
 func denyJSON(w http.ResponseWriter, _ *http.Request, no *denial) {
 	writeError(w, no.status, "invalid", no.message)
 }
-
-// denyText denies in plain text, as Tempo's errors are.
-func denyText(w http.ResponseWriter, _ *http.Request, no *denial) {
-	writeText(w, no.status, no.message)
-}

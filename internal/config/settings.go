@@ -83,6 +83,7 @@ type Config struct {
 	OTLPHTTPPort  Port
 	JaegerPort    Port
 	ZipkinPort    Port
+	TempoPort     Port
 	AddressesFile Text
 	CORSOrigins   List
 	TLSCert       Text
@@ -121,6 +122,7 @@ func defaults() *Config {
 		OTLPHTTPPort: Port{N: 4318, CanOff: true},
 		JaegerPort:   Port{N: 16686, CanOff: true},
 		ZipkinPort:   Port{N: 9411, CanOff: true},
+		TempoPort:    Port{N: 3200, CanOff: true},
 		LogLevel:     Level{L: slog.LevelInfo},
 		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
 		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
@@ -191,6 +193,9 @@ func addressSettings() []Setting {
 		{Name: "zipkin-port", Group: group, Scope: Server,
 			Help:  "The port of Zipkin's query API, which is under /zipkin on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.ZipkinPort }},
+		{Name: "tempo-port", Group: group, Scope: Server,
+			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.TempoPort }},
 		{Name: "addresses-file", Group: group, Scope: Server,
 			Help:  "A file to write the opened addresses to, as JSON, once the server is ready; for scripts that start it on port 0.",
 			field: func(c *Config) Value { return &c.AddressesFile }},
