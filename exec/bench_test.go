@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/spandb"
@@ -59,7 +60,7 @@ func BenchmarkSearch(b *testing.B) {
 func BenchmarkCount(b *testing.B) {
 	store := benchStore(b)
 	for _, query := range []string{`{ }`, `{ resource.service.name = "checkout" && duration > 20ms }`,
-		`{ span:childCount > 0 && status = error }`} {
+		`{ span:childCount > 0 && status = error }`, `{ kind = server } >> { status = error }`, `{ } | by(resource.service.name) | count() > 5`} {
 		b.Run(query, func(b *testing.B) {
 			p := benchPlan(b, query)
 			b.ReportAllocs()
@@ -67,6 +68,32 @@ func BenchmarkCount(b *testing.B) {
 				n, err := exec.Count(b.Context(), store, exec.Over{Tenant: tenant}, p)
 				if err != nil || n.Spans == 0 {
 					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchSpans, "ns/span")
+		})
+	}
+}
+
+func BenchmarkMetrics(b *testing.B) {
+	store := benchStore(b)
+	newest, err := exec.Search(b.Context(), store, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: benchPlan(b, `{ }`), Limit: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	const minute = clew.UnixNanos(time.Minute)
+	w := clew.Window{End: (newest.Hits[0].Newest/minute + 1) * minute}
+	w.Start = w.End - 60*minute
+	for _, query := range []string{`{ } | rate() by (resource.service.name)`, `{ } | quantile_over_time(duration, 0.99) by (resource.service.name)`,
+		`{ span.http.route != nil } | rate() by (span.http.route)`, `{ span.http.route != nil } | quantile_over_time(duration, 0.99) by (span.http.route)`,
+		`{ kind = server } >> { status = error } | rate()`} {
+		b.Run(query, func(b *testing.B) {
+			r := exec.MetricsRequest{Over: exec.Over{Tenant: tenant, Window: w}, Plan: benchPlan(b, query), Step: time.Minute}
+			b.ReportAllocs()
+			for b.Loop() {
+				m, err := exec.RunMetrics(b.Context(), store, r)
+				if err != nil || len(m.Series) == 0 {
+					b.Fatal(m, err)
 				}
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchSpans, "ns/span")

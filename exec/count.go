@@ -45,10 +45,10 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	var err error
 	if plan.whole != nil {
 		j := judge.New(&plan.selection)
-		err = c.each(ctx, func(t *storage.Trace) {
-			if n := j.Selected(t.Batch, over.Window).Count(); n > 0 {
-				out.Spans += int64(n)
-				out.Traces++
+		err = c.each(ctx, wholeColumns(&plan.selection), func(w *span.Whole, rows column.Bitmap) {
+			if selected := j.Selected(w, rows, over.Window); selected.Any() {
+				out.Spans += int64(selected.Count())
+				out.Traces += int64(judge.TracesOf(w, selected).Count())
 			}
 		})
 	} else {
@@ -115,9 +115,17 @@ func (g *gathering) parts(ctx context.Context, rows func(first bool, matched col
 	}
 }
 
-// each reads the traces whole, in the order of their ids, and calls f for each. The
-// trace is f's until it returns.
-func (g *gathering) each(ctx context.Context, f func(*storage.Trace)) error {
+// each calls f for the traces, whole: one or more at a time, which have the given rows
+// (nil: all). They are f's until it returns, and have the columns that are asked for.
+func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, rows column.Bitmap)) error {
+	if s, ok := g.store.(storage.Store); ok && s.Capabilities().TracesMode {
+		err := g.scan(ctx, storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+			f(span.NewWhole(b), b.Traced)
+			return true, nil
+		})
+		g.share = g.part
+		return err
+	}
 	return g.parts(ctx, func(bool, column.Bitmap) {}, func(traces []clew.TraceID) error {
 		if len(traces) > witnessAfter {
 			if err := g.leaveOut(ctx); err != nil {
@@ -136,12 +144,40 @@ func (g *gathering) each(ctx context.Context, f func(*storage.Trace)) error {
 				return err
 			}
 			if t != nil {
-				f(t)
+				f(span.OneTrace(t.Batch), nil)
 				t.Free()
 			}
 		}
 		return nil
 	})
+}
+
+// wholeColumns are what a judge of a selection looks at.
+func wholeColumns(s *judge.Selection) storage.Columns {
+	c := storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind}}
+	s.Fields(func(f span.Field) { addWhole(&c, f) })
+	return c
+}
+
+// addWhole adds what a field is told by, where whole traces are at hand.
+func addWhole(c *storage.Columns, f span.Field) {
+	f.Parent = false
+	duration := span.Field{Intrinsic: span.Duration} // all that is known of a trace is found out at once
+	switch f.Intrinsic {
+	case span.TraceDuration, span.RootName, span.RootService:
+		c.Fields = append(c.Fields, duration)
+	}
+	switch f.Intrinsic {
+	case span.TraceDuration:
+		return
+	case span.RootName:
+		f = span.Field{Intrinsic: span.Name}
+	case span.RootService:
+		f = serviceName
+	case span.ChildCount, span.NestedSetLeft, span.NestedSetRight, span.NestedSetParent:
+		return
+	}
+	c.Fields = append(c.Fields, f)
 }
 
 // leaveOut finds out, once, which traces have their witnesses.

@@ -194,8 +194,13 @@ func (g *gauge) gather() error {
 	}
 	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
 	j := judge.New(&g.q.plan.selection)
-	err := c.each(g.ctx, func(t *storage.Trace) {
-		g.take(span.OneTrace(t.Batch), j.Selected(t.Batch, g.over.Window))
+	columns := wholeColumns(&g.q.plan.selection)
+	for _, f := range fields {
+		addWhole(&columns, f)
+	}
+	columns.Weights = !g.raw
+	err := c.each(g.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
+		g.take(w, j.Selected(w, rows, g.over.Window))
 	})
 	g.share = min(g.share, c.share)
 	return err

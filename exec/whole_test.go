@@ -132,10 +132,17 @@ func TestBudgetsOfScansThatMatchNothing(t *testing.T) {
 	f(exec.Budget{Rows: int64(len(spans)) - 1}, len(spans), "")
 }
 
+// rowsOnly are the capabilities of a store that cannot scan by traces.
+func rowsOnly() storage.Capabilities {
+	c := storagetest.AllCapabilities()
+	c.TracesMode = false
+	return c
+}
+
 // Rows of traces read whole are within the budget, too.
 func TestBudgetsOfTraceReads(t *testing.T) {
 	spans := sparse(100, 10)
-	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	store := storagetest.NewMemory(rowsOnly())
 	fill(t, store, spans, 50)
 	p := prepare(t, `{ rootName = "rare" }`)
 	over := exec.Over{Tenant: tenant, Budget: exec.Budget{Rows: 300}}
@@ -158,7 +165,7 @@ func TestBudgetsOfTraceReads(t *testing.T) {
 // Counting whole traces obeys the time budget and says how far it came.
 func TestCountSlowReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		store := storagetest.NewMemory(storagetest.AllCapabilities())
+		store := storagetest.NewMemory(rowsOnly())
 		fill(t, store, sparse(40, 4), 80)
 		over := exec.Over{Tenant: tenant, Budget: exec.Budget{Time: 10500 * time.Millisecond}}
 		n, err := exec.Count(t.Context(), slowStore{store}, over, prepare(t, `{ rootName = "rare" }`))
@@ -196,7 +203,7 @@ func TestSearchedOfDamage(t *testing.T) {
 }
 
 func TestCountReportsFaults(t *testing.T) {
-	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	store := storagetest.NewMemory(rowsOnly())
 	fill(t, store, sparse(5, 2), 80)
 	if _, err := exec.Count(t.Context(), brokenStore{store}, exec.Over{Tenant: tenant}, prepare(t, `{ rootName = "rare" }`)); !errors.Is(err, errBroken) {
 		t.Errorf("Count = %v, want the store's fault", err)

@@ -66,7 +66,7 @@ func TestWitnessed(t *testing.T) {
 		}
 		j := judge.New(&s)
 		for id, b := range traces {
-			got := j.Selected(b, w).Any()
+			got := j.Selected(span.OneTrace(b), nil, w).Any()
 			if got && !filter.has(id) {
 				t.Fatalf("%v in %v: trace %s has something selected and no witness", s, w, id)
 			}

@@ -78,6 +78,9 @@ type Batch struct {
 	// Matched, where not nil, has exactly the rows that meet the scan's
 	// condition and window. Where nil, the reader of the batch filters.
 	Matched column.Bitmap
+	// Traced, in a scan by traces, has the rows of the traces that the batch yields whole;
+	// the others are there in part. Where nil, all are.
+	Traced column.Bitmap
 }
 
 // Column is one sparse column. Rows are ascending; Vals[i] belongs to Rows[i].

@@ -26,15 +26,15 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 		*r.Stats = storage.Stats{Watermark: db.cfg.Now()}
 		switch {
 		case err != nil:
-		case r.Mode != storage.Rows:
-			err = clew.Errorf(clew.Unsupported, "this store scans rows only")
+		case r.Mode == storage.Traces && r.Columns.None:
+			err = clew.Errorf(clew.Invalid, "a scan by traces has columns: SpanID at least")
 		case r.Where.OfTrace():
 			err = clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
 		default:
-			s := scan.Scan{Request: r, Heads: snap.views, Cache: &db.cache, Damaged: db.damaged}
+			s := scan.Scan{Request: r, Heads: snap.views, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap}}
 			s.Segments = make([]scan.Segment, len(snap.list.segs))
 			for i, seg := range snap.list.segs {
-				s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows)}
+				s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}
 			}
 			err = s.Run(ctx, yield)
 		}

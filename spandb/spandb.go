@@ -334,7 +334,7 @@ func (db *DB) forgetTenant() bool {
 
 // Capabilities says what the store can do.
 func (db *DB) Capabilities() storage.Capabilities {
-	return storage.Capabilities{Durable: true, Conditions: true, Resends: true, Rollups: true}
+	return storage.Capabilities{Durable: true, Conditions: true, TracesMode: true, Resends: true, Rollups: true}
 }
 
 // Close commits what was accepted, seals large heads so that the next start has

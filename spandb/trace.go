@@ -1,15 +1,14 @@
 package spandb
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
-	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/admission"
+	"github.com/clew-tracing/clew/spandb/resolved"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -28,7 +27,7 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	if t == nil {
 		return storage.Trace{}, missing
 	}
-	g := gatherer{db: db, id: id, b: build.NewBuilder(64), loan: db.traceRows.Lend(), reader: segment.BlockReader{Cache: &db.cache}}
+	g := gatherer{db: db, id: id, b: resolved.NewBuilder(), loan: db.traceRows.Lend(), reader: segment.BlockReader{Cache: &db.cache}}
 	if err := g.gather(ctx, t); err != nil {
 		g.loan.Return()
 		return storage.Trace{}, err
@@ -39,7 +38,7 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 		}
 		return storage.Trace{}, missing
 	}
-	out := g.resolve()
+	out := g.b.Resolve()
 	out.Damaged = g.damage
 	out.Release = g.loan.Return
 	admission.ReturnWith(out.Batch, g.loan)
@@ -51,16 +50,21 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 func (g *gatherer) gather(ctx context.Context, t *tenant) error {
 	snap := g.db.snapshot(t)
 	defer snap.release()
+	return g.from(ctx, snap)
+}
+
+// from is gather for what a snapshot has.
+func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 	for _, c := range g.db.candidates(snap.list, g.id) {
 		if err := g.segment(ctx, c); err != nil {
 			return err
 		}
 	}
 	for i, h := range snap.heads {
-		g.sources++
-		t.mu.Lock()
+		g.b.Next()
+		snap.t.mu.Lock()
 		rows := h.b.TraceRows(nil, g.id, snap.views[i].Rows)
-		t.mu.Unlock()
+		snap.t.mu.Unlock()
 		slices.Sort(rows)
 		if err := g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
 			return err
@@ -75,22 +79,13 @@ func lookupStopped(ctx context.Context) error {
 
 // gatherer collects the rows of one trace.
 type gatherer struct {
-	db      *DB
-	id      clew.TraceID
-	b       *build.Builder
-	loan    *admission.Loan // for what is in b
-	arrived []arrival       // by row of b
-	sources uint32          // heads and segments so far, oldest first
-	reader  segment.BlockReader
-	damage  error
-	rows    []uint32
-}
-
-// arrival orders rows of equal identity by when they came: by the head or segment
-// they were in, then within it.
-type arrival struct {
-	source uint32
-	place  uint64
+	db     *DB
+	id     clew.TraceID
+	b      *resolved.Builder
+	loan   *admission.Loan // for what is in b
+	reader segment.BlockReader
+	damage error
+	rows   []uint32
 }
 
 // add adds rows of a source; the error is that there is no memory for them.
@@ -98,12 +93,9 @@ func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) ui
 	if err := g.db.lend(g.loan, g.id, int64(g.b.Rows()+len(rows))*traceRowBytes); err != nil {
 		return err
 	}
-	g.b.AppendRows(src, rows)
+	g.b.Add(src, rows, place)
 	if err := g.db.lend(g.loan, g.id, 2*int64(g.b.SizeBytes())); err != nil {
 		return err
-	}
-	for _, row := range rows {
-		g.arrived = append(g.arrived, arrival{g.sources, place(row)})
 	}
 	return nil
 }
@@ -111,7 +103,7 @@ func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) ui
 // segment adds the trace's rows of a segment. What cannot be read is noted and left
 // out, block by block; the error is that ctx has ended, or that there is no memory.
 func (g *gatherer) segment(ctx context.Context, c candidate) error {
-	g.sources++
+	g.b.Next()
 	r, err := g.db.take(c.seg)
 	if err != nil {
 		g.damaged(err)
@@ -148,50 +140,4 @@ func (g *gatherer) block(batch *span.Batch) error {
 		g.rows = append(g.rows, uint32(row))
 	}
 	return g.add(batch, g.rows, g.reader.Received)
-}
-
-// resolve leaves out rows that repeat another's identity: the first received
-// stays. Rows of equal content count as duplicates, others as conflicts.
-func (g *gatherer) resolve() storage.Trace {
-	view := g.b.View(g.b.Rows())
-	first := make(map[span.Identity]uint32, view.Rows)
-	for i := range uint32(view.Rows) {
-		k := view.Identity(i)
-		if at, ok := first[k]; !ok || g.before(i, at) {
-			first[k] = i
-		}
-	}
-	out := storage.Trace{Batch: view}
-	if len(first) == view.Rows {
-		return out
-	}
-	rows := span.NewRows(view)
-	keep := make([]uint32, 0, len(first))
-	conflicting := make(map[uint32]bool) // by row of view
-	for i := range uint32(view.Rows) {
-		switch at := first[view.Identity(i)]; {
-		case at == i:
-			keep = append(keep, i)
-		case rows.Equal(int(at), int(i)):
-			out.Duplicates++
-		default:
-			out.Conflicts++
-			conflicting[at] = true
-		}
-	}
-	for i, row := range keep {
-		if conflicting[row] {
-			out.Conflicting = append(out.Conflicting, uint32(i))
-		}
-	}
-	kept := build.NewBuilder(len(keep))
-	kept.AppendRows(view, keep)
-	out.Batch = kept.View(kept.Rows())
-	return out
-}
-
-// before reports whether row i came before row k.
-func (g *gatherer) before(i, k uint32) bool {
-	a, b := g.arrived[i], g.arrived[k]
-	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
 }

@@ -124,8 +124,9 @@ type Mode uint8
 const (
 	// Rows yields the rows that match.
 	Rows Mode = iota
-	// Traces yields every row of each trace that has a match; one trace is never
-	// split over two batches unless it exceeds MaxBatchRows.
+	// Traces yields each trace that has a match whole: every row of it, wherever and
+	// whenever, resolved as Reader.Trace does, under one id, in one batch. The rows are
+	// those of Batch.Traced. Batches may be larger than MaxBatchRows.
 	Traces
 )
 
@@ -188,8 +189,7 @@ type Stats struct {
 	Watermark time.Time
 }
 
-// MaxBatchRows bounds the rows of one batch of a scan, except that a trace in
-// Mode Traces may be larger on its own. 65,536 rows are one head.
+// MaxBatchRows bounds the rows of one batch of a scan of rows. 65,536 rows are one head.
 const MaxBatchRows = 65536
 
 // A Scanner reads spans in bulk.

@@ -36,18 +36,21 @@ func New(s *Selection) *Judge {
 // wherever they start.
 type among struct{ rows, wide column.Bitmap }
 
-// startingIn returns the rows of w that start in a window.
-func startingIn(w *span.Whole, window clew.Window) among {
-	a := among{rows: column.NewBitmap(w.Rows)}
-	a.rows.Fill(w.Rows)
-	a.wide = a.rows
+// startingIn returns the rows, of those of whole traces, that start in a window; nil rows
+// are all.
+func startingIn(w *span.Whole, rows column.Bitmap, window clew.Window) among {
+	if rows == nil {
+		rows = column.NewBitmap(w.Rows)
+		rows.Fill(w.Rows)
+	}
+	a := among{rows: rows, wide: rows}
 	if window == (clew.Window{}) {
 		return a
 	}
 	a.rows = column.NewBitmap(w.Rows)
-	for i, start := range w.Start {
-		if window.Contains(clew.UnixNanos(start)) {
-			a.rows.Set(i)
+	for row := range rows.Ones() {
+		if window.Contains(clew.UnixNanos(w.Start[row])) {
+			a.rows.Set(row)
 		}
 	}
 	return a
@@ -56,14 +59,13 @@ func startingIn(w *span.Whole, window clew.Window) among {
 // bounded reports whether there are rows outside of the window.
 func (a among) bounded() bool { return &a.rows[0] != &a.wide[0] }
 
-// Selected returns the rows of whole traces that are selected, of those that start in a
-// window.
-func (j *Judge) Selected(t *span.Batch, window clew.Window) column.Bitmap {
-	if t.Rows == 0 {
+// Selected returns the rows that are selected of whole traces, which have the given rows
+// (nil: all), of those that start in a window. The result is the caller's.
+func (j *Judge) Selected(w *span.Whole, rows column.Bitmap, window clew.Window) column.Bitmap {
+	if w.Rows == 0 {
 		return nil
 	}
-	w := span.OneTrace(t)
-	return j.choose(w, startingIn(w, window))
+	return j.choose(w, startingIn(w, rows, window))
 }
 
 // Sets returns what is selected of one trace, of the spans that start in a window, as the
@@ -72,7 +74,7 @@ func (j *Judge) Sets(t *span.Whole, window clew.Window) []Spanset {
 	if t.Rows == 0 {
 		return nil
 	}
-	return j.sets(t, startingIn(t, window))
+	return j.sets(t, startingIn(t, nil, window))
 }
 
 // choose selects out of a, whose bitmaps it leaves as they are.

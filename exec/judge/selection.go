@@ -177,3 +177,35 @@ func (s *Selection) Bound() span.Condition {
 	}
 	return span.Some(bounds...)
 }
+
+// Fields calls f for each field that the selection reads, with repeats.
+func (s *Selection) Fields(f func(span.Field)) {
+	s.Cond.Fields(f)
+	for i := range s.Args {
+		s.Args[i].Fields(f)
+	}
+	for i := range s.Steps {
+		switch step := &s.Steps[i]; {
+		case step.Selects != nil:
+			step.Selects.Fields(f)
+		case step.By != nil:
+			step.By.Expr.Fields(f)
+		case step.Test != nil:
+			step.Test.L.fields(f)
+			step.Test.R.fields(f)
+		}
+	}
+}
+
+func (s *Scalar) fields(f func(span.Field)) {
+	if s.Of != nil {
+		s.Of.Expr.Fields(f)
+	}
+	if s.Pipe != nil {
+		s.Pipe.Fields(f)
+		s.Inner.fields(f)
+	}
+	for i := range s.Args {
+		s.Args[i].fields(f)
+	}
+}

@@ -304,6 +304,18 @@ func (b *Builder) RowsOf(dst []uint32, ord uint32) []uint32 {
 	return dst
 }
 
+// HasTraceWithin reports whether one of the first limit rows is of a trace.
+func (b *Builder) HasTraceWithin(id clew.TraceID, limit int) bool {
+	for ord := range b.traces.find(id) {
+		for row := b.traces.last[ord]; row != span.NoCode; row = b.prev[row] {
+			if int(row) < limit {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // TraceRows appends the rows of a trace below limit, those of each id newest
 // first. Ids meet when their low halves are equal and their high halves are equal
 // or one is zero.

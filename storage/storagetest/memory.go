@@ -138,7 +138,7 @@ next:
 			continue
 		}
 		for i, k := range kept {
-			if k.span.SpanID != r.span.SpanID || k.span.Kind.Side() != r.span.Kind.Side() {
+			if !sameIdentity(k, r) {
 				continue
 			}
 			if sameContent(k, r) {
@@ -272,11 +272,46 @@ func (m *Memory) matching(rows []*row, r storage.Request) [][]*row {
 		}
 		traces[i] = append(traces[i], x)
 	}
+	for i := range traces {
+		traces[i] = oneID(resolved(traces[i]))
+	}
 	return slices.DeleteFunc(traces, func(t []*row) bool {
 		return !slices.ContainsFunc(t, func(x *row) bool {
 			return r.Window.Contains(x.span.Start) && Holds(r.Where, &x.span)
 		})
 	})
+}
+
+// resolved leaves out rows whose identity an earlier one has.
+func resolved(rows []*row) (kept []*row) {
+	for _, r := range rows {
+		if !slices.ContainsFunc(kept, func(k *row) bool { return sameIdentity(k, r) }) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}
+
+func sameIdentity(a, b *row) bool {
+	return a.span.SpanID == b.span.SpanID && a.span.Kind.Side() == b.span.Kind.Side()
+}
+
+// oneID puts the rows of a trace under one id, the longest.
+func oneID(rows []*row) []*row {
+	id := rows[0].span.TraceID
+	for _, r := range rows {
+		if r.span.TraceID.High() != 0 {
+			id = r.span.TraceID
+			break
+		}
+	}
+	out := make([]*row, len(rows))
+	for i, r := range rows {
+		copied := *r
+		copied.span.TraceID = id
+		out[i] = &copied
+	}
+	return out
 }
 
 func maxStart(rows []*row) clew.UnixNanos {

@@ -249,49 +249,6 @@ func testCounts(_ *testing.T, s *suite) {
 	}
 }
 
-func testTraces(_ *testing.T, s *suite) {
-	spans := s.g.Spans(40, 8)
-	s.appendMany(spans, 29)
-	c := span.Compare(span.Field{Intrinsic: span.StatusCode}, span.Eq, clew.IntValue(int64(clew.StatusError)))
-	r := where(c)
-	r.Mode = storage.Traces
-	if !s.Capabilities().TracesMode {
-		for _, err := range s.Scan(s.Context(), r) {
-			s.kind("scan by traces", err, clew.Unsupported)
-			return
-		}
-		s.Errorf("a scan by traces ended without an error, though the store does not claim it")
-		return
-	}
-	matching := make(map[clew.TraceID]bool)
-	for i := range spans {
-		matching[spans[i].TraceID] = matching[spans[i].TraceID] || Holds(c, &spans[i])
-	}
-	var got []string
-	batchOf := make(map[clew.TraceID]int)
-	n := 0
-	for b, err := range s.Scan(s.Context(), r) {
-		if err != nil {
-			s.Fatal(err)
-		}
-		rows := span.NewRows(b)
-		for i := range b.Rows {
-			x := rows.Span(i)
-			got = append(got, spanText(x))
-			if in, ok := batchOf[x.TraceID]; ok && in != n {
-				s.Errorf("trace %s is split over batches", x.TraceID)
-			}
-			batchOf[x.TraceID] = n
-			if b.Matched != nil && b.Matched.Get(i) != Holds(c, &x) {
-				s.Errorf("Matched = %v for %s", b.Matched.Get(i), spanText(x))
-			}
-		}
-		n++
-	}
-	slices.Sort(got)
-	s.equal("traces", got, want(spans, func(x *clew.Span) bool { return matching[x.TraceID] }))
-}
-
 func testSnapshot(_ *testing.T, s *suite) {
 	spans := s.g.Spans(20, 4)
 	s.appendMany(spans, 7)

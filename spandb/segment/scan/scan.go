@@ -23,6 +23,8 @@ type Segment struct {
 	Source
 	MinStart, MaxStart uint64
 	Rows               int
+	// Resolved: no two rows of a trace in it have one identity.
+	Resolved bool
 }
 
 // Source opens a segment for reading.
@@ -41,6 +43,8 @@ type Scan struct {
 	Cache    *segment.Cache
 	// Damaged is told of damage that is met.
 	Damaged func(error)
+	// Traces is needed in Mode Traces only.
+	Traces Traces
 
 	stats    *storage.Stats
 	matcher  *span.Matcher // for heads
@@ -51,6 +55,7 @@ type Scan struct {
 	rows     []uint32
 	all      column.Bitmap
 	counted  span.Batch
+	done     map[uint64]struct{} // low halves of ids of traces that were yielded apart
 }
 
 // Run yields all batches; the error is what the scan ends with. Heads and blocks are
@@ -72,7 +77,7 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 			s.stats.Exhausted = true
 			return nil
 		}
-		for b := range s.read(&u) {
+		for b := range s.read(ctx, &u) {
 			if ctx.Err() != nil {
 				return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
 			}
@@ -98,6 +103,7 @@ func (s *Scan) want() {
 	for _, f := range c.Fields {
 		s.need.Field(f)
 	}
+	s.wantTraces()
 	s.matcher = span.NewMatcher(s.Request.Where)
 	s.selector = New(s.Cache, s.Request.Where, s.Request.Window)
 	s.reader.Cache, s.reader.Keep = s.Cache, true
@@ -189,8 +195,12 @@ func (s *Scan) damaged(rows int, err error) {
 
 // read yields batches with the matching rows of a unit. They do not need its segment
 // to stay open.
-func (s *Scan) read(u *unit) iter.Seq[*span.Batch] {
+func (s *Scan) read(ctx context.Context, u *unit) iter.Seq[*span.Batch] {
 	return func(yield func(*span.Batch) bool) {
+		if s.Request.Mode == storage.Traces {
+			s.byTraces(ctx, u, yield)
+			return
+		}
 		if u.view != nil {
 			s.head(u.view, yield)
 			return

@@ -1,0 +1,85 @@
+// Package resolved puts the rows of a trace together from where they lie, each identity
+// once.
+package resolved
+
+import (
+	"cmp"
+
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Builder collects the rows of one trace: of one source after the other, the oldest first.
+type Builder struct {
+	*build.Builder
+	arrived []arrival // by row
+	sources uint32
+}
+
+// arrival orders rows of equal identity by when they came: by the head or segment
+// they were in, then within it.
+type arrival struct {
+	source uint32
+	place  uint64
+}
+
+// NewBuilder returns a builder without rows.
+func NewBuilder() *Builder { return &Builder{Builder: build.NewBuilder(64)} }
+
+// Next goes on to the next source.
+func (g *Builder) Next() { g.sources++ }
+
+// Add adds rows of the source at hand; place says which of them came first.
+func (g *Builder) Add(src *span.Batch, rows []uint32, place func(row uint32) uint64) {
+	g.AppendRows(src, rows)
+	for _, row := range rows {
+		g.arrived = append(g.arrived, arrival{g.sources, place(row)})
+	}
+}
+
+// Resolve leaves out rows that repeat another's identity: the first received
+// stays. Rows of equal content count as duplicates, others as conflicts.
+func (g *Builder) Resolve() storage.Trace {
+	view := g.View(g.Rows())
+	first := make(map[span.Identity]uint32, view.Rows)
+	for i := range uint32(view.Rows) {
+		k := view.Identity(i)
+		if at, ok := first[k]; !ok || g.before(i, at) {
+			first[k] = i
+		}
+	}
+	out := storage.Trace{Batch: view}
+	if len(first) == view.Rows {
+		return out
+	}
+	rows := span.NewRows(view)
+	keep := make([]uint32, 0, len(first))
+	conflicting := make(map[uint32]bool) // by row of view
+	for i := range uint32(view.Rows) {
+		switch at := first[view.Identity(i)]; {
+		case at == i:
+			keep = append(keep, i)
+		case rows.Equal(int(at), int(i)):
+			out.Duplicates++
+		default:
+			out.Conflicts++
+			conflicting[at] = true
+		}
+	}
+	for i, row := range keep {
+		if conflicting[row] {
+			out.Conflicting = append(out.Conflicting, uint32(i))
+		}
+	}
+	kept := build.NewBuilder(len(keep))
+	kept.AppendRows(view, keep)
+	out.Batch = kept.View(kept.Rows())
+	return out
+}
+
+// before reports whether row i came before row k.
+func (g *Builder) before(i, k uint32) bool {
+	a, b := g.arrived[i], g.arrived[k]
+	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
+}

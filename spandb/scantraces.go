@@ -1,0 +1,92 @@
+package spandb
+
+import (
+	"context"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/admission"
+	"github.com/clew-tracing/clew/spandb/resolved"
+	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/scan"
+	"github.com/clew-tracing/clew/spandb/traceindex"
+)
+
+// tracesOf implements scan.Traces on what a snapshot has.
+type tracesOf struct {
+	db     *DB
+	snap   *snapshot
+	places []traceindex.Place
+}
+
+// Alone implements scan.Traces.
+func (x *tracesOf) Alone(set column.Bitmap, ids []clew.TraceID, at scan.Place) {
+	var own *storedSegment
+	if at.Seg != nil {
+		own = at.Seg.Source.(source).s
+	}
+	if t := x.snap.t; t != nil {
+		t.mu.Lock()
+		for i, h := range x.snap.heads {
+			if x.snap.views[i] == at.View {
+				continue
+			}
+			for ord := range set.Ones() {
+				if h.b.HasTraceWithin(ids[ord], x.snap.views[i].Rows) {
+					set.Clear(ord)
+				}
+			}
+		}
+		t.mu.Unlock()
+	}
+	for ord := range set.Ones() {
+		if !x.aloneInSegments(ids[ord], own, at.Block) {
+			set.Clear(ord)
+		}
+	}
+}
+
+// aloneInSegments reports whether no segment but a block of own may have a trace.
+func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int) bool {
+	places, unknown := x.db.traces.Find(x.places[:0], id)
+	x.places = places
+	for _, p := range places {
+		if s := x.db.segmentOf(p.Segment); s != nil && x.snap.list.has(s) && (s != own || p.Block != blk) {
+			return false
+		}
+	}
+	for _, u := range unknown {
+		if s := x.db.segmentOf(u.ID); s != nil && x.snap.list.has(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Whole implements scan.Traces.
+func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, free func(), err error) {
+	g := gatherer{db: x.db, id: id, b: resolved.NewBuilder(), loan: x.db.traceRows.Lend(), reader: segment.BlockReader{Cache: &x.db.cache}}
+	err = g.from(ctx, x.snap)
+	switch {
+	case err == nil && g.b.Rows() == 0 && g.damage != nil:
+		err = g.damage
+	case err == nil && g.b.Rows() == 0:
+		err = clew.Errorf(clew.NotFound, "trace %s is not here", id)
+	}
+	if err != nil {
+		g.loan.Return()
+		return nil, nil, err
+	}
+	out := *g.b.Resolve().Batch // a copy, whose ids may differ
+	if len(out.TraceIDs) > 1 {
+		for _, other := range out.TraceIDs {
+			if id.High() == 0 || other.High() != 0 && other.Compare(id) < 0 {
+				id = other
+			}
+		}
+		out.TraceIDs, out.Trace = []clew.TraceID{id}, make([]uint32, out.Rows)
+	}
+	admission.ReturnWith(&out, g.loan)
+	return &out, g.loan.Return, g.damage
+}

@@ -1,0 +1,161 @@
+package scan
+
+import (
+	"context"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// Place is where rows lie: in a head, or in a block of a segment.
+type Place struct {
+	View  *span.Batch // of the head; nil for a block
+	Seg   *Segment
+	Block int
+}
+
+// Traces says where else traces lie, and reads them.
+type Traces interface {
+	// Alone clears from set the numbers of the ids of traces that may have rows at other
+	// places, too.
+	Alone(set column.Bitmap, ids []clew.TraceID, at Place)
+	// Whole returns a whole trace, resolved, under one id, and what gives back its memory;
+	// an error of kind NotFound if it is gone, and one beside the trace if that is damaged.
+	Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, free func(), err error)
+}
+
+// byTraces yields the traces that have a match in a unit, whole: those that lie there
+// alone with the unit's columns, the others each by itself, once.
+func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bool) {
+	b, at := u.view, Place{View: u.view, Seg: u.seg, Block: u.blk}
+	var matched column.Bitmap
+	if b != nil {
+		s.stats.Rows += int64(b.Rows)
+		b.Matched = s.matcher.Match(b)
+		s.clip(b)
+		matched = b.Matched
+	} else {
+		var err error
+		if matched, err = s.matched(u); err != nil {
+			s.damaged(u.rows, err)
+			return
+		}
+		s.stats.Rows += int64(u.rows)
+	}
+	if !matched.Any() {
+		return
+	}
+	if b == nil {
+		if b = s.columns(u, nil, &s.need); b == nil {
+			return
+		}
+		b.Matched = matched
+	}
+	found := column.NewBitmap(len(b.TraceIDs))
+	for row := range matched.Ones() {
+		found.Set(int(b.Trace[row]))
+	}
+	alone := append(column.Bitmap(nil), found...)
+	s.Traces.Alone(alone, b.TraceIDs, at)
+	withoutShort(alone, b.TraceIDs)
+	if u.view != nil || !u.seg.Resolved {
+		withoutRepeats(alone, b)
+	}
+	if alone.Any() {
+		b.Traced = column.NewBitmap(b.Rows)
+		for row, ord := range b.Trace {
+			if alone.Get(int(ord)) {
+				b.Traced.Set(row)
+			}
+		}
+		if !yield(b) {
+			return
+		}
+		b.Traced = nil
+	}
+	found.AndNot(alone)
+	var rest []clew.TraceID
+	for ord := range found.Ones() {
+		rest = append(rest, b.TraceIDs[ord])
+	}
+	s.apart(ctx, rest, yield)
+}
+
+// withoutShort clears ids of 64 bits from a set, and those of which such a one is the
+// short form: each would be a trace of its own.
+func withoutShort(set column.Bitmap, ids []clew.TraceID) {
+	var short map[uint64]bool
+	for _, id := range ids {
+		if id.High() == 0 {
+			if short == nil {
+				short = make(map[uint64]bool)
+			}
+			short[id.Low()] = true
+		}
+	}
+	if short == nil {
+		return
+	}
+	for ord := range set.Ones() {
+		if short[ids[ord].Low()] {
+			set.Clear(ord)
+		}
+	}
+}
+
+// withoutRepeats clears traces that have two rows of one identity.
+func withoutRepeats(set column.Bitmap, b *span.Batch) {
+	type identity struct {
+		trace uint32
+		span.Identity
+	}
+	seen := make(map[identity]struct{})
+	for row, ord := range b.Trace {
+		if !set.Get(int(ord)) {
+			continue
+		}
+		k := identity{ord, b.Identity(uint32(row))}
+		if _, twice := seen[k]; twice {
+			set.Clear(int(ord))
+			continue
+		}
+		seen[k] = struct{}{}
+	}
+}
+
+// apart yields traces one by one, but those that were yielded before.
+func (s *Scan) apart(ctx context.Context, ids []clew.TraceID, yield func(*span.Batch) bool) {
+	if s.done == nil {
+		s.done = make(map[uint64]struct{})
+	}
+	for _, id := range ids {
+		if _, done := s.done[id.Low()]; done || ctx.Err() != nil {
+			continue
+		}
+		s.done[id.Low()] = struct{}{}
+		b, free, err := s.Traces.Whole(ctx, id)
+		if kind := clew.KindOf(err); err != nil && kind != clew.NotFound && kind != clew.Canceled {
+			s.damaged(0, err)
+		}
+		if b == nil {
+			continue
+		}
+		b.Matched = s.matcher.Match(b)
+		s.clip(b)
+		more := !b.Matched.Any() || yield(b)
+		free()
+		if !more {
+			return
+		}
+	}
+}
+
+// wantTraces notes what a scan by traces needs besides what is asked for.
+func (s *Scan) wantTraces() {
+	if s.Request.Mode == storage.Traces {
+		s.need.Intrinsic(span.SpanID)
+		s.need.Intrinsic(span.SpanKind)
+	}
+}
