@@ -1,8 +1,11 @@
 package tempo_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api/tempo"
+	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
@@ -150,5 +154,63 @@ func TestStatus(t *testing.T) {
 	why = "the server is ending"
 	if w := a.get("/ready"); w.Code != 503 || w.Body.String() != "the server is ending\n" {
 		t.Errorf("GET /ready: %d %q", w.Code, w.Body)
+	}
+}
+
+// broken is a store that cannot read traces.
+type broken struct {
+	storage.Store
+	err error
+}
+
+func (b broken) Trace(context.Context, clew.Tenant, clew.TraceID) (storage.Trace, error) {
+	return storage.Trace{}, b.err
+}
+
+// TestFaults tells the sender what to do: come again, ask for less, or look elsewhere.
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		err        error
+		status     int
+		retryAfter string
+	}{
+		{&clew.Error{Kind: clew.Busy, RetryAfter: 7 * time.Second, Err: errors.New("full")}, 429, "7"},
+		{clew.Errorf(clew.TooLarge, "the trace is larger than can be read"), 422, ""},
+		{clew.Errorf(clew.Corrupt, "damaged"), 500, ""},
+		{errors.New("a fault"), 500, ""},
+	} {
+		a := serve(t, broken{storagetest.NewMemory(storagetest.AllCapabilities()), c.err})
+		for _, path := range []string{"/api/traces/1", "/api/v2/traces/1"} {
+			w := a.get(path)
+			if w.Code != c.status || w.Header().Get("Retry-After") != c.retryAfter || w.Body.String() != c.err.Error()+"\n" {
+				t.Errorf("GET %s of a store with %v: %d, Retry-After %q, %q", path, c.err, w.Code, w.Header().Get("Retry-After"), w.Body)
+			}
+		}
+	}
+}
+
+// damaged is a store that has lost spans of every trace.
+type damaged struct{ storage.Store }
+
+func (d damaged) Trace(ctx context.Context, tenant clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	t, err := d.Store.Trace(ctx, tenant, id)
+	t.Damaged = errors.New("block 3 of seg/1 is damaged")
+	return t, err
+}
+
+// TestDamagedTrace says that it is not whole, in every form that has a place for it.
+func TestDamagedTrace(t *testing.T) {
+	a := serve(t, damaged{storagetest.NewMemory(storagetest.AllCapabilities())})
+	a.put(storagetest.Body(clew.Span{TraceID: clew.MakeTraceID(0, 1), SpanID: 1, Start: 1, End: 2}), 1)
+	const why = "block 3 of seg/1 is damaged"
+	w := a.get("/api/v2/traces/1")
+	if text := w.Body.String(); w.Header().Get("Clew-Partial") != why || !strings.HasSuffix(text, `]},"status":"PARTIAL","message":"`+why+`"}`) {
+		t.Errorf("%q: %s", w.Header().Get("Clew-Partial"), text)
+	}
+	if m := fields(t, a.ok("/api/v2/traces/1", "Accept", "application/protobuf")); len(m[1]) != 1 || string(m[4][0]) != why {
+		t.Errorf("in protobuf: %q", m[4])
+	}
+	if w := a.get("/api/traces/1"); w.Header().Get("Clew-Partial") != why {
+		t.Errorf("in the first version: %q", w.Header())
 	}
 }
