@@ -150,6 +150,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Numbers over time of what a TraceQL query selects, such as rates and quantiles.
+         * @description The query ends in a metric: `{ status = error } | rate() by (resource.service.name)`. A step has the spans that start in it,
+         *     its end left out. Spans that a sampler kept count for those they stand for, unless the query says
+         *     `with (weighted = false)`. Quantiles are off by `quantileError` at most, all else is exact.
+         */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tags": {
         parameters: {
             query?: never;
@@ -494,6 +516,42 @@ export interface components {
                 }[];
                 operationsTotal?: number;
             }[];
+        };
+        MetricsAnswer: components["schemas"]["Cost"] & {
+            /** @description Of the first step. */
+            start: components["schemas"]["Nanos"];
+            stepSeconds: number;
+            steps: number;
+            /** @description How far a quantile may be off, as a part of it; absent if there are none. */
+            quantileError?: number;
+            /**
+             * Format: int64
+             * @description Spans that were sampled, nobody says how; they count as one.
+             */
+            unknownWeight?: number;
+            series: components["schemas"]["MetricSeries"][];
+        };
+        MetricSeries: {
+            labels: components["schemas"]["MetricLabel"][];
+            /** @description One for each step, null where there is none. What is measured in durations is in seconds. */
+            points: (number | null)[];
+            /** @description Of points that are estimated from sampled spans; absent if none was. */
+            standardErrors?: (number | null)[];
+            exemplars?: components["schemas"]["MetricExemplar"][];
+        };
+        MetricLabel: {
+            name: string;
+            /** @description Null where spans have none; durations are nanoseconds. */
+            value: unknown;
+            /** @description The value for people: nil, 20ms, error. */
+            text: string;
+        };
+        MetricExemplar: {
+            traceId: components["schemas"]["TraceId"];
+            spanId: components["schemas"]["SpanId"];
+            at: components["schemas"]["Nanos"];
+            /** @description What was measured; null where spans are counted. */
+            value?: number | null;
         };
         RollupsAnswer: components["schemas"]["Cost"] & {
             start: components["schemas"]["Nanos"];
@@ -1028,6 +1086,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RollupsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query: {
+                /** @description TraceQL that ends in a metric. */
+                q: string;
+                /** @description Inclusive; absent is an hour before the end. */
+                start?: components["schemas"]["Timestamp"];
+                /** @description Exclusive; absent is now. */
+                end?: components["schemas"]["Timestamp"];
+                /** @description Seconds, or a duration such as 30s; absent is one that makes about a hundred points. */
+                step?: string;
+                /** @description About how many examples are wanted, of all series together. */
+                exemplars?: number;
+            };
+            header?: {
+                /** @description The tenant; absent or empty is `default`. */
+                "X-Scope-OrgID"?: components["parameters"]["Tenant"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Series by their labels. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MetricsAnswer"];
                 };
             };
             default: components["responses"]["Error"];
