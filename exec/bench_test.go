@@ -60,7 +60,8 @@ func BenchmarkSearch(b *testing.B) {
 func BenchmarkCount(b *testing.B) {
 	store := benchStore(b)
 	for _, query := range []string{`{ }`, `{ resource.service.name = "checkout" && duration > 20ms }`,
-		`{ span:childCount > 0 && status = error }`, `{ kind = server } >> { status = error }`, `{ } | by(resource.service.name) | count() > 5`} {
+		`{ span:childCount > 0 && status = error }`, `{ kind = server } >> { status = error }`, `{ } | by(resource.service.name) | count() > 5`,
+		`({ status = error } | count()) > 2`} {
 		b.Run(query, func(b *testing.B) {
 			p := benchPlan(b, query)
 			b.ReportAllocs()

@@ -2,6 +2,7 @@ package exec_test
 
 import (
 	"cmp"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -159,23 +160,29 @@ func naiveAggregate(a *traceql.Aggregate, set, trace []*clew.Span) *naiveValue {
 		}
 		return &best
 	}
-	ints, doubles, t := new(big.Int), []float64{}, all[0].t
+	ints, whole, t := new(big.Int), true, all[0].t
+	exact, sum, finite := new(big.Float).SetPrec(3000), 0.0, true
 	for _, v := range all {
+		f, _ := naiveFloat(v.v)
+		sum += f
 		if v.v.Type == clew.TypeInt {
 			ints.Add(ints, big.NewInt(v.v.Int()))
 		} else {
-			doubles = append(doubles, v.v.Double())
+			whole = false
+		}
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			finite = false
+		} else {
+			exact.Add(exact, naiveExact(v.v))
 		}
 	}
-	slices.Sort(doubles)
-	sum, _ := new(big.Float).SetInt(ints).Float64()
-	for _, d := range doubles {
-		sum += d
+	if finite {
+		sum, _ = exact.Float64()
 	}
 	switch {
 	case a.Fn == traceql.Avg:
 		return &naiveValue{t, clew.DoubleValue(sum / float64(len(all)))}
-	case len(doubles) == 0 && ints.IsInt64():
+	case whole && ints.IsInt64():
 		return &naiveValue{t, clew.IntValue(ints.Int64())}
 	}
 	return &naiveValue{t, clew.DoubleValue(sum)}

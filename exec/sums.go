@@ -47,7 +47,8 @@ func (g *gauge) sums() (s summed, ok bool) {
 		s.by = append(s.by, d)
 		s.request.By |= d
 	}
-	return s, s.only(&g.q.plan.rows)
+	ok = s.only(&g.q.plan.rows)
+	return s, ok
 }
 
 // only narrows the request to rows that meet a condition; false if it cannot.

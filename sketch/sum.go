@@ -129,6 +129,11 @@ func (s *Sum) Merge(o *Sum) {
 	p.plus, p.minus, p.nan = p.plus || q.plus, p.minus || q.minus, p.nan || q.nan
 }
 
+// Int returns the sum, if it is of whole numbers alone and fits.
+func (s *Sum) Int() (v int64, ok bool) {
+	return int64(s.lo), s.parts == nil && s.hi == int64(s.lo)>>63
+}
+
 // Float64 returns the sum divided by 2^shift, rounded.
 func (s *Sum) Float64(shift int) float64 {
 	if s.parts == nil {

@@ -51,6 +51,30 @@ func TestSum(t *testing.T) {
 	}
 }
 
+func TestSumAsInt(t *testing.T) {
+	f := func(want int64, ok bool, vs ...int64) {
+		t.Helper()
+		var s Sum
+		for _, v := range vs {
+			s.AddInt(v, 1)
+		}
+		if got, is := s.Int(); is != ok || ok && got != want {
+			t.Errorf("%v sum up to %d, %v, want %d, %v", vs, got, is, want, ok)
+		}
+	}
+	f(0, true)
+	f(-3, true, 2, -5)
+	f(math.MaxInt64, true, math.MaxInt64, 1, -1)
+	f(math.MinInt64, true, math.MinInt64)
+	f(0, false, math.MaxInt64, 1)
+	f(0, false, math.MinInt64, -1)
+	var s Sum
+	s.AddFloat(1, 1)
+	if _, ok := s.Int(); ok {
+		t.Error("a sum of doubles is a whole number")
+	}
+}
+
 func TestSumOfWhatIsNoNumber(t *testing.T) {
 	f := func(want float64, vs ...float64) {
 		t.Helper()

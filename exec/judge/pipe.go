@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"math"
-	"math/bits"
 	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/sketch"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -161,13 +161,24 @@ func (s *judgeStep) apply(w *span.Whole, sets []Spanset) []Spanset {
 	case s.test != nil:
 		return s.test.keep(w, sets)
 	}
-	merged := whole(w, Union(w, sets))
-	return merged
+	return whole(w, Union(w, sets))
 }
 
-// fromSets selects from each set by itself. Sets of different traces are looked at
-// together.
+// fromSets selects from each set by itself.
 func (j *Judge) fromSets(w *span.Whole, sets []Spanset) (out []Spanset) {
+	kept := j.rowsOf(w, sets)
+	for i, s := range sets {
+		if s.Rows = kept[i]; len(s.Rows) > 0 {
+			s.Made = nil // of other spans
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// rowsOf returns what is selected from each set by itself. Sets of different traces are
+// looked at together.
+func (j *Judge) rowsOf(w *span.Whole, sets []Spanset) [][]uint32 {
 	rounds, round := [][]int{}, 0
 	for i := range sets {
 		if round++; i == 0 || sets[i].Trace != sets[i-1].Trace {
@@ -196,13 +207,7 @@ func (j *Judge) fromSets(w *span.Whole, sets []Spanset) (out []Spanset) {
 			}
 		}
 	}
-	for i, s := range sets {
-		if s.Rows = kept[i]; len(s.Rows) > 0 {
-			s.Made = nil // of other spans
-			out = append(out, s)
-		}
-	}
-	return out
+	return kept
 }
 
 // part parts each set by a value. Spans without one are a set, too.
@@ -311,10 +316,11 @@ func (s *Scalar) TypeOf() traceql.Type {
 
 // calculate returns the number of each set, None where there is none.
 func (s *judgeScalar) calculate(w *span.Whole, sets []Spanset) []clew.Value {
+	if s.pipe != nil {
+		return s.calculatePipe(w, sets)
+	}
 	out := make([]clew.Value, len(sets))
 	switch {
-	case s.pipe != nil:
-		s.calculatePipe(w, sets, out)
 	case len(s.args) > 0:
 		l, r := s.args[0].calculate(w, sets), s.args[1].calculate(w, sets)
 		for i := range out {
@@ -345,16 +351,12 @@ func (s *judgeScalar) calculate(w *span.Whole, sets []Spanset) []clew.Value {
 
 // calculatePipe makes a number of what is selected from each set, all of which are one
 // set for it. Of nothing the count is 0 and all else None.
-func (s *judgeScalar) calculatePipe(w *span.Whole, sets []Spanset, out []clew.Value) {
-	from := column.NewBitmap(w.Rows)
-	for i := range sets {
-		from = from.Reset(w.Rows)
-		for _, row := range sets[i].Rows {
-			from.Set(int(row))
-		}
-		one := Spanset{Trace: sets[i].Trace, Rows: s.pipe.choose(w, among{from, from}).AppendOnes(nil)}
-		out[i] = s.inner.calculate(w, []Spanset{one})[0]
+func (s *judgeScalar) calculatePipe(w *span.Whole, sets []Spanset) []clew.Value {
+	ones := make([]Spanset, len(sets))
+	for i, rows := range s.pipe.rowsOf(w, sets) {
+		ones[i] = Spanset{Trace: sets[i].Trace, Rows: rows}
 	}
+	return s.inner.calculate(w, ones)
 }
 
 // aggregate makes a number of the values that rows have; None if none has one.
@@ -371,25 +373,32 @@ func aggregate(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *Row
 	case traceql.First, traceql.Last:
 		return outermost(w, fn, rows, values)
 	}
-	var t total
-	best := None
+	var total sketch.Sum
+	n, best := 0, None
 	for _, row := range rows {
 		v := values.Of(row)
 		if !isNumber(v) {
 			continue
 		}
-		t.add(v)
-		if t.n == 1 || better(fn, v, best) {
+		if n++; n == 1 || better(fn, v, best) {
 			best = v
 		}
+		if v.Type == clew.TypeInt {
+			total.AddInt(v.Int(), 1)
+		} else {
+			total.AddFloat(v.Double(), 1)
+		}
 	}
+	whole, ok := total.Int()
 	switch {
-	case t.n == 0:
+	case n == 0:
 		return None
+	case fn == traceql.Sum && ok:
+		return clew.IntValue(whole)
 	case fn == traceql.Sum:
-		return t.sum()
+		return clew.DoubleValue(total.Float64(0))
 	case fn == traceql.Avg:
-		return clew.DoubleValue(double(t.sum()) / float64(t.n))
+		return clew.DoubleValue(total.Float64(0) / float64(n))
 	}
 	return best
 }
@@ -404,43 +413,6 @@ func better(fn traceql.AggregateFn, v, best clew.Value) bool {
 		return true
 	}
 	return v.Type == clew.TypeInt && best.Type == clew.TypeDouble && span.CompareValues(v, span.Eq, best)
-}
-
-// total is a sum that does not depend on the order in which it was made: integers are
-// added exactly, and doubles by size.
-type total struct {
-	n       int
-	high    int64 // of the integers' sum
-	low     uint64
-	doubles []float64
-}
-
-func (t *total) add(v clew.Value) {
-	t.n++
-	if v.Type == clew.TypeDouble {
-		t.doubles = append(t.doubles, v.Double())
-		return
-	}
-	var carry uint64
-	t.low, carry = bits.Add64(t.low, v.Bits, 0)
-	t.high += v.Int()>>63 + int64(carry)
-}
-
-// sum is an integer if all numbers were and it fits, else a double.
-func (t *total) sum() clew.Value {
-	fits := t.high == int64(t.low)>>63
-	if fits && len(t.doubles) == 0 {
-		return clew.IntValue(int64(t.low))
-	}
-	slices.Sort(t.doubles)
-	d := float64(t.high)*(1<<64) + float64(t.low)
-	if fits {
-		d = float64(int64(t.low))
-	}
-	for _, x := range t.doubles {
-		d += x
-	}
-	return clew.DoubleValue(d)
 }
 
 func isNumber(v clew.Value) bool { return v.Type == clew.TypeInt || v.Type == clew.TypeDouble }
