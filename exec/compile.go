@@ -70,8 +70,8 @@ func Prepare(text string) (*Plan, error) {
 // !~; so is one between types that do not compare. A filter selects the spans
 // that meet it; | selects from what was selected before; || selects what either
 // side does; && does so too, but nothing at all unless both sides select
-// something. What looks at the places of spans in the trace, or counts them, is
-// not supported yet.
+// something. What needs whole traces is told by package judge; a query that ends in a
+// metric makes series.
 func Compile(q *traceql.Query) (*Plan, error) {
 	c := compiler{q: q, exemplars: -1}
 	if err := c.hints(); err != nil {

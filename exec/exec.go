@@ -2,19 +2,20 @@
 // contract: whatever keeps package storage's promises is asked the same way and
 // answers the same.
 //
-//	text ─ traceql ─▶ Query ─ Compile ─▶ Plan (a selection over span.Conditions)
+//	text ─ traceql ─▶ Query ─ Compile ─▶ Plan (a judge.Selection over span.Conditions)
 //	                                      │
-//	            ┌───────────┬─────────────┼──────────────┐
-//	          Search      Count         Tail        TagNames, TagValues, Services
-//	            │           │             │              │
-//	     storage.Scanner  Scanner   storage.Tailer   storage.Catalog, else Scanner
-//	     storage.Reader
+//	            ┌──────────────┬──────────┼────────────┬──────────────┐
+//	          Search         Count    RunMetrics     Tail      TagNames, TagValues, Services
+//	            │              │          │            │              │
+//	     storage.Scanner   Scanner    Scanner, or  storage.Tailer  storage.Catalog, else Scanner
+//	     storage.Reader            storage.Aggregator
 //
 // What a row must meet goes down to the store with every scan; where the store
 // does not say which rows match, it is evaluated here. A query that asks about
 // the whole trace (its root, its duration, a span of one kind and one of another)
 // goes down as what follows from it for single rows; the traces of those are then
-// read whole, and the query is evaluated on all of their spans.
+// read whole, one by one or in a scan by traces, and the query is evaluated on all of
+// their spans.
 //
 // Every answer comes with its Cost: what was looked at, up to which arrival time
 // it is complete, and, where a budget ended or data is damaged, that it is

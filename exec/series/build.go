@@ -1,7 +1,6 @@
 package series
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -389,13 +388,4 @@ func (b *Builder) octaves(c *cells) []Series {
 
 func numberLabel(name string, v float64) Label {
 	return Label{name, clew.DoubleValue(v), strconv.FormatFloat(v, 'g', -1, 64)}
-}
-
-// Clone returns labels whose texts are not shared with a batch.
-func Clone(labels []Label) []Label {
-	out := slices.Clone(labels)
-	for i := range out {
-		out[i].Value.Bytes = bytes.Clone(out[i].Value.Bytes)
-	}
-	return out
 }

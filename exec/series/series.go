@@ -39,13 +39,11 @@ type Series struct {
 	Exemplars []Exemplar
 }
 
-// Key returns a text that is equal for equal labels but the named ones.
-func (s *Series) Key(without ...string) string {
+// Key returns a text that is equal for equal labels.
+func (s *Series) Key() string {
 	var b strings.Builder
 	for i := range s.Labels {
-		if l := &s.Labels[i]; !slices.Contains(without, l.Name) {
-			b.WriteString(l.Name + "\x00" + l.Value.Key() + "\x00")
-		}
+		b.WriteString(s.Labels[i].Name + "\x00" + s.Labels[i].Value.Key() + "\x00")
 	}
 	return b.String()
 }
