@@ -21,15 +21,14 @@ type Counted struct {
 }
 
 // Count returns exactly how many spans in the window the plan selects, and in how
-// many traces they are. Its memory is bounded: where there are more traces than
-// it can remember, it goes over the data again, once for each part of the ids.
-// Spans that arrive in between are in the traces counted by later passes but not
-// in Spans.
+// many traces they are. Where there are more traces than it can remember, it goes over
+// the data again, once for each part of the ids. Spans that arrive in between are in
+// the traces counted by later passes but not in Spans.
 //
 // Rows are counted as the store yields them: a span that was sent twice in
 // requests that were not identical counts twice until the store merges it. Where
-// the plan asks about whole traces, each trace that may have a match is read and
-// judged as Search does, and such a span counts once.
+// the plan asks about whole traces, such a span counts once: the store is scanned by
+// traces, if it can be, or each trace that may have a match is read as Search does.
 func Count(ctx context.Context, store Store, over Over, plan *Plan) (Counted, error) {
 	over.Budget = over.Budget.withDefaults()
 	return countWithin(ctx, store, over, plan, over.Budget.ids())
@@ -61,8 +60,11 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 			return nil
 		})
 	}
+	if err != nil {
+		return Counted{}, err
+	}
 	out.Cost = c.done(c.share)
-	return out, err
+	return out, nil
 }
 
 // gathering goes through the traces in which a plan may select something, in parts by
