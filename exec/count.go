@@ -166,16 +166,12 @@ func addWhole(c *storage.Columns, f span.Field) {
 	f.Parent = false
 	duration := span.Field{Intrinsic: span.Duration} // all that is known of a trace is found out at once
 	switch f.Intrinsic {
-	case span.TraceDuration, span.RootName, span.RootService:
-		c.Fields = append(c.Fields, duration)
-	}
-	switch f.Intrinsic {
 	case span.TraceDuration:
-		return
+		f = duration
 	case span.RootName:
-		f = span.Field{Intrinsic: span.Name}
+		c.Fields, f = append(c.Fields, duration), span.Field{Intrinsic: span.Name}
 	case span.RootService:
-		f = serviceName
+		c.Fields, f = append(c.Fields, duration), serviceName
 	case span.ChildCount, span.NestedSetLeft, span.NestedSetRight, span.NestedSetParent:
 		return
 	}

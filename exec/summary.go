@@ -143,12 +143,8 @@ func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID,
 		rows := newestFirst(t, set.Rows)
 		h.Sets = append(h.Sets, Set{Labels: slices.Concat(set.By, set.Made), MatchedSpans: len(rows), Matched: infos(rows)})
 	}
-	slices.SortStableFunc(h.Sets, func(a, b Set) int { return slices.CompareFunc(a.Labels, b.Labels, compareLabels) })
+	slices.SortStableFunc(h.Sets, func(a, b Set) int { return slices.CompareFunc(a.Labels, b.Labels, judge.Label.Compare) })
 	return h
-}
-
-func compareLabels(a, b judge.Label) int {
-	return cmp.Or(cmp.Compare(a.Text, b.Text), cmp.Compare(a.Value.Key(), b.Value.Key()))
 }
 
 func newestFirst(t *storage.Trace, rows []uint32) []uint32 {

@@ -239,6 +239,11 @@ type Label struct {
 	Text string
 }
 
+// Compare orders labels by their texts.
+func (l Label) Compare(o Label) int {
+	return cmp.Or(cmp.Compare(l.Text, o.Text), cmp.Compare(l.Value.Key(), o.Value.Key()))
+}
+
 // LabelOf names a value; typ is what the language has it for.
 func LabelOf(name string, typ traceql.Type, v clew.Value) Label {
 	text := v.String()
