@@ -422,13 +422,6 @@ func better(fn traceql.AggregateFn, v, best clew.Value) bool {
 
 func isNumber(v clew.Value) bool { return v.Type == clew.TypeInt || v.Type == clew.TypeDouble }
 
-func double(v clew.Value) float64 {
-	if v.Type == clew.TypeInt {
-		return float64(v.Int())
-	}
-	return v.Double()
-}
-
 // outermost returns the number of the span that starts first or last, of those that have
 // one; of spans that start together that of the lowest or highest id.
 func outermost(w *span.Whole, fn traceql.AggregateFn, rows []uint32, values *RowValues) clew.Value {
