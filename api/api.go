@@ -9,7 +9,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -18,32 +20,54 @@ import (
 // TenantHeader names the tenant of a request.
 const TenantHeader = "X-Scope-OrgID"
 
-// Turns are the questions that may run at once, of all dialects together.
+// Turns are the questions that may run at once, of all dialects together, and those that
+// wait for it. Who waits longest is next.
 type Turns struct {
 	slots    chan struct{}
+	waiting  atomic.Int64
+	most     int64 // that may wait
 	patience time.Duration
 }
 
-// NewTurns returns n turns; 0 is DefaultTurns.
+// NewTurns returns n turns, 0 is DefaultTurns, and a queue of QueuePerTurn for each.
 func NewTurns(n int) *Turns {
-	return &Turns{slots: make(chan struct{}, cmp.Or(n, DefaultTurns)), patience: MaxQueue}
+	n = cmp.Or(n, DefaultTurns)
+	return &Turns{slots: make(chan struct{}, n), most: int64(n) * QueuePerTurn, patience: MaxQueue}
 }
 
 // Take waits a little for a turn, which the caller gives back with done. The error is
-// of kind Canceled when ctx ends first, and of kind Busy when all turns stay taken.
+// of kind Canceled when ctx ends first, and of kind Busy when all turns stay taken or as
+// many wait already as may.
 func (t *Turns) Take(ctx context.Context) (done func(), err error) {
+	done = func() { <-t.slots }
+	select {
+	case t.slots <- struct{}{}: // nobody waits, else the turn were theirs
+		return done, nil
+	default:
+	}
+	defer t.waiting.Add(-1)
+	if t.waiting.Add(1) > t.most {
+		return nil, t.busy("and %d more wait", t.most)
+	}
 	timer := time.NewTimer(t.patience)
 	defer timer.Stop()
 	select {
 	case t.slots <- struct{}{}:
-		return func() { <-t.slots }, nil
+		return done, nil
 	case <-ctx.Done():
 		return nil, clew.Errorf(clew.Canceled, "gone before its turn: %w", context.Cause(ctx))
 	case <-timer.C:
-		return nil, &clew.Error{Kind: clew.Busy, RetryAfter: t.patience,
-			Err: errors.New("as many queries as this server takes are running: ask again later")}
+		return nil, t.busy("and none ended within %v", t.patience)
 	}
 }
+
+func (t *Turns) busy(why string, arg any) error {
+	return &clew.Error{Kind: clew.Busy, RetryAfter: t.patience,
+		Err: fmt.Errorf("as many queries as this server takes at once are running (%d), "+why+": ask again later, or raise query-concurrency", cap(t.slots), arg)}
+}
+
+// State returns how many questions run and how many wait for that.
+func (t *Turns) State() (running, waiting int) { return len(t.slots), int(t.waiting.Load()) }
 
 // StatusOf returns the HTTP status of a kind of error.
 func StatusOf(k clew.ErrorKind) int {
@@ -59,7 +83,7 @@ func StatusOf(k clew.ErrorKind) int {
 	case clew.Canceled:
 		return 499
 	case clew.Busy:
-		return http.StatusServiceUnavailable
+		return http.StatusTooManyRequests
 	}
 	return http.StatusInternalServerError
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -39,6 +40,48 @@ func TestTurns(t *testing.T) {
 	if err := <-waiting; err != nil {
 		t.Errorf("a turn that was given back = %v, want it", err)
 	}
+}
+
+// TestQueueIsBounded tells who comes when as many wait as may to come again.
+func TestQueueIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := api.NewTurns(2)
+		var running []func()
+		for range 2 {
+			done, err := turns.Take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			running = append(running, done)
+		}
+		const most = 2 * api.QueuePerTurn
+		outcomes := make(chan error, most)
+		for range most {
+			go func() {
+				done, err := turns.Take(t.Context())
+				if err == nil {
+					done()
+				}
+				outcomes <- err
+			}()
+		}
+		synctest.Wait()
+		if r, w := turns.State(); r != 2 || w != most {
+			t.Errorf("%d run and %d wait, want 2 and %d", r, w, most)
+		}
+		if _, err := turns.Take(t.Context()); clew.KindOf(err) != clew.Busy || api.RetryAfter(err) != api.MaxQueue || !strings.Contains(err.Error(), "64 more wait") {
+			t.Errorf("one more: %v, want Busy", err)
+		}
+		running[0]()
+		for range most {
+			if err := <-outcomes; err != nil {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+		if r, w := turns.State(); r != 1 || w != 0 {
+			t.Errorf("%d run and %d wait, want 1 and 0", r, w)
+		}
+	})
 }
 
 // TestRetryAfter is never less than a second.

@@ -6,6 +6,10 @@ const (
 	// DefaultTurns is how many questions run at once: each may use a core and holds
 	// a block's columns; more would only wait for each other.
 	DefaultTurns = 16
+	// QueuePerTurn is how many questions may wait for each that runs. One that waits costs
+	// its connection, some 20 KB; 32 before it are a third of a second at 10 ms each, and
+	// two hundred people who ask at once find room behind 16 turns.
+	QueuePerTurn = 32
 	// MaxQueue is how long a question waits for its turn.
 	MaxQueue = 5 * time.Second
 	// minPackedBytes is the size from which an answer is compressed: less fits into

@@ -12,8 +12,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -44,6 +46,27 @@ func Get(h http.Handler, path string, header ...string) *httptest.ResponseRecord
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// Busy asks paths of an API of which all turns are taken, until its patience ends: each
+// must be answered with 429, when to come again, and a text that begins as given.
+func Busy(t *testing.T, newAPI func(turns *api.Turns) http.Handler, paths map[string]string) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		turns := api.NewTurns(1)
+		done, err := turns.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer done()
+		h := newAPI(turns)
+		for path, want := range paths {
+			w := Get(h, path)
+			if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "5" || !strings.HasPrefix(w.Body.String(), want) {
+				t.Errorf("GET %s while all turns are taken: %d, Retry-After %q: %s", path, w.Code, w.Header().Get("Retry-After"), w.Body)
+			}
+		}
+	})
 }
 
 // Answers holds the answers of h to testdata/answers.txt: for each line GET PATH?QUERY,

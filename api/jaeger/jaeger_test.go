@@ -181,3 +181,13 @@ func TestPartial(t *testing.T) {
 		}
 	})
 }
+
+// TestBusy tells in the forms of both versions to come again.
+func TestBusy(t *testing.T) {
+	apitest.Busy(t, func(turns *api.Turns) http.Handler {
+		return jaeger.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities()), Turns: turns})
+	}, map[string]string{
+		"/api/services":    `{"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":429,"msg":"as many queries`,
+		"/api/v3/services": `{"error":{"httpCode":429,"message":"as many queries`,
+	})
+}

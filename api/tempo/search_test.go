@@ -3,11 +3,14 @@ package tempo_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	dialects "github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/apitest"
 	"github.com/clew-tracing/clew/api/tempo"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -183,4 +186,11 @@ func TestSearchErrors(t *testing.T) {
 			t.Errorf("GET %s: %d %q, want 400 and %q", c.path, w.Code, w.Body, c.text)
 		}
 	}
+}
+
+// TestBusy tells to come again.
+func TestBusy(t *testing.T) {
+	apitest.Busy(t, func(turns *dialects.Turns) http.Handler {
+		return tempo.New(tempo.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities()), Turns: turns})
+	}, map[string]string{"/api/search?q=%7B%7D": "as many queries", "/api/metrics/query?q=%7B%7D%7Crate()": "as many queries", "/api/traces/1": "as many queries"})
 }

@@ -147,14 +147,11 @@ func (a *API) query(h handler) http.Handler {
 }
 
 // statusOf is api.StatusOf, but where Tempo has another one: what is wrong with a
-// question is 400, whether it asks for too much or for what there is not, and a full
-// queue is 429.
+// question is 400, whether it asks for too much or for what there is not.
 func statusOf(k clew.ErrorKind) int {
 	switch k {
 	case clew.TooLarge, clew.Unsupported:
 		return http.StatusBadRequest
-	case clew.Busy:
-		return http.StatusTooManyRequests
 	}
 	return api.StatusOf(k)
 }

@@ -405,7 +405,7 @@ func TestServerHandlers(t *testing.T) {
 			`"bytes":0,"segments":0,"headRows":0,"walBytes":0,"spans":0,"services":0,"retentionSeconds":0,"maxDiskBytes":0},` +
 			`"ingest":{"received":0,"accepted":0,"bytes":0,"refused":[]}}`},
 		{"POST", "/test-span", "", "", `200 {"traceId":"00000000000000010000000000000002","spans":3}`},
-		{"POST", "/test-span", "", "full", `503 {"error":{"kind":"busy","message":"full"}}`},
+		{"POST", "/test-span", "", "full", `429 {"error":{"kind":"busy","message":"full"}}`},
 		{"POST", "/demo", `{"action":"start","spansPerSecond":50}`, "", `200 {"running":true,"spansPerSecond":50}`},
 		{"POST", "/demo", `{"action":"stop"}`, "", `200 {"running":false}`},
 		{"POST", "/demo", `{"action":"start","spansPerSecond":7}`, "", `500 {"error":{"kind":"internal","message":"no"}}`},

@@ -239,7 +239,7 @@ func TestBusy(t *testing.T) {
 		}
 		synctest.Wait()
 		w := ask(t.Context()) // time passes here only
-		if w.Code != 503 || w.Header().Get("Retry-After") != "5" {
+		if w.Code != 429 || w.Header().Get("Retry-After") != "5" {
 			t.Errorf("the 17th: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 		(&answer{t, w.Code, w.Header(), w.Body.Bytes()}).matches(c, "ErrorBody")
@@ -279,7 +279,7 @@ func TestStoreFailures(t *testing.T) {
 		{clew.Corruptf("a.seg", 7, "bad checksum"), 500, "corrupt"},
 		{clew.Errorf(clew.TooLarge, "too large"), 413, "tooLarge"},
 		{clew.Errorf(clew.Canceled, "stopped"), 499, "canceled"},
-		{clew.Errorf(clew.Busy, "later"), 503, "busy"},
+		{clew.Errorf(clew.Busy, "later"), 429, "busy"},
 	} {
 		s := serve(t, &stuck{memory(), released, c.err}, v1.Config{})
 		a := s.get("/api/v1/traces/7/skeleton")
@@ -287,7 +287,7 @@ func TestStoreFailures(t *testing.T) {
 		if err := json.Unmarshal(a.body, &got); err != nil || a.status != c.status || got.Error.Kind != c.kind {
 			t.Errorf("%v: %d %s, want %d %s", c.err, a.status, a.body, c.status, c.kind)
 		}
-		if retry := a.header.Get("Retry-After"); (retry != "") != (c.status == 503) {
+		if retry := a.header.Get("Retry-After"); (retry != "") != (c.status == 429) {
 			t.Errorf("%v: Retry-After %q", c.err, retry)
 		}
 	}

@@ -137,7 +137,7 @@ func TestTailTime(t *testing.T) {
 		synctest.Wait()
 		w := httptest.NewRecorder()
 		s.api.ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/tail", nil))
-		if w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		if w.Code != 429 || w.Header().Get("Retry-After") == "" {
 			t.Errorf("the 65th: %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 		}
 		// One span every 10 ms for 2 s: 8 events, not 200.

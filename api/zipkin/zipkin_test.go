@@ -151,3 +151,10 @@ func TestPartial(t *testing.T) {
 		}
 	})
 }
+
+// TestBusy tells to come again.
+func TestBusy(t *testing.T) {
+	apitest.Busy(t, func(turns *api.Turns) http.Handler {
+		return zipkin.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities()), Turns: turns})
+	}, map[string]string{"/api/v2/services": "as many queries"})
+}

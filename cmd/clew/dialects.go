@@ -65,4 +65,6 @@ func (d *dialect) alone() http.Handler {
 }
 
 // budget is what one question may cost.
-func (s *server) budget() exec.Budget { return exec.Budget{Memory: s.memory.Question()} }
+func (s *server) budget() exec.Budget {
+	return exec.Budget{Time: s.settings.QueryMaxTime.D, Bytes: s.settings.QueryMaxBytes.Bytes, Memory: s.memory.Question()}
+}

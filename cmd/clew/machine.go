@@ -65,6 +65,12 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 		total = autoMemory(root)
 	}
 	p := config.PlanMemory(total)
+	if n := c.QueryConcurrency; !n.Auto {
+		if p.Queries = n.N; p.Answering() > p.Go {
+			return memoryPlan{}, fmt.Errorf("query-concurrency %d may have %s in use by questions and what they read, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
+				n.N, config.RoughSize(p.Answering()), config.RoughSize(p.Go), config.FormatSize(total))
+		}
+	}
 	for _, given := range []struct {
 		name string
 		size config.Size

@@ -95,6 +95,29 @@ func TestAutoDisk(t *testing.T) {
 	}
 }
 
+// TestQueryConcurrency is what is set, if there is memory for it.
+func TestQueryConcurrency(t *testing.T) {
+	for _, c := range []struct {
+		memory, queries string
+		want            int // 0: an error
+	}{
+		{"1GiB", "auto", 16},
+		{"64MB", "auto", 2},
+		{"1GiB", "3", 3},
+		{"1GiB", "256", 0},
+	} {
+		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{
+			"memory": {Text: c.memory, Where: "--memory"}, "query-concurrency": {Text: c.queries, Where: "--query-concurrency"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := planMemory(&r.Config, t.TempDir())
+		if (err != nil) != (c.want == 0) || p.Queries != c.want {
+			t.Errorf("memory %s, query-concurrency %s: %d, %v; want %d", c.memory, c.queries, p.Queries, err, c.want)
+		}
+	}
+}
+
 // TestMemoryPlanOfSettings lets settings overrule what memory says.
 func TestMemoryPlanOfSettings(t *testing.T) {
 	for _, c := range []struct {

@@ -117,11 +117,25 @@ func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 		stats = c.s.store.Stats()
 	}
 	c.collectDoors(out)
+	c.collectTurns(out)
 	durability := prometheus.NewDesc("clew_store_durability_info", "1, with the level of durability as label.", []string{"level"}, nil)
 	out <- prometheus.MustNewConstMetric(durability, prometheus.GaugeValue, 1, stats.Durability.String())
 	for _, m := range storeMetrics() {
 		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.name, m.help, nil, nil), m.kind, m.value(stats))
 	}
+}
+
+// collectTurns tells how many questions run and how many wait for that.
+func (c *storeCollector) collectTurns(out chan<- prometheus.Metric) {
+	if c.s.turns == nil { // a scrape cannot come before there are any
+		return
+	}
+	running, waiting := c.s.turns.State()
+	gauge := func(name, help string, n int) {
+		out <- prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, nil, nil), prometheus.GaugeValue, float64(n))
+	}
+	gauge("clew_queries_running", "Queries that run, of all APIs.", running)
+	gauge("clew_queries_waiting", "Queries that wait for their turn.", waiting)
 }
 
 // collectDoors tells what came through each door.

@@ -53,6 +53,18 @@ const (
 	// it does.
 	minMemory = 48e6
 
+	// defaultQueryTime is what people and their proxies wait for, and defaultQueryBytes
+	// what a core can look at in it, at 5 GB/s. Below minQueryTime and minQueryBytes no
+	// query gets anywhere; beyond maxQueryTime nobody waits any more.
+	defaultQueryTime  = 30 * time.Second
+	defaultQueryBytes = 150e9
+	minQueryTime      = 10 * time.Millisecond
+	minQueryBytes     = 1 << 20
+	maxQueryTime      = 24 * time.Hour
+
+	// maxQueryConcurrency is more queries than any machine has cores for.
+	maxQueryConcurrency = 1024
+
 	// defaultDemoRate is the demo's load in spans per second: enough to fill a
 	// page at once, little enough for a laptop on battery.
 	defaultDemoRate = 200

@@ -76,6 +76,11 @@ type Config struct {
 	// MaxInflight is in bytes of requests, packed and unpacked.
 	MaxInflight Size
 
+	QueryMaxTime  Duration
+	QueryMaxBytes Size
+	// QueryConcurrency is how many questions run at once.
+	QueryConcurrency Count
+
 	Listen        List
 	ListenAll     Flag
 	HTTPPort      Port
@@ -113,9 +118,14 @@ func defaults() *Config {
 
 		DurabilityInterval: Duration{D: defaultDurabilityInterval, Min: minDurabilityInterval, Max: maxDurabilityInterval},
 
-		Memory:       Size{Auto: true, CanAuto: true, Min: minMemory},
-		MaxRequest:   Size{Auto: true, CanAuto: true, Min: 1 << 10},
-		MaxInflight:  Size{Auto: true, CanAuto: true, Min: 1 << 20},
+		Memory:      Size{Auto: true, CanAuto: true, Min: minMemory},
+		MaxRequest:  Size{Auto: true, CanAuto: true, Min: 1 << 10},
+		MaxInflight: Size{Auto: true, CanAuto: true, Min: 1 << 20},
+
+		QueryMaxTime:     Duration{D: defaultQueryTime, Min: minQueryTime, Max: maxQueryTime},
+		QueryMaxBytes:    Size{Bytes: defaultQueryBytes, Min: minQueryBytes},
+		QueryConcurrency: Count{Auto: true, CanAuto: true, Min: 1, Max: maxQueryConcurrency},
+
 		Listen:       List{"127.0.0.1", "::1"},
 		HTTPPort:     Port{N: defaultHTTPPort},
 		OTLPGRPCPort: Port{N: 4317, CanOff: true},
@@ -133,7 +143,7 @@ func defaults() *Config {
 
 // Settings returns the table, in the order of the reference.
 func Settings() []Setting {
-	return slices.Concat(storeSettings(), addressSettings(), serverSettings(), clientSettings())
+	return slices.Concat(storeSettings(), querySettings(), addressSettings(), serverSettings(), clientSettings())
 }
 
 func storeSettings() []Setting {
@@ -166,6 +176,21 @@ func storeSettings() []Setting {
 		{Name: "max-inflight", Group: group, Scope: Server,
 			Help:  "How many bytes of requests, as they came, unpacked and parsed, the doors work on at once; more requests are told to come again later. auto is an eighth of memory, at most 256MiB.",
 			field: func(c *Config) Value { return &c.MaxInflight }},
+	}
+}
+
+func querySettings() []Setting {
+	const group = "Queries"
+	return []Setting{
+		{Name: "query-max-time", Group: group, Scope: Server,
+			Help:  "How long one query may run. Then it answers with what it has found, marked as partial, and says why. 30s is what people and their proxies wait for.",
+			field: func(c *Config) Value { return &c.QueryMaxTime }},
+		{Name: "query-max-bytes", Group: group, Scope: Server,
+			Help:  "How many bytes of the store's files one query may look at, unpacked or in memory; beyond it the answer is partial and says why. The default is what a core can look at within 30s at its best, so that the time ends a query first: lower it where queries must leave the disk to others.",
+			field: func(c *Config) Value { return &c.QueryMaxBytes }},
+		{Name: "query-concurrency", Group: group, Scope: Server,
+			Help:  "How many queries run at once, of all APIs together; 32 times as many wait for their turn, for 5 s at most, and who comes then gets 429 with Retry-After. auto is 16, or as many as there is memory for where that is less (docs/reference/memory.md). Those that run share the memory for what queries remember: more of them have less each.",
+			field: func(c *Config) Value { return &c.QueryConcurrency }},
 	}
 }
 

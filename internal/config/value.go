@@ -68,24 +68,36 @@ func (v *List) String() string { return strings.Join(*v, ",") }
 // Type returns "list".
 func (v *List) Type() string { return "list" }
 
-// Count is a whole number in a range; Min and Max are part of the declaration.
+// Count is a whole number in a range; Min and Max are part of the declaration. With Auto
+// the program chooses.
 type Count struct {
 	N        int
 	Min, Max int
+	// Auto is true while the program chooses; CanAuto allows that.
+	Auto, CanAuto bool
 }
 
-// Set reads a decimal number within the range.
+// Set reads a decimal number within the range, or "auto" where that is allowed.
 func (v *Count) Set(text string) error {
+	if v.CanAuto && text == "auto" {
+		v.N, v.Auto = 0, true
+		return nil
+	}
 	n, err := strconv.Atoi(strings.ReplaceAll(text, "_", ""))
 	if err != nil || n < v.Min || n > v.Max {
 		return fmt.Errorf("want a whole number from %d to %d", v.Min, v.Max)
 	}
-	v.N = n
+	v.N, v.Auto = n, false
 	return nil
 }
 
-// String returns the number.
-func (v *Count) String() string { return strconv.Itoa(v.N) }
+// String returns the number or auto.
+func (v *Count) String() string {
+	if v.Auto {
+		return "auto"
+	}
+	return strconv.Itoa(v.N)
+}
 
 // Type returns "number".
 func (v *Count) Type() string { return "number" }

@@ -802,7 +802,7 @@ export interface components {
     responses: {
         /**
          * @description What failed, why, and where in the query. invalid 400 (405 with Allow: the path has other methods), notFound 404, tooLarge 413, unsupported 501, canceled 499,
-         *     busy 503 with Retry-After, internal and corrupt 500.
+         *     busy 429 with Retry-After (503 while the server starts or ends), internal and corrupt 500.
          */
         Error: {
             headers: {

@@ -169,7 +169,7 @@ test("parameters that cannot be followed are said and leave the address; unknown
 test("a failing and a partial search are said", async ({ page }) => {
   await page.route("**/api/v1/search", (route) =>
     route.fulfill({
-      status: 503,
+      status: 429,
       json: { error: { kind: "busy", message: "too many searches at once: try again in 2 s" } },
     }),
   );
