@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/clew-tracing/clew"
 )
@@ -183,11 +184,21 @@ func (c Condition) String() string {
 	case Match, NotMatch:
 		return fmt.Sprintf("%s %s %q", c.Field, c.Op, c.Regexp)
 	}
-	return c.Field.String() + " " + c.Op.String() + " " + literal(c.Value)
+	return c.Field.String() + " " + c.Op.String() + " " + literal(c.Field.Intrinsic, c.Value)
 }
 
-// literal writes a value for people.
-func literal(v clew.Value) string {
+// literal writes a value of a field for people.
+func literal(of Intrinsic, v clew.Value) string {
+	if v.Type == clew.TypeInt {
+		switch of {
+		case SpanKind:
+			return clew.Kind(v.Int()).String()
+		case StatusCode:
+			return clew.Status(v.Int()).String()
+		case Duration, TraceDuration, EventTimeSinceStart:
+			return time.Duration(v.Int()).String()
+		}
+	}
 	if v.Type == clew.TypeString {
 		return fmt.Sprintf("%q", v)
 	}

@@ -96,7 +96,7 @@ func (x *Expr) String() string {
 func (x *Expr) print(b *strings.Builder) {
 	switch x.Op {
 	case Constant:
-		b.WriteString(literal(x.Value))
+		b.WriteString(literal(None, x.Value))
 	case Reading:
 		b.WriteString(x.Field.String())
 	case Truth:

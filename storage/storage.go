@@ -165,6 +165,8 @@ type Request struct {
 	// has reached its bound, so that it goes beyond by one batch at most. If
 	// something was left, Stats.Exhausted says so; the scan ends without an error.
 	MaxRows, MaxBytes int64
+	// Explain asks for Stats.Tests.
+	Explain bool
 	// Stats, where not nil, receives what the scan did, whatever it held before.
 	// It is written by the goroutine that ranges over the scan: its numbers are
 	// current inside the loop body and final behind the loop.
@@ -187,7 +189,33 @@ type Stats struct {
 	Damage  error
 	// Watermark is the arrival time up to which everything is visible.
 	Watermark time.Time
+
+	// Heads is how many of those were looked at that are in memory. Segments and Blocks
+	// are files and their parts; blocks count once their segment is opened. A store that
+	// has no such things leaves them 0.
+	Heads            int
+	Segments, Blocks Pruning
+	// Tests are what rows are tested for, in that order, if Request.Explain asks for it
+	// and the store tests them itself.
+	Tests []Test
 }
+
+// Pruning is what became of the parts of a store in a scan.
+type Pruning struct {
+	// Total is how many there are. ByTime start outside of the window, and ByContent have
+	// no row that matches by what stands in front of their rows: dictionaries, bounds,
+	// filters. Read were opened, or looked into; the rest was not come to.
+	Total, ByTime, ByContent, Read int
+}
+
+// Add adds what another scan did.
+func (p *Pruning) Add(o Pruning) {
+	p.Total, p.ByTime, p.ByContent, p.Read = p.Total+o.Total, p.ByTime+o.ByTime, p.ByContent+o.ByContent, p.Read+o.Read
+}
+
+// Test is one test of a scan: Condition is its text, and On what it is made on, in the
+// words of the store, such as "dictionary".
+type Test struct{ Condition, On string }
 
 // MaxBatchRows bounds the rows of one batch of a scan of rows. 65,536 rows are one head.
 const MaxBatchRows = 65536

@@ -64,6 +64,9 @@ type Scan struct {
 func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) error {
 	s.stats = s.Request.Stats
 	s.want()
+	if s.Request.Explain {
+		s.stats.Tests = s.selector.Tests()
+	}
 	s.list()
 	for {
 		u, more := s.next(ctx)
@@ -115,10 +118,12 @@ func (s *Scan) list() {
 		v := s.Heads[i]
 		s.queue.push(unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
 	}
+	s.stats.Segments.Total = len(s.Segments)
 	for i := len(s.Segments) - 1; i >= 0; i-- {
 		seg := &s.Segments[i]
 		if !s.Request.Window.Overlaps(clew.UnixNanos(seg.MinStart), clew.UnixNanos(seg.MaxStart)) {
 			s.stats.PrunedRows += int64(seg.Rows)
+			s.stats.Segments.ByTime++
 			continue
 		}
 		s.queue.push(unit{maxStart: seg.MaxStart, seg: seg, blk: wholeSegment, age: len(s.queue), rows: seg.Rows})
@@ -155,16 +160,25 @@ func (s *Scan) open(u *unit) {
 		return
 	}
 	if x == nil {
+		s.stats.Segments.ByContent++
 		s.pruned(u.rows)
 		return
 	}
+	s.stats.Segments.Read++
+	s.stats.Blocks.Total += len(r.Meta().BlockRows)
 	for blk, rows := range r.Meta().BlockRows {
 		lo, hi, err := r.Starts(blk)
 		if err != nil {
 			s.damaged(rows, err)
 			continue
 		}
-		if !s.Request.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) || !s.selector.Block(r, x, blk) {
+		if !s.Request.Window.Overlaps(clew.UnixNanos(lo), clew.UnixNanos(hi)) {
+			s.stats.Blocks.ByTime++
+			s.pruned(rows)
+			continue
+		}
+		if !s.selector.Block(r, x, blk) {
+			s.stats.Blocks.ByContent++
 			s.pruned(rows)
 			continue
 		}
@@ -196,6 +210,11 @@ func (s *Scan) damaged(rows int, err error) {
 // read yields batches with the matching rows of a unit. They do not need its segment
 // to stay open.
 func (s *Scan) read(ctx context.Context, u *unit) iter.Seq[*span.Batch] {
+	if u.view != nil {
+		s.stats.Heads++
+	} else {
+		s.stats.Blocks.Read++
+	}
 	return func(yield func(*span.Batch) bool) {
 		if s.Request.Mode == storage.Traces {
 			s.byTraces(ctx, u, yield)
