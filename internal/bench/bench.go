@@ -81,6 +81,9 @@ func makeWorkload(o *options, seed uint64, now time.Time) (*workload, error) {
 		return nil, err
 	}
 	c.PerRequest = o.perRequest
+	if o.over > 0 {
+		c.SpansPerSecond = float64(o.spans) / o.over.Seconds()
+	}
 	lasts := time.Duration(float64(o.spans) / c.SpansPerSecond * float64(time.Second))
 	c.Start = now.Add(-lasts - eventLag)
 	encoding, err := load.ParseEncoding(o.encoding)
@@ -135,6 +138,11 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 	fmt.Fprintf(progress, "asking\n")
 	if err := askAll(ctx, t, work.truth, run, o.endpoint == ""); err != nil {
 		return nil, errors.Join(err, t.complaint())
+	}
+	if o.queries {
+		if err := askQuestions(ctx, t, work.truth, run, progress); err != nil {
+			return nil, errors.Join(err, t.complaint())
+		}
 	}
 	run.PeakRSSAfterQueries, err = t.peakRSS()
 	return run, err

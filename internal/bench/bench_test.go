@@ -119,6 +119,8 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		{"--clients 99999", "--clients"},
 		{"--rate -1", "--rate"},
 		{"--settle -1s", "--settle"},
+		{"--over -1s", "--over"},
+		{"--queries --endpoint http://x", "--queries"},
 		{"--encoding lzma", "--encoding"},
 		{"--protocol udp", "--protocol"},
 		{"--corpus shops", "--corpus"},

@@ -21,6 +21,8 @@ type options struct {
 	clients        int
 	rate           float64
 	runs           int
+	over           time.Duration
+	queries        bool
 	settle         time.Duration
 	dir            string
 	server         string
@@ -58,6 +60,7 @@ on free ports; flags after -- are given to that server. With --endpoint it sends
 to any OTLP endpoint; --pid, --disk-path and --api say how to measure and ask it.
 docs/benchmarks.md says what each figure means.`,
 		Example: `  clew bench
+  clew bench --queries --spans 5000000
   clew bench --corpus wide --encoding gzip --runs 5
   clew bench --protocol grpc --encoding identity -- --wal-window 0s
   clew bench --endpoint http://localhost:10428/insert/opentelemetry/v1/traces \
@@ -69,6 +72,9 @@ docs/benchmarks.md says what each figure means.`,
 			o.serverArgs = args
 			if err := o.validate(usagef); err != nil {
 				return err
+			}
+			if o.queries && o.over == 0 {
+				o.over = time.Hour
 			}
 			return measureAll(c.Context(), &o, c.OutOrStdout(), c.ErrOrStderr())
 		},
@@ -83,6 +89,8 @@ docs/benchmarks.md says what each figure means.`,
 	f.IntVar(&o.clients, "clients", 32, "how many requests are in flight at once, each on its own connection")
 	f.Float64Var(&o.rate, "rate", 0, "spans per second; 0 is as fast as the server takes them")
 	f.IntVar(&o.runs, "runs", 1, "how often to measure; the table shows medians")
+	f.BoolVar(&o.queries, "queries", false, "time a list of questions, warm, over a corpus that lasts an hour unless --over says otherwise")
+	f.DurationVar(&o.over, "over", 0, "how much event time the corpus lasts; 0s is 5,000 spans per second, or an hour with --queries")
 	f.DurationVar(&o.settle, "settle", defaultSettle, "how long after the last acknowledgement CPU and disk are read")
 	f.StringVar(&o.dir, "dir", ".", "where the folders of the bench's own servers are made and removed: a real disk, not a tmpfs")
 	f.StringVar(&o.server, "server", "", "another clew binary to measure, instead of this one")
@@ -108,6 +116,8 @@ func (o *options) validate(usagef usageError) error {
 		{o.runs > 0 && o.runs <= maxRuns, fmt.Sprintf("--runs: want 1 to %d", maxRuns)},
 		{o.clients > 0 && o.clients <= load.MaxClients, fmt.Sprintf("--clients: want 1 to %d", load.MaxClients)},
 		{o.rate >= 0, "--rate: want 0 or more"},
+		{o.over >= 0, "--over: want 0s or more"},
+		{!o.queries || o.endpoint == "" || o.api != "" && len(o.pids) > 0, "--queries with --endpoint needs --api and --pid"},
 		{o.settle >= 0, "--settle: want 0s or more"},
 		{o.profileSeconds > 0, "--profile-seconds: want 1 or more"},
 		{o.endpoint != "" || o.api == "" && len(o.pids) == 0 && len(o.diskPaths) == 0, "--api, --pid and --disk-path go with --endpoint"},

@@ -32,6 +32,13 @@ const (
 	repeatTime = 300 * time.Millisecond
 	maxRepeats = 200
 
+	// warmRepeats is how often a question of --queries is asked before it is timed; then
+	// it is asked in timedBatches, each of about batchTime: the clock of a process is
+	// brought up to date with each of its threads' turns, which last milliseconds.
+	warmRepeats  = 3
+	timedBatches = 21
+	batchTime    = 100 * time.Millisecond
+
 	// maxTraces is how many traces are fetched and counted.
 	maxTraces = 32
 

@@ -63,6 +63,9 @@ type measurement struct {
 	StageShares map[string]float64 `json:"cpuShareByStage,omitempty"`
 
 	Queries []query `json:"queries"`
+
+	// Timings are the questions of --queries.
+	Timings []timing `json:"timings,omitempty"`
 }
 
 type latency struct {
@@ -104,6 +107,7 @@ func (b *report) print(w io.Writer, asJSON bool) error {
 	b.printStages(&text)
 	b.printFamilies(&text)
 	b.printQueries(&text)
+	b.printTimings(&text)
 	_, err := io.WriteString(w, text.String())
 	return err
 }
