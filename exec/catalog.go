@@ -177,6 +177,18 @@ func Durations(ctx context.Context, store Store, over Over) (*Range, Cost, error
 	return out, r.done(r.part), err
 }
 
+// Any reports whether some span of the window meets a condition on single rows; where
+// the cost says that the answer is partial, none does of those that were looked at.
+func Any(ctx context.Context, store Store, over Over, where span.Condition) (met bool, cost Cost, err error) {
+	r := begin(store, over)
+	m := span.NewMatcher(where)
+	err = r.scan(ctx, storage.Request{Window: over.Window, Where: where}, func(b *span.Batch) (bool, error) {
+		met = met || matching(m, b, over.Window).Any()
+		return !met, nil
+	})
+	return met, r.done(r.part), err
+}
+
 // orderValues orders by type, then numbers by size and text by bytes.
 func orderValues(a, b clew.Value) int {
 	if a.Type != b.Type {

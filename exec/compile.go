@@ -34,13 +34,47 @@ type Plan struct {
 	raw       bool
 	exemplars int
 	// parts are what each span has to meet, where that is more than one condition.
-	parts []part
+	parts []Part
 }
 
-// part is a condition with its text.
-type part struct {
-	text string
-	cond span.Condition
+// Part is a condition with its text.
+type Part struct {
+	Text string
+	Cond span.Condition
+}
+
+// Asked is what a plan, or one of the metrics that it calculates with, asks of spans.
+type Asked struct {
+	// Conditions are what single spans are selected by, somewhere in the query.
+	Conditions []span.Condition
+	// Never says of comparisons that they are false for every span whatever it has.
+	Never []string
+	// Parts are what each span has to meet, where that is more than one condition.
+	Parts []Part
+	// Read are fields that are measured: spans without them do not count.
+	Read []span.Field
+}
+
+// Asked returns what the plan asks.
+func (p *Plan) Asked() []Asked {
+	if p.metrics == nil {
+		return []Asked{p.asked()}
+	}
+	return p.metrics.asked(nil)
+}
+
+func (p *Plan) asked() Asked {
+	return Asked{Conditions: appendPicks(nil, &p.selection), Never: p.never, Parts: p.parts}
+}
+
+func appendPicks(dst []span.Condition, s *judge.Selection) []span.Condition {
+	if s.Op == judge.OpPick {
+		dst = append(dst, s.Cond)
+	}
+	for i := range s.Args {
+		dst = appendPicks(dst, &s.Args[i])
+	}
+	return dst
 }
 
 // String returns the query in canonical form.
@@ -226,7 +260,7 @@ func (c *compiler) stages(stages []traceql.Stage, outer bool) (judge.Selection, 
 
 // parts takes filters in turn apart, at && outside of parentheses; nil if there is
 // something else among the stages.
-func (c *compiler) parts(stages []traceql.Stage) (parts []part) {
+func (c *compiler) parts(stages []traceql.Stage) (parts []Part) {
 	for _, s := range stages {
 		f, ok := s.(*traceql.Filter)
 		if !ok {
@@ -244,7 +278,7 @@ func (c *compiler) parts(stages []traceql.Stage) (parts []part) {
 			if err != nil {
 				return nil
 			}
-			parts = append(parts, part{traceql.ExprString(x), cond})
+			parts = append(parts, Part{traceql.ExprString(x), cond})
 		}
 	}
 	return parts

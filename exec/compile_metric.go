@@ -29,6 +29,27 @@ type metricMath struct {
 	l, r  *metricMath
 }
 
+func (m *metrics) asked(dst []Asked) []Asked {
+	if m.math != nil {
+		return m.math.asked(dst)
+	}
+	a := m.plan.asked()
+	if m.of != nil {
+		m.of.Expr.Fields(func(f span.Field) { a.Read = append(a.Read, f) })
+	}
+	return append(dst, a)
+}
+
+func (x *metricMath) asked(dst []Asked) []Asked {
+	switch {
+	case x.of != nil:
+		return x.of.asked(dst)
+	case x.l == nil:
+		return dst
+	}
+	return x.r.asked(x.l.asked(dst))
+}
+
 // second is what is done with series: the greatest or least are kept, or the points for
 // which a comparison holds.
 type second struct {

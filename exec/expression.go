@@ -147,7 +147,7 @@ func (c *compiler) test(f span.Field, op traceql.Op, lit *traceql.Literal) (span
 
 // neverHolds notes that an attribute is compared with a status or a kind.
 func (c *compiler) neverHolds(f span.Field, op traceql.Op, v traceql.Static) {
-	name := fieldText(f)
+	name := FieldText(f)
 	c.never = append(c.never, fmt.Sprintf("%s is compared with the %s %s, and no attribute is one; a text stands in quotes: %s %s %q",
 		name, v.Type, v, name, op, v.String()))
 }

@@ -87,3 +87,25 @@ func (c *compiler) field(f *traceql.Field) (span.Field, error) {
 	}
 	return span.Field{Scope: scopes[f.Scope], Key: f.Name, Parent: f.Parent}, nil
 }
+
+// FieldText writes a field as a query does, shortened if need be.
+func FieldText(f span.Field) string {
+	if f.Intrinsic != span.None {
+		return f.String()
+	}
+	q := traceql.Field{Name: f.Key}
+	for scope, s := range scopes {
+		if s == f.Scope {
+			q.Scope = traceql.Scope(scope)
+		}
+	}
+	return Clip(q.String())
+}
+
+// Clip shortens a text for a message.
+func Clip(s string) string {
+	if runes := []rune(s); len(runes) > maxTextRunes {
+		return string(runes[:maxTextRunes]) + "…"
+	}
+	return s
+}

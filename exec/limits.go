@@ -72,22 +72,8 @@ const (
 	maxOperations = 10_000
 )
 
-// suggestTime bounds what Suggest may take: people wait for it behind an answer
-// that was empty.
-const suggestTime = 2 * time.Second
-
-// maxSuggestions bounds the sentences of Suggest, maxNearest the names or values
-// offered in one for being similar, maxListed those for being all there are, maxSuggestRunes the length of each: a few lines on a screen.
-const (
-	maxSuggestions  = 5
-	maxNearest      = 3
-	maxListed       = 5
-	maxSuggestRunes = 80
-)
-
-// maxSuggestValues bounds the values that Suggest compares a text with. A field
-// with more is an identifier, and a value that does not occur is no slip.
-const maxSuggestValues = 1000
+// maxTextRunes bounds what a message quotes of a query or of data: a line on a screen.
+const maxTextRunes = 80
 
 // MaxSteps bounds the steps of a metric: more points than a screen has columns, and as
 // many as Prometheus gives.

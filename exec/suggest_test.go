@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/suggest"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
@@ -28,7 +29,7 @@ func TestSuggest(t *testing.T) {
 	f := func(query string, want ...string) {
 		t.Helper()
 		for _, store := range []storage.Store{memory, withoutCatalog{memory}} {
-			if got := exec.Suggest(t.Context(), store, exec.Over{Tenant: tenant}, prepare(t, query)); !slices.Equal(got, want) {
+			if got := suggest.For(t.Context(), store, exec.Over{Tenant: tenant}, prepare(t, query)); !slices.Equal(got, want) {
 				t.Errorf("Suggest(%s) = %q, want %q", query, got, want)
 			}
 		}
@@ -99,19 +100,19 @@ func TestSuggest(t *testing.T) {
 	f(`{ .`+long+` = 1 && event:name = "`+long+`" }`, "."+long[:79]+"… does not occur", `event:name is never "`+long[:80]+`…" here; it is "exception"`)
 
 	w := exec.Over{Tenant: "nobody"}
-	if got := exec.Suggest(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{"no spans have been received yet"}) {
+	if got := suggest.For(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{"no spans have been received yet"}) {
 		t.Errorf("Suggest of a tenant without spans = %q", got)
 	}
 	matches := "there are matches outside of the window, such as one at 2026-01-01T00:00:00Z"
 	late := exec.Over{Tenant: tenant, Window: clew.Window{Start: storagetest.Epoch + 1}}
-	if got := exec.Suggest(t.Context(), memory, late, prepare(t, `{ name = "charge" }`)); !slices.Equal(got, []string{matches}) {
+	if got := suggest.For(t.Context(), memory, late, prepare(t, `{ name = "charge" }`)); !slices.Equal(got, []string{matches}) {
 		t.Errorf("Suggest for a window without matches = %q", got)
 	}
 	early := exec.Over{Tenant: tenant, Window: clew.Window{End: storagetest.Epoch}}
-	if got := exec.Suggest(t.Context(), memory, early, prepare(t, `{ name = "pay" }`)); !slices.Equal(got, []string{"no span starts within the window"}) {
+	if got := suggest.For(t.Context(), memory, early, prepare(t, `{ name = "pay" }`)); !slices.Equal(got, []string{"no span starts within the window"}) {
 		t.Errorf("Suggest for a window without spans = %q", got)
 	}
-	if got := exec.Suggest(t.Context(), brokenScans{memory}, w, prepare(t, `{ .a = 1 }`)); got != nil {
+	if got := suggest.For(t.Context(), brokenScans{memory}, w, prepare(t, `{ .a = 1 }`)); got != nil {
 		t.Errorf("Suggest of a broken store = %q", got)
 	}
 }

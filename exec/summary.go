@@ -100,7 +100,7 @@ func (p *Plan) shown() []judge.Measure {
 		known[fields[i].Text] = true
 	}
 	p.rows.Fields(func(f span.Field) {
-		text := fieldText(f)
+		text := FieldText(f)
 		if f.Intrinsic != span.None || f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || known[text] || len(fields) == maxShown {
 			return
 		}

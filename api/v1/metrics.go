@@ -18,6 +18,8 @@ type metricsAnswer struct {
 	QuantileError float64        `json:"quantileError,omitempty"`
 	UnknownWeight int64          `json:"unknownWeight,omitempty"`
 	Series        []metricSeries `json:"series"`
+	// Suggestions say why nothing was counted.
+	Suggestions []string `json:"suggestions,omitempty"`
 }
 
 type metricSeries struct {
@@ -72,8 +74,24 @@ func (a *API) metrics(c *call) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(c.w, 200, metricsOf(&m))
+	out := metricsOf(&m)
+	if out.nothing() && m.Cost.Complete {
+		out.Suggestions = a.suggestions(c, r.Over, plan)
+	}
+	writeJSON(c.w, 200, out)
 	return nil
+}
+
+// nothing reports whether no span was counted or measured.
+func (m *metricsAnswer) nothing() bool {
+	for i := range m.Series {
+		for _, p := range m.Series[i].Points {
+			if p != nil && *p != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // metricStep reads a step: seconds, or a duration such as 30s; absent is one of some 100.

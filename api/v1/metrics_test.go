@@ -72,6 +72,24 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
+// TestMetricSuggestions say why nothing was counted.
+func TestMetricSuggestions(t *testing.T) {
+	s := serve(t, database(t, 10), v1.Config{})
+	s.put(6, shopSpans()...)
+	for _, c := range []struct{ query, want string }{
+		{`{ span.htp.route = "/" } | rate()`, "span.htp.route does not occur"},
+		{`({ span.htp.route = "/" } | rate()) + ({ resource.service.nam = "x" } | rate())`, "span.htp.route does not occur|resource.service.nam does not occur; did you mean resource.service.name?"},
+		{`{ } | max_over_time(span.siz)`, "span.siz does not occur"},
+		{`{ } | rate()`, ""},
+	} {
+		var got struct{ Suggestions []string }
+		s.get("/api/v1/metrics?start=2026-01-01T00:00:00Z&end=2026-01-01T00:02:00Z&step=60&q=" + url.QueryEscape(c.query)).ok(&got)
+		if text := strings.Join(got.Suggestions, "|"); text != c.want {
+			t.Errorf("%s: %q, want %q", c.query, text, c.want)
+		}
+	}
+}
+
 func TestMetricErrors(t *testing.T) {
 	s := serve(t, database(t, 10), v1.Config{})
 	s.put(6, shopSpans()...)

@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/suggest"
 )
 
 type searchRequest struct {
@@ -146,12 +147,18 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 		}
 	}
 	if out.nothing() && req.Cursor == "" && out.Coverage.Complete {
-		for _, text := range exec.Suggest(ctx, a.cfg.Store, over, plan) {
-			out.Suggestions = append(out.Suggestions, shown(text))
-		}
+		out.Suggestions = a.suggestions(c, over, plan)
 	}
 	writeJSON(c.w, 200, out)
 	return nil
+}
+
+// suggestions say why nothing may have been found.
+func (a *API) suggestions(c *call, over exec.Over, plan *exec.Plan) (texts []string) {
+	for _, text := range suggest.For(c.r.Context(), a.cfg.Store, over, plan) {
+		texts = append(texts, shown(text))
+	}
+	return texts
 }
 
 // nothing reports whether nothing was found.

@@ -188,10 +188,15 @@ func (s *search) run(ctx context.Context) error {
 	if printed == 0 && s.limit > 0 && !s.json {
 		fmt.Fprintln(s.t.err, "no trace matches")
 	}
-	for _, text := range suggestions {
+	s.suggest(suggestions)
+	return partly
+}
+
+// suggest says why nothing may have been found.
+func (s *search) suggest(texts []string) {
+	for _, text := range texts {
 		fmt.Fprintf(s.t.err, "clew: %s\n", console.Printable(text))
 	}
-	return partly
 }
 
 func (s *search) printCount(a searchAnswer) error {

@@ -22,6 +22,7 @@ type seriesAnswer struct {
 	QuantileError float64           `json:"quantileError"`
 	UnknownWeight int64             `json:"unknownWeight"`
 	Series        []json.RawMessage `json:"series"`
+	Suggestions   []string          `json:"suggestions"`
 	Coverage      struct {
 		Complete bool   `json:"complete"`
 		Reason   string `json:"reason"`
@@ -100,6 +101,7 @@ func (s *search) series(ctx context.Context, step string) error {
 	if answer.UnknownWeight > 0 {
 		fmt.Fprintf(s.t.err, "clew: %d spans were sampled and do not say how; they count as one\n", answer.UnknownWeight)
 	}
+	s.suggest(answer.Suggestions)
 	list := make([]oneSeries, len(answer.Series))
 	for i, raw := range answer.Series {
 		if s.json {

@@ -522,6 +522,8 @@ export interface components {
             start: components["schemas"]["Nanos"];
             stepSeconds: number;
             steps: number;
+            /** @description Where no span was counted: why that may be, as with a search. */
+            suggestions?: string[];
             /** @description How far a quantile may be off, as a part of it; absent if there are none. */
             quantileError?: number;
             /**

@@ -1,4 +1,4 @@
-package exec
+package suggest
 
 // renamed are attributes that OpenTelemetry's conventions call by other names than
 // they did, the old name first. Both are around, by the age of what sends them.

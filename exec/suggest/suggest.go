@@ -1,4 +1,5 @@
-package exec
+// Package suggest says why a query may have found nothing.
+package suggest
 
 import (
 	"context"
@@ -10,14 +11,14 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
 	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
-// Suggest says why a plan may have found nothing, one sentence for each cause, in
+// For says why a plan may have found nothing, one sentence for each cause, in
 // the order of the query: an attribute that no span of the window has, a value
 // compared with an attribute of another type, a text that a field never is, a
 // duration that none has; or that there are no spans at all. Where there are names
@@ -30,7 +31,7 @@ import (
 // Only tests that a span must meet are looked at. It is help, not an answer:
 // bounded by suggestTime and maxSuggestions, and silent about what it could not
 // find out.
-func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
+func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan) []string {
 	ctx, cancel := context.WithTimeout(ctx, suggestTime)
 	defer cancel()
 	if over.Budget.Time <= 0 || over.Budget.Time > suggestTime {
@@ -39,7 +40,7 @@ func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
 	if text := outside(ctx, store, over, plan); text != "" {
 		return []string{text}
 	}
-	names, cost, err := TagNames(ctx, store, over)
+	names, cost, err := exec.TagNames(ctx, store, over)
 	if err != nil || !cost.Complete {
 		return nil // what is not among some of the names may be among the others
 	}
@@ -50,26 +51,33 @@ func Suggest(ctx context.Context, store Store, over Over, plan *Plan) []string {
 		return []string{"no spans have been received yet"}
 	}
 	s := &suggester{ctx: ctx, store: store, over: over, names: names}
-	for _, text := range plan.never {
-		if len(s.out) < maxSuggestions {
-			s.say("%s", text)
+	for _, asked := range plan.Asked() {
+		for _, text := range asked.Never {
+			if len(s.out) < maxSuggestions {
+				s.say("%s", text)
+			}
 		}
-	}
-	s.selection(&plan.selection)
-	if len(s.out) == 0 && len(plan.parts) > 1 {
-		s.together(plan.parts)
+		for i := range asked.Conditions {
+			s.condition(&asked.Conditions[i], true)
+		}
+		for _, f := range asked.Read {
+			s.read(f)
+		}
+		if len(s.out) == 0 && len(asked.Parts) > 1 {
+			s.together(asked.Parts)
+		}
 	}
 	return s.out
 }
 
 // outside says that there are matches outside of a window, if so.
-func outside(ctx context.Context, store Store, over Over, plan *Plan) string {
-	if over.Window == (clew.Window{}) {
+func outside(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan) string {
+	if over.Window == (clew.Window{}) || plan.IsMetrics() {
 		return ""
 	}
 	over.Window = clew.Window{}
 	over.Budget.Time /= 2 // the rest is for other reasons
-	res, err := Search(ctx, store, Request{Over: over, Plan: plan, Limit: 1, SpansPerTrace: 1})
+	res, err := exec.Search(ctx, store, exec.Request{Over: over, Plan: plan, Limit: 1, SpansPerTrace: 1})
 	if err != nil || len(res.Hits) == 0 {
 		return ""
 	}
@@ -77,17 +85,17 @@ func outside(ctx context.Context, store Store, over Over, plan *Plan) string {
 }
 
 // together looks whether spans meet the parts of a condition one by one.
-func (s *suggester) together(parts []part) {
+func (s *suggester) together(parts []exec.Part) {
 	for i := range parts {
-		if parts[i].cond.OfTrace() {
+		if parts[i].Cond.OfTrace() {
 			return
 		}
-		met, known := s.met(parts[i].cond)
+		met, known := s.met(parts[i].Cond)
 		if !known {
 			return
 		}
 		if !met {
-			s.say("no span meets %s", clip(parts[i].text))
+			s.say("no span meets %s", exec.Clip(parts[i].Text))
 			return
 		}
 	}
@@ -96,36 +104,22 @@ func (s *suggester) together(parts []part) {
 
 // met reports whether some span meets a condition, if that can be known.
 func (s *suggester) met(c span.Condition) (met, known bool) {
-	r := begin(s.store, s.over)
-	m := span.NewMatcher(c)
-	err := r.scan(s.ctx, storage.Request{Window: s.over.Window, Where: c}, func(b *span.Batch) (bool, error) {
-		met = met || matching(m, b, s.over.Window).Any()
-		return !met, nil
-	})
-	return met, err == nil && (met || r.cost.Complete)
+	met, cost, err := exec.Any(s.ctx, s.store, s.over, c)
+	return met, err == nil && (met || cost.Complete)
 }
 
 // nothingIn reports whether it is certain that there are no spans.
-func nothingIn(ctx context.Context, store Store, over Over) bool {
-	services, cost, err := Services(ctx, store, over)
+func nothingIn(ctx context.Context, store exec.Store, over exec.Over) bool {
+	services, cost, err := exec.Services(ctx, store, over)
 	return err == nil && cost.Complete && len(services) == 0
 }
 
 type suggester struct {
 	ctx   context.Context
-	store Store
-	over  Over
+	store exec.Store
+	over  exec.Over
 	names []storage.TagName
 	out   []string
-}
-
-func (s *suggester) selection(x *judge.Selection) {
-	if x.Op == judge.OpPick {
-		s.condition(&x.Cond, true)
-	}
-	for i := range x.Args {
-		s.selection(&x.Args[i])
-	}
 }
 
 // condition looks at the tests in c that want a field to be there; wanted is
@@ -156,15 +150,22 @@ func (s *suggester) say(format string, args ...any) {
 	}
 }
 
+// read looks whether a field that is read, not tested, occurs.
+func (s *suggester) read(f span.Field) {
+	if f.Intrinsic == span.None && len(s.types(f)) == 0 && len(s.out) < maxSuggestions {
+		s.say("%s does not occur%s", exec.FieldText(f), meant(s.similar(f)))
+	}
+}
+
 func (s *suggester) test(c *span.Condition) {
 	if c.Field.Intrinsic == span.None {
 		types := s.types(c.Field)
 		if len(types) == 0 {
-			s.say("%s does not occur%s", fieldText(c.Field), meant(s.similar(c.Field)))
+			s.read(c.Field)
 			return
 		}
 		if !slices.ContainsFunc(types, func(t clew.Type) bool { return canHold(c, t) }) {
-			s.say("%s is never %s here, but %s%s", fieldText(c.Field), typeText(wantedType(c)), typesText(types), requoted(c, types))
+			s.say("%s is never %s here, but %s%s", exec.FieldText(c.Field), typeText(wantedType(c)), typesText(types), requoted(c, types))
 			return
 		}
 	}
@@ -191,15 +192,15 @@ func requoted(c *span.Condition, types []clew.Type) string {
 		_, err := strconv.ParseFloat(text, 64)
 		isBool := (text == "true" || text == "false") && slices.Contains(types, clew.TypeBool)
 		if isBool || err == nil && slices.ContainsFunc(types, number) {
-			return "; write " + clip(text) + " without quotes"
+			return "; write " + exec.Clip(text) + " without quotes"
 		}
 	case clew.TypeBool:
 		if c.Op == span.Eq && c.Value.Bool() {
-			return "; to ask whether it is there write " + fieldText(c.Field) + " != nil"
+			return "; to ask whether it is there write " + exec.FieldText(c.Field) + " != nil"
 		}
 	case clew.TypeInt, clew.TypeDouble:
 		if slices.Contains(types, clew.TypeString) {
-			return fmt.Sprintf("; write %q, in quotes", clip(text))
+			return fmt.Sprintf("; write %q, in quotes", exec.Clip(text))
 		}
 	}
 	return ""
@@ -210,7 +211,7 @@ func (s *suggester) duration(c *span.Condition) {
 	if c.Value.Type != clew.TypeInt {
 		return
 	}
-	found, cost, err := Durations(s.ctx, s.store, s.over)
+	found, cost, err := exec.Durations(s.ctx, s.store, s.over)
 	if err != nil || !cost.Complete || found == nil {
 		return
 	}
@@ -253,7 +254,7 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	var own, others []string
 	scopes := make(map[string][]span.Scope)
 	for _, n := range s.names {
-		text := fieldText(span.Field{Scope: n.Scope, Key: n.Key})
+		text := exec.FieldText(span.Field{Scope: n.Scope, Key: n.Key})
 		switch {
 		case n.Key == f.Key || text == usual || slices.Contains(renamed, n.Key):
 			out = append(out, text)
@@ -271,7 +272,7 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	for _, keys := range [][]string{own, others} {
 		for _, key := range spelling.Nearest(f.Key, keys, maxNearest) {
 			for _, scope := range scopes[key] {
-				if text := fieldText(span.Field{Scope: scope, Key: key}); !slices.Contains(out, text) {
+				if text := exec.FieldText(span.Field{Scope: scope, Key: key}); !slices.Contains(out, text) {
 					out = append(out, text)
 				}
 			}
@@ -304,7 +305,7 @@ func (s *suggester) texts(f span.Field) (texts []string, ok bool) {
 	default:
 		return nil, false // ids: nothing is like them
 	}
-	values, more, cost, err := TagValues(s.ctx, s.store, s.over, f, maxSuggestValues)
+	values, more, cost, err := exec.TagValues(s.ctx, s.store, s.over, f, maxSuggestValues)
 	if err != nil || more || !cost.Complete {
 		return nil, false // it may be among those that are not listed
 	}
@@ -326,7 +327,7 @@ func (s *suggester) value(f span.Field, text string) {
 	if rest == "" && len(texts) > 0 && len(texts) <= maxListed && !f.OfTrace() {
 		rest = "; it is " + strings.Join(quoted(texts), " or ")
 	}
-	s.say("%s is never %q here%s", fieldText(f), clip(text), rest)
+	s.say("%s is never %q here%s", exec.FieldText(f), exec.Clip(text), rest)
 }
 
 // pattern looks whether a field ever matches a regular expression that would match
@@ -347,15 +348,15 @@ func (s *suggester) pattern(f span.Field, whole *regexp.Regexp) {
 		if strings.Contains(pattern, "|") {
 			wider = ".*(" + pattern + ").*"
 		}
-		rest = fmt.Sprintf("; =~ is about the whole value: %q matches %q", clip(wider), clip(texts[i]))
+		rest = fmt.Sprintf("; =~ is about the whole value: %q matches %q", exec.Clip(wider), exec.Clip(texts[i]))
 	}
-	s.say("%s never matches %q here%s", fieldText(f), clip(pattern), rest)
+	s.say("%s never matches %q here%s", exec.FieldText(f), exec.Clip(pattern), rest)
 }
 
 func quoted(texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
-		out[i] = fmt.Sprintf("%q", clip(t))
+		out[i] = fmt.Sprintf("%q", exec.Clip(t))
 	}
 	return out
 }
@@ -394,26 +395,4 @@ func typesText(types []clew.Type) string {
 		}
 	}
 	return strings.Join(texts, " or ")
-}
-
-// fieldText writes a field as a query does, shortened if need be.
-func fieldText(f span.Field) string {
-	if f.Intrinsic != span.None {
-		return f.String()
-	}
-	q := traceql.Field{Name: f.Key}
-	for scope, s := range scopes {
-		if s == f.Scope {
-			q.Scope = traceql.Scope(scope)
-		}
-	}
-	return clip(q.String())
-}
-
-// clip shortens a text for a message.
-func clip(s string) string {
-	if runes := []rune(s); len(runes) > maxSuggestRunes {
-		return string(runes[:maxSuggestRunes]) + "…"
-	}
-	return s
 }
