@@ -28,7 +28,7 @@ func measureAll(ctx context.Context, o *options, out, progress io.Writer) error 
 	var work *workload
 	defer func() {
 		if work != nil {
-			_ = work.spool.Close() // a temporary file without a name
+			work.close()
 		}
 	}()
 	for i := range o.runs {
@@ -36,11 +36,11 @@ func measureAll(ctx context.Context, o *options, out, progress io.Writer) error 
 		// other may rightly drop bytes it has seen.
 		if work == nil || o.endpoint != "" {
 			if work != nil {
-				_ = work.spool.Close()
+				work.close()
 			}
 			var err error
 			fmt.Fprintf(progress, "making %d spans of corpus %s\n", o.spans, o.corpus)
-			if work, err = makeWorkload(o, o.seed+uint64(i), time.Now()); err != nil {
+			if work, err = makeWorkloads(o, o.seed+uint64(i), time.Now()); err != nil {
 				return err
 			}
 		}
@@ -72,11 +72,38 @@ func measureAll(ctx context.Context, o *options, out, progress io.Writer) error 
 type workload struct {
 	spool *load.Spool
 	truth *corpus.Truth
+	// before is loaded before anything is measured, for those who ask meanwhile; nil
+	// without them. Its spans are older than all others.
+	before *workload
+}
+
+func (w *workload) close() {
+	_ = w.spool.Close() // a temporary file without a name
+	if w.before != nil {
+		w.before.close()
+	}
+}
+
+// makeWorkloads makes what is sent and, for askers, what is sent before.
+func makeWorkloads(o *options, seed uint64, now time.Time) (*workload, error) {
+	work, err := makeWorkload(o, seed, o.spans, now)
+	if err != nil || o.askers == 0 {
+		return work, err
+	}
+	if work.before, err = makeWorkload(o, ^seed, o.before, work.truth.First.Time().Add(-beforeGap)); err != nil {
+		work.close()
+		return nil, err
+	}
+	if work.before.truth.Last >= work.truth.First {
+		work.close()
+		return nil, fmt.Errorf("the last of %d spans of corpus %s ends too late to be told from those after it: lower --before", o.before, o.corpus)
+	}
+	return work, nil
 }
 
 // makeWorkload makes a corpus whose event time ends about now.
-func makeWorkload(o *options, seed uint64, now time.Time) (*workload, error) {
-	c, err := corpus.New(corpus.Name(o.corpus), seed, o.spans)
+func makeWorkload(o *options, seed uint64, spans int, now time.Time) (*workload, error) {
+	c, err := corpus.New(corpus.Name(o.corpus), seed, spans)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +111,7 @@ func makeWorkload(o *options, seed uint64, now time.Time) (*workload, error) {
 	if o.over > 0 {
 		c.SpansPerSecond = float64(o.spans) / o.over.Seconds()
 	}
-	lasts := time.Duration(float64(o.spans) / c.SpansPerSecond * float64(time.Second))
+	lasts := time.Duration(float64(spans) / c.SpansPerSecond * float64(time.Second))
 	c.Start = now.Add(-lasts - eventLag)
 	encoding, err := load.ParseEncoding(o.encoding)
 	if err != nil {
@@ -98,7 +125,7 @@ func makeWorkload(o *options, seed uint64, now time.Time) (*workload, error) {
 	for {
 		var n int
 		if body, n = c.Next(body[:0]); n == 0 {
-			return &workload{spool, c.Truth()}, nil
+			return &workload{spool: spool, truth: c.Truth()}, nil
 		}
 		if err := spool.Add(body, n); err != nil {
 			return nil, errors.Join(err, spool.Close())
@@ -114,8 +141,22 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 	}
 	defer func() { err = errors.Join(err, t.stop()) }()
 	run = &measurement{}
+	var checks []check
+	if work.before != nil {
+		if checks, err = fillBefore(ctx, o, work.before, t); err != nil {
+			return nil, errors.Join(err, t.complaint())
+		}
+	}
 	profiled := t.startProfile(ctx, o, run)
-	if err := send(ctx, o, work, t, run); err != nil {
+	var beside *askers
+	if checks != nil {
+		beside = startAskers(ctx, o.askers, t.api.base, checks)
+	}
+	err = send(ctx, o, work, t, run)
+	if beside != nil {
+		beside.finish(run)
+	}
+	if err != nil {
 		return nil, errors.Join(err, t.complaint(), <-profiled)
 	}
 	settle := o.settle
@@ -136,7 +177,7 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 		return run, nil
 	}
 	fmt.Fprintf(progress, "asking\n")
-	if err := askAll(ctx, t, work.truth, run, o.endpoint == ""); err != nil {
+	if err := askAll(ctx, t, work.truth, run, o.endpoint == "" && work.before == nil); err != nil {
 		return nil, errors.Join(err, t.complaint())
 	}
 	if o.queries {

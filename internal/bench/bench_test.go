@@ -127,6 +127,9 @@ func TestBenchRefusesWhatMakesNoSense(t *testing.T) {
 		{"--pid 1", "--endpoint"},
 		{"--endpoint http://x -- --memory 1GB", "--endpoint"},
 		{"--endpoint http://x --profile p", "--api"},
+		{"--askers -1", "--askers"},
+		{"--askers 2 --before 0", "--before"},
+		{"--askers 2 --endpoint http://x", "--askers"},
 		{"--endpoint http://x --api :", "--api"},
 		{"now", "no arguments"},
 	} {

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // client asks a server over clew's HTTP API.
@@ -38,12 +40,28 @@ func (c *client) do(ctx context.Context, method, path string, header http.Header
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
-	if err != nil {
-		return nil, fmt.Errorf("%s answers %s", path, resp.Status)
+	err = fmt.Errorf("%s answers %s", path, resp.Status)
+	if text, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)); readErr == nil {
+		err = fmt.Errorf("%w: %q", err, strings.TrimSpace(string(text)))
 	}
-	return nil, fmt.Errorf("%s answers %s: %q", path, resp.Status, strings.TrimSpace(string(text)))
+	if resp.StatusCode != http.StatusTooManyRequests {
+		return nil, err
+	}
+	after := defaultAfter
+	if seconds, bad := strconv.Atoi(resp.Header.Get("Retry-After")); bad == nil && seconds >= 0 {
+		after = min(time.Duration(seconds)*time.Second, maxAfter)
+	}
+	return nil, &busyError{after, err}
 }
+
+// busyError is an answer that asks to come again after a time.
+type busyError struct {
+	after time.Duration
+	cause error
+}
+
+func (b *busyError) Error() string { return b.cause.Error() }
+func (b *busyError) Unwrap() error { return b.cause }
 
 // ask sends a request whose answer is JSON and decodes it into answer.
 func (c *client) ask(ctx context.Context, method, path string, request, answer any) error {

@@ -35,6 +35,8 @@ type options struct {
 	profile        string
 	stages         bool
 	profileSeconds int
+	askers         int
+	before         int
 	environ        []string // for a server of the bench's own
 }
 
@@ -63,6 +65,7 @@ docs/benchmarks.md says what each figure means.`,
   clew bench --queries --spans 5000000
   clew bench --corpus wide --encoding gzip --runs 5
   clew bench --protocol grpc --encoding identity -- --wal-window 0s
+  clew bench --askers 200 --rate 250000
   clew bench --endpoint http://localhost:10428/insert/opentelemetry/v1/traces \
              --pid 4711 --disk-path /var/lib/other`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -102,6 +105,8 @@ docs/benchmarks.md says what each figure means.`,
 	f.StringVar(&o.profile, "profile", "", "write a CPU profile of the server under load to this file; the server must expose /debug/pprof")
 	f.BoolVar(&o.stages, "stages", false, "split the server's CPU by stage, from a profile that it takes of itself while it works")
 	f.IntVar(&o.profileSeconds, "profile-seconds", 10, "how long --profile and --stages record")
+	f.IntVar(&o.askers, "askers", 0, "how many ask questions while spans come in, one after the other, about --before spans that came before")
+	f.IntVar(&o.before, "before", defaultBefore, "with --askers: how many spans are sent, unmeasured, for them to ask about")
 	return c
 }
 
@@ -119,6 +124,9 @@ func (o *options) validate(usagef usageError) error {
 		{o.over >= 0, "--over: want 0s or more"},
 		{!o.queries || o.endpoint == "" || o.api != "" && len(o.pids) > 0, "--queries with --endpoint needs --api and --pid"},
 		{o.settle >= 0, "--settle: want 0s or more"},
+		{o.askers >= 0 && o.askers <= maxAskers, fmt.Sprintf("--askers: want 0 to %d", maxAskers)},
+		{o.askers == 0 || o.endpoint == "", "--askers: only a server of the bench's own can be asked, as it holds nothing else"},
+		{o.before > 0, "--before: want 1 or more"},
 		{o.profileSeconds > 0, "--profile-seconds: want 1 or more"},
 		{o.endpoint != "" || o.api == "" && len(o.pids) == 0 && len(o.diskPaths) == 0, "--api, --pid and --disk-path go with --endpoint"},
 		{o.endpoint == "" || o.server == "" && len(o.serverArgs) == 0, "--endpoint measures a server that runs already: it cannot go with --server or flags after --"},

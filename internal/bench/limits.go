@@ -57,6 +57,25 @@ const (
 	// maxProfileBytes bounds a CPU profile: ten seconds are some 100 KB.
 	maxProfileBytes = 64 << 20
 
+	// defaultAfter is how long somebody waits who is told to come again and not when;
+	// maxAfter bounds what a server may say.
+	defaultAfter = time.Second
+	maxAfter     = 10 * time.Second
+
+	// maxAskers bounds --askers: each has a connection.
+	maxAskers = 4096
+
+	// defaultBefore is how many spans askers ask about unless --before says: a store
+	// in which every question finds something.
+	defaultBefore = 200_000
+
+	// beforeGap keeps the times of what came before apart from those of the load, so
+	// that whole minutes of the one have nothing of the other.
+	beforeGap = 3 * time.Minute
+
+	// maxWrong is how many wrong answers one asker collects before it goes.
+	maxWrong = 5
+
 	// maxErrorBody is how much of an error's text is shown.
 	maxErrorBody = 400
 )

@@ -134,7 +134,7 @@ func (t *target) traces(ctx context.Context, truth *corpus.Truth, run *measureme
 	checked := map[int]bool{}
 	err := t.time(ctx, &q, func(i int) error {
 		sample := samples[i%len(samples)]
-		spans, err := t.fetchTrace(ctx, sample.ID.String())
+		spans, err := fetchTrace(ctx, t.api, sample.ID.String())
 		if err != nil {
 			return err
 		}
@@ -150,8 +150,8 @@ func (t *target) traces(ctx context.Context, truth *corpus.Truth, run *measureme
 	return err
 }
 
-func (t *target) fetchTrace(ctx context.Context, id string) (spans int, err error) {
-	resp, err := t.api.do(ctx, http.MethodGet, "/api/v1/traces/"+id, http.Header{"Accept": {"application/x-protobuf"}}, nil)
+func fetchTrace(ctx context.Context, c *client, id string) (spans int, err error) {
+	resp, err := c.do(ctx, http.MethodGet, "/api/v1/traces/"+id, http.Header{"Accept": {"application/x-protobuf"}}, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -66,6 +66,9 @@ type measurement struct {
 
 	// Timings are the questions of --queries.
 	Timings []timing `json:"timings,omitempty"`
+
+	// Asked is what --askers saw; nil without them.
+	Asked *meanwhile `json:"asked,omitempty"`
 }
 
 type latency struct {
@@ -138,6 +141,11 @@ var figures = []figure{
 	{"told to come later, requests", "%.0f", func(r *measurement) float64 { return float64(r.Throttled) }, nil},
 	{"peak memory, MiB", "%.0f", func(r *measurement) float64 { return float64(r.PeakRSS) / (1 << 20) }, hasCPU},
 	{"the same after queries, MiB", "%.0f", func(r *measurement) float64 { return float64(r.PeakRSSAfterQueries) / (1 << 20) }, hasQueries},
+	{"answers while spans came", "%.0f", func(r *measurement) float64 { return float64(r.Asked.Answered) }, hasAskers},
+	{"the same a second", "%.0f", func(r *measurement) float64 { return r.Asked.PerSecond }, hasAskers},
+	{"answered p50, ms", "%.1f", func(r *measurement) float64 { return r.Asked.LatencyMillis.P50 }, hasAskers},
+	{"answered p99, ms", "%.1f", func(r *measurement) float64 { return r.Asked.LatencyMillis.P99 }, hasAskers},
+	{"told to come later, questions", "%.0f", func(r *measurement) float64 { return float64(r.Asked.Refused) }, hasAskers},
 	{"disk, settled, B/span", "%.2f", func(r *measurement) float64 { return r.DiskBytes }, func(r *measurement) bool { return r.DiskBytes > 0 }},
 	{"log at the last reply, B/span", "%.2f", func(r *measurement) float64 { return r.LogBytes }, hasQueries},
 	{"segments", "%.0f", func(r *measurement) float64 { return float64(r.Segments) }, hasQueries},
@@ -145,6 +153,7 @@ var figures = []figure{
 }
 
 func hasCPU(r *measurement) bool     { return r.PeakRSS > 0 }
+func hasAskers(r *measurement) bool  { return r.Asked != nil }
 func hasQueries(r *measurement) bool { return len(r.Queries) > 0 }
 
 func (b *report) printRow(w io.Writer, row figure) {
