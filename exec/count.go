@@ -161,6 +161,16 @@ func wholeColumns(s *judge.Selection) storage.Columns {
 	return c
 }
 
+// ofTraces are what a search looks at of traces that it reads whole, with fields that it
+// shows.
+func (p *Plan) ofTraces(shown []judge.Measure) *storage.Columns {
+	c := wholeColumns(&p.selection)
+	for i := range shown {
+		shown[i].Expr.Fields(func(f span.Field) { addWhole(&c, f) })
+	}
+	return &c
+}
+
 // addWhole adds what a field is told by, where whole traces are at hand.
 func addWhole(c *storage.Columns, f span.Field) {
 	f.Parent = false

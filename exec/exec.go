@@ -113,6 +113,8 @@ type run struct {
 	// enough says of a scan that was left that the rest need not be looked at.
 	enough bool
 	seen   column.Bitmap // traces of a batch; scratch
+	// wanted is what is looked at of traces that are read whole; nil: all.
+	wanted *storage.Columns
 }
 
 func begin(store Store, over Over) *run {
@@ -229,7 +231,7 @@ func (r *run) spent(what string, limit any) {
 // went out of retention after it was found, and where it is larger than what the
 // store reads at once, which makes the answer partial.
 func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error) {
-	t, err := r.store.Trace(ctx, r.over.Tenant, id)
+	t, err := r.read(ctx, id)
 	switch {
 	case err != nil && clew.KindOf(err) == clew.NotFound:
 		return nil, nil
@@ -243,6 +245,14 @@ func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error
 	}
 	r.cost.Rows += int64(t.Rows)
 	return &t, nil
+}
+
+// read reads a trace: the columns that are wanted of it, if the store can.
+func (r *run) read(ctx context.Context, id clew.TraceID) (storage.Trace, error) {
+	if p, ok := r.store.(storage.PartReader); ok && r.wanted != nil {
+		return p.TracePart(ctx, r.over.Tenant, id, *r.wanted)
+	}
+	return r.store.Trace(ctx, r.over.Tenant, id)
 }
 
 // done completes the cost; searched is how much of the question was, where the

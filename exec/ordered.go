@@ -121,6 +121,8 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	}
 	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection),
 		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{}), summariser: newSummariser(r.Plan, r.SpansPerTrace)}
+	o.wanted = r.Plan.ofTraces(o.fields)
+	o.order.by.Expr.Fields(func(f span.Field) { addWhole(o.wanted, f) })
 	if o.order.limit > 0 {
 		o.want = min(o.want, o.order.limit)
 	}

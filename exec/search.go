@@ -64,6 +64,7 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection),
 		verdicts: make(map[clew.TraceID]*verdict), window: r.Window, summariser: newSummariser(r.Plan, r.SpansPerTrace),
 	}
+	s.wanted = r.Plan.ofTraces(s.fields)
 	if r.Plan.whole != nil {
 		s.witnesses = r.Plan.selection.Witnesses(nil, r.Window)
 	}

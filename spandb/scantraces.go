@@ -7,7 +7,6 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/admission"
-	"github.com/clew-tracing/clew/spandb/resolved"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/spandb/traceindex"
@@ -17,6 +16,7 @@ import (
 type tracesOf struct {
 	db     *DB
 	snap   *snapshot
+	need   *segment.Need // of traces that are read by themselves
 	places []traceindex.Place
 }
 
@@ -66,7 +66,7 @@ func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int)
 
 // Whole implements scan.Traces.
 func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, free func(), err error) {
-	g := gatherer{db: x.db, id: id, b: resolved.NewBuilder(), loan: x.db.traceRows.Lend(), reader: segment.BlockReader{Cache: &x.db.cache}}
+	g := x.db.gatherer(id, x.need)
 	err = g.from(ctx, x.snap)
 	switch {
 	case err == nil && g.b.Rows() == 0 && g.damage != nil:

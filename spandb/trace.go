@@ -10,12 +10,22 @@ import (
 	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/resolved"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/storage"
 )
 
 // Trace implements storage.Reader. Rows are gathered from segments, oldest
 // first, then heads, and then resolved.
 func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	return db.trace(ctx, name, id, &segment.Need{All: true})
+}
+
+// TracePart implements storage.PartReader.
+func (db *DB) TracePart(ctx context.Context, name clew.Tenant, id clew.TraceID, c storage.Columns) (storage.Trace, error) {
+	return db.trace(ctx, name, id, scan.NeedOfTraces(&c, new(span.Condition)))
+}
+
+func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need *segment.Need) (storage.Trace, error) {
 	if ctx.Err() != nil {
 		return storage.Trace{}, lookupStopped(ctx)
 	}
@@ -27,7 +37,7 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 	if t == nil {
 		return storage.Trace{}, missing
 	}
-	g := gatherer{db: db, id: id, b: resolved.NewBuilder(), loan: db.traceRows.Lend(), reader: segment.BlockReader{Cache: &db.cache}}
+	g := db.gatherer(id, need)
 	if err := g.gather(ctx, t); err != nil {
 		g.loan.Return()
 		return storage.Trace{}, err
@@ -81,11 +91,17 @@ func lookupStopped(ctx context.Context) error {
 type gatherer struct {
 	db     *DB
 	id     clew.TraceID
+	need   *segment.Need
 	b      *resolved.Builder
 	loan   *admission.Loan // for what is in b
 	reader segment.BlockReader
 	damage error
 	rows   []uint32
+}
+
+func (db *DB) gatherer(id clew.TraceID, need *segment.Need) gatherer {
+	return gatherer{db: db, id: id, need: need, b: resolved.NewBuilder(), loan: db.traceRows.Lend(),
+		reader: segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
 }
 
 // add adds rows of a source; the error is that there is no memory for them.
@@ -114,7 +130,7 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 		if ctx.Err() != nil {
 			return lookupStopped(ctx)
 		}
-		batch, err := g.reader.ReadTrace(r, blk, g.id)
+		batch, err := g.reader.ReadTrace(r, blk, g.id, g.need)
 		if err != nil {
 			g.damaged(err)
 			continue

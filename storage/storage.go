@@ -94,6 +94,15 @@ type Reader interface {
 	Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (Trace, error)
 }
 
+// A PartReader reads the parts of single traces that are wanted, for less.
+type PartReader interface {
+	// TracePart is Reader.Trace, but that columns which are not asked for may be missing,
+	// and that Conflicts, Duplicates and Conflicting say nothing. The intrinsics that are
+	// of each span are always there: SpanID, ParentID, Kind, Status, Name, Duration,
+	// Scope and Resource.
+	TracePart(ctx context.Context, t clew.Tenant, id clew.TraceID, c Columns) (Trace, error)
+}
+
 // A Trace is one trace as the store has it at one moment.
 type Trace struct {
 	*span.Batch

@@ -78,7 +78,7 @@ func (c *Copier) tables(src *span.Batch) *tableMap {
 	return t
 }
 
-// Append appends rows of src as Builder.AppendRows does. Batches of equal
+// Append appends rows of src as Builder.AppendRows does; flags may be missing. Batches of equal
 // NamesDictID, where that is not 0, must have the same tables and the same
 // attribute columns in the same places.
 func (c *Copier) Append(src *span.Batch, rows []uint32) {
@@ -95,10 +95,14 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 			t.names[src.Name[r]] = name
 		}
 		id := &src.TraceIDs[src.Trace[r]]
+		flags := uint32(0)
+		if src.Flags != nil {
+			flags = src.Flags[r]
+		}
 		b.EndSpan(&Fixed{
 			TraceHigh: id.High(), TraceLow: id.Low(), SpanID: src.SpanID[r], ParentID: src.ParentID[r],
 			Start: src.Start[r], End: src.Start[r] + src.Duration[r], Name: name,
-			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: src.Flags[r], Kind: src.Kind[r], Status: src.Status[r],
+			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: flags, Kind: src.Kind[r], Status: src.Status[r],
 		})
 		res, scp := src.Resource[r], src.Scope[r]
 		b.resource[b.rows-1] = b.resources.carry(t.resources, res, src.Resources[res].Raw, src.Resources[res])

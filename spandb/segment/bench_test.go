@@ -114,7 +114,7 @@ func BenchmarkReadTrace(b *testing.B) {
 					if cold {
 						r, reader = open(b, data), BlockReader{Cache: new(Cache)}
 					}
-					batch, err := reader.ReadTrace(r, 1, ids[i%len(ids)])
+					batch, err := reader.ReadTrace(r, 1, ids[i%len(ids)], &Need{All: true})
 					if err != nil {
 						b.Fatal(err)
 					}

@@ -58,11 +58,11 @@ func (r *BlockReader) ReadRows(s *Reader, blk int, n *Need, rows []uint32) (*spa
 	return r.read(s, blk, n, rows, false)
 }
 
-// ReadTrace reads all columns of the rows in a block of the traces that an id means:
-// those of equal low half whose high halves are equal or one of them zero. It returns
-// nil if there are none.
-func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID) (*span.Batch, error) {
-	if err := r.open(s, blk, &Need{All: true}); err != nil {
+// ReadTrace reads the wanted columns of the rows in a block of the traces that an id
+// means: those of equal low half whose high halves are equal or one of them zero. It
+// returns nil if there are none.
+func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID, n *Need) (*span.Batch, error) {
+	if err := r.open(s, blk, n); err != nil {
 		return nil, err
 	}
 	ids, _, err := r.records(colTraceIDs, 0, 16)
@@ -128,7 +128,7 @@ func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole boo
 
 // Received tells in which order rows of equal identity came that are in one
 // segment: the lesser number first. Of rows whose identity no other row has it says
-// nothing. It is about the rows read last, with Need.All.
+// nothing. It is about the rows read last, with Need.All or Received.
 func (r *BlockReader) Received(row uint32) uint64 {
 	if i, ok := r.received.Find(row); ok {
 		return r.received.Vals[i]

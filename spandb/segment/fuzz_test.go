@@ -72,7 +72,7 @@ func readAllOf(data []byte) error {
 			return err
 		}
 		build.NewBuilder(0).AppendRows(batch, identity(batch.Rows))
-		if _, err := b.ReadTrace(r, blk, batch.TraceIDs[0]); err != nil {
+		if _, err := b.ReadTrace(r, blk, batch.TraceIDs[0], &Need{All: true}); err != nil {
 			return err
 		}
 	}
@@ -87,7 +87,7 @@ func readCold(r *Reader) error {
 		if err != nil {
 			return err
 		}
-		if _, err := b.ReadTrace(r, blk, ids[len(ids)/2]); err != nil {
+		if _, err := b.ReadTrace(r, blk, ids[len(ids)/2], &Need{All: true}); err != nil {
 			return err
 		}
 	}

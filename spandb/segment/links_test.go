@@ -75,7 +75,7 @@ func TestLinkTargets(t *testing.T) {
 		}
 		compare(fmt.Sprint("block ", blk), batch)
 		for _, id := range slices.Clone(batch.TraceIDs) {
-			if batch, err = b.ReadTrace(r, blk, id); err != nil {
+			if batch, err = b.ReadTrace(r, blk, id, &Need{All: true}); err != nil {
 				t.Fatal(err)
 			}
 			compare(fmt.Sprint("trace ", id), batch)

@@ -95,7 +95,7 @@ func TestReadTrace(t *testing.T) {
 						from = &Reader{file: s.file, meta: s.meta, blocks: s.blocks}
 						one = BlockReader{Cache: new(Cache)}
 					}
-					got, err := one.ReadTrace(from, blk, id)
+					got, err := one.ReadTrace(from, blk, id, &Need{All: true})
 					if err != nil {
 						t.Fatalf("%s: trace %v: %v", name, id, err)
 					}
@@ -118,7 +118,7 @@ func TestReadTrace(t *testing.T) {
 						}
 					}
 				}
-				if got, err := one.ReadTrace(s, blk, clew.MakeTraceID(77, 78)); got != nil || err != nil {
+				if got, err := one.ReadTrace(s, blk, clew.MakeTraceID(77, 78), &Need{All: true}); got != nil || err != nil {
 					t.Fatalf("%s: a trace that is not there: %v, %v", name, got, err)
 				}
 			}
@@ -139,7 +139,7 @@ func TestPicksEnd(t *testing.T) {
 	}
 	b := BlockReader{Cache: new(Cache)}
 	for i := range dictPicks + 1 {
-		if _, err := b.ReadTrace(r, 0, ids[0]); err != nil {
+		if _, err := b.ReadTrace(r, 0, ids[0], &Need{All: true}); err != nil {
 			t.Fatal(err)
 		}
 		for col := range r.tables.Load().picks {

@@ -25,7 +25,7 @@ func (r *BlockReader) readSparse() error {
 		{colDroppedEvents, clew.TypeInt, r.need.All, &b.DroppedEvents},
 		{colDroppedLinks, clew.TypeInt, r.need.All, &b.DroppedLinks},
 		{colExtra, clew.TypeOther, r.need.All, &b.Attrs.Extra},
-		{colReceived, clew.TypeInt, r.need.All, &r.received},
+		{colReceived, clew.TypeInt, r.need.All || r.need.Received, &r.received},
 		{colWeight, clew.TypeInt, r.need.All || r.need.Weights, &b.Weight},
 		{colMoved, clew.TypeInt, r.need.All, &b.Moved},
 	} {

@@ -43,6 +43,7 @@ func Run(t *testing.T, open Open) {
 		{"columns asked for are there", testColumns},
 		{"rows can be counted without columns", testCounts},
 		{"scan by traces", testTraces},
+		{"traces are read in part", testParts},
 		{"scan sees one moment", testSnapshot},
 		{"scan stops where its reader stops", testStop},
 		{"cancel at each batch", testCancel},

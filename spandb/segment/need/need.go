@@ -16,7 +16,9 @@ type Need struct {
 	// All wants every column.
 	All bool
 	// Weights wants the rows' weights.
-	Weights    bool
+	Weights bool
+	// Received wants to know which of the rows of one identity came first.
+	Received   bool
 	intrinsics [256]bool // by span.Intrinsic
 	resource   bool
 	attrs      map[attrNeed]bool

@@ -94,18 +94,7 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 
 // want notes which columns the scan needs.
 func (s *Scan) want() {
-	c := s.Request.Columns
-	s.need.All, s.need.Weights = c.All, c.Weights
-	if c.Resources {
-		s.need.Resources()
-	}
-	for _, i := range c.Intrinsics {
-		s.need.Intrinsic(i)
-		s.need.Resources()
-	}
-	for _, f := range c.Fields {
-		s.need.Field(f)
-	}
+	noteColumns(&s.need, &s.Request.Columns)
 	s.wantTraces()
 	s.matcher = span.NewMatcher(s.Request.Where)
 	s.selector = New(s.Cache, s.Request.Where, s.Request.Window)

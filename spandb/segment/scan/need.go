@@ -1,0 +1,35 @@
+package scan
+
+import (
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// noteColumns notes the columns that are asked for.
+func noteColumns(n *segment.Need, c *storage.Columns) {
+	n.All, n.Weights = c.All, c.Weights
+	if c.Resources {
+		n.Resources()
+	}
+	for _, i := range c.Intrinsics {
+		n.Intrinsic(i)
+		n.Resources()
+	}
+	for _, f := range c.Fields {
+		n.Field(f)
+	}
+}
+
+// NeedOfTraces returns what is read of a trace whose rows lie in several places, to put
+// them together: what is asked for and tested, and what is of each row.
+func NeedOfTraces(c *storage.Columns, where *span.Condition) *segment.Need {
+	n := &segment.Need{Received: true}
+	noteColumns(n, c)
+	where.Fields(n.Field)
+	n.Resources()
+	for _, i := range []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind, span.StatusCode, span.Name, span.Duration, span.ScopeName} {
+		n.Intrinsic(i)
+	}
+	return n
+}
