@@ -20,6 +20,7 @@ type Plan struct {
 	// whole is nil where that is all that is asked; otherwise it says what part of
 	// the query needs the whole trace, as an error at its place.
 	whole error
+	why   string // the part of the query
 	// never says of comparisons in the query that they are false for every span
 	// whatever it has.
 	never []string
@@ -133,6 +134,7 @@ func (c *compiler) selects(p *Plan, stages []traceql.Stage) error {
 	case p.rows.Never():
 		p.selection = judge.Pick(p.rows)
 	case sel.NeedsTrace():
+		p.why = c.whole.what
 		p.whole = c.q.Errorf(traceql.Unsupported, c.whole.at, "%s needs the whole trace, and here spans are looked at one by one as they arrive", c.whole.what)
 	}
 	return nil

@@ -42,6 +42,7 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	c := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows), room: room}
 	var out Counted
 	var err error
+	plan.explainCount(over.Explain)
 	if plan.whole != nil {
 		j := judge.New(&plan.selection)
 		err = c.each(ctx, wholeColumns(&plan.selection), func(w *span.Whole, rows column.Bitmap) {
@@ -121,6 +122,7 @@ func (g *gathering) parts(ctx context.Context, rows func(first bool, matched col
 // (nil: all). They are f's until it returns, and have the columns that are asked for.
 func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, rows column.Bitmap)) error {
 	if s, ok := g.store.(storage.Store); ok && s.Capabilities().TracesMode {
+		g.over.Explain.Say("traces with such a row are gone through whole, by a scan by traces")
 		err := g.scan(ctx, storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
 			f(span.NewWhole(b), b.Traced)
 			return true, nil
@@ -128,6 +130,7 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 		g.share = g.part
 		return err
 	}
+	g.over.Explain.Say("traces with such a row are read whole, one by one")
 	return g.parts(ctx, func(bool, column.Bitmap) {}, func(traces []clew.TraceID) error {
 		if len(traces) > witnessAfter {
 			if err := g.leaveOut(ctx); err != nil {
@@ -152,6 +155,32 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 		}
 		return nil
 	})
+}
+
+// Selected calls each for the spans that a plan selects: for the given rows of one batch
+// after the other, which is each's until it returns and has the columns that are asked
+// for.
+func Selected(ctx context.Context, store Store, over Over, plan *Plan, columns storage.Columns, each func(b *span.Batch, rows column.Bitmap)) (Cost, error) {
+	if err := plan.wantSpans(); err != nil {
+		return Cost{}, err
+	}
+	g := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows)}
+	g.room = g.over.Budget.ids()
+	if plan.whole != nil {
+		if !columns.All {
+			whole := wholeColumns(&plan.selection)
+			columns.Intrinsics = append(columns.Intrinsics, whole.Intrinsics...)
+			columns.Fields = append(columns.Fields, whole.Fields...)
+		}
+		j := judge.New(&plan.selection)
+		err := g.each(ctx, columns, func(w *span.Whole, rows column.Bitmap) { each(w.Batch, j.Selected(w, rows, over.Window)) })
+		return g.done(g.share), err
+	}
+	err := g.scan(ctx, storage.Request{Window: over.Window, Where: plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+		each(b, matching(g.matcher, b, over.Window))
+		return true, nil
+	})
+	return g.done(g.part), err
 }
 
 // wholeColumns are what a judge of a selection looks at.

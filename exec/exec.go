@@ -34,6 +34,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -49,6 +50,8 @@ type Over struct {
 	Tenant clew.Tenant
 	Window clew.Window
 	Budget Budget
+	// Explain, where not nil, gets what the question would do and does.
+	Explain *explain.Report
 }
 
 // Budget bounds what one question may cost. Zero fields are the defaults of
@@ -57,7 +60,7 @@ type Over struct {
 // as much again.
 type Budget struct {
 	Rows  int64         // rows looked at, by scans and in traces read whole
-	Bytes int64         // bytes that scans looked at
+	Bytes int64         // bytes looked at, likewise
 	Time  time.Duration // time taken
 	// Memory is in bytes what a question may remember of what it has seen: trace ids
 	// and values. Where there are more it goes over the data again, or the answer says
@@ -147,7 +150,11 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 	req.Tenant, req.Stats = r.over.Tenant, &stats
 	req.MaxRows, req.MaxBytes = r.over.Budget.Rows-r.cost.Rows, r.over.Budget.Bytes-r.cost.Bytes
 	r.scans = &stats
-	defer r.scanned(&stats)
+	stage := r.over.Explain.BeginScan(&req)
+	defer func() {
+		stage.EndScan(&stats)
+		r.scanned(&stats)
+	}()
 	for b, err := range r.store.Scan(timed, req) {
 		if err != nil {
 			if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
@@ -156,7 +163,9 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 			}
 			return fmt.Errorf("exec: scan: %w", err)
 		}
+		handled := stage.Handle(b)
 		more, err := each(b)
+		handled()
 		if err != nil {
 			return err
 		}
@@ -231,6 +240,7 @@ func (r *run) spent(what string, limit any) {
 // went out of retention after it was found, and where it is larger than what the
 // store reads at once, which makes the answer partial.
 func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error) {
+	stage := r.over.Explain.Begin(explain.ReadTraces, "")
 	t, err := r.read(ctx, id)
 	switch {
 	case err != nil && clew.KindOf(err) == clew.NotFound:
@@ -243,7 +253,9 @@ func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error
 	case t.Damaged != nil:
 		r.partial("trace %s is not whole: %v%s", id, t.Damaged, mend)
 	}
+	stage.EndTrace(t.Rows, t.Bytes)
 	r.cost.Rows += int64(t.Rows)
+	r.cost.Bytes += t.Bytes
 	return &t, nil
 }
 

@@ -59,6 +59,9 @@ func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, er
 	if err := m.grid(&r); err != nil {
 		return Metrics{}, err
 	}
+	if r.Explain != nil {
+		r.Explain.Query = r.Plan.text
+	}
 	list, err := m.answer(r.Plan.metrics)
 	if err != nil {
 		return Metrics{}, err
@@ -169,13 +172,14 @@ func (g *gauge) gather() error {
 	fields, ofTrace := g.fields()
 	matcher := span.NewMatcher(g.q.plan.rows)
 	if g.q.plan.whole == nil && !ofTrace {
-		windows, ok, err := g.fromSums()
+		windows, why, err := g.fromSums()
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if why != "" {
 			windows = []clew.Window{g.over.Window}
 		}
+		g.q.explain(g.over.Explain, why, windows)
 		columns := storage.Columns{Fields: fields, Weights: !g.raw}
 		if g.exemplars > 0 {
 			columns.Intrinsics = []span.Intrinsic{span.SpanID}
@@ -192,6 +196,7 @@ func (g *gauge) gather() error {
 		}
 		return nil
 	}
+	g.q.explain(g.over.Explain, wholeTraces, nil)
 	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
 	j := judge.New(&g.q.plan.selection)
 	columns := wholeColumns(&g.q.plan.selection)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
@@ -131,6 +132,7 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	if r.Plan.whole == nil && !ofTrace {
 		o.rows = span.NewCalculator(o.order.by.Expr)
 	}
+	r.Plan.explainOrder(r.Explain, o.want, o.rows != nil)
 	if err := o.passes(); err != nil {
 		return Result{}, err
 	}
@@ -223,6 +225,7 @@ func (o *ordered) take(id clew.TraceID) error {
 		return err
 	}
 	defer t.Free()
+	defer o.over.Explain.Begin(explain.Judge, "").End()
 	w := span.OneTrace(t.Batch)
 	sets := o.judge.Sets(w, o.r.Window)
 	if len(sets) == 0 {

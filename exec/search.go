@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
@@ -78,6 +79,7 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 			s.window.End = end // no newer match can put a trace on this page
 		}
 	}
+	r.Plan.explainSearch(r.Explain, r.Limit)
 	if err := s.passes(); err != nil {
 		return Result{}, err
 	}
@@ -303,6 +305,7 @@ func (s *search) judged(id clew.TraceID, t *storage.Trace) *verdict {
 	if t == nil {
 		return nil
 	}
+	defer s.over.Explain.Begin(explain.Judge, "").End()
 	w := span.OneTrace(t.Batch)
 	sets := s.judge.Sets(w, s.r.Window)
 	if len(sets) == 0 {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -25,16 +26,22 @@ var dimensions = map[span.Field]storage.Dimensions{
 	{Intrinsic: span.SpanKind}: storage.ByKind, {Intrinsic: span.StatusCode}: storage.ByStatus,
 }
 
-// sums returns what to ask a store's sums for instead of going through spans; false if
-// they do not tell the answer.
-func (g *gauge) sums() (s summed, ok bool) {
+// sums returns what to ask a store's sums for instead of going through spans, or why they
+// do not tell the answer.
+func (g *gauge) sums() (s summed, why string) {
 	a, _ := g.store.(storage.Aggregator)
-	if all, is := g.store.(storage.Store); a == nil || is && !all.Capabilities().Rollups || g.exemplars > 0 || g.q.plan.whole != nil || g.q.fn > series.Octaves {
-		return s, false
+	all, is := g.store.(storage.Store)
+	switch {
+	case a == nil || is && !all.Capabilities().Rollups:
+		return s, "this store keeps none"
+	case g.exemplars > 0:
+		return s, "they have no exemplars"
+	case g.q.fn > series.Octaves:
+		return s, "they do not know different, first or last values"
 	}
 	if g.q.of != nil {
 		if e := &g.q.of.Expr; e.Op != span.Reading || e.Field != (span.Field{Intrinsic: span.Duration}) {
-			return s, false
+			return s, "they are of durations, not of " + g.q.of.Text
 		}
 		s.request.Durations = true
 	}
@@ -42,13 +49,15 @@ func (g *gauge) sums() (s summed, ok bool) {
 		e := &g.q.by[i].Expr
 		d := dimensions[e.Field]
 		if e.Op != span.Reading || d == 0 {
-			return s, false
+			return s, "they are not kept by " + g.q.by[i].Text
 		}
 		s.by = append(s.by, d)
 		s.request.By |= d
 	}
-	ok = s.only(&g.q.plan.rows)
-	return s, ok
+	if !s.only(&g.q.plan.rows) {
+		return s, "they do not tell which spans meet " + g.q.plan.rows.String()
+	}
+	return s, ""
 }
 
 // only narrows the request to rows that meet a condition; false if it cannot.
@@ -102,13 +111,16 @@ func (m *metering) inner() (w clew.Window, ok bool) {
 }
 
 // fromSums adds what a store's sums say of the whole minutes of the window, and returns
-// the windows that are left to go through; ok is false, and nothing was added, where sums
-// do not tell exactly what spans would.
-func (g *gauge) fromSums() (rest []clew.Window, ok bool, err error) {
-	s, ok := g.sums()
+// the windows that are left to go through; or why sums do not tell exactly what spans
+// would, and then nothing was added.
+func (g *gauge) fromSums() (rest []clew.Window, why string, err error) {
+	s, why := g.sums()
+	if why != "" {
+		return nil, why, nil
+	}
 	inner, whole := g.inner()
-	if !ok || !whole {
-		return nil, false, nil
+	if !whole {
+		return nil, "there is no whole minute in the window, or steps are not whole minutes", nil
 	}
 	s.request.Tenant, s.request.Window = g.over.Tenant, inner
 	if g.steps > 1 {
@@ -116,18 +128,24 @@ func (g *gauge) fromSums() (rest []clew.Window, ok bool, err error) {
 	}
 	timed, cancel := g.timed(g.ctx)
 	defer cancel()
+	stage := g.over.Explain.Begin(explain.Sums, "")
 	out, err := g.store.(storage.Aggregator).Rollups(timed, s.request)
+	stage.EndSums(len(out.Series))
 	switch {
 	case err != nil && clew.KindOf(err) == clew.TooLarge:
-		return nil, false, nil
+		return nil, "they are too many", nil
 	case err != nil:
-		return nil, false, err
-	case out.Unfinished > 0 || out.Moved > 0 || out.Elsewhere || out.Damage != nil:
-		return nil, false, nil
+		return nil, "", err
+	case out.Damage != nil:
+		return nil, "some are damaged", nil
+	case out.Unfinished > 0:
+		return nil, "spans that have not ended are in none", nil
+	case out.Moved > 0 || out.Elsewhere:
+		return nil, "some spans count in other minutes than they start in, since their clocks were far off", nil
 	}
 	for i := range out.Series {
 		if !g.exact(&s, &out.Series[i]) {
-			return nil, false, nil
+			return nil, "some stand for spans that differ in what is asked", nil
 		}
 	}
 	for i := range out.Series {
@@ -141,7 +159,7 @@ func (g *gauge) fromSums() (rest []clew.Window, ok bool, err error) {
 			rest = append(rest, w)
 		}
 	}
-	return rest, true, g.builder.Err()
+	return rest, "", g.builder.Err()
 }
 
 // exact reports whether sums tell what the spans in them would: that they are of what the

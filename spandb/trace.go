@@ -49,7 +49,7 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 		return storage.Trace{}, missing
 	}
 	out := g.b.Resolve()
-	out.Damaged = g.damage
+	out.Damaged, out.Bytes = g.damage, g.reader.Bytes
 	out.Release = g.loan.Return
 	admission.ReturnWith(out.Batch, g.loan)
 	return out, nil

@@ -114,6 +114,9 @@ type Trace struct {
 	Conflicting []uint32
 	// Damaged is set when some rows could not be read; it says which file.
 	Damaged error
+	// Bytes is how many were looked at to read it, packed or in memory, as far as the store
+	// counts them.
+	Bytes int64
 	// Release, where not nil, lets the store have back the memory that it set aside for
 	// the trace.
 	Release func()

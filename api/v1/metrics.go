@@ -44,7 +44,7 @@ type metricExemplar struct {
 }
 
 func (a *API) metrics(c *call) error {
-	p, err := parameters(c, "q", "start", "end", "step", "exemplars")
+	p, err := parameters(c, "q", "start", "end", "step", "exemplars", "explain")
 	if err != nil {
 		return err
 	}
@@ -70,11 +70,16 @@ func (a *API) metrics(c *call) error {
 			return clew.Errorf(clew.Invalid, "exemplars %q: want a whole number up to %d", text, exec.MaxExemplars)
 		}
 	}
+	if r.Explain, err = explainer(p.Get("explain")); err != nil {
+		return err
+	}
 	m, err := exec.RunMetrics(c.r.Context(), a.cfg.Store, r)
 	if err != nil {
 		return err
 	}
 	out := metricsOf(&m)
+	out.Explain = explanationOf(r.Explain)
+	r.Explain = nil
 	if out.nothing() && m.Cost.Complete {
 		out.Suggestions = a.suggestions(c, r.Over, plan)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/suggest"
 )
 
@@ -18,6 +19,8 @@ type searchRequest struct {
 	Limit  *int   `json:"limit"`
 	Cursor string `json:"cursor"`
 	Count  bool   `json:"count"`
+	// Explain asks what the search does.
+	Explain bool `json:"explain"`
 }
 
 type cost struct {
@@ -25,6 +28,8 @@ type cost struct {
 	Watermark string   `json:"watermark"`
 	TookMs    float64  `json:"tookMs"`
 	Scanned   scanned  `json:"scanned"`
+	// Explain is there if asked for.
+	Explain *explanation `json:"explain,omitempty"`
 }
 
 type coverage struct {
@@ -93,7 +98,7 @@ func (a *API) search(c *call) error {
 }
 
 func (a *API) searchByURL(c *call) error {
-	q, err := parameters(c, "q", "start", "end", "limit", "cursor", "count")
+	q, err := parameters(c, "q", "start", "end", "limit", "cursor", "count", "explain")
 	if err != nil {
 		return err
 	}
@@ -110,6 +115,11 @@ func (a *API) searchByURL(c *call) error {
 			return clew.Errorf(clew.Invalid, "count %q: want true or false", s)
 		}
 	}
+	report, err := explainer(q.Get("explain"))
+	if err != nil {
+		return err
+	}
+	req.Explain = report != nil
 	return a.answerSearch(c, &req)
 }
 
@@ -129,6 +139,9 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 	if limit < 0 || limit > exec.MaxLimit || limit == 0 && !req.Count {
 		return clew.Errorf(clew.Invalid, "limit %d: want 1 to %d, or 0 with count", limit, exec.MaxLimit)
 	}
+	if req.Explain {
+		over.Explain = new(explain.Report)
+	}
 	ctx := c.r.Context()
 	out := searchAnswer{Traces: []traceSummary{}}
 	if limit > 0 {
@@ -146,6 +159,8 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 			return err
 		}
 	}
+	out.Explain = explanationOf(over.Explain)
+	over.Explain = nil
 	if out.nothing() && req.Cursor == "" && out.Coverage.Complete {
 		out.Suggestions = a.suggestions(c, over, plan)
 	}

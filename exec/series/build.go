@@ -39,6 +39,17 @@ const (
 	Last
 )
 
+var fnNames = [...]string{Rate: "rate", Count: "count", Min: "least", Max: "greatest", Avg: "mean", Sum: "sum", Quantile: "quantiles",
+	Octaves: "histogram", CountDistinct: "number of different values", First: "first", Last: "last"}
+
+// String returns a word for people.
+func (f Fn) String() string {
+	if int(f) < len(fnNames) {
+		return fnNames[f]
+	}
+	return "number"
+}
+
 // Spec says what series are made of.
 type Spec struct {
 	Fn Fn

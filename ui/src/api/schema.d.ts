@@ -331,9 +331,16 @@ export interface components {
              * @default false
              */
             count: boolean;
+            /**
+             * @description Tell what the search does: `explain` in the answer.
+             * @default false
+             */
+            explain: boolean;
         };
         SearchAnswer: components["schemas"]["Cost"] & {
             traces: components["schemas"]["TraceSummary"][];
+            /** @description Present if asked for. */
+            explain?: components["schemas"]["Explanation"];
             /** @description Absent after the last page. */
             nextCursor?: string;
             /**
@@ -517,11 +524,87 @@ export interface components {
                 operationsTotal?: number;
             }[];
         };
+        /**
+         * @description What a question would do and what it did. The numbers are counted while it is done; where a question is answered in part, they
+         *     are of that part.
+         */
+        Explanation: {
+            /** @description In canonical form. */
+            query: string;
+            /** @description A sentence for each decision. */
+            plan: string[];
+            /** @description In the order in which each was begun. */
+            stages: components["schemas"]["ExplainedStage"][];
+        };
+        ExplainedStage: {
+            /** @description scan rows, scan by traces, read whole traces, judge and describe, add up rollups. */
+            name: string;
+            /** @description Which rows, say. */
+            what?: string;
+            /** @description How often it was done. */
+            times: number;
+            /** @description Of a scan, the store's part. */
+            tookMs: number;
+            /** @description Of a scan, what was done with the rows that came. */
+            handlingMs?: number;
+            /**
+             * Format: int64
+             * @description Looked at.
+             */
+            rows: number;
+            /**
+             * Format: int64
+             * @description Skipped unread.
+             */
+            prunedRows?: number;
+            /**
+             * Format: int64
+             * @description Of columns that were looked at, packed.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Rows that a scan gave.
+             */
+            matched?: number;
+            /**
+             * Format: int64
+             * @description Read whole.
+             */
+            traces?: number;
+            /**
+             * Format: int64
+             * @description Of rollups.
+             */
+            series?: number;
+            /** @description Parts in memory, looked at. */
+            heads?: number;
+            /** @description Files. */
+            segments?: components["schemas"]["Pruning"];
+            /** @description Parts of the files that were opened. */
+            blocks?: components["schemas"]["Pruning"];
+            /** @description What rows were tested for, in that order, and on what. */
+            tests?: {
+                condition: string;
+                on: string;
+            }[];
+        };
+        Pruning: {
+            total: number;
+            /** @description Start outside of the window. */
+            byTime: number;
+            /** @description Cannot match, by dictionaries, bounds or filters. */
+            byContent: number;
+            /** @description Looked into; the rest was not come to. */
+            read: number;
+        };
         MetricsAnswer: components["schemas"]["Cost"] & {
             /** @description Of the first step. */
             start: components["schemas"]["Nanos"];
             stepSeconds: number;
             steps: number;
+            /** @description Present if asked for. */
+            explain?: components["schemas"]["Explanation"];
             /** @description Where no span was counted: why that may be, as with a search. */
             suggestions?: string[];
             /** @description How far a quantile may be off, as a part of it; absent if there are none. */
@@ -840,6 +923,7 @@ export interface operations {
                 limit?: number;
                 cursor?: string;
                 count?: boolean;
+                explain?: boolean;
             };
             header?: {
                 /** @description The tenant; absent or empty is `default`. */
@@ -1106,6 +1190,8 @@ export interface operations {
                 step?: string;
                 /** @description About how many examples are wanted, of all series together. */
                 exemplars?: number;
+                /** @description Tell what the metric does: `explain` in the answer. */
+                explain?: boolean;
             };
             header?: {
                 /** @description The tenant; absent or empty is `default`. */
