@@ -16,6 +16,7 @@ type metrics struct {
 	of        *judge.Measure // what is measured; nil: spans are counted
 	by        []judge.Measure
 	quantiles []float64
+	compare   *comparison // nil: it is another metric
 
 	math *metricMath
 	then []second
@@ -101,15 +102,15 @@ func metricNumber(v traceql.Static) float64 {
 }
 
 func (c *compiler) metric(m *metrics, s *traceql.Metric, selecting []traceql.Stage) error {
-	if s.Compare != nil {
-		return c.unsupported(s.At, "compare(…) is")
-	}
 	m.fn, m.quantiles, m.plan = seriesFns[s.Fn], s.Quantiles, new(Plan)
 	if err := c.selects(m.plan, selecting); err != nil {
 		return err
 	}
 	if m.plan.order != nil {
 		return c.q.Errorf(traceql.Types, s.At, "a metric has no traces to put in an order")
+	}
+	if s.Compare != nil {
+		return c.compares(m, s.Compare)
 	}
 	for _, f := range s.By {
 		by, err := c.measure(f)

@@ -73,7 +73,13 @@ func manualMetric(t *testing.T, store exec.Store, spans []clew.Span, query strin
 		return
 	}
 	q, _ := traceql.Parse(query)
-	if m, ok := q.Stages[len(q.Stages)-1].(*traceql.Metric); ok && m.Fn != traceql.CountDistinctOverTime {
+	m, ok := q.Stages[len(q.Stages)-1].(*traceql.Metric)
+	switch {
+	case ok && m.Fn == traceql.Compare:
+		if diff := difference(comparisonOf(&got), naiveComparison(t, spans, query, w, time.Minute)); diff != "" {
+			t.Errorf("%s:\n%s", query, diff)
+		}
+	case ok && m.Fn != traceql.CountDistinctOverTime:
 		compareMetric(t, query, got, naiveMetric(t, spans, query, w, time.Minute), sketch.RelativeError)
 	}
 }

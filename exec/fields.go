@@ -89,7 +89,10 @@ func (c *compiler) field(f *traceql.Field) (span.Field, error) {
 }
 
 // FieldText writes a field as a query does, shortened if need be.
-func FieldText(f span.Field) string {
+func FieldText(f span.Field) string { return Clip(FieldName(f)) }
+
+// FieldName writes a field as a query does.
+func FieldName(f span.Field) string {
 	if f.Intrinsic != span.None {
 		return f.String()
 	}
@@ -99,7 +102,7 @@ func FieldText(f span.Field) string {
 			q.Scope = traceql.Scope(scope)
 		}
 	}
-	return Clip(q.String())
+	return q.String()
 }
 
 // Clip shortens a text for a message.

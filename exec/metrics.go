@@ -108,6 +108,8 @@ func (m *metering) answer(q *metrics) (list []series.Series, err error) {
 	switch {
 	case q.math != nil:
 		list, err = m.calculate(q.math)
+	case q.compare != nil:
+		list, err = m.compare(q)
 	default:
 		list, err = m.measure(q)
 	}

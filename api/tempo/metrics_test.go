@@ -31,6 +31,8 @@ func TestMetricsGolden(t *testing.T) {
 		a.golden("range_histogram", queryRange(`{nestedSetParent<0 && true} | histogram_over_time(duration) with(exemplars=false)`, "step", "90s"))
 		a.golden("range_none", queryRange(`{ } | avg_over_time(span.nothing)`))
 		a.golden("instant", instant(`{ } | count_over_time() by (status)`))
+		a.golden("instant_compare", instant(`{ } | compare({ status = error }, 1)`))
+		a.golden("range_compare", queryRange(`{ resource.service.name = "cart" } | compare({ duration > 1s }, 2)`, "step", "90s"))
 		a.golden("instant_math", instant(`({ status = error } | count_over_time()) / ({ } | count_over_time())`))
 	})
 }

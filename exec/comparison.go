@@ -1,0 +1,207 @@
+package exec
+
+import (
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/compare"
+	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/exec/series"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/traceql"
+)
+
+// comparison is what compare(…) sets against the rest of what is selected.
+type comparison struct {
+	where  span.Condition
+	window clew.Window // of the selection; the zero one: that of the question
+	top    int         // values told of each attribute
+}
+
+func (c *compiler) compares(m *metrics, s *traceql.Comparison) error {
+	sel, err := c.spanset(s.Selection)
+	m.compare = &comparison{where: sel.Cond, top: s.Top}
+	if s.End != 0 {
+		m.compare.window = clew.Window{Start: clew.UnixNanos(s.Start), End: clew.UnixNanos(s.End)}
+	}
+	return err
+}
+
+// comparing is a comparison on its way.
+type comparing struct {
+	*metering
+	q       *metrics
+	counter *compare.Counter
+	steps   int
+	where   *span.Matcher
+	unknown int64
+
+	places  []uint32
+	weights []clew.Weight
+}
+
+// compare counts the values of attributes of two groups of spans. Over time it goes twice
+// over them: only then is it known which values are to be counted step by step.
+func (m *metering) compare(q *metrics) ([]series.Series, error) {
+	c := &comparing{metering: m, q: q, counter: compare.New(), steps: 1, where: span.NewMatcher(q.compare.where)}
+	err := c.gather()
+	if err != nil {
+		return nil, err
+	}
+	c.counter.Choose(q.compare.top)
+	if m.steps > 1 {
+		if c.counter, err = c.counter.Again(m.steps); err != nil {
+			return nil, err
+		}
+		c.steps, c.unknown = m.steps, 0
+		if err := c.gather(); err != nil {
+			return nil, err
+		}
+	}
+	m.unknown += c.unknown
+	return c.series()
+}
+
+// gather counts all that is selected.
+func (c *comparing) gather() error {
+	columns := storage.Columns{All: true}
+	matcher := span.NewMatcher(c.q.plan.rows)
+	if c.q.plan.whole == nil && !c.q.compare.where.OfTrace() {
+		err := c.scan(c.ctx, storage.Request{Window: c.over.Window, Where: c.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+			c.take(span.NewWhole(b), matching(matcher, b, c.over.Window))
+			return true, c.counter.Err()
+		})
+		c.share = min(c.share, c.part)
+		return err
+	}
+	g := &gathering{run: c.run, plan: c.q.plan, matcher: matcher, room: c.over.Budget.ids()}
+	j := judge.New(&c.q.plan.selection)
+	err := g.each(c.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
+		c.take(w, j.Selected(w, rows, c.over.Window))
+	})
+	c.share = min(c.share, g.share)
+	if err == nil {
+		err = c.counter.Err()
+	}
+	return err
+}
+
+// take counts rows of a batch.
+func (c *comparing) take(w *span.Whole, rows column.Bitmap) {
+	if !rows.Any() {
+		return
+	}
+	selected := c.where.MatchWhole(w)
+	if cap(c.places) < w.Rows {
+		c.places = make([]uint32, w.Rows)
+	}
+	c.places = c.places[:w.Rows]
+	for i := range c.places {
+		c.places[i] = compare.None
+	}
+	of := c.q.compare.window
+	for row := range rows.Ones() {
+		start := clew.UnixNanos(w.Start[row])
+		step, group := 0, compare.Baseline
+		if c.steps > 1 {
+			step = int(uint64(start-c.over.Window.Start) / uint64(c.step))
+		}
+		if selected.Get(row) && (of == clew.Window{} || of.Contains(start)) {
+			group = compare.Selection
+		}
+		c.places[row] = compare.Place(step, group)
+	}
+	c.counter.Count(w.Batch, c.places, c.weightsOf(w, rows))
+}
+
+// weightsOf returns what rows count as, nil if all are one.
+func (c *comparing) weightsOf(w *span.Whole, rows column.Bitmap) []clew.Weight {
+	if c.raw {
+		return nil
+	}
+	weights := w.Weights()
+	if len(weights.Rows) == 0 {
+		return nil
+	}
+	c.weights = c.weights[:0]
+	for range w.Rows {
+		c.weights = append(c.weights, clew.WeightOne)
+	}
+	for i, row := range weights.Rows {
+		weight := clew.Weight(weights.Vals[i])
+		if weight == clew.WeightUnknown && rows.Get(int(row)) {
+			c.unknown++
+		}
+		c.weights[row] = weight.Counted()
+	}
+	return c.weights
+}
+
+// metaTypes name what a series of a group is of: spans with one value of an attribute,
+// and all that have the attribute.
+var metaTypes = [2][2]string{
+	compare.Baseline:  {"baseline", "baseline_total"},
+	compare.Selection: {"selection", "selection_total"},
+}
+
+// tooManyValues is said of an attribute of which not all values are told.
+const tooManyValues = "__too_many_values__"
+
+// series makes the answer.
+func (c *comparing) series() ([]series.Series, error) {
+	b := series.NewBuilder(series.Spec{Fn: series.Count, Unit: 1, Steps: c.steps, Seconds: c.step.Seconds()})
+	meta := func(name, text string) series.Label {
+		return series.Label{Name: name, Value: clew.StringValue(text), Text: text}
+	}
+	add := func(first series.Label, f span.Field, v clew.Value, sums []compare.Sums) {
+		if none(sums) {
+			return
+		}
+		at := b.Series([]series.Label{first, series.Label(judge.LabelOf(FieldName(f), typeOfField(f), v))})
+		for step := range sums {
+			weight, squares := sums[step].Total()
+			if at >= 0 && weight > 0 {
+				b.AddSums(at, step, &series.Sums{Weight: weight, Squares: squares, Sampled: sums[step].Weight > 0})
+			}
+		}
+	}
+	for _, a := range c.counter.Attributes() {
+		for group, names := range metaTypes {
+			for _, v := range a.Values {
+				add(meta("__meta_type", names[0]), a.Field, v.Value, v.Spans[group])
+			}
+			add(meta("__meta_type", names[1]), a.Field, judge.None, a.Spans[group])
+		}
+		if a.Left {
+			different := make([]compare.Sums, c.steps)
+			for i := range different {
+				different[i].Ones = uint64(a.Different)
+			}
+			add(meta("__meta_error", tooManyValues), a.Field, judge.None, different)
+		}
+		if b.Err() != nil {
+			return nil, clew.Errorf(clew.TooLarge, "the answer has more than %d series, or %d points: ask for fewer values of each attribute, or a longer step", series.MaxSeries, series.MaxCells)
+		}
+	}
+	return b.Finish()
+}
+
+func none(sums []compare.Sums) bool {
+	for i := range sums {
+		if weight, _ := sums[i].Total(); weight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// typeOfField returns what the language has for a field.
+func typeOfField(f span.Field) traceql.Type {
+	switch f.Intrinsic {
+	case span.StatusCode:
+		return traceql.TypeStatus
+	case span.SpanKind:
+		return traceql.TypeKind
+	}
+	return traceql.TypeAny
+}
