@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 )
 
 // TenantHeader names the tenant of a request.
@@ -27,37 +28,56 @@ type Turns struct {
 	waiting  atomic.Int64
 	most     int64 // that may wait
 	patience time.Duration
+	cores    *cores.Pool
 }
 
-// NewTurns returns n turns, 0 is DefaultTurns, and a queue of QueuePerTurn for each.
-func NewTurns(n int) *Turns {
+// NewTurns returns n turns, 0 is DefaultTurns, and a queue of QueuePerTurn for each. Who
+// has a turn computes on the cores of a pool, nil is one of its own.
+func NewTurns(n int, pool *cores.Pool) *Turns {
 	n = cmp.Or(n, DefaultTurns)
-	return &Turns{slots: make(chan struct{}, n), most: int64(n) * QueuePerTurn, patience: MaxQueue}
+	return &Turns{slots: make(chan struct{}, n), most: int64(n) * QueuePerTurn, patience: MaxQueue, cores: cmp.Or(pool, cores.New(0))}
 }
 
-// Take waits a little for a turn, which the caller gives back with done. The error is
-// of kind Canceled when ctx ends first, and of kind Busy when all turns stay taken or as
-// many wait already as may.
-func (t *Turns) Take(ctx context.Context) (done func(), err error) {
-	done = func() { <-t.slots }
+// Take waits a little for a turn, and then for a core, which the caller gives back with
+// done. What is computed for the question is computed with the context returned, by
+// which the store lets others compute in between; what may wait for the client runs in
+// cores.Away, as it does with PatientWriter. The error is of kind Canceled when ctx ends
+// first, and of kind Busy when all turns stay taken or as many wait already as may.
+func (t *Turns) Take(ctx context.Context) (computing context.Context, done func(), err error) {
+	if err := t.take(ctx); err != nil {
+		return ctx, nil, err
+	}
+	computing, share, err := t.cores.Enter(ctx)
+	if err != nil {
+		<-t.slots
+		return ctx, nil, gone(ctx)
+	}
+	return computing, func() { share.Leave(); <-t.slots }, nil
+}
+
+func gone(ctx context.Context) error {
+	return clew.Errorf(clew.Canceled, "gone before its turn: %w", context.Cause(ctx))
+}
+
+func (t *Turns) take(ctx context.Context) error {
 	select {
 	case t.slots <- struct{}{}: // nobody waits, else the turn were theirs
-		return done, nil
+		return nil
 	default:
 	}
 	defer t.waiting.Add(-1)
 	if t.waiting.Add(1) > t.most {
-		return nil, t.busy("and %d more wait", t.most)
+		return t.busy("and %d more wait", t.most)
 	}
 	timer := time.NewTimer(t.patience)
 	defer timer.Stop()
 	select {
 	case t.slots <- struct{}{}:
-		return done, nil
+		return nil
 	case <-ctx.Done():
-		return nil, clew.Errorf(clew.Canceled, "gone before its turn: %w", context.Cause(ctx))
+		return gone(ctx)
 	case <-timer.C:
-		return nil, t.busy("and none ended within %v", t.patience)
+		return t.busy("and none ended within %v", t.patience)
 	}
 }
 
@@ -68,6 +88,27 @@ func (t *Turns) busy(why string, arg any) error {
 
 // State returns how many questions run and how many wait for that.
 func (t *Turns) State() (running, waiting int) { return len(t.slots), int(t.waiting.Load()) }
+
+// PatientWriter writes an answer computed with ctx: while a client reads slowly, others
+// have the core.
+func PatientWriter(ctx context.Context, w http.ResponseWriter) http.ResponseWriter {
+	return &patientWriter{w, ctx}
+}
+
+type patientWriter struct {
+	http.ResponseWriter
+	ctx context.Context
+}
+
+// Unwrap is how http.ResponseController finds what the writer can do besides.
+func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+func (p *patientWriter) Write(b []byte) (n int, err error) {
+	if gone := cores.Away(p.ctx, func() { n, err = p.ResponseWriter.Write(b) }); err == nil {
+		err = gone
+	}
+	return n, err
+}
 
 // StatusOf returns the HTTP status of a kind of error.
 func StatusOf(k clew.ErrorKind) int {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -18,19 +19,19 @@ import (
 
 // TestTurns gives as many turns as there are, takes them back, and lets go of who leaves.
 func TestTurns(t *testing.T) {
-	turns := api.NewTurns(1)
-	done, err := turns.Take(t.Context())
+	turns := api.NewTurns(1, nil)
+	_, done, err := turns.Take(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	left, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := turns.Take(left); clew.KindOf(err) != clew.Canceled {
+	if _, _, err := turns.Take(left); clew.KindOf(err) != clew.Canceled {
 		t.Errorf("the turn of who left = %v, want Canceled", err)
 	}
 	waiting := make(chan error)
 	go func() {
-		again, err := turns.Take(context.Background())
+		_, again, err := turns.Take(context.Background())
 		if err == nil {
 			again()
 		}
@@ -42,13 +43,46 @@ func TestTurns(t *testing.T) {
 	}
 }
 
+// TestTurnsWaitForACore gives the turn back of who leaves while there is no core for it.
+func TestTurnsWaitForACore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pool := cores.New(1)
+		turns := api.NewTurns(2, pool)
+		_, done, err := turns.Take(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		left, leave := context.WithCancel(t.Context())
+		gone := make(chan error)
+		go func() {
+			_, _, err := turns.Take(left)
+			gone <- err
+		}()
+		synctest.Wait()
+		if computing, waiting := pool.State(); computing != 1 || waiting != 1 {
+			t.Fatalf("%d compute, %d wait, want one each", computing, waiting)
+		}
+		leave()
+		if err := <-gone; clew.KindOf(err) != clew.Canceled {
+			t.Errorf("who left while waiting for a core: %v, want Canceled", err)
+		}
+		if running, _ := turns.State(); running != 1 {
+			t.Errorf("%d turns are taken, want 1", running)
+		}
+		done()
+		if computing, waiting := pool.State(); computing+waiting != 0 {
+			t.Errorf("%d compute, %d wait at the end", computing, waiting)
+		}
+	})
+}
+
 // TestQueueIsBounded tells who comes when as many wait as may to come again.
 func TestQueueIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := api.NewTurns(2)
+		turns := api.NewTurns(2, nil)
 		var running []func()
 		for range 2 {
-			done, err := turns.Take(t.Context())
+			_, done, err := turns.Take(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +92,7 @@ func TestQueueIsBounded(t *testing.T) {
 		outcomes := make(chan error, most)
 		for range most {
 			go func() {
-				done, err := turns.Take(t.Context())
+				_, done, err := turns.Take(t.Context())
 				if err == nil {
 					done()
 				}
@@ -69,7 +103,7 @@ func TestQueueIsBounded(t *testing.T) {
 		if r, w := turns.State(); r != 2 || w != most {
 			t.Errorf("%d run and %d wait, want 2 and %d", r, w, most)
 		}
-		if _, err := turns.Take(t.Context()); clew.KindOf(err) != clew.Busy || api.RetryAfter(err) != api.MaxQueue || !strings.Contains(err.Error(), "64 more wait") {
+		if _, _, err := turns.Take(t.Context()); clew.KindOf(err) != clew.Busy || api.RetryAfter(err) != api.MaxQueue || !strings.Contains(err.Error(), "64 more wait") {
 			t.Errorf("one more: %v, want Busy", err)
 		}
 		running[0]()

@@ -15,7 +15,7 @@ import (
 // Config is what a dialect needs.
 type Config struct {
 	Store storage.Store
-	// Turns is who may be answered at the same time; nil: as many as NewTurns(0) lets.
+	// Turns is who may be answered at the same time; nil: as many as DefaultTurns.
 	Turns *Turns
 	// Budget bounds one question; zero fields are exec's defaults.
 	Budget exec.Budget
@@ -36,7 +36,7 @@ type Call struct {
 // Handler serves h, which answers a call or returns why not; then it has written
 // nothing. Faults of ours are logged.
 func (c Config) Handler(fail Fail, h func(*Call) error) http.Handler {
-	c.Turns, c.Logger = cmp.Or(c.Turns, NewTurns(0)), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
+	c.Turns, c.Logger = cmp.Or(c.Turns, NewTurns(0, nil)), cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -59,11 +59,12 @@ func (c *Config) serve(w http.ResponseWriter, r *http.Request, h func(*Call) err
 	if err != nil {
 		return err
 	}
-	done, err := c.Turns.Take(r.Context())
+	ctx, done, err := c.Turns.Take(r.Context())
 	if err != nil {
 		return err
 	}
 	defer done()
+	w, r = PatientWriter(ctx, w), r.WithContext(ctx)
 	return h(&Call{W: w, R: r, Store: c.Store, Over: exec.Over{Tenant: tenant, Budget: c.Budget}})
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/tally"
@@ -58,7 +59,7 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 		}
 	}
 	for _, s := range snap.list.segs {
-		if ctx.Err() != nil {
+		if cores.Yield(ctx) != nil {
 			return clew.Errorf(clew.Canceled, "stopped: %w", context.Cause(ctx))
 		}
 		if !w.Overlaps(clew.UnixNanos(s.MinStart), clew.UnixNanos(s.MaxStart)) {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/segment/rollup"
 	"github.com/clew-tracing/clew/storage"
@@ -42,7 +43,7 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 	sealer := headCounters.Get().(*segment.Sealer)
 	defer headCounters.Put(sealer)
 	for _, v := range snap.views {
-		if ctx.Err() != nil {
+		if cores.Yield(ctx) != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}
 		if slices.ContainsFunc(v.Moved.Rows, func(row uint32) bool { return r.Window.Contains(clew.UnixNanos(v.Start[row])) }) {
@@ -58,7 +59,7 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 	}
 	sums := new(segment.RollupReader)
 	for _, s := range snap.list.segs {
-		if ctx.Err() != nil {
+		if cores.Yield(ctx) != nil {
 			return clew.Errorf(clew.Canceled, "rollups stopped: %w", context.Cause(ctx))
 		}
 		if rollup.MayMove(r.Window, s.MinStart, s.MaxStart, s.MinArrival, s.MaxArrival) {

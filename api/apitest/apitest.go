@@ -53,8 +53,8 @@ func Get(h http.Handler, path string, header ...string) *httptest.ResponseRecord
 func Busy(t *testing.T, newAPI func(turns *api.Turns) http.Handler, paths map[string]string) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		turns := api.NewTurns(1)
-		done, err := turns.Take(t.Context())
+		turns := api.NewTurns(1, nil)
+		_, done, err := turns.Take(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

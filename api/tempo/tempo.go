@@ -58,7 +58,7 @@ func New(cfg Config) *API {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Turns == nil {
-		cfg.Turns = api.NewTurns(0)
+		cfg.Turns = api.NewTurns(0, nil)
 	}
 	a := &API{cfg: cfg, mux: http.NewServeMux()}
 	a.sender.Logger = cfg.Logger
@@ -131,7 +131,7 @@ func (a *API) query(h handler) http.Handler {
 			a.fail(w, r, err)
 			return
 		}
-		done, err := a.cfg.Turns.Take(r.Context())
+		ctx, done, err := a.cfg.Turns.Take(r.Context())
 		switch {
 		case r.Context().Err() != nil:
 			return
@@ -140,6 +140,7 @@ func (a *API) query(h handler) http.Handler {
 			return
 		}
 		defer done()
+		w, r = api.PatientWriter(ctx, w), r.WithContext(ctx)
 		if err := h(&call{w: w, r: r, tenant: tenant}); err != nil {
 			a.fail(w, r, err)
 		}

@@ -71,7 +71,7 @@ func New(cfg Config) *API {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Turns == nil {
-		cfg.Turns = api.NewTurns(0)
+		cfg.Turns = api.NewTurns(0, nil)
 	}
 	if cfg.Numbers == nil {
 		cfg.Numbers = func(_ clew.Tenant, names []string) []int {
@@ -213,7 +213,7 @@ func (a *API) plain(h handler) http.Handler {
 func (a *API) query(h handler) http.Handler {
 	inner := a.plain(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		done, err := a.cfg.Turns.Take(r.Context())
+		ctx, done, err := a.cfg.Turns.Take(r.Context())
 		switch {
 		case r.Context().Err() != nil:
 			return
@@ -222,7 +222,7 @@ func (a *API) query(h handler) http.Handler {
 			return
 		}
 		defer done()
-		inner.ServeHTTP(w, r)
+		inner.ServeHTTP(api.PatientWriter(ctx, w), r.WithContext(ctx))
 	})
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
@@ -92,6 +93,7 @@ type server struct {
 	// spare are the servers of spare doors, by their names.
 	spare map[string]*http.Server
 	turns *api.Turns // of questions, in whatever dialect
+	cores *cores.Pool
 	// streams ends what the page's address answers without end, by endStreams.
 	streams    context.Context
 	endStreams context.CancelFunc
@@ -264,8 +266,10 @@ func (s *server) storeEvents() spandb.Events {
 
 // start builds doors and handlers and serves every listener.
 func (s *server) start() {
+	s.cores = cores.New(0)
 	doors := otlpdoor.Config{
 		Appender:     s.store,
+		Cores:        s.cores,
 		MaxBodyBytes: int(s.memory.MaxRequest),
 		Budget:       ingest.NewBudget(s.memory.Inflight),
 		Gate:         &s.leaving,
@@ -276,7 +280,7 @@ func (s *server) start() {
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
 	s.census = census{catalog: s.store}
 	s.streams, s.endStreams = context.WithCancel(context.Background())
-	s.turns = api.NewTurns(s.memory.Queries)
+	s.turns = api.NewTurns(s.memory.Queries, s.cores)
 	dialects := s.dialects()
 	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)
 	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP), faultBy(s.otlpHTTP.Deny))

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/storage"
@@ -34,6 +35,8 @@ import (
 // Config is what both doors need.
 type Config struct {
 	Appender storage.Appender
+	// Cores are told while spans are worked on; nil: nobody is.
+	Cores *cores.Pool
 	// MaxBodyBytes bounds a request packed and unpacked; 0 is
 	// ingest.DefaultMaxBodyBytes.
 	MaxBodyBytes int
@@ -124,6 +127,9 @@ func (d *door) release(r *request) {
 
 // take unpacks, translates and appends a request whose body is in r.packed.
 func (d *door) take(ctx context.Context, r *request) (storage.Result, error) {
+	if d.cfg.Cores != nil {
+		defer d.cfg.Cores.Arrive()()
+	}
 	r.arrived = d.cfg.Now()
 	d.counters.Came(len(r.packed))
 	tenant, err := clew.ParseTenant(r.tenant)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/spandb/segment"
@@ -125,7 +126,7 @@ func (s *Scan) list() {
 // next takes the next unit off the queue, and opens the segments before it. There
 // may be none, or ctx has ended.
 func (s *Scan) next(ctx context.Context) (u unit, more bool) {
-	for len(s.queue) > 0 && ctx.Err() == nil {
+	for len(s.queue) > 0 && cores.Yield(ctx) == nil {
 		u = s.queue.pop()
 		if u.view != nil || u.blk != wholeSegment {
 			return u, true

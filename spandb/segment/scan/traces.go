@@ -5,6 +5,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -131,7 +132,7 @@ func (s *Scan) apart(ctx context.Context, ids []clew.TraceID, yield func(*span.B
 		s.done = make(map[uint64]struct{})
 	}
 	for _, id := range ids {
-		if _, done := s.done[id.Low()]; done || ctx.Err() != nil {
+		if _, done := s.done[id.Low()]; done || cores.Yield(ctx) != nil {
 			continue
 		}
 		s.done[id.Low()] = struct{}{}
