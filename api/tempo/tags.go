@@ -50,7 +50,7 @@ func (a *API) tagScopes(c *call, q url.Values) ([]tagScope, metrics, error) {
 	if limit == 0 {
 		limit = maxTags
 	}
-	names, cost, err := exec.TagNames(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget})
+	names, cost, err := namesOf(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}, q.Get("q"))
 	if err != nil {
 		return nil, took, err
 	}

@@ -93,6 +93,64 @@ func TestTagValues(t *testing.T) {
 	})
 }
 
+// names returns the names of attributes with their scopes, in order.
+func (a *api) names(pairs ...string) string {
+	a.Helper()
+	var answer struct {
+		Scopes []struct {
+			Name string
+			Tags []string
+		}
+	}
+	if err := json.Unmarshal(a.ok(ask("/api/v2/search/tags", pairs...)), &answer); err != nil {
+		a.Fatal(err)
+	}
+	var out []string
+	for _, s := range answer.Scopes {
+		if s.Name != "intrinsic" {
+			out = append(out, s.Name+":"+strings.Join(s.Tags, ","))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// TestTagNames are those of the spans that are selected, and of all where nobody can tell
+// which; so they are in the older list.
+func TestTagNames(t *testing.T) {
+	eachStore(t, func(a *api) {
+		all := "resource:replicas,service.name span:cached,http.status_code,http.url,item,ratio event:exception.type"
+		for q, want := range map[string]string{
+			"":                                  all,
+			`{ }`:                               all,
+			`{ name = "load cart" }`:            "resource:replicas,service.name span:http.url",
+			`{ status = error }`:                "resource:service.name span:http.status_code event:exception.type",
+			`{ status = error && span.http.url`: "resource:service.name span:http.status_code event:exception.type",
+			`{ status = error && span.http.status_code = }`:     "resource:service.name span:http.status_code event:exception.type",
+			`{ rootName = "GET /cart" && span.http.url = nil }`: "resource:replicas,service.name span:cached,http.status_code,ratio event:exception.type",
+			`{ name = "nobody" }`:                               "",
+			`{ status = }`:                                      all,
+			`{ trace.a = 1 }`:                                   all,
+			`{`:                                                 all,
+			`nonsense ((`:                                       all,
+			`{ } | rate()`:                                      all,
+			`{ status = error } with (most_recent=true)`: "resource:service.name span:http.status_code event:exception.type",
+		} {
+			if got := a.names("q", q); got != want {
+				a.Errorf("q %s: %s, want %s", q, got, want)
+			}
+		}
+		if got := a.names("q", `{ kind = server }`, "scope", "span", "limit", "1"); got != "span:cached" {
+			a.Errorf("one of a scope: %s", got)
+		}
+		if got := a.names("q", `{ kind != server }`, "start", "1763889060", "end", "1763889070"); got != "resource:service.name span:http.status_code,item" {
+			a.Errorf("in a window: %s", got)
+		}
+		if got := string(a.ok(ask("/api/search/tags", "q", `{ name = "load cart" }`))); !strings.Contains(got, `["http.url","replicas","service.name"]`) {
+			a.Errorf("the older list: %s", got)
+		}
+	})
+}
+
 // TestTagsProtobuf has the fields of tempopb's messages.
 func TestTagsProtobuf(t *testing.T) {
 	eachStore(t, func(a *api) {
