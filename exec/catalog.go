@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/exec/objects"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -118,7 +119,7 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	var own []tagValue // of one span: it counts once, however many events have it
 	err = r.eachSpan(ctx, func(s *clew.Span) {
 		own = own[:0]
-		eachValue(f, s, func(v clew.Value) {
+		objects.Each(f, s, func(v clew.Value) {
 			k := tagValueOf(v)
 			if v.Type == clew.TypeOther || slices.Contains(own, k) {
 				return
