@@ -5,6 +5,7 @@ import (
 
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/jaeger"
+	"github.com/clew-tracing/clew/api/prom"
 	"github.com/clew-tracing/clew/api/tempo"
 	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
@@ -26,6 +27,7 @@ func (s *server) dialects() []dialect {
 		s.tempo(),
 		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
 		s.newDialect(doorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
+		s.prometheus(cfg),
 	}
 }
 
@@ -36,9 +38,21 @@ func (s *server) tempo() dialect {
 		Store: s.store, Budget: s.budget(), Turns: s.turns,
 		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
 	})
+	return s.newDialect(doorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
+}
+
+// prometheus is the query API of Prometheus.
+func (s *server) prometheus(cfg api.Config) dialect {
+	answers := prom.New(prom.Config{Config: cfg, NotReady: s.notReady, Program: programVersion()})
+	return s.newDialect(doorProm, "/prometheus", prom.Fail, answers).openTo(answers, "/-/ready", "/-/healthy")
+}
+
+// openTo lets everybody ask for some paths, without a token.
+func (d dialect) openTo(answers http.Handler, paths ...string) dialect {
 	mux := http.NewServeMux()
-	mux.Handle("/ready", answers)
-	d := s.newDialect(doorTempo, "/tempo", writeText, answers)
+	for _, p := range paths {
+		mux.Handle(p, answers)
+	}
 	mux.Handle("/", d.handler)
 	d.handler = mux
 	return d

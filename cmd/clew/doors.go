@@ -14,6 +14,7 @@ const (
 	doorJaeger   = "jaeger"
 	doorZipkin   = "zipkin"
 	doorTempo    = "tempo"
+	doorProm     = "prometheus"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -25,6 +26,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
 		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
+		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},
 	}
 }
 

@@ -89,6 +89,7 @@ type Config struct {
 	JaegerPort    Port
 	ZipkinPort    Port
 	TempoPort     Port
+	PromPort      Port
 	AddressesFile Text
 	CORSOrigins   List
 	TLSCert       Text
@@ -133,6 +134,7 @@ func defaults() *Config {
 		JaegerPort:   Port{N: 16686, CanOff: true},
 		ZipkinPort:   Port{N: 9411, CanOff: true},
 		TempoPort:    Port{N: 3200, CanOff: true},
+		PromPort:     Port{N: 9090, CanOff: true},
 		LogLevel:     Level{L: slog.LevelInfo},
 		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
 		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
@@ -221,6 +223,9 @@ func addressSettings() []Setting {
 		{Name: "tempo-port", Group: group, Scope: Server,
 			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.TempoPort }},
+		{Name: "prometheus-port", Group: group, Scope: Server,
+			Help:  "The port of Prometheus' query API, which is under /prometheus on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.PromPort }},
 		{Name: "addresses-file", Group: group, Scope: Server,
 			Help:  "A file to write the opened addresses to, as JSON, once the server is ready; for scripts that start it on port 0.",
 			field: func(c *Config) Value { return &c.AddressesFile }},

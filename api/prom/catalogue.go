@@ -1,0 +1,135 @@
+package prom
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/util/annotations"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+)
+
+// listing is a question for what there is.
+type listing struct {
+	*querier
+	matchers [][]*labels.Matcher // one of these lists is to be met
+	limit    int                 // 0: all
+}
+
+// listing reads the parameters of a call.
+func (a *API) listing(c *api.Call) (l listing, err error) {
+	l.querier = a.querier(c)
+	end, err := moment(c, "end", time.UnixMilli(l.now))
+	if err != nil {
+		return l, err
+	}
+	start, err := moment(c, "start", end.Add(-lookBehind))
+	if err != nil {
+		return l, err
+	}
+	l.mint, l.maxt = start.UnixMilli(), end.UnixMilli()
+	if text := c.R.Form.Get("limit"); text != "" {
+		if l.limit, err = strconv.Atoi(text); err != nil || l.limit < 0 {
+			return l, invalid("limit", errors.New("want a number, 0 for all"))
+		}
+	}
+	if l.matchers, err = a.parser.ParseMetricSelectors(c.R.Form["match[]"]); err != nil {
+		return l, invalid("match[]", err)
+	}
+	for _, list := range l.matchers {
+		if !slices.ContainsFunc(list, func(m *labels.Matcher) bool { return !m.Matches("") }) {
+			return l, invalid("match[]", errors.New("a selector must have a part that does not match the empty text"))
+		}
+	}
+	return l, nil
+}
+
+// union gathers what f finds for each list of matchers, in order.
+func union[T any](l *listing, compare func(a, b T) int, f func(matchers []*labels.Matcher) ([]T, annotations.Annotations, error)) (answer, error) {
+	sets := l.matchers
+	if len(sets) == 0 {
+		sets = [][]*labels.Matcher{nil}
+	}
+	out := []T{}
+	var notes annotations.Annotations
+	for _, matchers := range sets {
+		some, said, err := f(matchers)
+		if err != nil {
+			return answer{}, err
+		}
+		out = append(out, some...)
+		notes.Merge(said)
+	}
+	slices.SortFunc(out, compare)
+	out = slices.CompactFunc(out, func(a, b T) bool { return compare(a, b) == 0 })
+	if l.limit > 0 && len(out) > l.limit {
+		out = out[:l.limit]
+		notes.Add(errLimited)
+	}
+	return answer{data: out, notes: notes}, nil
+}
+
+// labelNames answers the names of labels.
+func (a *API) labelNames(c *api.Call) (answer, error) {
+	l, err := a.listing(c)
+	if err != nil {
+		return answer{}, err
+	}
+	return union(&l, strings.Compare, func(matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return l.LabelNames(c.R.Context(), &storage.LabelHints{}, matchers...)
+	})
+}
+
+// labelValues answers the values of a label.
+func (a *API) labelValues(c *api.Call) (answer, error) {
+	name := c.R.PathValue("name")
+	if !model.UTF8Validation.IsValidLabelName(name) {
+		return answer{}, clew.Errorf(clew.Invalid, "invalid label name: %q", name)
+	}
+	l, err := a.listing(c)
+	if err != nil {
+		return answer{}, err
+	}
+	return union(&l, strings.Compare, func(matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return l.LabelValues(c.R.Context(), name, &storage.LabelHints{}, matchers...)
+	})
+}
+
+// listSeries answers which series there are.
+func (a *API) listSeries(c *api.Call) (answer, error) {
+	l, err := a.listing(c)
+	switch {
+	case err != nil:
+		return answer{}, err
+	case len(l.matchers) == 0:
+		return answer{}, invalid("match[]", errors.New("it is missing: want a selector such as traces_service_graph_request_total"))
+	}
+	return union(&l, labels.Compare, func(matchers []*labels.Matcher) ([]labels.Labels, annotations.Annotations, error) {
+		return l.series(c.R.Context(), matchers)
+	})
+}
+
+// metadata answers what the metrics are.
+func metadata(w http.ResponseWriter, r *http.Request) {
+	type entry struct {
+		Type string `json:"type"`
+		Help string `json:"help"`
+		Unit string `json:"unit"`
+	}
+	out := map[string][]entry{}
+	limit, err := strconv.Atoi(r.FormValue("limit"))
+	for _, f := range families {
+		if name := r.FormValue("metric"); (name == "" || name == f.name) && (err != nil || limit < 0 || len(out) < limit) {
+			out[f.name] = []entry{{f.kind, f.help, f.unit}}
+		}
+	}
+	succeed(w, out)
+}

@@ -1,0 +1,34 @@
+package prom
+
+import "time"
+
+const (
+	// lookback is how long a sample answers for a moment after it, which is what
+	// Prometheus does unless told otherwise.
+	lookback = 5 * time.Minute
+	// lookBehind is the window of lists of series and labels that name none.
+	lookBehind = 24 * time.Hour
+	// maxPoints bounds the steps of a range query: those of Prometheus, more than a screen
+	// has columns.
+	maxPoints = 11_000
+	// wantedSamples is about how many samples a series has at most: where minutes are
+	// more, samples lie further apart, if the query lets them.
+	wantedSamples = 500
+	// perRange is how many of them the range of a selector has at least before they do: a
+	// rate is off at its ends by a part of the distance of two.
+	perRange = 10
+	// maxSeries bounds the series of one selector: some 300 bytes each. A histogram of
+	// classic buckets is twenty.
+	maxSeries = 100_000
+	// rowsAtOnce is how many rows a question to the store is meant to give: below
+	// storage.MaxRollupSeries, where it would have to be asked again in parts.
+	rowsAtOnce = 150_000
+	// sampleBytes is what the engine holds for a sample, by which the memory of a question
+	// bounds how many it may have, and entryBytes what a change of a counter takes.
+	sampleBytes = 16
+	entryBytes  = 16
+	// maxBody bounds a form that is sent: queries are some hundred bytes.
+	maxBody = 1 << 20
+	// maxNotes bounds the warnings, and the remarks, of an answer.
+	maxNotes = 10
+)
