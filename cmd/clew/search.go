@@ -40,6 +40,8 @@ type searchRequest struct {
 	Limit  int    `json:"limit"`
 	Cursor string `json:"cursor,omitempty"`
 	Count  bool   `json:"count,omitempty"`
+	// Explain wants to know what the search does.
+	Explain bool `json:"explain,omitempty"`
 }
 
 type searchAnswer struct {
@@ -54,7 +56,8 @@ type searchAnswer struct {
 		Searched float64 `json:"searched"`
 		Reason   string  `json:"reason"`
 	} `json:"coverage"`
-	Suggestions []string `json:"suggestions"`
+	Suggestions []string        `json:"suggestions"`
+	Explain     json.RawMessage `json:"explain"`
 }
 
 // traceSummary is one trace of a search's answer.
@@ -81,6 +84,7 @@ type search struct {
 	limit      int
 	count      bool
 	json       bool
+	explain    bool
 }
 
 // newSearch builds `clew search`.
@@ -94,7 +98,8 @@ func newSearch(t *terminal) *cobra.Command {
 matches. Times are UTC.
 
 The exit code is 3 if the answer lacks something, such as damaged data, and says
-what.`,
+what. With --explain it says what it did: the plan, what was left out by time and by
+content, rows and bytes looked at, and the time each stage took.`,
 		Example: `  clew search '{ resource.service.name = "cart" && duration > 20ms }'
   clew search --since 1h '{ status = error }'
   clew search --count '{ span.http.route =~ "/api/.*" }'`,
@@ -131,6 +136,7 @@ what.`,
 	f.StringVar(&s.start, "start", "", "only spans that started at this moment (RFC 3339) or later")
 	f.StringVar(&s.end, "end", "", "only spans that started before this moment (RFC 3339)")
 	f.BoolVar(&s.json, "json", false, "print the API's JSON, one trace a line")
+	f.BoolVar(&s.explain, "explain", false, "say what the search did, too")
 	return c
 }
 
@@ -155,16 +161,18 @@ func (s *search) window(since string, now time.Time) error {
 }
 
 func (s *search) run(ctx context.Context) error {
-	request := searchRequest{Q: s.query, Start: s.start, End: s.end, Count: s.count}
+	request := searchRequest{Q: s.query, Start: s.start, End: s.end, Count: s.count, Explain: s.explain}
 	printed := 0
 	var suggestions []string
-	var partly error // what the answer lacks
+	var explanations []json.RawMessage // of each page
+	var partly error                   // what the answer lacks
 	for {
 		request.Limit = min(s.limit-printed, pageLimit)
 		var answer searchAnswer
-		if err := s.client.Ask(ctx, "POST", "/api/v1/search", request, &answer); err != nil {
+		if err := s.ask(ctx, "POST", "/api/v1/search", request, &answer); err != nil {
 			return queryError(s.query, err)
 		}
+		explanations = append(explanations, answer.Explain)
 		if answer.Count != nil {
 			if err := s.printCount(answer); err != nil {
 				return err
@@ -189,7 +197,37 @@ func (s *search) run(ctx context.Context) error {
 		fmt.Fprintln(s.t.err, "no trace matches")
 	}
 	s.suggest(suggestions)
+	for _, raw := range explanations {
+		if err := s.printExplanation(raw); err != nil {
+			return err
+		}
+	}
 	return partly
+}
+
+// ask asks the server; on a terminal a line moves while the answer takes its time.
+func (s *search) ask(ctx context.Context, method, path string, request, answer any) error {
+	if s.t.errTTY {
+		defer console.Waiting(s.t.err, "waiting for the answer")()
+	}
+	return s.client.Ask(ctx, method, path, request, answer)
+}
+
+// printExplanation prints what a question did, if it was asked for: as a line of JSON, or
+// to be read.
+func (s *search) printExplanation(raw json.RawMessage) error {
+	if raw == nil {
+		return nil
+	}
+	if s.json {
+		_, err := fmt.Fprintf(s.t.out, "{\"explain\":%s}\n", raw)
+		return err
+	}
+	var e console.Explanation
+	if err := json.Unmarshal(raw, &e); err != nil {
+		return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.Base, err)
+	}
+	return e.Print(s.t.out)
 }
 
 // suggest says why nothing may have been found.

@@ -23,6 +23,7 @@ type seriesAnswer struct {
 	UnknownWeight int64             `json:"unknownWeight"`
 	Series        []json.RawMessage `json:"series"`
 	Suggestions   []string          `json:"suggestions"`
+	Explain       json.RawMessage   `json:"explain"`
 	Coverage      struct {
 		Complete bool   `json:"complete"`
 		Reason   string `json:"reason"`
@@ -81,6 +82,7 @@ stand for.`,
 	f.StringVar(&s.end, "end", "", "spans that started before this moment (RFC 3339)")
 	f.StringVar(&step, "step", "", "how long one point is, such as 30s; about a hundred points otherwise")
 	f.BoolVar(&s.json, "json", false, "print the API's JSON, one series a line")
+	f.BoolVar(&s.explain, "explain", false, "say what was done, too: the plan, what was left out, and how long each stage took")
 	return c
 }
 
@@ -91,8 +93,11 @@ func (s *search) series(ctx context.Context, step string) error {
 			q.Set(name, v)
 		}
 	}
+	if s.explain {
+		q.Set("explain", "true")
+	}
 	var answer seriesAnswer
-	if err := s.client.Ask(ctx, "GET", "/api/v1/metrics?"+q.Encode(), nil, &answer); err != nil {
+	if err := s.ask(ctx, "GET", "/api/v1/metrics?"+q.Encode(), nil, &answer); err != nil {
 		return queryError(s.query, err)
 	}
 	if !answer.Coverage.Complete {
@@ -116,11 +121,18 @@ func (s *search) series(ctx context.Context, step string) error {
 	}
 	switch {
 	case s.json:
-		return nil
 	case len(list) == 0:
 		fmt.Fprintln(s.t.err, "no span is selected in that time")
-		return nil
+	default:
+		if err := s.draw(&answer, list); err != nil {
+			return err
+		}
 	}
+	return s.printExplanation(answer.Explain)
+}
+
+// draw draws series, each with its least and greatest number and its last.
+func (s *search) draw(answer *seriesAnswer, list []oneSeries) error {
 	lines := make([]console.Line, len(list))
 	for i := range list {
 		lines[i] = console.Line{Name: list[i].name(), Points: list[i].numbers()}
