@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -26,13 +27,13 @@ func TestCatalogByScan(t *testing.T) {
 	scanned := withoutCatalog{store}
 	for _, w := range []clew.Window{{}, {Start: spans[3].Start, End: spans[3].Start + 100e9}} {
 		over := exec.Over{Tenant: tenant, Window: w}
-		names, cost, err := exec.TagNames(t.Context(), scanned, over)
-		wantNames, _, _ := exec.TagNames(t.Context(), store, over)
+		names, cost, err := catalog.TagNames(t.Context(), scanned, over)
+		wantNames, _, _ := catalog.TagNames(t.Context(), store, over)
 		if err != nil || !cost.Complete || !reflect.DeepEqual(names, wantNames) {
 			t.Errorf("TagNames = %v, %+v, %v, want %v", names, cost, err, wantNames)
 		}
-		services, cost, err := exec.Services(t.Context(), scanned, over)
-		wantServices, _, _ := exec.Services(t.Context(), store, over)
+		services, cost, err := catalog.Services(t.Context(), scanned, over)
+		wantServices, _, _ := catalog.Services(t.Context(), store, over)
 		if err != nil || !cost.Complete || !reflect.DeepEqual(services, wantServices) {
 			t.Errorf("Services = %v, %+v, %v, want %v", services, cost, err, wantServices)
 		}
@@ -43,15 +44,15 @@ func TestCatalogByScan(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, limit := range []int{1, 3, 1000} {
-				values, more, _, err := exec.TagValues(t.Context(), scanned, over, f, limit)
-				want, wantMore, _, _ := exec.TagValues(t.Context(), store, over, f, limit)
+				values, more, _, err := catalog.TagValues(t.Context(), scanned, over, f, limit)
+				want, wantMore, _, _ := catalog.TagValues(t.Context(), store, over, f, limit)
 				if g, w := tagText(values, more), tagText(want, wantMore); err != nil || g != w {
 					t.Errorf("TagValues(%s, %d) = %s, %v, want %s", field, limit, g, err, w)
 				}
 			}
 		}
 	}
-	_, _, _, err := exec.TagValues(t.Context(), scanned, exec.Over{Tenant: tenant}, span.Field{Key: "a"}, 0)
+	_, _, _, err := catalog.TagValues(t.Context(), scanned, exec.Over{Tenant: tenant}, span.Field{Key: "a"}, 0)
 	if clew.KindOf(err) != clew.Invalid {
 		t.Errorf("TagValues with limit 0 = %v, want Invalid", err)
 	}
@@ -115,7 +116,7 @@ func TestDurations(t *testing.T) {
 	f := func(tenant clew.Tenant, start, end clew.UnixNanos, want string) {
 		t.Helper()
 		for _, s := range []storage.Store{marks, filters} {
-			got, cost, err := exec.Durations(t.Context(), s, exec.Over{Tenant: tenant, Window: clew.Window{Start: start, End: end}})
+			got, cost, err := catalog.Durations(t.Context(), s, exec.Over{Tenant: tenant, Window: clew.Window{Start: start, End: end}})
 			text := "none"
 			if got != nil {
 				text = fmt.Sprint(*got)

@@ -86,6 +86,9 @@ func (p *Plan) String() string { return p.text }
 // the trace decides, too.
 func (p *Plan) Condition() (where span.Condition, exact bool) { return p.rows, p.whole == nil }
 
+// Everything is the plan of { }: every span.
+func Everything() *Plan { return &Plan{text: "{ }"} }
+
 // Prepare parses and compiles a query; the empty text is { }, every span.
 func Prepare(text string) (*Plan, error) {
 	if strings.TrimSpace(text) == "" {

@@ -183,6 +183,18 @@ func Selected(ctx context.Context, store Store, over Over, plan *Plan, columns s
 	return g.done(g.part), err
 }
 
+// Any reports whether some span of the window meets a condition on single rows; where
+// the cost says that the answer is partial, none does of those that were looked at.
+func Any(ctx context.Context, store Store, over Over, where span.Condition) (met bool, cost Cost, err error) {
+	r := begin(store, over)
+	m := span.NewMatcher(where)
+	err = r.scan(ctx, storage.Request{Window: over.Window, Where: where}, func(b *span.Batch) (bool, error) {
+		met = met || matching(m, b, over.Window).Any()
+		return !met, nil
+	})
+	return met, r.done(r.part), err
+}
+
 // wholeColumns are what a judge of a selection looks at.
 func wholeColumns(s *judge.Selection) storage.Columns {
 	c := storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind}}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
-	"github.com/clew-tracing/clew/exec/suggest"
+	"github.com/clew-tracing/clew/exec/catalog/suggest"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )

@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog"
 )
 
 // answer answers with a list in an envelope.
@@ -26,7 +27,7 @@ func answer[T any](c *api.Call, cost exec.Cost, list []T) error {
 }
 
 func serviceNames(c *api.Call) (names []string, cost exec.Cost, err error) {
-	list, cost, err := exec.Services(c.R.Context(), c.Store, c.Over)
+	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
 	for i := range list {
 		names = append(names, api.ServiceName(list[i].Name))
 	}
@@ -64,7 +65,7 @@ func operationsOf(c *api.Call, service, kind string) (out []operation, cost exec
 	if _, known := clew.ParseKind(kind); kind != "" && !known {
 		return nil, cost, clew.Errorf(clew.Invalid, "span kind %q: want server, client, producer, consumer or internal", kind)
 	}
-	list, cost, err := exec.Services(c.R.Context(), c.Store, c.Over)
+	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
 	for i := range list {
 		if api.ServiceName(list[i].Name) != service {
 			continue

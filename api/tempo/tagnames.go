@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/clew-tracing/clew/exec"
-	"github.com/clew-tracing/clew/exec/tags"
+	"github.com/clew-tracing/clew/exec/catalog"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -13,9 +13,9 @@ import (
 func namesOf(ctx context.Context, store exec.Store, over exec.Over, query string) ([]storage.TagName, exec.Cost, error) {
 	plan := filterOf(query)
 	if plan == nil {
-		return exec.TagNames(ctx, store, over)
+		return catalog.TagNames(ctx, store, over)
 	}
-	found, cost, err := tags.Count(ctx, store, over, plan)
+	found, cost, err := catalog.CountTags(ctx, store, over, plan)
 	names := make([]storage.TagName, len(found))
 	for i := range found {
 		names[i] = found[i].TagName

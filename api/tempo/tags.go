@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
@@ -255,7 +256,7 @@ func (a *API) values(c *call, over exec.Over, name, query string, limit int) ([]
 			return values, cost, err
 		}
 	}
-	found, _, cost, err := exec.TagValues(c.r.Context(), a.cfg.Store, over, f, limit)
+	found, _, cost, err := catalog.TagValues(c.r.Context(), a.cfg.Store, over, f, limit)
 	if err != nil {
 		return nil, cost, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog/suggest"
 	"github.com/clew-tracing/clew/exec/explain"
-	"github.com/clew-tracing/clew/exec/suggest"
 )
 
 type searchRequest struct {

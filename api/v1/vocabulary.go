@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
@@ -39,7 +40,7 @@ func (a *API) services(c *call) error {
 	if _, err := parameters(c); err != nil {
 		return err
 	}
-	list, _, err := exec.Services(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+	list, _, err := catalog.Services(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (a *API) tags(c *call) error {
 		out.Tags = append(out.Tags, intrinsics()...)
 	}
 	if want != "intrinsic" {
-		names, _, err := exec.TagNames(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+		names, _, err := catalog.TagNames(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 		if err != nil {
 			return err
 		}
@@ -196,7 +197,7 @@ func (a *API) tagValues(c *call) error {
 	if prefix != "" {
 		ask = maxPrefixed
 	}
-	values, more, spent, err := exec.TagValues(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget}, f, ask)
+	values, more, spent, err := catalog.TagValues(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget}, f, ask)
 	if err != nil {
 		return err
 	}
@@ -224,7 +225,7 @@ var roundDurations = [...]time.Duration{time.Microsecond, 10 * time.Microsecond,
 // durations answers for the intrinsic of which nearly every span has another value:
 // the range, and the round durations within it.
 func (a *API) durations(c *call, prefix string, limit int) error {
-	found, _, err := exec.Durations(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+	found, _, err := catalog.Durations(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 	if err != nil {
 		return err
 	}

@@ -1,14 +1,18 @@
-package exec
+// Package catalog says what there is to ask for: attributes, their values, services.
+package catalog
 
 import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/exec/objects"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -16,11 +20,12 @@ import (
 // TagNames returns the attribute keys that occur in the window, by scope, then
 // key, with the types of their values. A store with a catalogue answers from
 // it; of others the window is scanned.
-func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, Cost, error) {
-	r := begin(store, over)
+func TagNames(ctx context.Context, store exec.Store, over exec.Over) ([]storage.TagName, exec.Cost, error) {
+	r := &counting{ctx: ctx, store: store, over: over}
+	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
 		names, err := c.TagNames(ctx, over.Tenant, over.Window)
-		return names, r.done(r.part), err
+		return names, told(began), err
 	}
 	type name struct {
 		scope span.Scope
@@ -39,7 +44,7 @@ func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, C
 			found[n] = types
 		}
 	}
-	err := r.eachSpan(ctx, func(s *clew.Span) {
+	cost, err := r.each(exec.Everything(), func(s *clew.Span) {
 		note(span.ScopeSpan, s.Attrs)
 		note(span.ScopeResource, s.Resource.Attrs)
 		note(span.ScopeInstrumentation, s.Scope.Attrs)
@@ -51,7 +56,7 @@ func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, C
 		}
 	})
 	if err != nil {
-		return nil, Cost{}, err
+		return nil, exec.Cost{}, err
 	}
 	out := make([]storage.TagName, 0, len(found))
 	for n, types := range found {
@@ -66,22 +71,41 @@ func TagNames(ctx context.Context, store Store, over Over) ([]storage.TagName, C
 	slices.SortFunc(out, func(a, b storage.TagName) int {
 		return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key))
 	})
-	return out, r.done(r.part), nil
+	return out, cost, nil
 }
 
-// eachSpan calls f for every span of the window, as an object: for stores
-// without a catalogue.
-func (r *run) eachSpan(ctx context.Context, f func(*clew.Span)) error {
-	m := span.NewMatcher(span.Condition{})
-	req := storage.Request{Window: r.over.Window, Columns: storage.Columns{All: true}}
-	return r.scan(ctx, req, func(b *span.Batch) (bool, error) {
+// counting is a catalogue on its way, made by scanning.
+type counting struct {
+	ctx   context.Context
+	store exec.Store
+	over  exec.Over
+	left  string // what had no room, in words
+}
+
+// each calls f for every span that a plan selects, as an object.
+func (c *counting) each(plan *exec.Plan, f func(*clew.Span)) (exec.Cost, error) {
+	cost, err := exec.Selected(c.ctx, c.store, c.over, plan, storage.Columns{All: true}, func(b *span.Batch, selected column.Bitmap) {
 		rows := span.NewRows(b)
-		for i := range matching(m, b, r.over.Window).Ones() {
+		for i := range selected.Ones() {
 			s := rows.Span(i)
 			f(&s)
 		}
-		return true, nil
 	})
+	if c.left != "" && cost.Complete {
+		cost.Complete, cost.Reason = false, c.left
+	}
+	return cost, err
+}
+
+func (c *counting) partial(format string, args ...any) {
+	if c.left == "" {
+		c.left = fmt.Sprintf(format, args...)
+	}
+}
+
+// told is the cost of what a store's own catalogue told.
+func told(began time.Time) exec.Cost {
+	return exec.Cost{Complete: true, Searched: 1, Took: time.Since(began)}
 }
 
 // tagValue is a value as a map's key.
@@ -106,34 +130,44 @@ func tagValueOf(v clew.Value) tagValue {
 // TagValues returns up to limit values of a field, most frequent first, then by
 // type and value, each with how many spans of the window have it; more reports
 // that there are others. Arrays, maps and bytes are left out.
-func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit int) (values []storage.TagValue, more bool, cost Cost, err error) {
+func TagValues(ctx context.Context, store exec.Store, over exec.Over, f span.Field, limit int) (values []storage.TagValue, more bool, cost exec.Cost, err error) {
 	if limit <= 0 {
-		return nil, false, Cost{}, clew.Errorf(clew.Invalid, "limit %d of tag values: want at least 1", limit)
+		return nil, false, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d of tag values: want at least 1", limit)
 	}
-	r := begin(store, over)
+	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
 		values, more, err = c.TagValues(ctx, over.Tenant, over.Window, f, limit)
-		return values, more, r.done(r.part), err
+		return values, more, told(began), err
 	}
+	return ValuesOf(ctx, store, over, exec.Everything(), f, limit)
+}
+
+// ValuesOf is TagValues of the spans that a plan selects.
+func ValuesOf(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan, f span.Field, limit int) (values []storage.TagValue, more bool, cost exec.Cost, err error) {
+	r := &counting{ctx: ctx, store: store, over: over}
 	counts := make(map[tagValue]int64)
+	size, room := int64(0), cmp.Or(over.Budget.Memory, exec.DefaultBudgetMemory) // of texts
 	var own []tagValue // of one span: it counts once, however many events have it
-	err = r.eachSpan(ctx, func(s *clew.Span) {
+	cost, err = r.each(plan, func(s *clew.Span) {
 		own = own[:0]
-		objects.Each(f, s, func(v clew.Value) {
+		eachValue(f, s, func(v clew.Value) {
 			k := tagValueOf(v)
 			if v.Type == clew.TypeOther || slices.Contains(own, k) {
 				return
 			}
 			own = append(own, k)
-			if _, ok := counts[k]; !ok && len(counts) == maxTagValues {
-				more = true
-				return
+			if _, ok := counts[k]; !ok {
+				if size += int64(len(k.text)); len(counts) == maxTagValues || size > room {
+					size -= int64(len(k.text))
+					more = true
+					return
+				}
 			}
 			counts[k]++
 		})
 	})
 	if err != nil {
-		return nil, false, Cost{}, err
+		return nil, false, exec.Cost{}, err
 	}
 	for k, n := range counts {
 		v := clew.Value{Type: k.t, Bits: k.bits}
@@ -148,7 +182,7 @@ func TagValues(ctx context.Context, store Store, over Over, f span.Field, limit 
 	if len(values) > limit {
 		values, more = values[:limit], true
 	}
-	return values, more, r.done(r.part), nil
+	return values, more, cost, nil
 }
 
 // Range is the least and the greatest of some numbers.
@@ -157,13 +191,10 @@ type Range struct{ Min, Max int64 }
 // Durations returns the shortest and the longest duration of the spans of the
 // window, in nanoseconds; nil if there are none. Spans that have not ended have no
 // duration yet and do not count.
-func Durations(ctx context.Context, store Store, over Over) (*Range, Cost, error) {
-	r := begin(store, over)
+func Durations(ctx context.Context, store exec.Store, over exec.Over) (*Range, exec.Cost, error) {
 	var out *Range
-	m := span.NewMatcher(span.Condition{})
-	req := storage.Request{Window: over.Window, Columns: storage.Columns{Intrinsics: []span.Intrinsic{span.Start, span.Duration}}}
-	err := r.scan(ctx, req, func(b *span.Batch) (bool, error) {
-		for i := range matching(m, b, over.Window).Ones() {
+	cost, err := exec.Selected(ctx, store, over, exec.Everything(), storage.Columns{Intrinsics: []span.Intrinsic{span.Start, span.Duration}}, func(b *span.Batch, rows column.Bitmap) {
+		for i := range rows.Ones() {
 			if b.End(i) == 0 {
 				continue
 			}
@@ -173,21 +204,8 @@ func Durations(ctx context.Context, store Store, over Over) (*Range, Cost, error
 			}
 			out.Min, out.Max = min(out.Min, d), max(out.Max, d)
 		}
-		return true, nil
 	})
-	return out, r.done(r.part), err
-}
-
-// Any reports whether some span of the window meets a condition on single rows; where
-// the cost says that the answer is partial, none does of those that were looked at.
-func Any(ctx context.Context, store Store, over Over, where span.Condition) (met bool, cost Cost, err error) {
-	r := begin(store, over)
-	m := span.NewMatcher(where)
-	err = r.scan(ctx, storage.Request{Window: over.Window, Where: where}, func(b *span.Batch) (bool, error) {
-		met = met || matching(m, b, over.Window).Any()
-		return !met, nil
-	})
-	return met, r.done(r.part), err
+	return out, cost, err
 }
 
 // orderValues orders by type, then numbers by size and text by bytes.
@@ -208,11 +226,12 @@ func orderValues(a, b clew.Value) int {
 
 // Services returns the services of the window and their operations, by name;
 // operations by name, then kind.
-func Services(ctx context.Context, store Store, over Over) ([]storage.Service, Cost, error) {
-	r := begin(store, over)
+func Services(ctx context.Context, store exec.Store, over exec.Over) ([]storage.Service, exec.Cost, error) {
+	r := &counting{ctx: ctx, store: store, over: over}
+	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
 		services, err := c.Services(ctx, over.Tenant, over.Window)
-		return services, r.done(r.part), err
+		return services, told(began), err
 	}
 	type operation struct {
 		name string
@@ -223,7 +242,7 @@ func Services(ctx context.Context, store Store, over Over) ([]storage.Service, C
 		operations map[operation]*storage.Operation
 	}
 	found := make(map[string]*service)
-	err := r.eachSpan(ctx, func(s *clew.Span) {
+	cost, err := r.each(exec.Everything(), func(s *clew.Span) {
 		var failed int64
 		if s.Status == clew.StatusError {
 			failed = 1
@@ -253,7 +272,7 @@ func Services(ctx context.Context, store Store, over Over) ([]storage.Service, C
 		op.Errors += failed
 	})
 	if err != nil {
-		return nil, Cost{}, err
+		return nil, exec.Cost{}, err
 	}
 	out := make([]storage.Service, 0, len(found))
 	for _, svc := range found {
@@ -266,5 +285,5 @@ func Services(ctx context.Context, store Store, over Over) ([]storage.Service, C
 		out = append(out, svc.total)
 	}
 	slices.SortFunc(out, func(a, b storage.Service) int { return cmp.Compare(a.Name, b.Name) })
-	return out, r.done(r.part), nil
+	return out, cost, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/catalog"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
@@ -40,7 +41,7 @@ func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan)
 	if text := outside(ctx, store, over, plan); text != "" {
 		return []string{text}
 	}
-	names, cost, err := exec.TagNames(ctx, store, over)
+	names, cost, err := catalog.TagNames(ctx, store, over)
 	if err != nil || !cost.Complete {
 		return nil // what is not among some of the names may be among the others
 	}
@@ -110,7 +111,7 @@ func (s *suggester) met(c span.Condition) (met, known bool) {
 
 // nothingIn reports whether it is certain that there are no spans.
 func nothingIn(ctx context.Context, store exec.Store, over exec.Over) bool {
-	services, cost, err := exec.Services(ctx, store, over)
+	services, cost, err := catalog.Services(ctx, store, over)
 	return err == nil && cost.Complete && len(services) == 0
 }
 
@@ -211,7 +212,7 @@ func (s *suggester) duration(c *span.Condition) {
 	if c.Value.Type != clew.TypeInt {
 		return
 	}
-	found, cost, err := exec.Durations(s.ctx, s.store, s.over)
+	found, cost, err := catalog.Durations(s.ctx, s.store, s.over)
 	if err != nil || !cost.Complete || found == nil {
 		return
 	}
@@ -305,7 +306,7 @@ func (s *suggester) texts(f span.Field) (texts []string, ok bool) {
 	default:
 		return nil, false // ids: nothing is like them
 	}
-	values, more, cost, err := exec.TagValues(s.ctx, s.store, s.over, f, maxSuggestValues)
+	values, more, cost, err := catalog.TagValues(s.ctx, s.store, s.over, f, maxSuggestValues)
 	if err != nil || more || !cost.Complete {
 		return nil, false // it may be among those that are not listed
 	}

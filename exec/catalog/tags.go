@@ -1,5 +1,4 @@
-// Package tags counts the spans that have each attribute.
-package tags
+package catalog
 
 import (
 	"cmp"
@@ -15,34 +14,30 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// maxNames bounds the attributes that are told apart, which take some hundred bytes each.
-// Nobody reads more of them.
-const maxNames = 20_000
-
-// Name is one attribute: with which types it occurs, and how many spans have it, however
+// TagUse is one attribute: with which types it occurs, and how many spans have it, however
 // many of their events or links do.
-type Name struct {
+type TagUse struct {
 	storage.TagName
 	Spans int64
 }
 
-// Count returns the attributes of the spans that a plan selects in the window, by scope,
+// CountTags returns the attributes of the spans that a plan selects in the window, by scope,
 // then key.
-func Count(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan) ([]Name, exec.Cost, error) {
-	c := counter{found: make(map[tag]*Name)}
+func CountTags(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan) ([]TagUse, exec.Cost, error) {
+	c := counter{found: make(map[tag]*TagUse)}
 	cost, err := exec.Selected(ctx, store, over, plan, storage.Columns{All: true}, c.batch)
 	if err != nil {
 		return nil, cost, err
 	}
 	if c.left && cost.Complete {
-		cost.Complete, cost.Reason = false, fmt.Sprintf("there are more than %d attributes", maxNames)
+		cost.Complete, cost.Reason = false, fmt.Sprintf("there are more than %d attributes", maxTagNames)
 	}
-	out := make([]Name, 0, len(c.found))
+	out := make([]TagUse, 0, len(c.found))
 	for _, n := range c.found {
 		slices.Sort(n.Types)
 		out = append(out, *n)
 	}
-	slices.SortFunc(out, func(a, b Name) int { return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key)) })
+	slices.SortFunc(out, func(a, b TagUse) int { return cmp.Or(cmp.Compare(a.Scope, b.Scope), cmp.Compare(a.Key, b.Key)) })
 	return out, cost, nil
 }
 
@@ -53,7 +48,7 @@ type tag struct {
 
 // counter counts batch by batch.
 type counter struct {
-	found map[tag]*Name
+	found map[tag]*TagUse
 	left  bool // an attribute had no room
 	rows  column.Bitmap
 }
@@ -74,11 +69,11 @@ func (c *counter) note(scope span.Scope, key string, typ clew.Type, rows int) {
 	at := tag{scope, key}
 	n := c.found[at]
 	if n == nil {
-		if len(c.found) == maxNames {
+		if len(c.found) == maxTagNames {
 			c.left = true
 			return
 		}
-		n = &Name{TagName: storage.TagName{Scope: scope, Key: key}}
+		n = &TagUse{TagName: storage.TagName{Scope: scope, Key: key}}
 		c.found[at] = n
 	}
 	n.Spans += int64(rows)

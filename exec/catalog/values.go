@@ -1,5 +1,4 @@
-// Package objects reads fields of spans that are at hand as objects.
-package objects
+package catalog
 
 import (
 	"math"
@@ -8,8 +7,8 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// Each calls f for each value that a span has for a field.
-func Each(field span.Field, s *clew.Span, f func(clew.Value)) {
+// eachValue calls f for each value that a span has for a field.
+func eachValue(field span.Field, s *clew.Span, f func(clew.Value)) {
 	if field.Intrinsic != span.None {
 		eachIntrinsic(field.Intrinsic, s, f)
 		return
