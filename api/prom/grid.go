@@ -18,6 +18,8 @@ type grid struct {
 	times []int64
 	first []int32 // of each sample, the first one of its day
 	asks  []ask
+	// yield, where not nil, is called between series: see package cores.
+	yield func()
 }
 
 // ask is what has to be counted for a grid: the rows that start from start to end belong

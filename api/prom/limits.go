@@ -29,6 +29,12 @@ const (
 	entryBytes  = 16
 	// maxBody bounds a form that is sent: queries are some hundred bytes.
 	maxBody = 1 << 20
+	// maxExemplars is about how many exemplars one selector gets, from so many steps: dots
+	// on a graph.
+	maxExemplars  = 200
+	exemplarSteps = 50
+	// exemplarTime bounds how long they are looked for.
+	exemplarTime = time.Second
 	// maxNotes bounds the warnings, and the remarks, of an answer.
 	maxNotes = 10
 )

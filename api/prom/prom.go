@@ -64,6 +64,7 @@ func New(cfg Config) *API {
 	for path, h := range map[string]func(*api.Call) (answer, error){
 		"query":               a.query,
 		"query_range":         a.queryRange,
+		"query_exemplars":     a.exemplars,
 		"format_query":        a.formatQuery,
 		"labels":              a.labelNames,
 		"label/{name}/values": a.labelValues,

@@ -1,13 +1,21 @@
 package prom_test
 
 import (
+	"context"
 	"flag"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/apitest"
 	"github.com/clew-tracing/clew/api/prom"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -43,4 +51,128 @@ func newAPI(s storage.Store, now time.Time) *prom.API {
 // TestAnswers holds every answer to testdata/answers.txt.
 func TestAnswers(t *testing.T) {
 	eachStore(t, func(t *testing.T, s storage.Store) { apitest.Answers(t, newAPI(apitest.Shop(t, s), asked), *update) })
+}
+
+// TestNothingIsInjected asks for values that would be more than values, were they put
+// into a query as they are.
+func TestNothingIsInjected(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		a := newAPI(apitest.Shop(t, s), asked)
+		for _, text := range apitest.Hostile {
+			text = strings.ToValidUTF8(text, "?") // the engine takes nothing else
+			for _, query := range []string{
+				"traces_spanmetrics_calls_total{service=" + strconv.Quote(text) + "}",
+				"traces_spanmetrics_calls_total{span_name=" + strconv.Quote(text) + "}",
+				"traces_service_graph_request_total{server=" + strconv.Quote(text) + "}",
+				"traces_service_graph_request_total{client=" + strconv.Quote(text) + "}",
+			} {
+				for _, path := range []string{"query", "query_exemplars"} {
+					w := apitest.Get(a, "/api/v1/"+path+"?start=1763888900&end=1763889100&"+url.Values{"query": {query}}.Encode())
+					if body := w.Body.String(); w.Code != http.StatusOK || !strings.Contains(body, "[]") || strings.Contains(body, "frontend") {
+						t.Errorf("%s %s: %d %.300s", path, query, w.Code, body)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestTenants asks as another, and as nobody that can be.
+func TestTenants(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		a := newAPI(apitest.Shop(t, s), asked)
+		for _, path := range []string{"query?query=traces_spanmetrics_calls_total", "labels", "label/service/values", "series?match[]=traces_spanmetrics_calls_total"} {
+			if w := apitest.Get(a, "/api/v1/"+path, "X-Scope-OrgID", "other"); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "[]") {
+				t.Errorf("another tenant sees of %s: %d %s", path, w.Code, w.Body)
+			}
+		}
+		if w := apitest.Get(a, "/api/v1/labels", "X-Scope-OrgID", "a/b"); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"errorType":"bad_data"`) {
+			t.Errorf("an impossible tenant: %d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// TestBusy asks while all turns are taken.
+func TestBusy(t *testing.T) {
+	const want = `{"status":"error","errorType":"unavailable","error":"as many queries as`
+	apitest.Busy(t, func(turns *api.Turns) http.Handler {
+		return prom.New(prom.Config{Config: api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities()), Turns: turns}})
+	}, map[string]string{"/api/v1/query?query=1": want, "/api/v1/labels": want})
+}
+
+// TestForms asks by POST, as Grafana does.
+func TestForms(t *testing.T) {
+	a := newAPI(apitest.Shop(t, storagetest.NewMemory(storagetest.AllCapabilities())), asked)
+	for path, form := range map[string]string{
+		"query": "query=count(traces_spanmetrics_calls_total)", "query_range": "query=traces_spanmetrics_calls_total&start=1763889060&end=1763889060&step=1",
+		"labels": "match[]=traces_spanmetrics_calls_total", "series": "match[]=traces_spanmetrics_calls_total", "query_exemplars": "query=traces_spanmetrics_calls_total",
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+path, strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		if body := w.Body.String(); w.Code != http.StatusOK || !strings.HasPrefix(body, `{"status":"success","data":`) || strings.Contains(body, "[]") {
+			t.Errorf("POST %s: %d %s", path, w.Code, body)
+		}
+	}
+	r := httptest.NewRequest(http.MethodPost, "/api/v1/query", strings.NewReader("query="+strings.Repeat("1", 2<<20)))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	if w.Code != http.StatusBadRequest {
+		t.Errorf("a form of 2 MB: %d %.200s", w.Code, w.Body)
+	}
+}
+
+// slow is a store whose sums take until nobody wants them.
+type slow struct {
+	storage.Store
+	asked chan struct{}
+}
+
+func (s *slow) Rollups(ctx context.Context, _ storage.RollupRequest) (storage.Rollups, error) {
+	close(s.asked)
+	<-ctx.Done()
+	return storage.Rollups{}, clew.Errorf(clew.Canceled, "stopped: %w", context.Cause(ctx))
+}
+
+// TestCanceled leaves, and lets the time end.
+func TestCanceled(t *testing.T) {
+	store := func() *slow {
+		return &slow{storagetest.NewMemory(storagetest.AllCapabilities()), make(chan struct{})}
+	}
+	s := store()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r := httptest.NewRequest(http.MethodGet, "/api/v1/query?query=traces_spanmetrics_calls_total", nil).WithContext(ctx)
+		newAPI(s, asked).ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	<-s.asked
+	cancel()
+	<-done
+
+	for _, path := range []string{"/api/v1/query?query=traces_spanmetrics_calls_total", "/api/v1/query?query=traces_spanmetrics_calls_total&timeout=10ms"} {
+		a := prom.New(prom.Config{Config: api.Config{Store: store(), Budget: exec.Budget{Time: time.Second}}})
+		if w := apitest.Get(a, path); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"errorType":"timeout"`) {
+			t.Errorf("%s: %d %s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// TestLimits asks for more than a question may.
+func TestLimits(t *testing.T) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	put(t, s, someSpans(5, 400))
+	for memory, query := range map[int64]string{
+		200:  "traces_spanmetrics_calls_total",
+		2000: "sum(rate(traces_spanmetrics_calls_total[5m]))[6h:10s]",
+	} {
+		a := prom.New(prom.Config{Config: api.Config{Store: s, Budget: exec.Budget{Memory: memory}}, Now: func() time.Time { return time.Unix(midnight+3600, 0) }})
+		w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {query}}.Encode())
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `"errorType":"execution"`) {
+			t.Errorf("%s with %d bytes: %d %.300s", query, memory, w.Code, w.Body)
+		}
+	}
 }

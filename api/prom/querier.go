@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/prometheus/util/annotations"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/exec"
 )
 
@@ -52,6 +53,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 		mint, maxt, step, span = hints.Start, hints.End, hints.Step, hints.Range
 	}
 	g := newGrid(mint, maxt, q.now, periodOf(min(maxt, q.now)-mint, step, span))
+	g.yield = func() { _ = cores.Yield(ctx) } // the engine itself sees that ctx ends
 	out := &seriesSet{at: -1}
 	for _, m := range named(matchers) {
 		c, err := q.read(ctx, m, matchers, g.asks)

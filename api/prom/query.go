@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"context"
 	"errors"
 	"math"
 	"strconv"
@@ -75,8 +76,9 @@ func (a *API) run(c *api.Call, prepare func(opts promql.QueryOpts, text string) 
 	}
 	defer query.Close()
 	if most > 0 {
-		timer := time.AfterFunc(most, query.Cancel)
-		defer timer.Stop()
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, most)
+		defer cancel()
 	}
 	out := query.Exec(ctx)
 	if out.Err != nil {

@@ -35,6 +35,9 @@ func (s *series) Labels() labels.Labels { return s.labels }
 
 // Iterator implements storage.Series.
 func (s *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
+	if s.yield != nil {
+		s.yield()
+	}
 	if s.part == native {
 		return newNativeSamples(s)
 	}
