@@ -183,7 +183,7 @@ func (g *gauge) gather() error {
 		}
 		g.q.explain(g.over.Explain, why, windows)
 		columns := storage.Columns{Fields: fields, Weights: !g.raw}
-		if g.exemplars > 0 {
+		if g.exemplars > 0 || g.q.fn == series.First || g.q.fn == series.Last { // of spans that start together their ids decide
 			columns.Intrinsics = []span.Intrinsic{span.SpanID}
 		}
 		for _, w := range windows {
