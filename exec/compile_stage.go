@@ -71,9 +71,6 @@ func (c *compiler) measure(x traceql.Expr) (judge.Measure, error) {
 	if err != nil {
 		return judge.Measure{}, err
 	}
-	if r := (span.Relation{L: expr, R: expr}); r.MixesChildren() {
-		return judge.Measure{}, c.unsupported(x.Range(), "calculating with an event and a link is")
-	}
 	return judge.Measure{Text: traceql.ExprString(x), Type: c.q.TypeOf(x), Expr: expr}, nil
 }
 

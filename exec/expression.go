@@ -191,9 +191,6 @@ func (c *compiler) relation(x *traceql.Binary) (span.Condition, error) {
 		return span.Condition{}, err
 	}
 	cond := span.Relates(l, spanOps[x.Op], r)
-	if cond.Relation.MixesChildren() {
-		return span.Condition{}, c.unsupported(x.At, "comparing an event with a link is")
-	}
 	if isEnumeration(typeOf(x.L)) != isEnumeration(typeOf(x.R)) {
 		return judge.Never(), nil // no attribute is a status or a kind
 	}

@@ -73,25 +73,30 @@ func (n naive) comparison(x *traceql.Binary) bool {
 	return false
 }
 
-// naiveSplit returns a span once for each of its events, or links, if such are read.
-func naiveSplit(reads string, s *clew.Span) (parts []*clew.Span) {
-	switch {
-	case strings.Contains(reads, "event"):
+// naiveSplit returns a span once for each of its events, or links, if such are read; for
+// each event with each link, if both are.
+func naiveSplit(reads string, s *clew.Span) []*clew.Span {
+	parts := []*clew.Span{s}
+	if strings.Contains(reads, "event") {
+		parts = nil
 		for _, e := range s.Events {
 			one := *s
 			one.Events = []clew.Event{e}
 			parts = append(parts, &one)
 		}
-	case strings.Contains(reads, "link"):
-		for _, l := range s.Links {
-			one := *s
-			one.Links = []clew.Link{l}
-			parts = append(parts, &one)
-		}
-	default:
-		parts = []*clew.Span{s}
 	}
-	return parts
+	if !strings.Contains(reads, "link") {
+		return parts
+	}
+	var pairs []*clew.Span
+	for _, p := range parts {
+		for _, l := range p.Links {
+			one := *p
+			one.Links = []clew.Link{l}
+			pairs = append(pairs, &one)
+		}
+	}
+	return pairs
 }
 
 // naiveReads names the fields of a value, those of conditions in it left out:
@@ -394,6 +399,9 @@ func (r randomQuery) condition(depth int) string {
 		return r.field() + r.one(" =~ ", " !~ ") + r.one(`"[a-z]*"`, `"GET.*|cart"`, `""`)
 	case r.IntN(2) == 0:
 		return r.field() + " " + r.one("=", "!=", "<", ">", ">=", "<=") + " " + r.literal()
+	case r.IntN(12) == 0:
+		return r.one("event.a", "event.b", "event:name", "event:timeSinceStart", "event.a + link.a", "(event.b - link.b)") + " " +
+			r.one("=", "!=", "<", ">=") + " " + r.one("link.a", "link.b", "link:spanID", "link.b * 2", "link.a - event.b")
 	}
 	return r.value(1) + " " + r.one("=", "!=", "<", ">", ">=", "<=") + " " + r.value(1)
 }

@@ -17,29 +17,22 @@ func NewCalculator(x Expr) *Calculator { return &Calculator{*NewMatcher(Conditio
 
 // Each calls f for those of rows, ascending, for which the expression has a value. Of
 // several values under one name the number counts, then the text, then the truth value;
-// of events or links the first that gives one. The bytes of v are valid until f
-// returns. The batch must be as Matcher.Match wants it.
+// of events or links the first that gives one, and of both the first event with the first
+// link that gives one with it. The bytes of v are valid until f returns. The batch must be
+// as Matcher.Match wants it.
 func (c *Calculator) Each(w *Whole, rows column.Bitmap, f func(row int, v clew.Value)) {
 	c.m.whole = w
 	e := evaluation{m: &c.m, b: w.Batch}
-	elements, owner := w.Rows, -1
-	switch events, links := c.x.children(); {
-	case events && links:
-		return
-	case events:
-		e.owners, elements = w.Events.Row, len(w.Events.Row)
-	case links:
-		e.owners, elements = w.Links.Row, len(w.Links.Row)
-	}
+	over, owner := elements{b: w.Batch}, -1
+	over.events, over.links = c.x.children()
 	e.prepare(&c.x)
-	for from := 0; from < elements; from += relationChunk {
-		e.chunk(from, min(from+relationChunk, elements))
+	for over.next(&e, func(row uint32) bool { return int(row) == owner || !rows.Get(int(row)) }) {
 		v := e.value(&c.x)
 		for i, row := range e.rows {
 			if v.has[i]&^hasOther == 0 || !rows.Get(int(row)) || int(row) == owner {
 				continue
 			}
-			if e.owners != nil {
+			if over.events || over.links {
 				owner = int(row)
 			}
 			f(int(row), v.first(i))

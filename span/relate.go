@@ -84,33 +84,25 @@ func (v *vector) double(i int) float64 { return asDouble(v.number(i)) }
 type evaluation struct {
 	m      *Matcher
 	b      *Batch
-	owners []uint32 // rows of the events or links; nil: elements are rows
 	truths map[*Expr]column.Bitmap
 	// parents has fields of parents that were read.
 	parents map[Field]*parentValues
 
 	n    int      // elements of the chunk
-	self []uint32 // their numbers, ascending
+	self []uint32 // their numbers, ascending without gaps; nil: they are pairs
 	rows []uint32 // the rows they belong to, ascending
+	// events and links are those that the elements are or belong to.
+	events, links []uint32
 }
 
 // relate sets the rows that meet a relation.
 func (m *Matcher) relate(r *Relation, b *Batch, dst column.Bitmap) {
 	e := evaluation{m: m, b: b}
-	elements := b.Rows
-	ofEvents, ofLinks := r.children()
-	switch {
-	case ofEvents && ofLinks:
-		return
-	case ofEvents:
-		e.owners, elements = b.Events.Row, len(b.Events.Row)
-	case ofLinks:
-		e.owners, elements = b.Links.Row, len(b.Links.Row)
-	}
+	over := elements{b: b}
+	over.events, over.links = r.children()
 	e.prepare(&r.L)
 	e.prepare(&r.R)
-	for from := 0; from < elements; from += relationChunk {
-		e.chunk(from, min(from+relationChunk, elements))
+	for over.next(&e, func(row uint32) bool { return dst.Get(int(row)) }) {
 		left, right := e.value(&r.L), e.value(&r.R)
 		for i := range e.n {
 			if r.holds(left, right, i) {
@@ -136,21 +128,6 @@ func (e *evaluation) prepare(x *Expr) {
 	}
 	for i := range x.Args {
 		e.prepare(&x.Args[i])
-	}
-}
-
-// chunk moves to the elements [from, to).
-func (e *evaluation) chunk(from, to int) {
-	if e.m.chunk == nil {
-		e.m.chunk = make([]uint32, relationChunk)
-	}
-	e.n, e.self = to-from, e.m.chunk[:to-from]
-	for i := range e.self {
-		e.self[i] = uint32(from + i)
-	}
-	e.rows = e.self
-	if e.owners != nil {
-		e.rows = e.owners[from:to]
 	}
 }
 
@@ -280,16 +257,16 @@ func (e *evaluation) read(v *vector, f Field) {
 			}
 		})
 	case ScopeEvent:
-		e.attrs(v, &b.Events.Attrs, f.Key, e.self)
+		e.attrs(v, &b.Events.Attrs, f.Key, e.events)
 	case ScopeLink:
-		e.attrs(v, &b.Links.Attrs, f.Key, e.self)
+		e.attrs(v, &b.Links.Attrs, f.Key, e.links)
 	default:
 		e.attrs(v, &b.Attrs, f.Key, e.rows)
 		e.resources(v, f.Key)
 	}
 }
 
-// attrs puts the values of a key's columns; at are rows of the columns, ascending.
+// attrs puts the values of a key's columns; at are rows of the columns.
 func (e *evaluation) attrs(v *vector, a *Attrs, key string, at []uint32) {
 	for t := range clew.Type(clew.TypeCount) {
 		if c := a.Lookup(key, t); c != nil {
@@ -298,23 +275,23 @@ func (e *evaluation) attrs(v *vector, a *Attrs, key string, at []uint32) {
 	}
 }
 
-// sparse puts the values that a column has at rows at, which is self or rows.
+// sparse puts the values that a column has at rows at.
 func (e *evaluation) sparse(v *vector, c *Column, at []uint32) {
 	p, _ := c.Find(at[0])
-	if &at[0] == &e.self[0] { // each row once, without gaps: visit only those that have a value
+	if e.self != nil && &at[0] == &e.self[0] { // each row once, without gaps: visit only those that have a value
 		for ; p < len(c.Rows) && c.Rows[p] <= at[len(at)-1]; p++ {
 			v.put(int(c.Rows[p]-at[0]), c.ValueAt(p))
 		}
 		return
 	}
 	for i, row := range at {
+		if i > 0 && row < at[i-1] { // the links again, with the next event
+			p, _ = c.Find(row)
+		}
 		for p < len(c.Rows) && c.Rows[p] < row {
 			p++
 		}
-		if p == len(c.Rows) {
-			return
-		}
-		if c.Rows[p] == row {
+		if p < len(c.Rows) && c.Rows[p] == row {
 			v.put(i, c.ValueAt(p))
 		}
 	}
@@ -392,11 +369,11 @@ func (e *evaluation) intrinsic(v *vector, f Intrinsic) {
 	case TraceID, SpanID, ParentID, LinkTraceID, LinkSpanID:
 		e.identifiers(v, f)
 	case EventName:
-		for i, event := range e.self {
+		for i, event := range e.events {
 			v.putText(i, b.Events.Names.At(int(b.Events.Name[event])))
 		}
 	case EventTimeSinceStart:
-		for i, event := range e.self {
+		for i, event := range e.events {
 			v.putInt(i, int64(b.Events.Time[event]-b.Start[e.rows[i]]))
 		}
 	default:
@@ -421,10 +398,10 @@ func (e *evaluation) identifiers(v *vector, f Intrinsic) {
 			}
 			v.ids = append(v.ids, clew.SpanID(b.ParentID[row]).String()...)
 		case LinkTraceID:
-			id := clew.MakeTraceID(b.Links.TraceHigh[e.self[i]], b.Links.TraceLow[e.self[i]])
+			id := clew.MakeTraceID(b.Links.TraceHigh[e.links[i]], b.Links.TraceLow[e.links[i]])
 			v.ids = hex.AppendEncode(v.ids, id[:])
 		default:
-			v.ids = append(v.ids, clew.SpanID(b.Links.SpanID[e.self[i]]).String()...)
+			v.ids = append(v.ids, clew.SpanID(b.Links.SpanID[e.links[i]]).String()...)
 		}
 		v.putText(i, v.ids[from:])
 	}

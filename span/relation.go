@@ -15,8 +15,8 @@ import (
 //
 // Fields of events are those of one event at a time: the relation is true of a
 // span if it is true of one of its events. So it is with links. A relation that
-// has fields of events and of links is true of no span: there is nothing to pair
-// them by.
+// has fields of events and of links is true of a span if it is of one of its events
+// with one of its links.
 //
 // A key may occur in a span with values of several types, and then has a number,
 // a text and a truth value at once: each is compared with its like. Of an int and
@@ -167,13 +167,6 @@ func (f Field) ofLinks() bool {
 }
 
 func (f Field) ofChildren() bool { return f.ofEvents() || f.ofLinks() }
-
-// MixesChildren reports whether the relation has fields of events and of links,
-// and so is true of no span.
-func (r *Relation) MixesChildren() bool {
-	events, links := r.children()
-	return events && links
-}
 
 // doubles calculates with doubles.
 func (o ExprOp) doubles(a, b float64) (v float64, ok bool) {

@@ -178,7 +178,8 @@ func TestRelationChunks(t *testing.T) {
 	for len(spans) < 3000 {
 		spans = append(spans, g.Spans(100, 6)...)
 	}
-	for i := range 2500 { // one span with more events than a chunk
+	spans[1].Links = []clew.Link{{SpanID: 7, Attrs: []clew.Attr{attr("a", clew.IntValue(2400))}}, {SpanID: 8, Attrs: []clew.Attr{attr("b", clew.IntValue(7))}}}
+	for i := range 2500 { // one span with more events than a chunk, each with two links
 		spans[1].Events = append(spans[1].Events, clew.Event{Time: clew.UnixNanos(i), Attrs: []clew.Attr{attr("a", clew.IntValue(int64(i)))}})
 	}
 	batch := batchOf(t, spans...)

@@ -8,31 +8,29 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// relationHolds evaluates a relation by trying each event, then each link, alone.
+// relationHolds evaluates a relation by trying each event alone, and with each link alone.
 func relationHolds(r *span.Relation, s *clew.Span, trace []*clew.Span) bool {
 	events, links := false, false
 	for _, x := range []*span.Expr{&r.L, &r.R} {
 		e, l := childrenRead(x)
 		events, links = events || e, links || l
 	}
-	var parts []*clew.Span
-	switch {
-	case events && links:
-		return false
-	case events:
-		for _, e := range s.Events {
-			one := *s
-			one.Events = []clew.Event{e}
-			parts = append(parts, &one)
-		}
-	case links:
-		for _, l := range s.Links {
-			one := *s
-			one.Links = []clew.Link{l}
-			parts = append(parts, &one)
-		}
-	default:
-		parts = append(parts, s)
+	parts := []*clew.Span{s}
+	if events {
+		parts = split(parts, func(one *clew.Span, add func()) {
+			for _, e := range s.Events {
+				one.Events = []clew.Event{e}
+				add()
+			}
+		})
+	}
+	if links {
+		parts = split(parts, func(one *clew.Span, add func()) {
+			for _, l := range s.Links {
+				one.Links = []clew.Link{l}
+				add()
+			}
+		})
 	}
 	for _, part := range parts {
 		for _, a := range results(&r.L, part, s, trace) {
@@ -44,6 +42,18 @@ func relationHolds(r *span.Relation, s *clew.Span, trace []*clew.Span) bool {
 		}
 	}
 	return false
+}
+
+// split makes of each span those that each adds.
+func split(parts []*clew.Span, each func(one *clew.Span, add func())) (out []*clew.Span) {
+	for _, p := range parts {
+		one := *p
+		each(&one, func() {
+			part := one
+			out = append(out, &part)
+		})
+	}
+	return out
 }
 
 // childrenRead reports whether an expression reads events or links.
@@ -204,14 +214,16 @@ var exprOps = []span.ExprOp{span.Sum, span.Difference, span.Product, span.Quotie
 
 // Relation returns a relation of fields, half of them of one field with another.
 func (g *Generator) Relation(probe []clew.Span) span.Condition {
-	family := pick(g, []span.Scope{span.ScopeAny, span.ScopeEvent, span.ScopeLink})
+	family := pick(g, []family{{}, {events: true}, {links: true}, {events: true, links: true}})
 	depth := g.r.IntN(2) * g.r.IntN(4)
 	return span.Relates(g.expr(probe, family, depth), pick(g, comparisons), g.expr(probe, family, g.r.IntN(2)*g.r.IntN(3)))
 }
 
-// expr returns an expression that reads fields of spans and, save rarely, of no
-// children but of the one family.
-func (g *Generator) expr(probe []clew.Span, family span.Scope, depth int) span.Expr {
+// family is which children a relation reads, save rarely others.
+type family struct{ events, links bool }
+
+// expr returns an expression that reads fields of spans and of the family.
+func (g *Generator) expr(probe []clew.Span, family family, depth int) span.Expr {
 	if depth > 0 {
 		if g.r.IntN(8) == 0 {
 			return span.Calculate(span.Negative, g.expr(probe, family, depth-1))
@@ -231,7 +243,7 @@ func (g *Generator) expr(probe []clew.Span, family span.Scope, depth int) span.E
 	for {
 		x := span.FieldOf(g.Field())
 		events, links := childrenRead(&x)
-		if !events && !links || events && family == span.ScopeEvent || links && family == span.ScopeLink || g.r.IntN(50) == 0 {
+		if (!events || family.events) && (!links || family.links) || g.r.IntN(50) == 0 {
 			return x
 		}
 	}
