@@ -2,8 +2,10 @@ package v1
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,18 +74,17 @@ type tagAnswer struct {
 	Name  string   `json:"name"`
 	Query string   `json:"query"`
 	Types []string `json:"types"`
+	// Spans is how many have it, if asked for.
+	Spans *int64 `json:"spans,omitempty"`
 }
 
 // intrinsics are the fields every span has, as tags.
 func intrinsics() []tagAnswer {
-	return []tagAnswer{
-		{"intrinsic", "duration", "duration", []string{"duration"}},
-		{"intrinsic", "event:name", "event:name", []string{"string"}},
-		{"intrinsic", "kind", "kind", []string{"kind"}},
-		{"intrinsic", "name", "name", []string{"string"}},
-		{"intrinsic", "status", "status", []string{"status"}},
-		{"intrinsic", "statusMessage", "statusMessage", []string{"string"}},
+	tag := func(name, typ string) tagAnswer {
+		return tagAnswer{Scope: "intrinsic", Name: name, Query: name, Types: []string{typ}}
 	}
+	return []tagAnswer{tag("duration", "duration"), tag("event:name", "string"), tag("kind", "kind"), tag("name", "string"),
+		tag("status", "status"), tag("statusMessage", "string")}
 }
 
 // scopeWord is the contract's word for a scope.
@@ -95,7 +96,7 @@ func scopeWord(s span.Scope) string {
 }
 
 func (a *API) tags(c *call) error {
-	params, err := parameters(c, "scope")
+	params, err := parameters(c, "scope", "start", "end", "q", "counts")
 	if err != nil {
 		return err
 	}
@@ -106,22 +107,30 @@ func (a *API) tags(c *call) error {
 		return clew.Errorf(clew.Invalid, "scope %q: want span, resource, scope, event, link or intrinsic", want)
 	}
 	out := struct {
-		Tags []tagAnswer `json:"tags"`
-	}{[]tagAnswer{}}
+		Tags     []tagAnswer `json:"tags"`
+		Coverage *coverage   `json:"coverage,omitempty"`
+	}{Tags: []tagAnswer{}}
 	if want == "" || want == "intrinsic" {
 		out.Tags = append(out.Tags, intrinsics()...)
 	}
 	if want != "intrinsic" {
-		names, _, err := catalog.TagNames(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+		names, counted, cost, err := a.names(c, params)
 		if err != nil {
 			return err
 		}
-		for _, n := range names {
+		if counted || !cost.Complete {
+			out.Coverage = &coverage{cost.Complete, cost.Searched, cost.Reason}
+		}
+		for i := range names {
+			n := &names[i]
 			if want != "" && want != scopeWord(n.Scope) {
 				continue
 			}
 			name, _ := api.Escape(n.Key)
 			x := tagAnswer{Scope: scopeWord(n.Scope), Name: name, Query: queryName(n.Scope.String(), n.Key)}
+			if counted {
+				x.Spans = &n.Spans
+			}
 			for _, t := range n.Types {
 				x.Types = append(x.Types, t.String())
 			}
@@ -133,6 +142,37 @@ func (a *API) tags(c *call) error {
 	})
 	writeJSON(c.w, 200, out)
 	return nil
+}
+
+// names returns the attributes of a window: of the spans that a query selects, and counted,
+// if that is asked for; else as the store's catalogue has them.
+func (a *API) names(c *call, params url.Values) (names []catalog.TagUse, counted bool, cost exec.Cost, err error) {
+	over, plan, err := a.among(c, params)
+	if err != nil {
+		return nil, false, cost, err
+	}
+	if text := params.Get("counts"); text != "" {
+		if counted, err = strconv.ParseBool(text); err != nil {
+			return nil, false, cost, clew.Errorf(clew.Invalid, "counts %q: want true or false", text)
+		}
+	}
+	if counted || plan != nil {
+		names, cost, err = catalog.CountTags(c.r.Context(), a.cfg.Store, over, cmp.Or(plan, exec.Everything()))
+		return names, true, cost, err
+	}
+	plain, cost, err := catalog.TagNames(c.r.Context(), a.cfg.Store, over)
+	for _, n := range plain {
+		names = append(names, catalog.TagUse{TagName: n})
+	}
+	return names, false, cost, err
+}
+
+// among reads of which spans a catalogue is wanted; the plan is nil for all of a window.
+func (a *API) among(c *call, params url.Values) (over exec.Over, plan *exec.Plan, err error) {
+	if over, err = a.over(c.tenant, params.Get("start"), params.Get("end")); err == nil && params.Get("q") != "" {
+		plan, err = exec.Prepare(params.Get("q"))
+	}
+	return over, plan, err
 }
 
 // queryName is how TraceQL writes an attribute: quoted where it must be.
@@ -174,7 +214,7 @@ type valueRange struct {
 }
 
 func (a *API) tagValues(c *call) error {
-	q, err := parameters(c, "prefix", "limit")
+	q, err := parameters(c, "prefix", "limit", "start", "end", "q")
 	if err != nil {
 		return err
 	}
@@ -190,14 +230,24 @@ func (a *API) tagValues(c *call) error {
 	if err != nil {
 		return err
 	}
+	over, plan, err := a.among(c, q)
+	if err != nil {
+		return err
+	}
 	prefix, ask := q.Get("prefix"), limit
-	if f.Intrinsic == span.Duration {
-		return a.durations(c, prefix, limit)
+	if f.Intrinsic == span.Duration && plan == nil {
+		return a.durations(c, over, prefix, limit)
 	}
 	if prefix != "" {
 		ask = maxPrefixed
 	}
-	values, more, spent, err := catalog.TagValues(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget}, f, ask)
+	find := catalog.TagValues
+	if plan != nil {
+		find = func(ctx context.Context, store exec.Store, over exec.Over, f span.Field, limit int) ([]storage.TagValue, bool, exec.Cost, error) {
+			return catalog.ValuesOf(ctx, store, over, plan, f, limit)
+		}
+	}
+	values, more, spent, err := find(c.r.Context(), a.cfg.Store, over, f, ask)
 	if err != nil {
 		return err
 	}
@@ -224,8 +274,8 @@ var roundDurations = [...]time.Duration{time.Microsecond, 10 * time.Microsecond,
 
 // durations answers for the intrinsic of which nearly every span has another value:
 // the range, and the round durations within it.
-func (a *API) durations(c *call, prefix string, limit int) error {
-	found, _, err := catalog.Durations(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+func (a *API) durations(c *call, over exec.Over, prefix string, limit int) error {
+	found, _, err := catalog.Durations(c.r.Context(), a.cfg.Store, over)
 	if err != nil {
 		return err
 	}
@@ -294,7 +344,7 @@ func valueOf(f span.Field, v storage.TagValue) valueAnswer {
 		}
 		x.Type, x.Query = "status", x.Value
 		_, known = clew.ParseStatus(x.Value)
-	case span.EventTimeSinceStart:
+	case span.EventTimeSinceStart, span.Duration:
 		x.Value = durationText(v.Value.Int())
 		x.Type, x.Query = "duration", x.Value
 	default:

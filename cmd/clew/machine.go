@@ -1,28 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/machine"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
 
 // The parts of the machine that settings of "auto" take.
 const (
-	autoDiskBytes    = 50e9
-	autoDiskShare    = 0.2
-	autoMemoryBytes  = 2 << 30
-	autoMemoryShare  = 0.25
-	minAutoMemory    = 48e6    // the least that memory can be
-	fallbackMemory   = 4 << 30 // a machine that does not say
-	noLimitThreshold = 1 << 60 // cgroup v1 writes a huge number for "no limit"
+	autoDiskBytes   = 50e9
+	autoDiskShare   = 0.2
+	autoMemoryBytes = 2 << 30
+	autoMemoryShare = 0.25
+	minAutoMemory   = 48e6    // the least that memory can be
+	fallbackMemory  = 4 << 30 // a machine that does not say
 
 	autoContainerShare = 0.6
 )
@@ -92,25 +88,19 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 // three fifths of that: what shares the machine with others is modest, what has a
 // container is alone in it. root is the folder of proc and sys, "/" but in tests.
 func autoMemory(root string) int64 {
-	have := cmp.Or(machineMemory(root), fallbackMemory)
+	have := cmp.Or(machine.Memory(root), fallbackMemory)
 	auto := int64(float64(have) * autoMemoryShare)
-	if limit := containerLimit(root); limit > 0 && limit < have {
+	if limit := machine.ContainerLimit(root); limit > 0 && limit < have {
 		auto = int64(float64(limit) * autoContainerShare)
 	}
 	return max(minAutoMemory, min(autoMemoryBytes, auto))
 }
 
-// machineMemory is the memory of the machine, 0 if it does not say.
-func machineMemory(root string) int64 {
-	text, _ := os.ReadFile(filepath.Join(root, "proc/meminfo")) // no such file: not Linux
-	return memTotal(text) << 10
-}
-
 // memoryDoubt says what is wrong with the memory that was asked for, "" if nothing is:
 // more than there is bounds nothing.
 func memoryDoubt(c *config.Config, root string) string {
-	have, what := machineMemory(root), "machine"
-	if limit := containerLimit(root); limit > 0 && (have == 0 || limit < have) {
+	have, what := machine.Memory(root), "machine"
+	if limit := machine.ContainerLimit(root); limit > 0 && (have == 0 || limit < have) {
 		have, what = limit, "container"
 	}
 	if c.Memory.Auto || have == 0 || c.Memory.Bytes <= have {
@@ -118,50 +108,4 @@ func memoryDoubt(c *config.Config, root string) string {
 	}
 	return fmt.Sprintf("memory %s is more than the %s that this %s has, and bounds nothing: lower --memory, or leave it at auto, which takes %s here",
 		config.FormatSize(c.Memory.Bytes), config.RoughSize(have), what, config.RoughSize(autoMemory(root)))
-}
-
-// containerLimit returns the least memory limit of this process's cgroup and those
-// above it, 0 if there is none.
-func containerLimit(root string) (least int64) {
-	own := "/"
-	text, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // no such file: no cgroups, or not Linux
-	for line := range bytes.Lines(text) {
-		// Version 2 has the line "0::PATH"; of version 1, "N:memory:PATH" matters.
-		parts := strings.SplitN(strings.TrimSpace(string(line)), ":", 3)
-		if len(parts) == 3 && (parts[1] == "" || parts[1] == "memory") {
-			own = parts[2]
-			break
-		}
-	}
-	for {
-		for _, file := range []string{"sys/fs/cgroup" + own + "/memory.max", "sys/fs/cgroup" + own + "/memory.high",
-			"sys/fs/cgroup/memory" + own + "/memory.limit_in_bytes"} {
-			text, err := os.ReadFile(filepath.Join(root, file))
-			if err != nil {
-				continue
-			}
-			if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n < noLimitThreshold && (least == 0 || n < least) {
-				least = n
-			}
-		}
-		up := filepath.Dir(own)
-		if up == own {
-			return least
-		}
-		own = up
-	}
-}
-
-// memTotal reads the line "MemTotal: N kB" of /proc/meminfo; 0 if there is none.
-func memTotal(text []byte) int64 {
-	for line := range bytes.Lines(text) {
-		fields := bytes.Fields(line)
-		if len(fields) >= 2 && string(fields[0]) == "MemTotal:" {
-			n, err := strconv.ParseInt(string(fields[1]), 10, 64)
-			if err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }

@@ -59,6 +59,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newTrace(t),
 		newTail(t),
 		newSeries(t),
+		newTags(t),
 		newServices(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),

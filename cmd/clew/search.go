@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,21 +14,6 @@ import (
 	"github.com/clew-tracing/clew/traceql"
 	"github.com/spf13/cobra"
 )
-
-// nanos is a moment of the API: nanoseconds since 1970 in a string.
-type nanos uint64
-
-// UnmarshalJSON reads a decimal number in quotes.
-func (n *nanos) UnmarshalJSON(text []byte) error {
-	v, err := strconv.ParseUint(strings.Trim(string(text), `"`), 10, 64)
-	*n = nanos(v)
-	return err
-}
-
-// String returns the moment in UTC, RFC 3339 with milliseconds.
-func (n nanos) String() string {
-	return console.Moment(uint64(n))
-}
 
 // searchRequest and searchAnswer are what the API's search takes and gives.
 type searchRequest struct {
@@ -58,21 +41,6 @@ type searchAnswer struct {
 	} `json:"coverage"`
 	Suggestions []string        `json:"suggestions"`
 	Explain     json.RawMessage `json:"explain"`
-}
-
-// traceSummary is one trace of a search's answer.
-type traceSummary struct {
-	TraceID       string  `json:"traceId"`
-	RootService   string  `json:"rootService"`
-	RootName      string  `json:"rootName"`
-	Start         nanos   `json:"start"`
-	DurationNanos float64 `json:"durationNanos"`
-	SpanCount     int     `json:"spanCount"`
-	MatchedSpans  int     `json:"matchedSpans"`
-	ErrorCount    int     `json:"errorCount"`
-	Services      []struct {
-		Name string `json:"name"`
-	} `json:"services"`
 }
 
 // search holds what `clew search` was asked.
@@ -250,29 +218,14 @@ func (s *search) printTrace(raw json.RawMessage, first bool) error {
 		_, err := fmt.Fprintf(s.t.out, "%s\n", raw)
 		return err
 	}
-	var t traceSummary
+	var t console.TraceSummary
 	if err := json.Unmarshal(raw, &t); err != nil {
 		return fmt.Errorf("the answer of %s is not what was expected: %w", s.client.Base, err)
 	}
 	if first {
-		fmt.Fprintf(s.t.out, "%-24s  %8s  %11s  %6s  %-32s  %s\n", "START (UTC)", "DURATION", "MATCHED", "ERRORS", "TRACE", "ROOT")
+		fmt.Fprint(s.t.out, console.TraceHeading)
 	}
-	return t.print(s.t.out)
-}
-
-func (t traceSummary) print(w io.Writer) error {
-	root := t.RootName
-	switch {
-	case root == "" && len(t.Services) > 0:
-		root = "(no root received) " + t.Services[0].Name
-	case root == "":
-		root = "(no root received)"
-	case t.RootService != "":
-		root = t.RootService + ": " + root
-	}
-	_, err := fmt.Fprintf(w, "%-24s  %8s  %11s  %6d  %-32s  %s\n", t.Start, console.Nanos(int64(t.DurationNanos)),
-		fmt.Sprintf("%d of %d", t.MatchedSpans, t.SpanCount), t.ErrorCount, t.TraceID, console.Printable(root))
-	return err
+	return t.Print(s.t.out)
 }
 
 // oneQuery takes no argument or one, a query. More are mostly one that the shell took

@@ -16,7 +16,7 @@ import (
 
 // seriesAnswer is what the API's metrics give.
 type seriesAnswer struct {
-	Start         nanos             `json:"start"`
+	Start         console.Instant   `json:"start"`
 	StepSeconds   float64           `json:"stepSeconds"`
 	Steps         int               `json:"steps"`
 	QuantileError float64           `json:"quantileError"`
@@ -140,7 +140,7 @@ func (s *search) draw(answer *seriesAnswer, list []oneSeries) error {
 	if err := console.DrawLines(s.t.out, lines); err != nil {
 		return err
 	}
-	end := answer.Start + nanos(float64(answer.Steps)*answer.StepSeconds*1e9)
+	end := answer.Start + console.Instant(float64(answer.Steps)*answer.StepSeconds*1e9)
 	_, err := fmt.Fprintf(s.t.out, "%s to %s, %d steps of %v\n", answer.Start, end, answer.Steps, time.Duration(answer.StepSeconds*1e9))
 	return err
 }

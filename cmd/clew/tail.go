@@ -25,13 +25,13 @@ type tailEvent struct {
 }
 
 type spanSummary struct {
-	TraceID       string  `json:"traceId"`
-	Service       string  `json:"service"`
-	Name          string  `json:"name"`
-	Kind          string  `json:"kind"`
-	Status        string  `json:"status"`
-	Start         nanos   `json:"start"`
-	DurationNanos float64 `json:"durationNanos"`
+	TraceID       string          `json:"traceId"`
+	Service       string          `json:"service"`
+	Name          string          `json:"name"`
+	Kind          string          `json:"kind"`
+	Status        string          `json:"status"`
+	Start         console.Instant `json:"start"`
+	DurationNanos float64         `json:"durationNanos"`
 }
 
 // newTail builds `clew tail`.

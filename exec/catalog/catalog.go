@@ -147,7 +147,7 @@ func ValuesOf(ctx context.Context, store exec.Store, over exec.Over, plan *exec.
 	r := &counting{ctx: ctx, store: store, over: over}
 	counts := make(map[tagValue]int64)
 	size, room := int64(0), cmp.Or(over.Budget.Memory, exec.DefaultBudgetMemory) // of texts
-	var own []tagValue // of one span: it counts once, however many events have it
+	var own []tagValue                                                           // of one span: it counts once, however many events have it
 	cost, err = r.each(plan, func(s *clew.Span) {
 		own = own[:0]
 		eachValue(f, s, func(v clew.Value) {

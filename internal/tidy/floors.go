@@ -69,6 +69,7 @@ var plan = []place{
 	{"spandb", 4, keeping},
 	{"internal/console", 4, everywhere},
 	{"internal/load", 4, everywhere},
+	{"internal/machine", 4, everywhere},
 
 	{"api", 5, everywhere},
 	{"web", 5, everywhere},

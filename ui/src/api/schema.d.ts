@@ -728,7 +728,14 @@ export interface components {
                 /** @description How TraceQL writes it: span.http.route, duration. */
                 query: string;
                 types: components["schemas"]["ValueType"][];
+                /**
+                 * Format: int64
+                 * @description How many have it, however many of their events or links do; present where they were counted.
+                 */
+                spans?: number;
             }[];
+            /** @description Present where spans were counted, or not all names are told. */
+            coverage?: components["schemas"]["Coverage"];
         };
         TagValuesAnswer: {
             values: {
@@ -1218,6 +1225,14 @@ export interface operations {
         parameters: {
             query?: {
                 scope?: components["schemas"]["TagScope"];
+                /** @description Of spans that start at this moment or later. */
+                start?: components["schemas"]["Timestamp"];
+                /** @description Of spans that start before this moment. */
+                end?: components["schemas"]["Timestamp"];
+                /** @description Of the spans that this TraceQL selects: they are counted. */
+                q?: string;
+                /** @description Count how many spans have each: all that start in the window are gone through. */
+                counts?: boolean;
             };
             header?: {
                 /** @description The tenant; absent or empty is `default`. */
@@ -1245,6 +1260,12 @@ export interface operations {
             query?: {
                 /** @description Only values that begin with this text. */
                 prefix?: string;
+                /** @description Of spans that start at this moment or later. */
+                start?: components["schemas"]["Timestamp"];
+                /** @description Of spans that start before this moment. */
+                end?: components["schemas"]["Timestamp"];
+                /** @description Of the spans that this TraceQL selects. */
+                q?: string;
                 limit?: number;
             };
             header?: {
