@@ -319,7 +319,7 @@ func mendValue(t Type, op, text string, quoted bool) (value string, ok bool) {
 	case op == "=~" || op == "!~":
 	case t == TypeStatus || t == TypeKind || t == TypeBool:
 		text = wordOf(t, text)
-		return text, text != ""
+		return text, text != "" && !strings.ContainsAny(op, "<>") // they have no order
 	case t.IsNumeric():
 		if days, err := strconv.ParseUint(strings.TrimSuffix(text, "d"), 10, 16); err == nil && t == TypeDuration && strings.HasSuffix(text, "d") {
 			return strconv.FormatUint(24*days, 10) + "h", true
