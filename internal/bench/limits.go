@@ -76,6 +76,14 @@ const (
 	// maxWrong is how many wrong answers one asker collects before it goes.
 	maxWrong = 5
 
+	// cancelHead is how long questions run before they are given up: until they all
+	// compute. cancelSoon is how soon after that a server has to have stopped, and
+	// cancelAfter how long it is watched then, cancelRounds times.
+	cancelHead   = 25 * time.Millisecond
+	cancelSoon   = 50 * time.Millisecond
+	cancelAfter  = 200 * time.Millisecond
+	cancelRounds = 10
+
 	// maxErrorBody is how much of an error's text is shown.
 	maxErrorBody = 400
 )

@@ -110,7 +110,7 @@ func askQuestions(ctx context.Context, t *target, truth *corpus.Truth, run *meas
 		}
 		run.Timings = append(run.Timings, *one)
 	}
-	return nil
+	return askCancelled(ctx, t, truth, run, cancelRounds)
 }
 
 // timing asks until everything is warm, and then in so many batches, each of about a
@@ -245,4 +245,9 @@ func (b *report) printTimings(text *strings.Builder) {
 		fmt.Fprintf(table, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%d\t%d\t%d\t\n", q.Name, c, low, high, w, q.Rows, q.Bytes>>10, q.Answer>>10)
 	}
 	_ = table.Flush() // into memory
+	for _, r := range b.Runs {
+		if r.Cancelled != nil {
+			r.Cancelled.print(text)
+		}
+	}
 }

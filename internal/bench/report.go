@@ -67,6 +67,9 @@ type measurement struct {
 	// Timings are the questions of --queries.
 	Timings []timing `json:"timings,omitempty"`
 
+	// Cancelled is of those that --queries gave up.
+	Cancelled *cancelled `json:"cancelled,omitempty"`
+
 	// Asked is what --askers saw; nil without them.
 	Asked *meanwhile `json:"asked,omitempty"`
 }
