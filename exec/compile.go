@@ -178,7 +178,7 @@ func (p *Plan) wantSpans() error {
 	case p == nil:
 		return clew.Errorf(clew.Invalid, "exec: no plan")
 	case p.metrics != nil:
-		return clew.Errorf(clew.Invalid, "the query makes numbers over time, and here spans are asked for: ask for metrics, or leave out the metric")
+		return clew.Errorf(clew.Invalid, "the query makes numbers over time, and here spans are asked for: ask clew metrics or /api/v1/metrics, or leave out the metric")
 	}
 	return nil
 }

@@ -56,13 +56,7 @@ func (a *API) metrics(c *call) error {
 	if r.Over, err = a.over(c.tenant, p.Get("start"), p.Get("end")); err != nil {
 		return err
 	}
-	if r.Window.End == 0 {
-		r.Window.End = clew.FromTime(time.Now())
-	}
-	if r.Window.Start == 0 {
-		r.Window.Start = r.Window.End - min(r.Window.End, clew.UnixNanos(time.Hour))
-	}
-	if r.Step, err = metricStep(p.Get("step"), r.Window); err != nil {
+	if err := metricWindow(&r, p.Get("step"), time.Now()); err != nil {
 		return err
 	}
 	if text := p.Get("exemplars"); text != "" {
@@ -99,10 +93,38 @@ func (m *metricsAnswer) nothing() bool {
 	return true
 }
 
+// metricWindow fills in the ends of a window that were not given, and the step. What is
+// not given is chosen so that every step is whole: of a step that is not over yet there
+// are fewer spans, which would look like a drop.
+func metricWindow(r *exec.MetricsRequest, step string, now time.Time) (err error) {
+	w, from, to := &r.Window, r.Window.Start != 0, r.Window.End != 0
+	if !to {
+		w.End = clew.FromTime(now)
+	}
+	if !from {
+		w.Start = w.End - min(w.End, clew.UnixNanos(time.Hour))
+	}
+	if w.End <= w.Start {
+		return clew.Errorf(clew.Invalid, "start %s lies in the future; give an end behind it, or an earlier start", w.Start.Time().UTC().Format(time.RFC3339))
+	}
+	if r.Step, err = metricStep(step, *w); err != nil {
+		return err
+	}
+	length := clew.UnixNanos(r.Step)
+	whole := (w.End - w.Start) / length
+	switch {
+	case !from && whole*length < w.End-w.Start:
+		w.Start = w.End - min(w.End, (whole+1)*length)
+	case from && !to:
+		w.End = w.Start + max(whole, 1)*length
+	}
+	return nil
+}
+
 // metricStep reads a step: seconds, or a duration such as 30s; absent is one of some 100.
 func metricStep(text string, w clew.Window) (time.Duration, error) {
 	if text == "" {
-		return niceStep(time.Duration(min(w.End-w.Start, math.MaxInt64)) / 100), nil
+		return MetricStep(time.Duration(min(w.End-w.Start, math.MaxInt64))), nil
 	}
 	step, err := time.ParseDuration(text)
 	if seconds, number := strconv.ParseFloat(text, 64); number == nil {
@@ -114,9 +136,11 @@ func metricStep(text string, w clew.Window) (time.Duration, error) {
 	return step, nil
 }
 
-// niceStep returns the first step of those that people use which is not shorter.
-func niceStep(least time.Duration) time.Duration {
+// MetricStep is the step of a window of that length where none is asked for: of those
+// that people use the first that makes no more than about a hundred.
+func MetricStep(length time.Duration) time.Duration {
 	const day = 24 * time.Hour
+	least := length / 100
 	for _, s := range []time.Duration{1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 6 * 3600, 12 * 3600} {
 		if step := s * time.Second; step >= least {
 			return step

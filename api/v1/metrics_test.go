@@ -3,8 +3,10 @@ package v1_test
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/sketch"
@@ -80,6 +82,43 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
+// TestWindowsOfWholeSteps: where an end of the window is left open, no step is in part.
+func TestWindowsOfWholeSteps(t *testing.T) {
+	s := serve(t, memory(), v1.Config{})
+	ago := func(d time.Duration) string { return strconv.FormatInt(time.Now().Add(-d).UnixNano(), 10) }
+	const at = "1767225600000000000" // 2026-01-01
+	for _, c := range []struct {
+		window string
+		steps  int
+		step   float64
+	}{
+		{"start=" + ago(time.Hour), 60, 60},
+		{"start=" + ago(time.Hour) + "&step=1h", 1, 3600},
+		{"start=" + ago(150*time.Minute) + "&step=1h", 2, 3600},
+		{"start=" + ago(time.Minute) + "&step=1h", 1, 3600}, // what there is
+		{"", 60, 60},
+		{"step=7m", 9, 420},
+		{"step=2h", 1, 7200},
+		{"end=" + at + "&step=7m", 9, 420},
+		{"start=2025-12-31T22:30:00Z&end=" + at + "&step=1h", 2, 3600}, // as asked
+	} {
+		var got struct {
+			metrics
+			Start string
+		}
+		before := time.Now()
+		s.get("/api/v1/metrics?q=" + url.QueryEscape("{ } | rate()") + "&" + c.window).ok(&got)
+		start, err := strconv.ParseInt(got.Start, 10, 64)
+		end := start + int64(got.StepSeconds*1e9)*int64(got.Steps)
+		if got.Steps != c.steps || got.StepSeconds != c.step || err != nil {
+			t.Errorf("%s: %d steps of %v s, want %d of %v s; %v", c.window, got.Steps, got.StepSeconds, c.steps, c.step, err)
+		}
+		if !strings.Contains(c.window, "end=") && got.Steps > 1 && end > time.Now().UnixNano() {
+			t.Errorf("%s: the last step ends %v after it was asked for", c.window, time.Unix(0, end).Sub(before))
+		}
+	}
+}
+
 // TestMetricSuggestions say why nothing was counted.
 func TestMetricSuggestions(t *testing.T) {
 	s := serve(t, database(t, 10), v1.Config{})
@@ -107,6 +146,7 @@ func TestMetricErrors(t *testing.T) {
 		{"q=" + url.QueryEscape("{ } | rate()") + "&step=never", "step"},
 		{"q=" + url.QueryEscape("{ } | rate()") + "&step=-1s", "step"},
 		{"q=" + url.QueryEscape("{ } | rate()") + "&exemplars=2000", "exemplars"},
+		{"q=" + url.QueryEscape("{ } | rate()") + "&start=2100-01-01T00:00:00Z", "start 2100-01-01T00:00:00Z lies in the future"},
 		{"q=" + url.QueryEscape("{ } | rate()") + "&start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z&step=1s", "longer step"},
 	} {
 		r := s.bad("GET", "/api/v1/metrics?"+c.query, "")
@@ -115,7 +155,7 @@ func TestMetricErrors(t *testing.T) {
 		}
 	}
 	r := s.bad("GET", "/api/v1/search?q="+url.QueryEscape("{ } | rate()"), "")
-	if r.status != 400 || !strings.Contains(string(r.body), "numbers over time") {
+	if r.status != 400 || !strings.Contains(string(r.body), "numbers over time") || !strings.Contains(string(r.body), "ask clew metrics or /api/v1/metrics") {
 		t.Errorf("a search for a metric: %d %s", r.status, string(r.body))
 	}
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
@@ -49,6 +51,7 @@ type search struct {
 	client     *client.Client
 	query      string
 	start, end string
+	step       string // of a metric
 	limit      int
 	count      bool
 	json       bool
@@ -120,10 +123,15 @@ func (s *search) window(since string, now time.Time) error {
 		}
 		s.start = now.Add(-d).UTC().Format(time.RFC3339Nano)
 	}
-	for _, p := range []struct{ flag, text string }{{"--start", s.start}, {"--end", s.end}} {
-		if _, err := time.Parse(time.RFC3339Nano, p.text); err != nil && p.text != "" {
+	var at [2]time.Time
+	for i, p := range []struct{ flag, text string }{{"--start", s.start}, {"--end", s.end}} {
+		var err error
+		if at[i], err = time.Parse(time.RFC3339Nano, p.text); err != nil && p.text != "" {
 			return usagef("%s %q: want a moment such as 2026-11-23T09:30:00Z", p.flag, p.text)
 		}
+	}
+	if s.start != "" && s.end != "" && !at[1].After(at[0]) {
+		return usagef("--end %s is not after the start, %s", s.end, s.start)
 	}
 	return nil
 }
@@ -239,10 +247,16 @@ func oneQuery(c *cobra.Command, args []string) error {
 }
 
 // queryError shows where in the query an error lies, with a caret. An id in place of
-// a query is what another command shows.
+// a query is what another command shows. What the server finds wrong with what it was
+// asked is an error of usage.
 func queryError(query string, err error) error {
 	var api *client.Error
-	if !errors.As(err, &api) || api.Position == nil {
+	switch {
+	case !errors.As(err, &api):
+		return err
+	case api.Position == nil && api.Status == http.StatusBadRequest && api.Kind == clew.Invalid.String():
+		return fmt.Errorf("%w%w", err, quietly(errUsage))
+	case api.Position == nil:
 		return err
 	}
 	mark := traceql.Mark(query, traceql.Range{Start: *api.Position, End: *api.Position})

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
+	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
@@ -24,10 +27,21 @@ type seriesAnswer struct {
 	Series        []json.RawMessage `json:"series"`
 	Suggestions   []string          `json:"suggestions"`
 	Explain       json.RawMessage   `json:"explain"`
-	Coverage      struct {
-		Complete bool   `json:"complete"`
-		Reason   string `json:"reason"`
-	} `json:"coverage"`
+	Coverage      coverage          `json:"coverage"`
+}
+
+// coverage is what numbers of the API are made of.
+type coverage struct {
+	Complete bool   `json:"complete"`
+	Reason   string `json:"reason"`
+}
+
+// lack is the error of an answer that was given and is not of all spans.
+func (c coverage) lack() error {
+	if c.Complete {
+		return nil
+	}
+	return fmt.Errorf("not all spans are counted: %s%w", console.Printable(c.Reason), quietly(errPartly))
 }
 
 // oneSeries is one series of them.
@@ -49,7 +63,10 @@ func newSeries(t *terminal) *cobra.Command {
 		Long: `Draw numbers over time of what a TraceQL query selects: a line for each series, with
 its least and greatest number and its last. The query ends in a metric, such as
 rate(). Durations are in seconds. Spans that a sampler kept count for those they
-stand for.`,
+stand for.
+
+The exit code is 3 if the answer lacks something, such as damaged data, and says
+what.`,
 		Example: `  clew metrics '{ } | rate() by (resource.service.name)'
   clew metrics --since 24h --step 15m '{ kind = server } | quantile_over_time(duration, 0.5, 0.99)'
   clew metrics '({ status = error } | rate()) / ({ } | rate()) * 100'`,
@@ -69,15 +86,15 @@ stand for.`,
 			if s.start != "" && !c.Flags().Changed("since") {
 				since = ""
 			}
-			if err := s.window(since, time.Now()); err != nil {
+			if err := s.metricWindow(since, step, time.Now()); err != nil {
 				return err
 			}
-			return s.series(c.Context(), step)
+			return s.series(c.Context())
 		},
 	}
 	addSettings(c, config.Client)
 	f := c.Flags()
-	f.StringVar(&since, "since", "1h", "spans that started within this long before now")
+	f.StringVar(&since, "since", "1h", "spans that started within this long before now, in whole steps")
 	f.StringVar(&s.start, "start", "", "spans that started at this moment (RFC 3339) or later")
 	f.StringVar(&s.end, "end", "", "spans that started before this moment (RFC 3339)")
 	f.StringVar(&step, "step", "", "how long one point is, such as 30s; about a hundred points otherwise")
@@ -86,9 +103,46 @@ stand for.`,
 	return c
 }
 
-func (s *search) series(ctx context.Context, step string) error {
+// metricWindow is window for a metric. A window before now ends now and begins early
+// enough for whole steps: neither the oldest nor the last is a part of one.
+func (s *search) metricWindow(since, step string, now time.Time) error {
+	before := since != "" && s.end == ""
+	if err := s.window(since, now); err != nil {
+		return err
+	}
+	var length time.Duration
+	if step != "" {
+		var err error
+		if length, err = config.ParseDuration(step); err != nil {
+			seconds, number := strconv.ParseFloat(step, 64)
+			if number != nil {
+				return usagef("--step %q: %w", step, err)
+			}
+			length = time.Duration(seconds * float64(time.Second))
+		}
+		if length <= 0 {
+			return usagef("--step %q: want more than 0, such as 30s", step)
+		}
+	}
+	if before {
+		d, err := config.ParseDuration(since)
+		if err != nil || d <= 0 {
+			return usagef("--since %q: want how long before now, such as 15m or 7d", since)
+		}
+		length = cmp.Or(length, v1.MetricStep(d))
+		whole := (d + length - 1) / length * length
+		s.start = now.Add(-whole).UTC().Format(time.RFC3339Nano)
+		s.end = now.UTC().Format(time.RFC3339Nano)
+	}
+	if length > 0 {
+		s.step = length.String()
+	}
+	return nil
+}
+
+func (s *search) series(ctx context.Context) error {
 	q := url.Values{"q": {s.query}}
-	for name, v := range map[string]string{"start": s.start, "end": s.end, "step": step} {
+	for name, v := range map[string]string{"start": s.start, "end": s.end, "step": s.step} {
 		if v != "" {
 			q.Set(name, v)
 		}
@@ -99,9 +153,6 @@ func (s *search) series(ctx context.Context, step string) error {
 	var answer seriesAnswer
 	if err := s.ask(ctx, "GET", "/api/v1/metrics?"+q.Encode(), nil, &answer); err != nil {
 		return queryError(s.query, err)
-	}
-	if !answer.Coverage.Complete {
-		fmt.Fprintf(s.t.err, "clew: not all spans are counted: %s\n", console.Printable(answer.Coverage.Reason))
 	}
 	if answer.UnknownWeight > 0 {
 		fmt.Fprintf(s.t.err, "clew: %d spans were sampled and do not say how; they count as one\n", answer.UnknownWeight)
@@ -128,7 +179,10 @@ func (s *search) series(ctx context.Context, step string) error {
 			return err
 		}
 	}
-	return s.printExplanation(answer.Explain)
+	if err := s.printExplanation(answer.Explain); err != nil {
+		return err
+	}
+	return answer.Coverage.lack()
 }
 
 // draw draws series, each with its least and greatest number and its last.

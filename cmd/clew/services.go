@@ -17,12 +17,9 @@ import (
 
 // rollupsAnswer is what the API's rollups give.
 type rollupsAnswer struct {
-	Series   []json.RawMessage `json:"series"`
-	Coverage struct {
-		Complete bool   `json:"complete"`
-		Reason   string `json:"reason"`
-	} `json:"coverage"`
-	QuantileError float64 `json:"quantileError"`
+	Series        []json.RawMessage `json:"series"`
+	Coverage      coverage          `json:"coverage"`
+	QuantileError float64           `json:"quantileError"`
 }
 
 // rollupSeries is one series of them.
@@ -56,7 +53,10 @@ func newServices(t *terminal) *cobra.Command {
 		Long: `Rates, errors and durations of services; of the services named, of each of their
 operations. With --edges, of what services ask of each other; of the services
 named, of what they ask and are asked. Quantiles are approximate, by 1.1 % at
-most; all else is exact. Spans that a sampler kept count for those it dropped.`,
+most; all else is exact. Spans that a sampler kept count for those it dropped.
+
+The exit code is 3 if the answer lacks something, such as damaged data, and says
+what.`,
 		Example: `  clew services
   clew services --since 24h cart
   clew services --edges`,
@@ -97,9 +97,6 @@ func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Valu
 	if err := c.Ask(ctx, "GET", "/api/v1/rollups?"+q.Encode(), nil, &answer); err != nil {
 		return err
 	}
-	if !answer.Coverage.Complete {
-		fmt.Fprintf(t.err, "clew: not all spans are counted: %s\n", console.Printable(answer.Coverage.Reason))
-	}
 	series := make([]rollupSeries, len(answer.Series))
 	for i, raw := range answer.Series {
 		if asJSON {
@@ -113,11 +110,11 @@ func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Valu
 		}
 	}
 	if asJSON {
-		return nil
+		return answer.Coverage.lack()
 	}
 	if len(series) == 0 {
 		fmt.Fprintln(t.err, "no span started in that time")
-		return nil
+		return answer.Coverage.lack()
 	}
 	slices.SortStableFunc(series, func(a, b rollupSeries) int { return cmp.Compare(b.EstimatedSpans, a.EstimatedSpans) })
 	fmt.Fprintf(t.out, "%10s  %9s  %7s  %8s  %8s  %8s  %s\n", "SPANS", "PER S", "ERRORS", "~P50", "~P95", "~P99", "OF")
@@ -126,7 +123,7 @@ func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Valu
 			return err
 		}
 	}
-	return nil
+	return answer.Coverage.lack()
 }
 
 func (s *rollupSeries) print(t *terminal) error {
@@ -149,13 +146,16 @@ func (s *rollupSeries) of() string {
 	}
 	switch {
 	case s.Connection == "" && s.Kind == "":
-		return s.Service
+		return named(s.Service)
 	case s.Connection == "":
-		return fmt.Sprintf("%s: %s (%s)", s.Service, operation, s.Kind)
+		return fmt.Sprintf("%s: %s (%s)", named(s.Service), operation, s.Kind)
 	case s.Unresolved:
-		return fmt.Sprintf("(parent not found) -> %s (%s)", server, s.Connection)
+		return fmt.Sprintf("(parent not found) -> %s (%s)", named(server), s.Connection)
 	case s.Virtual:
-		return fmt.Sprintf("%s -> [%s] (%s)", s.Client, server, s.Connection)
+		return fmt.Sprintf("%s -> [%s] (%s)", named(s.Client), server, s.Connection)
 	}
-	return fmt.Sprintf("%s -> %s (%s)", s.Client, server, s.Connection)
+	return fmt.Sprintf("%s -> %s (%s)", named(s.Client), named(server), s.Connection)
 }
+
+// named is the name of a service, which spans may lack.
+func named(service string) string { return cmp.Or(service, "(no service name)") }

@@ -1189,9 +1189,9 @@ export interface operations {
             query: {
                 /** @description TraceQL that ends in a metric. */
                 q: string;
-                /** @description Inclusive; absent is an hour before the end. */
+                /** @description Inclusive; absent is an hour before the end, and as much more as whole steps want. */
                 start?: components["schemas"]["Timestamp"];
-                /** @description Exclusive; absent is now. */
+                /** @description Exclusive; absent is now, or with a start the end of the last step that is over. */
                 end?: components["schemas"]["Timestamp"];
                 /** @description Seconds, or a duration such as 30s; absent is one that makes about a hundred points. */
                 step?: string;
