@@ -17,9 +17,13 @@ type attrList struct {
 	empty bool   // no attribute yet
 	odd   bool
 	extra []byte // KeyValues that have no column
+
+	beyond int // how much memory there is behind the request
 }
 
-func (l *attrList) open(d *build.Draft, a *build.AttrsBuilder, tag byte) { l.d, l.a, l.tag = d, a, tag }
+func (l *attrList) open(d *build.Draft, a *build.AttrsBuilder, tag byte, body []byte) {
+	l.d, l.a, l.tag, l.beyond = d, a, tag, cap(body)-len(body)
+}
 
 func (l *attrList) begin(row, root uint32) {
 	l.row, l.at = row, root
@@ -42,15 +46,97 @@ func (l *attrList) end() uint32 {
 func (l *attrList) column(key []byte, t clew.Type, kv []byte) *build.ColumnBuilder {
 	l.empty = false
 	c, next := l.a.Next(l.at, key, t)
-	if c == nil || l.a.Duplicate(c, l.row) {
+	if c == nil {
 		l.odd = true
 		l.extra = append(l.extra, l.tag)
 		l.extra = binary.AppendUvarint(l.extra, uint64(len(kv)))
 		l.extra = append(l.extra, kv...)
 		return nil
 	}
+	if c.Head.Size == 0 {
+		c.Head = headOf(key)
+	}
 	l.at = next
 	return c
+}
+
+// expected takes attributes of m from place i on for as long as they are those that
+// followed last time, written as encoders write them: a key, and a value of a single
+// field, shorter than 128 bytes together. It returns the place of what it has not taken.
+func (l *attrList) expected(m []byte, i int) int {
+	at := l.at
+	for cap(m)-i >= l.beyond+2+build.HeadBytes { // words may reach behind m, but not behind the request
+		c, next := l.a.Likely(at)
+		if c == nil || c.Head.Size == 0 {
+			break
+		}
+		w := (*[build.HeadBytes]byte)(m[i+2 : i+2+build.HeadBytes])
+		h := &c.Head
+		// Whether the words are the same is asked once: how long keys are is hard to foretell.
+		x := binary.LittleEndian.Uint64(w[0:])&h.Masks[0] ^ h.Words[0]
+		x |= binary.LittleEndian.Uint64(w[8:])&h.Masks[1] ^ h.Words[1]
+		x |= binary.LittleEndian.Uint64(w[16:])&h.Masks[2] ^ h.Words[2]
+		x |= binary.LittleEndian.Uint64(w[24:])&h.Masks[3] ^ h.Words[3]
+		x |= binary.LittleEndian.Uint64(w[32:])&h.Masks[4] ^ h.Words[4]
+		k := i + 2 + h.Size // place of the value's length
+		if x != 0 || k+2 >= len(m) || m[i] != l.tag {
+			break
+		}
+		n := int(m[k])
+		v := m[k+1:]
+		if n >= 0x80 || n < 2 || n > len(v) || int(m[i+1]) != h.Size+1+n || !l.put(c, v[:n]) {
+			break
+		}
+		at, l.empty = next, false
+		i = k + 1 + n
+	}
+	l.at = at
+	return i
+}
+
+// put puts a value into its column, if it is written as encoders write that.
+func (l *attrList) put(c *build.ColumnBuilder, v []byte) bool {
+	switch c.Type() {
+	case clew.TypeString:
+		if v[0] != tagString || int(v[1]) != len(v)-2 {
+			return false
+		}
+		l.d.PutText(c, l.row, v[2:])
+	case clew.TypeInt:
+		bits, ok := shortVarint(v[1:])
+		if v[0] != tagInt || !ok {
+			return false
+		}
+		c.PutBits(l.row, bits)
+	case clew.TypeDouble:
+		if v[0] != tagDouble || len(v) != 9 {
+			return false
+		}
+		c.PutBits(l.row, binary.LittleEndian.Uint64(v[1:]))
+	default:
+		return false
+	}
+	return true
+}
+
+// headOf returns what attributes of a key begin with, behind their own tag and length,
+// up to the length of the value.
+func headOf(key []byte) (h build.Head) {
+	h.Size = 3 + len(key)
+	if h.Size > build.HeadBytes {
+		return build.Head{}
+	}
+	var words, masks [build.HeadBytes]byte
+	words[0], words[1], words[2+len(key)] = tagKey, byte(len(key)), tagValue
+	copy(words[2:], key)
+	for i := range masks[:h.Size] {
+		masks[i] = 0xff
+	}
+	for i := range h.Words {
+		h.Words[i] = binary.LittleEndian.Uint64(words[8*i:])
+		h.Masks[i] = binary.LittleEndian.Uint64(masks[8*i:])
+	}
+	return h
 }
 
 // Tags of KeyValue's and AnyValue's fields.

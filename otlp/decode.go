@@ -55,9 +55,9 @@ func (d *Decoder) Parse(body []byte, o Options) error {
 	d.b.Begin(body)
 	d.res, d.ordinal = Result{}, 0
 	d.replay, d.refuse, d.refused = o.Replay, o.Refuse, d.refused[:0]
-	d.attrs.open(d.b, &d.b.Attrs, tagSpanAttr)
-	d.events.open(d.b, &d.b.Events.Attrs, tagEventAttr)
-	d.links.open(d.b, &d.b.Links.Attrs, tagLinkAttr)
+	d.attrs.open(d.b, &d.b.Attrs, tagSpanAttr, body)
+	d.events.open(d.b, &d.b.Events.Attrs, tagEventAttr, body)
+	d.links.open(d.b, &d.b.Links.Attrs, tagLinkAttr, body)
 	err := d.request(body)
 	d.refuse, d.s = nil, spanFields{}
 	if err != nil {

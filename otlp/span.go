@@ -67,8 +67,14 @@ func (d *Decoder) span(m []byte) error {
 // fields reads the fields of a span. Tags and lengths as encoders write them
 // are read here; whatever else is legal goes through otherField.
 func (d *Decoder) fields(m []byte) error {
-	for i := 0; i < len(m); {
+	for i := d.s.ids(m); i < len(m); {
 		tag := m[i]
+		if tag == tagSpanAttr {
+			if k := d.attrs.expected(m, i); k != i {
+				i = k
+				continue
+			}
+		}
 		if tag&7 == wireBytes && tag < 0x80 && i+1 < len(m) {
 			n, j := int(m[i+1]), i+2
 			if n >= 0x80 {
@@ -88,6 +94,12 @@ func (d *Decoder) fields(m []byte) error {
 			}
 		} else if len(m)-i > 8 {
 			switch {
+			case tag == tagKind && len(m)-i > 19 && m[i+1] < 0x80 && m[i+2] == tagStart && m[i+11] == tagEnd:
+				d.s.kind = uint32(m[i+1])
+				d.s.Start = binary.LittleEndian.Uint64(m[i+3:])
+				d.s.End = binary.LittleEndian.Uint64(m[i+12:])
+				i += 20
+				continue
 			case tag == tagStart:
 				d.s.Start = binary.LittleEndian.Uint64(m[i+1:])
 				i += 9
@@ -117,6 +129,21 @@ func (d *Decoder) fields(m []byte) error {
 		i = end
 	}
 	return nil
+}
+
+// ids reads the ids that encoders begin a span with. It returns where they end.
+func (s *spanFields) ids(m []byte) int {
+	if len(m) < 38 || m[0] != tagTraceID || m[1] != 16 || m[18] != tagSpanID || m[19] != 8 {
+		return 0
+	}
+	s.traceIDSize, s.spanIDSize = 16, 8
+	s.TraceHigh, s.TraceLow = binary.BigEndian.Uint64(m[2:]), binary.BigEndian.Uint64(m[10:])
+	s.SpanID = binary.BigEndian.Uint64(m[20:])
+	if m[28] != tagParentID || m[29] != 8 {
+		return 28
+	}
+	s.parentSize, s.ParentID = 8, binary.BigEndian.Uint64(m[30:])
+	return 38
 }
 
 // bytesField takes a length-delimited field of a span.

@@ -132,6 +132,22 @@ func uvarint(m []byte, i int) (uint64, int) {
 	return 0, -1
 }
 
+// shortVarint reads a varint that is all of v, if it is at most 4 bytes long.
+func shortVarint(v []byte) (uint64, bool) {
+	var x uint64
+	last := len(v) - 1
+	if uint(last) > 3 || v[last] >= 0x80 {
+		return 0, false
+	}
+	for i, c := range v[:last] {
+		if c < 0x80 {
+			return 0, false
+		}
+		x |= uint64(c&0x7f) << (7 * i)
+	}
+	return x | uint64(v[last])<<(7*last), true
+}
+
 // varintFlaw says what is wrong with the varint of m at i.
 func varintFlaw(m []byte, i int) error {
 	for k := i; k < len(m) && k < i+binary.MaxVarintLen64; k++ {

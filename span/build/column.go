@@ -11,15 +11,32 @@ import (
 
 // ColumnBuilder grows one sparse column.
 type ColumnBuilder struct {
-	key  string
-	typ  clew.Type
-	of   uint32 // the key's code
-	bad  bool   // the key is not UTF-8
+	// Head is for whoever reads messages into a Draft.
+	Head Head
+
 	rows []uint32
 	vals []uint64
+	key  string
+	typ  clew.Type
+	bad  bool   // the key is not UTF-8
+	of   uint32 // the key's code
 	dict column.Dict
 	odd  []uint32 // codes of strings that are not UTF-8, ascending
 }
+
+// A Head is what the attributes of one column begin with in messages: Size bytes, at
+// most HeadBytes, of which 0 says that nothing is known. Masks has all bits set where
+// Words has bytes of the head.
+type Head struct {
+	Size         int
+	Words, Masks [HeadBytes / 8]uint64
+}
+
+// HeadBytes is enough for the keys of the semantic conventions.
+const HeadBytes = 40
+
+// Type returns the type of c's values.
+func (c *ColumnBuilder) Type() clew.Type { return c.typ }
 
 // PutBits adds the value of an int, double or bool. Rows must not descend.
 func (c *ColumnBuilder) PutBits(row uint32, bits uint64) {
@@ -103,7 +120,7 @@ type AttrsBuilder struct {
 
 	parent []uint32
 	col    []uint32
-	pred   []uint32  // the child that followed last
+	pred   []step    // by node, for those that were left by Next: the child that followed last
 	child  edgeTable // (node, column) to child
 	odd    []bool    // by node: see Odd
 	roots  []uint32  // by name code
@@ -117,6 +134,12 @@ type AttrsBuilder struct {
 	looseOdd bool
 }
 
+// step is a child of a node and the column that leads there; no column: no child.
+type step struct {
+	c    *ColumnBuilder
+	node uint32
+}
+
 func (a *AttrsBuilder) init() {
 	a.extra.typ = clew.TypeOther
 	a.addNode(span.NoCode, span.NoCode) // node 0: the shared root
@@ -127,7 +150,6 @@ func (a *AttrsBuilder) addNode(parent, col uint32) uint32 {
 	a.odd = append(a.odd, odd)
 	a.parent = append(a.parent, parent)
 	a.col = append(a.col, col)
-	a.pred = append(a.pred, 0)
 	return uint32(len(a.parent) - 1)
 }
 
@@ -153,26 +175,31 @@ func (a *AttrsBuilder) newRoot(name uint32) uint32 {
 	return a.roots[name]
 }
 
-// Next returns the column of (key, type) and the node it leads to from node at.
-// The column is nil where it would be one too many (maxColumns): the attribute
-// then goes to PutExtra. A repeated key is the caller's business: see Duplicate.
-func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder, uint32) {
-	if at < uint32(len(a.pred)) {
-		if n := a.pred[at]; n != 0 {
-			if c := a.cols[a.col[n]]; c.typ == t && c.key == string(key) {
-				return c, n
-			}
-		}
+// Likely returns the column that followed node at last and the node it led to; nil if
+// none did. The row being decoded has no value there yet.
+func (a *AttrsBuilder) Likely(at uint32) (*ColumnBuilder, uint32) {
+	if uint64(at) < uint64(len(a.pred)) {
+		p := &a.pred[at]
+		return p.c, p.node
 	}
-	return a.slow(at, key, t)
+	return nil, at
 }
 
-func (a *AttrsBuilder) slow(at uint32, key []byte, t clew.Type) (*ColumnBuilder, uint32) {
+// Next returns the column of (key, type) and the node it leads to from node at.
+// The column is nil where it would be one too many (maxColumns), and where the row
+// being decoded has a value already: the attribute then goes to PutExtra.
+func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder, uint32) {
+	if c, n := a.Likely(at); c != nil && c.typ == t && c.key == string(key) {
+		return c, n
+	}
 	if len(a.cols) >= maxColumns && !a.known(key, t) {
 		return nil, at
 	}
 	i := a.column(key, t)
 	c := a.cols[i]
+	if c.has(uint32(len(a.shape))) {
+		return nil, at
+	}
 	n := span.NoCode
 	if at != span.NoCode {
 		n = a.step(at, i)
@@ -181,7 +208,10 @@ func (a *AttrsBuilder) slow(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 		a.giveUp(at, i)
 		return c, span.NoCode
 	}
-	a.pred[at] = n
+	for uint32(len(a.pred)) <= at {
+		a.pred = append(a.pred, step{})
+	}
+	a.pred[at] = step{c, n}
 	return c, n
 }
 
@@ -274,15 +304,9 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	if c.key != string(key) {
 		c.key = string(key)
 	}
-	c.typ, c.of, c.bad = t, code, !utf8.Valid(key)
+	c.typ, c.of, c.bad, c.Head.Size = t, code, !utf8.Valid(key), 0
 	a.byKey[code][t] = uint32(i)
 	return uint32(i)
-}
-
-// Duplicate reports whether row, the newest, already has a value in c. It must
-// be asked before a value is put there: a second one goes to PutExtra.
-func (a *AttrsBuilder) Duplicate(c *ColumnBuilder, row uint32) bool {
-	return c.has(row)
 }
 
 // PutExtra keeps KeyValue messages that found no place in a column: their key and
