@@ -183,12 +183,23 @@ func (d *Decoder) resourceSpans(m []byte) error {
 	return nil
 }
 
+// tagSpans is the tag of ScopeSpans.spans.
+const tagSpans = 2<<3 | wireBytes
+
 // scopeSpans decodes one ScopeSpans message.
 func (d *Decoder) scopeSpans(m []byte) error {
 	first := d.b.Rows()
 	key := pieces{m: m, scratch: d.scopeKey}
 	var f field
 	for i := 0; i < len(m); {
+		if from, to := shortMessage(m, i); to > 0 && m[i] == tagSpans {
+			if err := d.span(m[from:to]); err != nil {
+				return err
+			}
+			d.ordinal++
+			i = to
+			continue
+		}
 		end, err := f.next(m, i)
 		if err != nil {
 			return err

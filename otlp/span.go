@@ -37,7 +37,7 @@ type spanFields struct {
 	droppedAttributes, droppedEvents, droppedLinks uint32
 	named                                          bool
 	linkFlaw                                       refusal
-	odd                                            bool
+	odd, oddName                                   bool
 }
 
 // span decodes one Span message: a row, or a refusal.
@@ -75,21 +75,12 @@ func (d *Decoder) fields(m []byte) error {
 				continue
 			}
 		}
-		if tag&7 == wireBytes && tag < 0x80 && i+1 < len(m) {
-			n, j := int(m[i+1]), i+2
-			if n >= 0x80 {
-				if j < len(m) && m[j] < 0x80 {
-					n = n&0x7f | int(m[j])<<7
-					j++
-				} else {
-					n = len(m) // longer, or malformed
-				}
-			}
-			if n <= len(m)-j {
-				if err := d.bytesField(tag, m[j:j+n]); err != nil {
+		if tag&7 == wireBytes && tag < 0x80 {
+			if from, to := shortMessage(m, i); to > 0 {
+				if err := d.bytesField(tag, m[from:to]); err != nil {
 					return err
 				}
-				i = j + n
+				i = to
 				continue
 			}
 		} else if len(m)-i > 8 {
@@ -163,7 +154,7 @@ func (d *Decoder) bytesField(tag byte, v []byte) error {
 		s.ParentID = spanID(v)
 	case tagName:
 		s.name, s.named = v, true
-		s.Name = d.b.InternName(v)
+		s.Name, s.oddName = d.b.Name(v)
 		if d.attrs.empty {
 			d.attrs.at = d.b.Attrs.Root(s.Name)
 		}
@@ -256,7 +247,7 @@ func (d *Decoder) endSpan() {
 	s, b := &d.s, d.b
 	row := uint32(b.Rows())
 	if !s.named {
-		s.Name = b.InternName(nil)
+		s.Name, s.oddName = b.Name(nil)
 	}
 	if len(s.traceState) != 0 {
 		b.PutText(&b.TraceState, row, s.traceState)
@@ -271,7 +262,7 @@ func (d *Decoder) endSpan() {
 	}
 	s.Shape = d.attrs.end()
 	s.Kind, s.Status = uint8(s.kind), uint8(s.status)
-	odd := s.odd || d.attrs.odd || s.End < s.Start || !utf8.Valid(s.name)
+	odd := s.odd || d.attrs.odd || s.End < s.Start || s.oddName
 	b.EndSpan(&s.Fixed, odd)
 }
 

@@ -132,6 +132,26 @@ func uvarint(m []byte, i int) (uint64, int) {
 	return 0, -1
 }
 
+// shortMessage returns where the contents of the length-delimited field of m at i lie,
+// if its tag is one byte and its length one or two; else it ends at 0.
+func shortMessage(m []byte, i int) (from, to int) {
+	if len(m)-i < 3 {
+		return 0, 0
+	}
+	n := int(m[i+1])
+	from = i + 2
+	if n >= 0x80 {
+		if m[i+2] >= 0x80 {
+			return 0, 0
+		}
+		n, from = n&0x7f|int(m[i+2])<<7, i+3
+	}
+	if n > len(m)-from {
+		return 0, 0
+	}
+	return from, from + n
+}
+
 // shortVarint reads a varint that is all of v, if it is at most 4 bytes long.
 func shortVarint(v []byte) (uint64, bool) {
 	var x uint64

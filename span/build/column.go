@@ -86,6 +86,9 @@ func (c *ColumnBuilder) has(row uint32) bool {
 
 func (c *ColumnBuilder) truncate(row uint32) {
 	n := len(c.rows)
+	if row == 0 {
+		n = 0
+	}
 	for n > 0 && c.rows[n-1] >= row {
 		n--
 	}

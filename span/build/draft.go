@@ -3,6 +3,7 @@ package build
 import (
 	"slices"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -23,6 +24,7 @@ type Draft struct {
 	traceHigh []uint64
 	traceLow  []uint64
 	odd       []bool // by row
+	oddNames  []bool // by code: the name is not UTF-8
 
 	to draftMap
 }
@@ -54,6 +56,7 @@ func (d *Draft) Begin(body []byte) {
 	d.traceHigh, d.traceLow, d.odd = d.traceHigh[:0], d.traceLow[:0], d.odd[:0]
 	if d.knowsTooMuch() {
 		d.reset()
+		d.oddNames = d.oddNames[:0]
 		d.to.id = 0
 	}
 }
@@ -81,6 +84,15 @@ func (d *Draft) knowsTooMuch() bool {
 		}
 	}
 	return false
+}
+
+// Name returns the code of a span's name, and whether it is not UTF-8.
+func (d *Draft) Name(name []byte) (code uint32, odd bool) {
+	code = d.InternName(name)
+	if int(code) == len(d.oddNames) {
+		d.oddNames = append(d.oddNames, !utf8.Valid(name))
+	}
+	return code, d.oddNames[code]
 }
 
 // PutText adds a string or raw value of row to a column of d. v is a slice of the
@@ -199,23 +211,19 @@ func (b *Builder) fixed(d *Draft, m *draftMap) {
 	b.status = append(b.status, d.status...)
 	b.flags = append(b.flags, d.flags...)
 	b.name = m.names.carry(b.name, d.name, &b.names, &d.names)
-	for _, code := range d.resource {
-		e := d.resources.parsed[code]
-		b.resource = append(b.resource, b.resources.carry(m.resources, code, e.Raw, e))
-	}
-	for _, code := range d.scope {
-		e := d.scopes.parsed[code]
-		b.scope = append(b.scope, b.scopes.carry(m.scopes, code, e.Raw, e))
-	}
+	b.resource = b.resources.carryAll(b.resource, m.resources, d.resource, d.resources.parsed, func(e *span.ResourceEntry) []byte { return e.Raw })
+	b.scope = b.scopes.carryAll(b.scope, m.scopes, d.scope, d.scopes.parsed, func(e *span.ScopeEntry) []byte { return e.Raw })
 }
 
 // carry appends codes of src as codes of to.
 func (c codeMap) carry(dst, codes []uint32, to, src *column.Dict) []uint32 {
-	for _, code := range codes {
+	n := len(dst)
+	dst = slices.Grow(dst, len(codes))[:n+len(codes)]
+	for i, code := range codes {
 		if c[code] == span.NoCode {
 			c[code] = to.Intern(src.At(code))
 		}
-		dst = append(dst, c[code])
+		dst[n+i] = c[code]
 	}
 	return dst
 }
@@ -227,9 +235,10 @@ func (d *Draft) column(dst, src *ColumnBuilder, base uint32, owner []uint32) {
 		return
 	}
 	n := len(dst.rows)
-	dst.rows = slices.Grow(dst.rows, len(src.rows))
-	for _, r := range src.rows {
-		dst.rows = append(dst.rows, base+r)
+	dst.rows = slices.Grow(dst.rows, len(src.rows))[:n+len(src.rows)]
+	to := dst.rows[n:]
+	for i, r := range src.rows {
+		to[i] = base + r
 	}
 	dst.vals = append(dst.vals, src.vals...)
 	if src.typ != clew.TypeString && src.typ != clew.TypeOther {

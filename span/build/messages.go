@@ -34,6 +34,19 @@ func (m *messages[E]) carry(seen codeMap, code uint32, raw []byte, parsed *E) ui
 	return seen[code]
 }
 
+// carryAll appends the codes of messages that have codes elsewhere. Neighbours mostly
+// have the same.
+func (m *messages[E]) carryAll(dst []uint32, seen codeMap, codes []uint32, parsed []*E, raw func(*E) []byte) []uint32 {
+	from, to := uint32(span.NoCode), uint32(0)
+	for _, code := range codes {
+		if code != from {
+			from, to = code, m.carry(seen, code, raw(parsed[code]), parsed[code])
+		}
+		dst = append(dst, to)
+	}
+	return dst
+}
+
 func (m *messages[E]) reset() {
 	m.raw.Reset()
 	clear(m.parsed)
