@@ -2,7 +2,8 @@ package column
 
 import (
 	"bytes"
-	"hash/maphash"
+
+	"github.com/clew-tracing/clew/column/hashed"
 )
 
 // Dict gives each distinct byte string a code: its position in order of first
@@ -24,11 +25,11 @@ import (
 // the value of the last code handed out is compared.
 type Dict struct {
 	vals  Strings
-	table []uint64     // length a power of two, or none
-	used  int          // entries in table: values that were interned, not appended
-	last  uint32       // the last code handed out, valid while vals is not empty
-	raw   bool         // interning has stopped
-	seed  maphash.Seed // set when table is first made
+	table []uint64      // length a power of two, or none
+	used  int           // entries in table: values that were interned, not appended
+	last  uint32        // the last code handed out, valid while vals is not empty
+	raw   bool          // interning has stopped
+	hash  hashed.Hasher // seeded when table is first made
 
 	touched uint64 // written so that reading the table ahead of time is not left out
 }
@@ -65,11 +66,8 @@ func (d *Dict) Full(sizeBytes int) bool {
 // and changes nothing, if b is new and d is Full. After StopInterning it is
 // Append.
 func (d *Dict) Intern(b []byte) uint32 {
-	if n := len(d.vals.Ends); n > 0 {
-		// The conversion does not copy: the compiler turns it into a comparison.
-		if string(d.vals.At(int(d.last))) == string(b) && !d.raw {
-			return d.last
-		}
+	if n := len(d.vals.Ends); n > 0 && !d.raw && hashed.Same(d.vals.At(int(d.last)), b) {
+		return d.last
 	}
 	return d.intern(b)
 }
@@ -81,7 +79,7 @@ func (d *Dict) intern(b []byte) uint32 {
 	if 2*d.used >= len(d.table) {
 		d.grow()
 	}
-	return d.internHashed(b, d.hash(b))
+	return d.internHashed(b, d.hash.Of(b))
 }
 
 // internHashed is Intern for a value with this hash, of which the table has room
@@ -96,7 +94,7 @@ func (d *Dict) internHashed(b []byte, h uint64) uint32 {
 		}
 		if (e^h)>>32 == 0 {
 			code := uint32(e) - 1
-			if string(d.vals.At(int(code))) == string(b) {
+			if hashed.Same(d.vals.At(int(code)), b) {
 				d.last = code
 				return code
 			}
@@ -111,18 +109,13 @@ func (d *Dict) internHashed(b []byte, h uint64) uint32 {
 	return code
 }
 
-// hash is never 0.
-func (d *Dict) hash(b []byte) uint64 {
-	return max(1, maphash.Bytes(d.seed, b))
-}
-
 // Lookup returns the code of b if Intern has seen it. It finds nothing after
 // StopInterning, nor values that came through Append.
 func (d *Dict) Lookup(b []byte) (code uint32, ok bool) {
 	if len(d.table) == 0 {
 		return 0, false
 	}
-	h := d.hash(b)
+	h := d.hash.Of(b)
 	mask := uint64(len(d.table) - 1)
 	for i := h & mask; d.table[i] != 0; i = (i + 1) & mask {
 		if e := d.table[i]; (e^h)>>32 == 0 {
@@ -170,7 +163,7 @@ func (d *Dict) grow() {
 		return
 	}
 	if d.table == nil {
-		d.seed = maphash.MakeSeed()
+		d.hash.Seed()
 	}
 	d.rehash(max(dictMinSlots, 2*len(d.table)))
 }
@@ -184,7 +177,7 @@ func (d *Dict) rehash(slots int) {
 		if e == 0 {
 			continue
 		}
-		i := d.hash(d.vals.At(int(uint32(e)-1))) & mask
+		i := d.hash.Of(d.vals.At(int(uint32(e)-1))) & mask
 		for d.table[i] != 0 {
 			i = (i + 1) & mask
 		}

@@ -1,5 +1,7 @@
 package column
 
+import "github.com/clew-tracing/clew/column/hashed"
+
 // Refs are byte strings in two buffers that somebody else owns: a value is named by
 // its place and length, place<<32 | length, with InMore added to places in More.
 type Refs struct{ Body, More []byte } // each below 1<<31 bytes
@@ -39,39 +41,72 @@ func (d *Dict) InternRefs(r *Refs, vals []uint64) {
 		d.touch(r, vals[:n], &hashes)
 		for i, ref := range vals[:n] {
 			switch {
-			case hashes[i] != 0:
-				vals[i] = uint64(d.internHashed(r.At(ref), hashes[i]))
-			case i > 0:
+			case hashes[i] == 0 && i > 0:
 				vals[i] = vals[i-1]
-			default:
+			case hashes[i] == 0:
 				vals[i] = uint64(d.last)
+			default:
+				vals[i] = uint64(d.internRef(r, ref, hashes[i]))
 			}
 		}
 		vals = vals[n:]
 	}
 }
 
-// touch hashes values and reads their slots. A value that repeats the one before, or
-// the first of them the last one that d was given, gets hash 0.
+// touch hashes values and reads their slots. A long value that repeats the one before,
+// or the first of them the last one that d was given, gets hash 0.
 func (d *Dict) touch(r *Refs, vals []uint64, hashes *[internChunk]uint64) {
 	var before []byte
 	first := len(d.vals.Ends) == 0
 	if !first {
 		before = d.vals.At(int(d.last))
 	}
-	mask := uint64(len(d.table) - 1)
+	table := d.table
 	touched := uint64(0)
 	for i, ref := range vals {
+		at, n := int(ref>>32), int(uint32(ref))
+		var h uint64
 		v := r.At(ref)
-		if string(v) == string(before) && !first {
-			hashes[i] = 0
-			continue
+		switch {
+		case n <= hashed.ShortBytes && at+hashed.ShortBytes <= len(r.Body):
+			m := &hashed.ShortMasks[n]
+			h = d.hash.Short(hashed.Word(r.Body, at)&m[0], hashed.Word(r.Body, at+8)&m[1], n)
+		case n > hashed.MidBytes && !first && string(v) == string(before):
+		default:
+			h = d.hash.Of(v)
 		}
-		first = false
-		h := d.hash(v)
+		first, before = false, v
 		hashes[i] = h
-		touched ^= d.table[h&mask]
-		before = v
+		touched ^= table[h&uint64(len(table)-1)]
 	}
 	d.touched = touched
+}
+
+// internRef is internHashed for a ref.
+func (d *Dict) internRef(r *Refs, ref, h uint64) uint32 {
+	at, n := int(ref>>32), int(uint32(ref))
+	if n > hashed.ShortBytes || at+hashed.ShortBytes > len(r.Body) {
+		return d.internHashed(r.At(ref), h)
+	}
+	m := &hashed.ShortMasks[n]
+	w0, w1 := hashed.Word(r.Body, at), hashed.Word(r.Body, at+8)
+	mask := uint64(len(d.table) - 1)
+	for i := h & mask; d.table[i] != 0; i = (i + 1) & mask {
+		e := d.table[i]
+		if (e^h)>>32 != 0 {
+			continue
+		}
+		code := uint32(e) - 1
+		start, end := d.vals.bounds(int(code))
+		if buf := d.vals.Buf[:cap(d.vals.Buf)]; end-start == n && start+hashed.ShortBytes <= len(buf) {
+			if (hashed.Word(buf, start)^w0)&m[0]|(hashed.Word(buf, start+8)^w1)&m[1] == 0 {
+				d.last = code
+				return code
+			}
+		} else if string(d.vals.Buf[start:end]) == string(r.At(ref)) {
+			d.last = code
+			return code
+		}
+	}
+	return d.internHashed(r.At(ref), h)
 }

@@ -36,6 +36,14 @@ func (s *Strings) At(i int) []byte {
 	return s.Buf[start:end:end]
 }
 
+// bounds returns where value i lies in Buf.
+func (s *Strings) bounds(i int) (start, end int) {
+	if i > 0 {
+		start = int(s.Ends[i-1])
+	}
+	return start, int(s.Ends[i])
+}
+
 // Index returns the first value equal to v, or -1.
 func (s *Strings) Index(v []byte) int {
 	start, last := uint32(0), uint64(0) // ids, which are equally long, differ in their last bytes
