@@ -171,6 +171,7 @@ func Selected(ctx context.Context, store Store, over Over, plan *Plan, columns s
 			whole := wholeColumns(&plan.selection)
 			columns.Intrinsics = append(columns.Intrinsics, whole.Intrinsics...)
 			columns.Fields = append(columns.Fields, whole.Fields...)
+			columns.Tree = true
 		}
 		j := judge.New(&plan.selection)
 		err := g.each(ctx, columns, func(w *span.Whole, rows column.Bitmap) { each(w.Batch, j.Selected(w, rows, over.Window)) })
@@ -195,9 +196,15 @@ func Any(ctx context.Context, store Store, over Over, where span.Condition) (met
 	return met, r.done(r.part), err
 }
 
+// byIDs are the intrinsics by which the spans of a trace know each other.
+var byIDs = []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind}
+
 // wholeColumns are what a judge of a selection looks at.
 func wholeColumns(s *judge.Selection) storage.Columns {
-	c := storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind}}
+	c := storage.Columns{Tree: true}
+	if s.ByIDs() {
+		c.Intrinsics = byIDs
+	}
 	s.Fields(func(f span.Field) { addWhole(&c, f) })
 	return c
 }
@@ -215,6 +222,9 @@ func (p *Plan) ofTraces(shown []judge.Measure) *storage.Columns {
 // addWhole adds what a field is told by, where whole traces are at hand.
 func addWhole(c *storage.Columns, f span.Field) {
 	f.Parent = false
+	if f.Intrinsic.OfTrace() {
+		c.Intrinsics = append(slices.Clip(c.Intrinsics), byIDs...)
+	}
 	duration := span.Field{Intrinsic: span.Duration} // all that is known of a trace is found out at once
 	switch f.Intrinsic {
 	case span.TraceDuration:

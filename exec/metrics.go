@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -169,6 +170,12 @@ type gauge struct {
 	of      *span.Calculator // nil: spans are counted
 }
 
+// bySpan reports whether the ids of spans are looked at: where some of them are named, or
+// the first or last is wanted, since of those that start together ids decide.
+func (g *gauge) bySpan() bool {
+	return g.exemplars > 0 || g.q.fn == series.First || g.q.fn == series.Last
+}
+
 // gather measures all that is selected.
 func (g *gauge) gather() error {
 	fields, ofTrace := g.fields()
@@ -183,7 +190,7 @@ func (g *gauge) gather() error {
 		}
 		g.q.explain(g.over.Explain, why, windows)
 		columns := storage.Columns{Fields: fields, Weights: !g.raw}
-		if g.exemplars > 0 || g.q.fn == series.First || g.q.fn == series.Last { // of spans that start together their ids decide
+		if g.bySpan() {
 			columns.Intrinsics = []span.Intrinsic{span.SpanID}
 		}
 		for _, w := range windows {
@@ -206,6 +213,9 @@ func (g *gauge) gather() error {
 		addWhole(&columns, f)
 	}
 	columns.Weights = !g.raw
+	if g.bySpan() {
+		columns.Intrinsics = append(slices.Clip(columns.Intrinsics), span.SpanID)
+	}
 	err := c.each(g.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
 		g.take(w, j.Selected(w, rows, g.over.Window))
 	})

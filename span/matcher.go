@@ -15,6 +15,7 @@ type Matcher struct {
 	memos map[memoKey][]uint8
 	free  []column.Bitmap
 	table []bool
+	bytes map[*Condition]*[256]uint8 // which small values meet a test: 1
 
 	vectors []*vector                 // free ones, of relations
 	chunk   []uint32                  // numbers of a relation's elements
@@ -307,9 +308,9 @@ func (m *Matcher) intrinsic(c *Condition, b *Batch, dst column.Bitmap) {
 	case Start:
 		testInts(c, dst, b.Rows, func(i int) int64 { return clampNanos(b.Start[i]) })
 	case StatusCode:
-		testBytes(c, b.Status, dst)
+		m.testBytes(c, b.Status, dst)
 	case SpanKind:
-		testBytes(c, b.Kind, dst)
+		m.testBytes(c, b.Kind, dst)
 	case StatusMessage:
 		m.column(c, &b.StatusMessage, dst)
 	case TraceState:
@@ -392,15 +393,26 @@ func testInts(c *Condition, dst column.Bitmap, n int, at func(int) int64) {
 }
 
 // testBytes evaluates c on small enumerations through a table.
-func testBytes(c *Condition, vals []uint8, dst column.Bitmap) {
-	var table [256]bool
-	for i := range table {
-		table[i] = c.Test(clew.IntValue(int64(i)))
-	}
-	for i, v := range vals {
-		if table[v] {
-			dst.Set(i)
+func (m *Matcher) testBytes(c *Condition, vals []uint8, dst column.Bitmap) {
+	table := m.bytes[c]
+	if table == nil {
+		table = new([256]uint8)
+		for i := range table {
+			if c.Test(clew.IntValue(int64(i))) {
+				table[i] = 1
+			}
 		}
+		if m.bytes == nil {
+			m.bytes = make(map[*Condition]*[256]uint8)
+		}
+		m.bytes[c] = table
+	}
+	for i := range dst[:(len(vals)+63)>>6] {
+		word := uint64(0)
+		for k, v := range vals[i<<6 : min(len(vals), i<<6+64)] {
+			word |= uint64(table[v]) << k
+		}
+		dst[i] |= word
 	}
 }
 

@@ -30,14 +30,14 @@ func (k Kinship) Inverse() Kinship {
 	return k
 }
 
-// Kin returns the rows that stand so to at least one row of a set: its children and so
-// on. The bitmap is new and the caller's.
-func (t *Tree) Kin(k Kinship, set column.Bitmap) column.Bitmap {
+// Kin returns the rows, of those of a second set at least, that stand so to at least one
+// row of a first: its children and so on. The bitmap is new and the caller's.
+func (t *Tree) Kin(k Kinship, set, of column.Bitmap) column.Bitmap {
 	out := column.NewBitmap(len(t.Parent))
 	switch k {
 	case Children:
-		for row, p := range t.Parent {
-			if p >= 0 && set.Get(int(p)) {
+		for row := range of.Ones() {
+			if p := t.Parent[row]; p >= 0 && set.Get(int(p)) {
 				out.Set(row)
 			}
 		}
@@ -48,7 +48,7 @@ func (t *Tree) Kin(k Kinship, set column.Bitmap) column.Bitmap {
 			}
 		}
 	case Descendants:
-		t.descendants(set, out)
+		t.descendants(set, of, out)
 	case Ancestors:
 		for row := range set.Ones() {
 			for p := t.Parent[row]; p >= 0 && !out.Get(int(p)); p = t.Parent[p] {
@@ -73,11 +73,12 @@ func (t *Tree) Kin(k Kinship, set column.Bitmap) column.Bitmap {
 	return out
 }
 
-// descendants sets the rows with an ancestor in set: each row is gone by once.
-func (t *Tree) descendants(set, out column.Bitmap) {
+// descendants sets the rows of a set, and perhaps others, with an ancestor in another:
+// each row is gone by once.
+func (t *Tree) descendants(set, of, out column.Bitmap) {
 	const unseen, yes, no = 0, 1, 2 // whether the row or an ancestor is in set
 	t.state = append(t.state[:0], make([]uint8, len(t.Parent))...)
-	for row := range t.Parent {
+	for row := range of.Ones() {
 		t.path = t.path[:0]
 		at := int32(row)
 		for at >= 0 && t.state[at] == unseen {

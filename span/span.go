@@ -38,7 +38,10 @@ type Batch struct {
 
 	SpanID   []uint64
 	ParentID []uint64 // 0: none
-	Start    []uint64 // unix nanoseconds
+	// Parent, where not nil, has for each row of Traced what Tree.Parent has: no two of
+	// these rows share trace and id, and none is its own ancestor.
+	Parent []int32
+	Start  []uint64 // unix nanoseconds
 	// Duration is end − start modulo 2^64. Read as a signed number it is
 	// negative where a span ends before it starts.
 	Duration []uint64

@@ -43,10 +43,24 @@ type NestedSet struct {
 	Parent int32
 }
 
-// newTree resolves the parents of all rows.
+// newTree resolves the parents of all rows, unless that has been done.
 func newTree(w *Whole) *Tree {
 	b := w.Batch
+	if b.Parent != nil {
+		return &Tree{w: w, Parent: b.Parent}
+	}
 	t := &Tree{w: w, Parent: make([]int32, b.Rows)}
+	t.claimIDs()
+	for row := range b.Rows {
+		t.Parent[row] = t.parentOf(row)
+	}
+	t.cutCycles()
+	return t
+}
+
+// claimIDs fills the table of ids.
+func (t *Tree) claimIDs() {
+	w, b := t.w, t.w.Batch
 	t.ids.reset(b.Rows)
 	for row := range b.Rows {
 		s := t.ids.claim(w.Of[row], b.SpanID[row])
@@ -58,11 +72,6 @@ func newTree(w *Whole) *Tree {
 			*half = int32(row) + 1
 		}
 	}
-	for row := range b.Rows {
-		t.Parent[row] = t.parentOf(row)
-	}
-	t.cutCycles()
-	return t
 }
 
 func (t *Tree) parentOf(row int) int32 {
@@ -121,6 +130,9 @@ func (t *Tree) cutCycles() {
 // out.
 func (t *Tree) ChildCount(row int) int64 {
 	if !t.ids.counted {
+		if t.ids.slots == nil {
+			t.claimIDs()
+		}
 		t.ids.counted = true
 		for i, id := range t.w.ParentID {
 			if s := t.ids.find(t.w.Of[i], id); s.used && id != t.w.SpanID[i] {

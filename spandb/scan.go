@@ -31,7 +31,7 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 		case r.Where.OfTrace():
 			err = clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
 		default:
-			s := scan.Scan{Request: r, Heads: snap.views, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap, need: scan.NeedOfTraces(&r.Columns, &r.Where)}}
+			s := scan.Scan{Request: r, Heads: snap.views, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap, finder: db.traces.Finder(), need: scan.NeedOfTraces(&r.Columns, &r.Where)}}
 			s.Segments = make([]scan.Segment, len(snap.list.segs))
 			for i, seg := range snap.list.segs {
 				s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}

@@ -17,6 +17,7 @@ type tracesOf struct {
 	db     *DB
 	snap   *snapshot
 	need   *segment.Need // of traces that are read by themselves
+	finder *traceindex.Finder
 	places []traceindex.Place
 }
 
@@ -49,7 +50,7 @@ func (x *tracesOf) Alone(set column.Bitmap, ids []clew.TraceID, at scan.Place) {
 
 // aloneInSegments reports whether no segment but a block of own may have a trace.
 func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int) bool {
-	places, unknown := x.db.traces.Find(x.places[:0], id)
+	places, unknown := x.finder.Find(x.places[:0], id)
 	x.places = places
 	for _, p := range places {
 		if s := x.db.segmentOf(p.Segment); s != nil && x.snap.list.has(s) && (s != own || p.Block != blk) {

@@ -22,7 +22,7 @@ func (db *DB) Trace(ctx context.Context, name clew.Tenant, id clew.TraceID) (sto
 
 // TracePart implements storage.PartReader.
 func (db *DB) TracePart(ctx context.Context, name clew.Tenant, id clew.TraceID, c storage.Columns) (storage.Trace, error) {
-	return db.trace(ctx, name, id, scan.NeedOfTraces(&c, new(span.Condition)))
+	return db.trace(ctx, name, id, scan.NeedOfParts(&c))
 }
 
 func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need *segment.Need) (storage.Trace, error) {
@@ -94,14 +94,15 @@ type gatherer struct {
 	need   *segment.Need
 	b      *resolved.Builder
 	loan   *admission.Loan // for what is in b
-	reader segment.BlockReader
+	reader *segment.BlockReader
 	damage error
 	rows   []uint32
 }
 
 func (db *DB) gatherer(id clew.TraceID, need *segment.Need) gatherer {
-	return gatherer{db: db, id: id, need: need, b: resolved.NewBuilder(), loan: db.traceRows.Lend(),
-		reader: segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
+	g := gatherer{db: db, id: id, need: need, b: resolved.NewBuilder(), loan: db.traceRows.Lend(), reader: &segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
+	g.b.Parts = !need.All
+	return g
 }
 
 // add adds rows of a source; the error is that there is no memory for them.

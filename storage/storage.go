@@ -157,6 +157,9 @@ type Columns struct {
 	Resources bool
 	// Fields are fields whose columns are wanted: what a test of them looks at.
 	Fields []span.Field
+	// Tree asks for what Tree.Parent follows from, where whole traces are read:
+	// Batch.Parent, or SpanID, ParentID and SpanKind.
+	Tree bool
 	// Weights asks for what Batch.Weights looks at.
 	Weights bool
 }

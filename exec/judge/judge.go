@@ -131,7 +131,7 @@ func (j *Judge) chooseKin(w *span.Whole, a among) column.Bitmap {
 	everywhere := among{a.wide, a.wide}
 	left := j.args[0].choose(w, everywhere)
 	right := j.args[1].choose(w, a)
-	kin := w.Tree().Kin(j.kin.Of, left)
+	kin := w.Tree().Kin(j.kin.Of, left, right)
 	switch {
 	case j.kin.Not:
 		right.AndNot(kin)
@@ -141,7 +141,7 @@ func (j *Judge) chooseKin(w *span.Whole, a among) column.Bitmap {
 		if a.bounded() {
 			all = j.args[1].choose(w, everywhere)
 		}
-		other := w.Tree().Kin(j.kin.Of.Inverse(), all)
+		other := w.Tree().Kin(j.kin.Of.Inverse(), all, left)
 		other.And(left)
 		other.And(a.rows)
 		right.And(kin)

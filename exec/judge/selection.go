@@ -142,6 +142,17 @@ func (s *Selection) NeedsTrace() bool {
 	return false
 }
 
+// ByIDs reports whether the ids of spans and of their parents must be at hand, though no
+// field asks for them: where siblings are looked for, or steps part what is selected. How
+// else spans stand to each other follows from a span.Tree.
+func (s *Selection) ByIDs() bool {
+	ids := s.Op == OpPipe || s.Op == OpKin && s.Kin.Of == span.Siblings
+	for i := range s.Args {
+		ids = ids || s.Args[i].ByIDs()
+	}
+	return ids
+}
+
 // Bound returns what every selected span meets.
 func (s *Selection) Bound() span.Condition {
 	switch s.Op {

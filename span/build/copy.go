@@ -78,9 +78,10 @@ func (c *Copier) tables(src *span.Batch) *tableMap {
 	return t
 }
 
-// Append appends rows of src as Builder.AppendRows does; flags may be missing. Batches of equal
-// NamesDictID, where that is not 0, must have the same tables and the same
-// attribute columns in the same places.
+// Append appends rows of src as Builder.AppendRows does. Of the dense columns those may be
+// missing that are not ids, start or kind: nobody may then ask for what the copies have
+// there. Batches of equal NamesDictID, where that is not 0, must have the same tables and
+// the same attribute columns in the same places.
 func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	if len(rows) == 0 {
 		return
@@ -89,24 +90,20 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	c.m.reset(rows, src.Rows, uint32(b.rows))
 	c.attrs(&b.Attrs, &t.attrs, &src.Attrs, &c.m)
 	for _, r := range rows {
-		name := t.names[src.Name[r]]
-		if name == span.NoCode {
-			name = b.InternName(src.Names.At(int(src.Name[r])))
-			t.names[src.Name[r]] = name
-		}
 		id := &src.TraceIDs[src.Trace[r]]
-		flags := uint32(0)
-		if src.Flags != nil {
-			flags = src.Flags[r]
-		}
 		b.EndSpan(&Fixed{
 			TraceHigh: id.High(), TraceLow: id.Low(), SpanID: src.SpanID[r], ParentID: src.ParentID[r],
-			Start: src.Start[r], End: src.Start[r] + src.Duration[r], Name: name,
-			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: flags, Kind: src.Kind[r], Status: src.Status[r],
+			Start: src.Start[r], End: src.Start[r] + at(src.Duration, r), Name: c.name(t, src, r),
+			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: at(src.Flags, r), Kind: src.Kind[r], Status: at(src.Status, r),
 		})
-		res, scp := src.Resource[r], src.Scope[r]
-		b.resource[b.rows-1] = b.resources.carry(t.resources, res, src.Resources[res].Raw, src.Resources[res])
-		b.scope[b.rows-1] = b.scopes.carry(t.scopes, scp, src.Scopes[scp].Raw, src.Scopes[scp])
+		if len(src.Resources) > 0 && src.Resource != nil {
+			code := src.Resource[r]
+			b.resource[b.rows-1] = b.resources.carry(t.resources, code, src.Resources[code].Raw, src.Resources[code])
+		}
+		if len(src.Scopes) > 0 && src.Scope != nil {
+			code := src.Scope[r]
+			b.scope[b.rows-1] = b.scopes.carry(t.scopes, code, src.Scopes[code].Raw, src.Scopes[code])
+		}
 	}
 	for _, s := range []struct {
 		dst *ColumnBuilder
@@ -120,6 +117,26 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	}
 	c.events(t, &src.Events)
 	c.links(t, &src.Links)
+}
+
+// at returns the value of a row in a column, 0 if that is missing.
+func at[T uint8 | uint32 | uint64](column []T, row uint32) T {
+	if column == nil {
+		return 0
+	}
+	return column[row]
+}
+
+// name returns the code of a row's name.
+func (c *Copier) name(t *tableMap, src *span.Batch, row uint32) uint32 {
+	if src.Name == nil || src.Names.Len() == 0 {
+		return 0
+	}
+	code := &t.names[src.Name[row]]
+	if *code == span.NoCode {
+		*code = c.b.InternName(src.Names.At(int(src.Name[row])))
+	}
+	return *code
 }
 
 // rowMap maps chosen rows of a source to their new numbers, base and up.

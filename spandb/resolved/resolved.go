@@ -13,6 +13,8 @@ import (
 // Builder collects the rows of one trace: of one source after the other, the oldest first.
 type Builder struct {
 	*build.Builder
+	// Parts says that rows lack columns, so that nobody can tell whether they are equal.
+	Parts   bool
 	arrived []arrival // by row
 	sources uint32
 }
@@ -56,11 +58,12 @@ func (g *Builder) Resolve() storage.Trace {
 	rows := span.NewRows(view)
 	keep := make([]uint32, 0, len(first))
 	conflicting := make(map[uint32]bool) // by row of view
+	same := func(at, i uint32) bool { return g.Parts || rows.Equal(int(at), int(i)) }
 	for i := range uint32(view.Rows) {
 		switch at := first[view.Identity(i)]; {
 		case at == i:
 			keep = append(keep, i)
-		case rows.Equal(int(at), int(i)):
+		case same(at, i):
 			out.Duplicates++
 		default:
 			out.Conflicts++

@@ -22,6 +22,8 @@ type BlockReader struct {
 	Keep bool
 	// Bytes counts what was read; the caller may set it.
 	Bytes int64
+	// Known are the runs of the block that is read next, should the caller have them.
+	Known *Runs
 
 	seg   *Reader
 	t     *Tables
@@ -253,8 +255,10 @@ func (r *BlockReader) eachRun(f func(run, from, to int)) {
 
 // readRuns reads which template each row has, and what follows from it.
 func (r *BlockReader) readRuns() (err error) {
-	if r.runs, err = r.Cache.blockRuns(r.seg, r.t, r.blk); err != nil {
-		return err
+	if r.runs, r.Known = r.Known, nil; r.runs == nil {
+		if r.runs, err = r.Cache.blockRuns(r.seg, r.t, r.blk); err != nil {
+			return err
+		}
 	}
 	b, n := &r.batch, r.need
 	name, kind, status, scope := n.Any(span.Name), n.Any(span.SpanKind), n.Any(span.StatusCode), n.Any(span.ScopeName, span.ScopeVersion)

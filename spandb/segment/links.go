@@ -11,6 +11,9 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment/places"
 )
 
+// Places lists the rows of a block by trace.
+type Places = places.Lists
+
 // The trace of a link: that of its own span, one that the block has not, and otherwise
 // linkFirst + the trace's ordinal in the block. Its span: 0 one that its trace has not
 // in this block, else 1 + its place among the trace's rows.

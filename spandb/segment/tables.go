@@ -29,8 +29,8 @@ type Tables struct {
 	// Attrs, EventAttrs and LinkAttrs are the attribute columns of spans, events and
 	// links.
 	Attrs, EventAttrs, LinkAttrs []Attr
-	// Start, Duration, Resource, Trace and TraceIDs are columns that every segment has.
-	Start, Duration, Resource, Trace, TraceIDs int
+	// Start to Parent are columns that every segment has; Received is -1 where it has none.
+	Start, Duration, Resource, Trace, TraceIDs, Parent, Received int
 
 	namesID     uint64
 	services    []string
@@ -96,11 +96,15 @@ func (c *Cache) read(s *Reader) (*Tables, error) {
 		return nil, err
 	}
 	t.listAttrs(s)
-	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource, colTrace: &t.Trace, colTraceIDs: &t.TraceIDs} {
+	for name, col := range map[string]*int{colStart: &t.Start, colDuration: &t.Duration, colResource: &t.Resource, colTrace: &t.Trace, colTraceIDs: &t.TraceIDs, colParent: &t.Parent} {
 		var ok bool
 		if *col, ok = s.blocks.Column(name); !ok {
 			return nil, s.lacks(name)
 		}
+	}
+	t.Received = -1
+	if col, ok := s.blocks.Column(colReceived); ok {
+		t.Received = col
 	}
 	for _, p := range []struct {
 		name string

@@ -264,12 +264,19 @@ func (x *Index) drop(p *pack) {
 	}
 }
 
+// Find is Finder.Find for one trace.
+func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
+	f := Finder{x: x}
+	return f.Find(dst, id)
+}
+
 // Find appends the blocks that may have a trace, of all segments that are covered:
 // what a pack knows of one that is not listed, whose id another may have by now, is
 // left out.
 // unknown are listed segments that it cannot tell of: they may have any trace. A file
 // that turns out to be damaged is given up.
-func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
+func (f *Finder) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
+	x := f.x
 	x.mu.Lock()
 	packs := x.packs
 	for _, p := range packs {
@@ -286,7 +293,7 @@ func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Se
 	for _, p := range packs {
 		known := len(dst)
 		var err error
-		if dst, err = p.find(dst, prefix, x.listed); err != nil {
+		if dst, err = p.find(dst, prefix, x.listed, f); err != nil {
 			dst = dst[:known]
 			for _, s := range p.segments {
 				unknown = append(unknown, s.Segment)

@@ -4,6 +4,10 @@ package traceindex
 // bits each it is some four kilobytes, which a disk reads as fast as fewer.
 const bucketEntries = 1024
 
+// finderBytes bounds the buckets that a Finder keeps: those of five million spans take one
+// megabyte.
+const finderBytes = 2 << 20
+
 // A bucket is cut into groups of about eight entries: a lookup compares those.
 const (
 	groupBits = 7

@@ -177,12 +177,12 @@ func (b *bucket) group(g int) (from, to int) {
 }
 
 // find appends the places of the traces that have a prefix, in segments that want says.
-func (p *pack) find(dst []Place, prefix uint32, want func(Segment) bool) ([]Place, error) {
-	b := buckets.Get().(*bucket)
-	defer buckets.Put(b)
-	if err := p.read(b, int(uint64(prefix)>>(32-p.bucketBits))); err != nil {
+func (p *pack) find(dst []Place, prefix uint32, want func(Segment) bool, kept *Finder) ([]Place, error) {
+	b, err := kept.bucket(p, int(uint64(prefix)>>(32-p.bucketBits)))
+	if err != nil {
 		return dst, err
 	}
+	defer kept.done(b)
 	width, refs := p.entryBits(), p.segmentBits()+p.blockBits
 	print := uint64(prefix) & (1<<p.printBits() - 1)
 	at, end := b.group(int(prefix>>p.printBits()) & (groups - 1))

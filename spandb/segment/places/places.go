@@ -4,9 +4,12 @@
 package places
 
 import (
+	"fmt"
 	"hash/maphash"
 	"math/bits"
 	"slices"
+
+	"github.com/clew-tracing/clew/span"
 )
 
 // Lists lists the rows of a block by trace, each list ascending.
@@ -36,6 +39,23 @@ func (l *Lists) Build(local, perm []uint32, traces int) {
 		end := &l.ends[local[r]+1]
 		l.all[*end] = uint32(k)
 		*end++
+	}
+}
+
+// BuildAll is Build of all rows in their order: trace has the trace of each.
+func (l *Lists) BuildAll(trace []uint32, traces int) {
+	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(trace))
+	ends := l.ends
+	clear(ends)
+	for _, t := range trace {
+		ends[t+2]++
+	}
+	for i := 2; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	for k, t := range trace {
+		l.all[ends[t+1]] = uint32(k)
+		ends[t+1]++
 	}
 }
 
@@ -134,4 +154,26 @@ func resize[T any](s []T, n int) []T {
 		return make([]T, n, n+n/4)
 	}
 	return s[:n]
+}
+
+// Parents returns, in the memory of dst, the row of each row's parent by its code:
+// span.NoParent if there is none, span.LostParent if it is elsewhere. l lists all rows,
+// and trace has the trace of each.
+func (l *Lists) Parents(dst []int32, trace, codes []uint32) ([]int32, error) {
+	dst = resize(dst, len(codes))
+	for row, c := range codes {
+		switch c {
+		case None:
+			dst[row] = span.NoParent
+		case Elsewhere:
+			dst[row] = span.LostParent
+		default:
+			t := trace[row]
+			if c -= First; c >= l.ends[t+1]-l.ends[t] {
+				return dst, fmt.Errorf("row %d has parent %d of a trace of %d", row, c, l.ends[t+1]-l.ends[t])
+			}
+			dst[row] = int32(l.all[l.ends[t]+c])
+		}
+	}
+	return dst, nil
 }

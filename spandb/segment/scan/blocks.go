@@ -73,6 +73,15 @@ func (s *Selector) Rows(r *segment.Reader, x *Selection, blk int) (column.Bitmap
 	return b.dst, nil
 }
 
+// inHand returns a block: the one whose rows were told last, if it is that.
+func (s *Selector) inHand(r *segment.Reader, blk int) (segment.Block, error) {
+	if b := s.block.Block; b.Reader == r && b.Number == blk && b.Runs != nil {
+		b.Bytes = 0
+		return b, nil
+	}
+	return s.cache.Block(r, blk)
+}
+
 // seek evaluates the condition on the runs of groups, of which there are few.
 func (b *blockSelector) seek(root *node) error {
 	x, runs, at := b.x, b.Runs, stretch{}

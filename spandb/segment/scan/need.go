@@ -22,13 +22,22 @@ func noteColumns(n *segment.Need, c *storage.Columns) {
 }
 
 // NeedOfTraces returns what is read of a trace whose rows lie in several places, to put
-// them together: what is asked for and tested, and what is of each row.
+// them together: what is asked for and tested, and by what rows are known.
 func NeedOfTraces(c *storage.Columns, where *span.Condition) *segment.Need {
 	n := &segment.Need{Received: true}
 	noteColumns(n, c)
 	where.Fields(n.Field)
+	for _, i := range []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind} {
+		n.Intrinsic(i)
+	}
+	return n
+}
+
+// NeedOfParts is NeedOfTraces for storage.PartReader.
+func NeedOfParts(c *storage.Columns) *segment.Need {
+	n := NeedOfTraces(c, new(span.Condition))
 	n.Resources()
-	for _, i := range []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind, span.StatusCode, span.Name, span.Duration, span.ScopeName} {
+	for _, i := range []span.Intrinsic{span.StatusCode, span.Name, span.Duration, span.ScopeName} {
 		n.Intrinsic(i)
 	}
 	return n

@@ -52,6 +52,8 @@ type Scan struct {
 	selector *Selector
 	reader   segment.BlockReader
 	need     segment.Need
+	ids      segment.Need // the same, and by what rows of traces are known and hang together
+	tree     parents
 	queue    units
 	rows     []uint32
 	all      column.Bitmap
@@ -304,13 +306,16 @@ func (s *Scan) columns(u *unit, rows []uint32, need *segment.Need) *span.Batch {
 	var b *span.Batch
 	if err == nil {
 		defer u.seg.Give()
+		if x := &s.selector.block.Block; x.Reader == r && x.Number == u.blk {
+			s.reader.Known = x.Runs
+		}
 		if rows == nil {
 			b, err = s.reader.Read(r, u.blk, need)
 		} else {
 			b, err = s.reader.ReadRows(r, u.blk, need, rows)
 		}
 		s.stats.Bytes += s.reader.Bytes
-		s.reader.Bytes = 0
+		s.reader.Bytes, s.reader.Known = 0, nil
 	}
 	if err != nil {
 		s.stats.Rows -= int64(u.rows)

@@ -48,8 +48,9 @@ func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bo
 	if !matched.Any() {
 		return
 	}
+	var twice column.Bitmap // traces that may have rows of one identity; of a head any may
 	if b == nil {
-		if b = s.columns(u, nil, &s.need); b == nil {
+		if b, twice = s.wholeBlock(u); b == nil {
 			return
 		}
 		b.Matched = matched
@@ -61,8 +62,13 @@ func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bo
 	alone := append(column.Bitmap(nil), found...)
 	s.Traces.Alone(alone, b.TraceIDs, at)
 	withoutShort(alone, b.TraceIDs)
-	if u.view != nil || !u.seg.Resolved {
-		withoutRepeats(alone, b)
+	switch {
+	case b.Parent != nil:
+		alone.AndNot(twice)
+	case u.view != nil:
+		withoutRepeats(alone, b, alone)
+	case !u.seg.Resolved && twice.Any():
+		withoutRepeats(alone, b, twice)
 	}
 	if alone.Any() {
 		b.Traced = column.NewBitmap(b.Rows)
@@ -106,15 +112,15 @@ func withoutShort(set column.Bitmap, ids []clew.TraceID) {
 	}
 }
 
-// withoutRepeats clears traces that have two rows of one identity.
-func withoutRepeats(set column.Bitmap, b *span.Batch) {
+// withoutRepeats clears traces, of those that may, that have two rows of one identity.
+func withoutRepeats(set column.Bitmap, b *span.Batch, may column.Bitmap) {
 	type identity struct {
 		trace uint32
 		span.Identity
 	}
 	seen := make(map[identity]struct{})
 	for row, ord := range b.Trace {
-		if !set.Get(int(ord)) {
+		if !may.Get(int(ord)) || !set.Get(int(ord)) {
 			continue
 		}
 		k := identity{ord, b.Identity(uint32(row))}
@@ -155,8 +161,39 @@ func (s *Scan) apart(ctx context.Context, ids []clew.TraceID, yield func(*span.B
 
 // wantTraces notes what a scan by traces needs besides what is asked for.
 func (s *Scan) wantTraces() {
-	if s.Request.Mode == storage.Traces {
-		s.need.Intrinsic(span.SpanID)
-		s.need.Intrinsic(span.SpanKind)
+	if s.Request.Mode != storage.Traces {
+		return
 	}
+	s.ids = s.need
+	s.ids.Intrinsic(span.SpanID)
+	s.ids.Intrinsic(span.SpanKind)
+	if s.Request.Columns.Tree {
+		s.ids.Intrinsic(span.ParentID)
+	}
+}
+
+// wholeBlock reads a block, and says which of its traces may have two rows of one
+// identity; nil if it is damaged. Where it is asked how rows hang together, that is taken
+// from where parents are said to be, unless too many traces are such that this tells too
+// little of.
+func (s *Scan) wholeBlock(u *unit) (b *span.Batch, twice column.Bitmap) {
+	if s.Request.Columns.Tree {
+		if b = s.columns(u, nil, &s.need); b == nil {
+			return nil, nil
+		}
+		ok, err := s.tree.read(s, u, b)
+		if err != nil {
+			s.stats.Rows -= int64(u.rows)
+			s.damaged(u.rows, err)
+			return nil, nil
+		}
+		if ok {
+			b.Parent = s.tree.parent
+			return b, s.tree.twice
+		}
+	}
+	if b = s.columns(u, nil, &s.ids); b == nil {
+		return nil, nil
+	}
+	return b, s.tree.tracesOf(s, u, b)
 }
