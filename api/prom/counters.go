@@ -43,6 +43,7 @@ type counters struct {
 	metric
 	matchers []*labels.Matcher
 	request  storage.RollupRequest
+	keep     []string // the only labels wanted; nil: all
 
 	byKey  map[storage.RollupKey]*counter // nil: not wanted
 	byText map[string]*counter
@@ -53,13 +54,12 @@ type counters struct {
 }
 
 // read asks the store for what a grid needs.
-func (q *querier) read(ctx context.Context, m metric, matchers []*labels.Matcher, asks []ask) (*counters, error) {
+func (q *querier) read(ctx context.Context, m metric, matchers []*labels.Matcher, span int64, asks []ask) (*counters, error) {
 	c := &counters{querier: q, metric: m, matchers: matchers, byKey: make(map[storage.RollupKey]*counter), byText: make(map[string]*counter)}
 	c.most = q.memory()
-	c.request = storage.RollupRequest{Edges: m.edges, By: storage.OperationDimensions, Durations: m.part.durations()}
-	if m.edges {
-		c.request.By = storage.EdgeDimensions
-	}
+	c.request = storage.RollupRequest{Edges: m.edges, Durations: m.part.durations()}
+	names, projected := q.enough[selectorKey(matchers, span)]
+	c.project(names, projected)
 	c.narrow()
 	for _, a := range asks {
 		if err := c.ask(ctx, a); err != nil {
@@ -185,6 +185,9 @@ func (c *counters) counterOf(k *storage.RollupKey) (*counter, error) {
 			return nil, nil
 		}
 	}
+	if c.keep != nil {
+		set = labels.NewBuilder(set).Keep(c.keep...).Labels()
+	}
 	text := set.String()
 	if one := c.byText[text]; one != nil { // shown as another one is
 		return one, nil
@@ -210,7 +213,7 @@ func (m *metric) each() int {
 func (c *counters) labelsOf(k *storage.RollupKey) labels.Labels {
 	b := labels.NewScratchBuilder(5)
 	add := func(name, value string) {
-		if value != "" {
+		if value != "" && c.tells(name) {
 			b.Add(name, value)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/url"
@@ -234,6 +235,45 @@ func TestNativeQuantiles(t *testing.T) {
 			have := ask(t, a, "query", "query", fmt.Sprintf("histogram_quantile(%v, traces_spanmetrics_latency)", q))
 			if len(have) != 1 || math.Abs(have[0].number(t, have[0].Value)-want) > (2*sketch.RelativeError+0.0075)*want {
 				t.Errorf("quantile %v is %v, want %v", q, have, want)
+			}
+		}
+	})
+}
+
+// TestProjection compares sums that are made before the engine sees them with those that
+// it makes itself, since it is told to add 0 first.
+func TestProjection(t *testing.T) {
+	spans := someSpans(13, 500)
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		put(t, s, spans)
+		a := newAPI(s, time.Unix(midnight+7200, 0))
+		for _, by := range []string{"", "service", "span_name, status_code", "span_kind", "service, span_name, other", "nothing"} {
+			for _, c := range []struct {
+				selector string
+				off      float64 // what an extrapolated rate may be off by
+			}{
+				{"traces_spanmetrics_calls_total", 0},
+				{`traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR",service!="pay"}`, 0},
+				{`traces_spanmetrics_latency_bucket{le=~"0.0.*",span_name=~"a|b"}`, 0},
+				{`traces_spanmetrics_latency_sum{service="cart"}`, 0},
+				{"increase(traces_spanmetrics_calls_total[2h])", 0.05},
+				{"rate(traces_spanmetrics_latency_count{span_kind=\"SPAN_KIND_SERVER\"}[3h])", 0.05},
+			} {
+				early := fmt.Sprintf("sum by (%s) (%s)", by, c.selector)
+				late := fmt.Sprintf("sum by (%s) (%s + 0)", by, c.selector)
+				have, want := ask(t, a, "query", "query", early), ask(t, a, "query", "query", late)
+				if len(have) != len(want) || len(have) == 0 {
+					t.Fatalf("%s: %d series, want %d", early, len(have), len(want))
+				}
+				for i := range want {
+					j := slices.IndexFunc(have, func(f found) bool { return maps.Equal(f.Metric, want[i].Metric) })
+					if j < 0 {
+						t.Fatalf("%s: no %v", early, want[i].Metric)
+					}
+					if h, w := have[j].number(t, have[j].Value), want[i].number(t, want[i].Value); math.Abs(h-w) > (c.off+1e-9)*w {
+						t.Errorf("%s: %v is %v, want %v", early, want[i].Metric, h, w)
+					}
+				}
 			}
 		}
 	})

@@ -24,6 +24,7 @@ type querier struct {
 	tenant     clew.Tenant
 	now        int64
 	mint, maxt int64
+	enough     projections
 }
 
 // Querier implements storage.Queryable.
@@ -56,7 +57,7 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	g.yield = func() { _ = cores.Yield(ctx) } // the engine itself sees that ctx ends
 	out := &seriesSet{at: -1}
 	for _, m := range named(matchers) {
-		c, err := q.read(ctx, m, matchers, g.asks)
+		c, err := q.read(ctx, m, matchers, span, g.asks)
 		if err != nil {
 			return failed(err)
 		}
@@ -111,7 +112,7 @@ func (q *querier) kinds(ctx context.Context, matchers []*labels.Matcher, f func(
 	for _, m := range named(matchers) {
 		c := read[reading{m.edges, m.virtual}]
 		if c == nil {
-			if c, err = q.read(ctx, metric{name: m.name, edges: m.edges, virtual: m.virtual}, matchers, asks); err != nil {
+			if c, err = q.read(ctx, metric{name: m.name, edges: m.edges, virtual: m.virtual}, matchers, 0, asks); err != nil {
 				return nil, err
 			}
 			read[reading{m.edges, m.virtual}] = c

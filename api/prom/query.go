@@ -26,7 +26,7 @@ func (a *API) query(c *api.Call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return a.run(c, func(opts promql.QueryOpts, text string) (promql.Query, error) {
+	return a.run(c, q, func(opts promql.QueryOpts, text string) (promql.Query, error) {
 		return a.engine.NewInstantQuery(c.R.Context(), q, opts, text, at)
 	})
 }
@@ -53,13 +53,13 @@ func (a *API) queryRange(c *api.Call) (answer, error) {
 	case end.Sub(start)/step > maxPoints:
 		return answer{}, clew.Errorf(clew.Invalid, "from start to end are more than %d steps of %v: ask for a longer step, or a shorter time", maxPoints, step)
 	}
-	return a.run(c, func(opts promql.QueryOpts, text string) (promql.Query, error) {
+	return a.run(c, q, func(opts promql.QueryOpts, text string) (promql.Query, error) {
 		return a.engine.NewRangeQuery(c.R.Context(), q, opts, text, start, end, step)
 	})
 }
 
 // run answers a query.
-func (a *API) run(c *api.Call, prepare func(opts promql.QueryOpts, text string) (promql.Query, error)) (answer, error) {
+func (a *API) run(c *api.Call, q *querier, prepare func(opts promql.QueryOpts, text string) (promql.Query, error)) (answer, error) {
 	ctx := c.R.Context()
 	back, err := duration(c, "lookback_delta", 0)
 	if err != nil {
@@ -70,6 +70,11 @@ func (a *API) run(c *api.Call, prepare func(opts promql.QueryOpts, text string) 
 		return answer{}, err
 	}
 	text := c.R.Form.Get("query")
+	expr, err := a.parser.ParseExpr(text)
+	if err != nil {
+		return answer{}, invalid("query", err)
+	}
+	q.enough = projectionsOf(expr)
 	query, err := prepare(promql.NewPrometheusQueryOpts(false, back), text)
 	if err != nil {
 		return answer{}, invalid("query", err)
