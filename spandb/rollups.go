@@ -49,6 +49,9 @@ func (db *DB) rollups(ctx context.Context, r *storage.RollupRequest, snap *snaps
 		if slices.ContainsFunc(v.Moved.Rows, func(row uint32) bool { return r.Window.Contains(clew.UnixNanos(v.Start[row])) }) {
 			answer.Elsewhere()
 		}
+		if len(v.Moved.Rows) == 0 && v.Rows > 0 && !r.Window.Overlaps(clew.UnixNanos(slices.Min(v.Start[:v.Rows])), clew.UnixNanos(slices.Max(v.Start[:v.Rows]))) {
+			continue // nothing counts elsewhere than where it starts
+		}
 		sums := sealer.Rollup(v)
 		answer.Add(sums.Rollup, sums.Services, &sums.Names)
 		sealer.Trim()
