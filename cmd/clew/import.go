@@ -157,7 +157,7 @@ func (im *importer) file(ctx context.Context, path string) error {
 		return err
 	}
 	before := *state
-	show := newProgress(im.t, sourceName(path), src, time.Now())
+	show := console.NewProgress(im.t.line(), sourceName(path), src.SizeBytes, src.ReadBytes, time.Now())
 	next := src.Batches(before.Offset)
 	for {
 		batch, err := next()
@@ -168,12 +168,12 @@ func (im *importer) file(ctx context.Context, path string) error {
 			err = im.send(ctx, batch, state, src.Head)
 		}
 		if err != nil {
-			show.end()
+			show.End()
 			return stoppedAt(err, path, &before, state)
 		}
-		show.update(state.Spans-before.Spans, time.Now())
+		show.Update(state.Spans-before.Spans, time.Now())
 	}
-	show.end()
+	show.End()
 	switch sent := state.Sent() - before.Sent(); {
 	case state.Sent() == 0:
 		return src.NoTraces()

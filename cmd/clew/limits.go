@@ -49,7 +49,4 @@ const (
 	importMinWait = 250 * time.Millisecond
 	importMaxWait = 30 * time.Second
 	importTries   = 13
-
-	// progressEvery is how often a progress line moves.
-	progressEvery = 200 * time.Millisecond
 )

@@ -42,6 +42,14 @@ type terminal struct {
 	colour bool
 }
 
+// line is where a line may move, nil if nowhere.
+func (t *terminal) line() io.Writer {
+	if !t.errTTY {
+		return nil
+	}
+	return t.err
+}
+
 func main() {
 	os.Exit(run(os.Args[1:]))
 }
