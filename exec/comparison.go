@@ -27,6 +27,10 @@ func (c *compiler) compares(m *metrics, s *traceql.Comparison) error {
 	return err
 }
 
+// Compares reports whether the query ends in compare(…), which is of the whole window
+// rather than over time.
+func (p *Plan) Compares() bool { return p.metrics != nil && p.metrics.compare != nil }
+
 // comparing is a comparison on its way.
 type comparing struct {
 	*metering
@@ -43,6 +47,7 @@ type comparing struct {
 // compare counts the values of attributes of two groups of spans. Over time it goes twice
 // over them: only then is it known which values are to be counted step by step.
 func (m *metering) compare(q *metrics) ([]series.Series, error) {
+	q.explainComparison(m.over.Explain, m.steps)
 	c := &comparing{metering: m, q: q, counter: compare.New(), steps: 1, where: span.NewMatcher(q.compare.where)}
 	err := c.gather()
 	if err != nil {

@@ -89,3 +89,20 @@ func (q *metrics) explain(to *explain.Report, why string, left []clew.Window) {
 		to.Say("%s%s: from rollups of whole minutes, and from columns before or behind them", of, from)
 	}
 }
+
+// explainComparison says how compare(…) is answered.
+func (q *metrics) explainComparison(to *explain.Report, steps int) {
+	if to == nil {
+		return
+	}
+	to.Say("the values of all attributes over spans that meet %s, apart for those that meet %s", q.plan.rows.String(), q.compare.where.String())
+	if steps > 1 {
+		to.Say("once to know the %d most frequent of each, and once more for their numbers over time", q.compare.top)
+	}
+	switch {
+	case q.plan.whole != nil:
+		to.Say("%s needs the whole trace: %v", q.plan.why, q.plan.selection)
+	case q.compare.where.OfTrace():
+		to.Say("the selection needs whole traces")
+	}
+}

@@ -107,6 +107,9 @@ func metricWindow(r *exec.MetricsRequest, step string, now time.Time) (err error
 	if w.End <= w.Start {
 		return clew.Errorf(clew.Invalid, "start %s lies in the future; give an end behind it, or an earlier start", w.Start.Time().UTC().Format(time.RFC3339))
 	}
+	if step == "" && r.Plan.Compares() {
+		return nil // of the whole window
+	}
 	if r.Step, err = metricStep(step, *w); err != nil {
 		return err
 	}

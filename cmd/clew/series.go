@@ -12,6 +12,7 @@ import (
 	"time"
 
 	v1 "github.com/clew-tracing/clew/api/v1"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/spf13/cobra"
@@ -63,13 +64,14 @@ func newSeries(t *terminal) *cobra.Command {
 		Long: `Draw numbers over time of what a TraceQL query selects: a line for each series, with
 its least and greatest number and its last. The query ends in a metric, such as
 rate(). Durations are in seconds. Spans that a sampler kept count for those they
-stand for.
+stand for. Of compare(…) it is a table of the values that differ the most.
 
 The exit code is 3 if the answer lacks something, such as damaged data, and says
 what.`,
 		Example: `  clew metrics '{ } | rate() by (resource.service.name)'
   clew metrics --since 24h --step 15m '{ kind = server } | quantile_over_time(duration, 0.5, 0.99)'
-  clew metrics '({ status = error } | rate()) / ({ } | rate()) * 100'`,
+  clew metrics '({ status = error } | rate()) / ({ } | rate()) * 100'
+  clew metrics '{ kind = server } | compare({ status = error })'`,
 		Args: oneQuery,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := resolve(c, t)
@@ -89,6 +91,9 @@ what.`,
 			if err := s.metricWindow(since, step, time.Now()); err != nil {
 				return err
 			}
+			if plan, err := exec.Prepare(s.query); step == "" && err == nil && plan.Compares() {
+				s.step = "" // of the whole window
+			}
 			return s.series(c.Context())
 		},
 	}
@@ -97,7 +102,7 @@ what.`,
 	f.StringVar(&since, "since", "1h", "spans that started within this long before now, in whole steps")
 	f.StringVar(&s.start, "start", "", "spans that started at this moment (RFC 3339) or later")
 	f.StringVar(&s.end, "end", "", "spans that started before this moment (RFC 3339)")
-	f.StringVar(&step, "step", "", "how long one point is, such as 30s; about a hundred points otherwise")
+	f.StringVar(&step, "step", "", "how long one point is, such as 30s; about a hundred points otherwise, of compare(…) one")
 	f.BoolVar(&s.json, "json", false, "print the API's JSON, one series a line")
 	f.BoolVar(&s.explain, "explain", false, "say what was done, too: the plan, what was left out, and how long each stage took")
 	return c
@@ -185,8 +190,12 @@ func (s *search) series(ctx context.Context) error {
 	return answer.Coverage.lack()
 }
 
-// draw draws series, each with its least and greatest number and its last.
+// draw draws series, each with its least and greatest number and its last; or the two
+// groups of a comparison, side by side.
 func (s *search) draw(answer *seriesAnswer, list []oneSeries) error {
+	if l := list[0].Labels; len(l) == 2 && strings.HasPrefix(l[0].Name, "__meta_") {
+		return console.DrawComparison(s.t.out, tallies(list))
+	}
 	lines := make([]console.Line, len(list))
 	for i := range list {
 		lines[i] = console.Line{Name: list[i].name(), Points: list[i].numbers()}
@@ -197,6 +206,21 @@ func (s *search) draw(answer *seriesAnswer, list []oneSeries) error {
 	end := answer.Start + console.Instant(float64(answer.Steps)*answer.StepSeconds*1e9)
 	_, err := fmt.Fprintf(s.t.out, "%s to %s, %d steps of %v\n", answer.Start, end, answer.Steps, time.Duration(answer.StepSeconds*1e9))
 	return err
+}
+
+// tallies are the numbers of compare(…), of the whole window.
+func tallies(list []oneSeries) []console.Tally {
+	out := make([]console.Tally, len(list))
+	for i := range list {
+		of, attribute := list[i].Labels[0], list[i].Labels[1]
+		out[i] = console.Tally{Of: of.Text, Attribute: attribute.Name, Value: attribute.Text}
+		for _, p := range list[i].Points {
+			if p != nil {
+				out[i].Spans += *p
+			}
+		}
+	}
+	return out
 }
 
 // name is what a series is of, in words.

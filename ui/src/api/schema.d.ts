@@ -1193,7 +1193,7 @@ export interface operations {
                 start?: components["schemas"]["Timestamp"];
                 /** @description Exclusive; absent is now, or with a start the end of the last step that is over. */
                 end?: components["schemas"]["Timestamp"];
-                /** @description Seconds, or a duration such as 30s; absent is one that makes about a hundred points. */
+                /** @description Seconds, or a duration such as 30s; absent is one that makes about a hundred points, and of compare(…) the whole window. */
                 step?: string;
                 /** @description About how many examples are wanted, of all series together. */
                 exemplars?: number;
