@@ -46,13 +46,13 @@ func (s *server) apiHandler() http.Handler {
 func (s *server) health(t clew.Tenant) v1.Health {
 	now := time.Now()
 	stats := s.store.Stats()
-	census := s.census.of(t)
+	census := s.census.Of(t)
 	h := v1.Health{
 		Version: programVersion(), StartedAt: decimalNanos(s.started), UptimeSeconds: now.Sub(s.started).Seconds(),
 		Now: decimalNanos(now), Ready: s.notReady() == "",
 		Store: v1.StoreHealth{
 			Kind: "embedded", Path: string(s.settings.Data), Bytes: stats.DiskBytes, Segments: stats.Segments,
-			HeadRows: stats.HeadRows, WALBytes: stats.LogBytes, Spans: census.spans, Services: census.services,
+			HeadRows: stats.HeadRows, WALBytes: stats.LogBytes, Spans: census.Spans, Services: census.Services,
 			RetentionSeconds: stats.Retention.Seconds(), MaxDiskBytes: stats.MaxBytes,
 			Durability: stats.Durability.String(), DurabilityIntervalSeconds: stats.SyncEvery.Seconds(),
 		},

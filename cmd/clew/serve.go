@@ -23,6 +23,7 @@ import (
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/internal/census"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/listen"
 	"github.com/clew-tracing/clew/internal/upkeep"
@@ -102,7 +103,7 @@ type server struct {
 	failed chan error
 	demo   demoRun
 
-	census   census
+	census   census.Census
 	services *state.Services
 	backups  *upkeep.BackupServer
 }
@@ -278,7 +279,7 @@ func (s *server) start() {
 	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
 
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
-	s.census = census{catalog: s.store}
+	s.census.Catalog = s.store
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.turns = api.NewTurns(s.memory.Queries, s.cores)
 	dialects := s.dialects()

@@ -67,6 +67,7 @@ var plan = []place{
 
 	{"analyze", 4, asking},
 	{"spandb", 4, keeping},
+	{"internal/census", 4, everywhere},
 	{"internal/console", 4, everywhere},
 	{"internal/load", 4, everywhere},
 	{"internal/machine", 4, everywhere},
