@@ -1,7 +1,6 @@
 package sketch
 
 import (
-	"cmp"
 	"math"
 	"slices"
 )
@@ -9,19 +8,33 @@ import (
 // Signed is a distribution of any numbers: as a Histogram, with buckets of the same
 // bounds also for what lies below 1 and, mirrored, below 0. The zero value is empty.
 type Signed struct {
-	n        map[signedPlace]uint64
+	at       []signedPlace // of the buckets that are not empty, ascending
+	n        []uint64
 	count    uint64
 	min, max float64
 }
 
-// signedPlace is a bucket; its values are those of the place times the sign.
-type signedPlace struct {
-	sign  int8  // -1, 0, 1
-	place int32 // as of a Histogram, and below 0 for what is at most a half
-}
+// signedPlace is a bucket; they are in the order of their values. That of 0 is 0, those
+// above it are as of a Histogram, which go below 0 for what is at most a half, and middle
+// more; those below it are the same, mirrored.
+type signedPlace int32
+
+// middle is more than the places of numbers of at most a half: those of 2^-1074.
+const middle = 1 << 16
 
 // endless is the place of infinity.
 const endless = math.MaxInt32
+
+// split returns the sign of a place's values, and their place as of a Histogram.
+func (p signedPlace) split() (sign, place int) {
+	switch {
+	case p == 0:
+		return 0, 0
+	case p < 0:
+		return -1, int(-p) - middle
+	}
+	return 1, int(p) - middle
+}
 
 // Add counts v n times more; NaN is not counted.
 func (s *Signed) Add(v float64, n uint64) {
@@ -29,35 +42,35 @@ func (s *Signed) Add(v float64, n uint64) {
 		return
 	}
 	s.note(v, v)
-	s.put(placeOf(v), n)
+	s.count = add(s.count, n)
+	p := placeOf(v)
+	i, found := slices.BinarySearch(s.at, p)
+	if !found {
+		s.at, s.n = slices.Insert(s.at, i, p), slices.Insert(s.n, i, 0)
+	}
+	s.n[i] = add(s.n[i], n)
 }
 
 func (s *Signed) note(lo, hi float64) {
-	if s.n == nil {
-		s.n = make(map[signedPlace]uint64)
+	if s.count == 0 {
 		s.min, s.max = lo, hi
 	}
 	s.min, s.max = min(s.min, lo), max(s.max, hi)
 }
 
-func (s *Signed) put(p signedPlace, n uint64) {
-	s.n[p] = add(s.n[p], n)
-	s.count = add(s.count, n)
-}
-
 func placeOf(v float64) signedPlace {
-	sign := int8(1)
+	sign := signedPlace(1)
 	if v < 0 {
 		sign, v = -1, -v
 	}
 	switch {
 	case v == 0:
-		return signedPlace{}
+		return 0
 	case v > math.MaxFloat64:
-		return signedPlace{sign, endless}
+		return sign * endless
 	}
 	frac, exp := math.Frexp(v)
-	return signedPlace{sign, int32((exp-1)*subs + above(uint64(frac*(1<<53))<<11))}
+	return sign * signedPlace((exp-1)*subs+above(uint64(frac*(1<<53))<<11)+middle)
 }
 
 // AddHistogram adds what h has.
@@ -65,13 +78,19 @@ func (s *Signed) AddHistogram(h *Histogram) {
 	if h.count == 0 {
 		return
 	}
-	s.note(float64(h.min), float64(h.max))
+	o := Signed{count: h.count, min: float64(h.min), max: float64(h.max), at: make([]signedPlace, 0, len(h.place)+1), n: make([]uint64, 0, len(h.place)+1)}
 	if h.zero > 0 {
-		s.put(signedPlace{}, h.zero)
+		o.at, o.n = append(o.at, 0), append(o.n, h.zero)
 	}
-	for i, p := range h.place {
-		s.put(signedPlace{1, int32(p)}, h.n[i])
+	for _, p := range h.place {
+		o.at = append(o.at, signedPlace(p)+middle)
 	}
+	o.n = append(o.n, h.n...)
+	if s.count == 0 {
+		*s = o
+		return
+	}
+	s.Merge(&o)
 }
 
 // Merge adds what o has.
@@ -80,37 +99,39 @@ func (s *Signed) Merge(o *Signed) {
 		return
 	}
 	s.note(o.min, o.max)
-	for p, n := range o.n {
-		s.put(p, n)
+	s.count = add(s.count, o.count)
+	at, n := make([]signedPlace, 0, len(s.at)+len(o.at)), make([]uint64, 0, len(s.at)+len(o.at))
+	i, j := 0, 0
+	for i < len(s.at) && j < len(o.at) {
+		switch {
+		case s.at[i] < o.at[j]:
+			at, n = append(at, s.at[i]), append(n, s.n[i])
+			i++
+		case s.at[i] > o.at[j]:
+			at, n = append(at, o.at[j]), append(n, o.n[j])
+			j++
+		default:
+			at, n = append(at, s.at[i]), append(n, add(s.n[i], o.n[j]))
+			i, j = i+1, j+1
+		}
 	}
+	s.at = append(append(at, s.at[i:]...), o.at[j:]...)
+	s.n = append(append(n, s.n[i:]...), o.n[j:]...)
 }
 
 // Count returns how often any value occurred.
 func (s *Signed) Count() uint64 { return s.count }
 
-// sorted returns the places in the order of their values.
-func (s *Signed) sorted() []signedPlace {
-	places := make([]signedPlace, 0, len(s.n))
-	for p := range s.n {
-		places = append(places, p)
-	}
-	slices.SortFunc(places, func(a, b signedPlace) int {
-		return cmp.Or(cmp.Compare(a.sign, b.sign), int(a.sign)*cmp.Compare(a.place, b.place))
-	})
-	return places
-}
-
 // Quantiles appends about the values below or at which the shares qs of all values lie,
 // as Histogram.Quantile does; NaN where there are no values.
 func (s *Signed) Quantiles(dst []float64, qs ...float64) []float64 {
-	places := s.sorted()
 	for _, q := range qs {
-		dst = append(dst, s.quantile(places, q))
+		dst = append(dst, s.quantile(q))
 	}
 	return dst
 }
 
-func (s *Signed) quantile(places []signedPlace, q float64) float64 {
+func (s *Signed) quantile(q float64) float64 {
 	r := math.Ceil(q * float64(s.count))
 	switch {
 	case s.count == 0:
@@ -121,21 +142,21 @@ func (s *Signed) quantile(places []signedPlace, q float64) float64 {
 		return s.max
 	}
 	rank, at := uint64(r), 0
-	for at < len(places)-1 && rank > s.n[places[at]] {
-		rank -= s.n[places[at]]
+	for at < len(s.n)-1 && rank > s.n[at] {
+		rank -= s.n[at]
 		at++
 	}
-	p := places[at]
-	if p.sign == 0 {
+	sign, place := s.at[at].split()
+	if sign == 0 {
 		return 0
 	}
-	if p.place == endless {
-		return math.Inf(int(p.sign))
+	if place == endless-middle {
+		return math.Inf(sign)
 	}
 	// The harmonic mean of the bounds has the same relative error to both.
-	hi := math.Exp2(float64(p.place) / subs)
-	lo := math.Exp2((float64(p.place) - 1) / subs)
-	return min(max(float64(p.sign)*2*lo*hi/(lo+hi), s.min), s.max)
+	hi := math.Exp2(float64(place) / subs)
+	lo := math.Exp2((float64(place) - 1) / subs)
+	return min(max(float64(sign)*2*lo*hi/(lo+hi), s.min), s.max)
 }
 
 // Octaves calls f, in the order of the values, for each power of two that is the upper
@@ -143,21 +164,21 @@ func (s *Signed) quantile(places []signedPlace, q float64) float64 {
 // of 3 it is 4, and of 0 it is 0.
 func (s *Signed) Octaves(f func(bound float64, n uint64)) {
 	last, n := math.NaN(), uint64(0)
-	for _, p := range s.sorted() {
+	for i, p := range s.at {
 		bound := 0.0
-		switch {
-		case p.place == endless:
-			bound = math.Inf(int(p.sign))
-		case p.sign > 0:
-			bound = math.Ldexp(1, int(math.Ceil(float64(p.place)/subs)))
-		case p.sign < 0:
-			bound = -math.Ldexp(1, int(math.Ceil(float64(p.place)/subs))-1)
+		switch sign, place := p.split(); {
+		case place == endless-middle:
+			bound = math.Inf(sign)
+		case sign > 0:
+			bound = math.Ldexp(1, int(math.Ceil(float64(place)/subs)))
+		case sign < 0:
+			bound = -math.Ldexp(1, int(math.Ceil(float64(place)/subs))-1)
 		}
 		if bound != last && n > 0 {
 			f(last, n)
 			n = 0
 		}
-		last, n = bound, add(n, s.n[p])
+		last, n = bound, add(n, s.n[i])
 	}
 	if n > 0 {
 		f(last, n)

@@ -86,10 +86,9 @@ func (a *Answer) services(r *Rollup, services []string) {
 		case sum.durations != nil:
 			r.Times.AddTo(sum.durations, i)
 		default:
-			var h sketch.Histogram
 			r.Times.AddTo(&a.spare, i)
-			a.spare.Move(&h)
-			sum.Durations.Merge(&h)
+			a.spare.Merge(&sum.Durations)
+			a.spare.Move(&sum.Durations)
 		}
 	}
 }
