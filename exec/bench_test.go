@@ -87,9 +87,12 @@ func BenchmarkMetrics(b *testing.B) {
 	w.Start = w.End - 60*minute
 	for _, query := range []string{`{ } | rate() by (resource.service.name)`, `{ } | quantile_over_time(duration, 0.99) by (resource.service.name)`,
 		`{ span.http.route != nil } | rate() by (span.http.route)`, `{ span.http.route != nil } | quantile_over_time(duration, 0.99) by (span.http.route)`,
-		`{ kind = server } >> { status = error } | rate()`} {
+		`{ kind = server } >> { status = error } | rate()`, `{ } | compare({ status = error })`} {
 		b.Run(query, func(b *testing.B) {
 			r := exec.MetricsRequest{Over: exec.Over{Tenant: tenant, Window: w}, Plan: benchPlan(b, query), Step: time.Minute}
+			if r.Plan.Compares() {
+				r.Step = 0
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				m, err := exec.RunMetrics(b.Context(), store, r)

@@ -32,6 +32,11 @@ type scratch struct {
 	lists   [][]entry
 	first   []uint32       // of each row, which event or link has the value, plus 1
 	of      []*span.Column // of each row, the column in which it is
+	// recent are numbers of values that are no texts, by a hash of their bits.
+	recent struct {
+		bits    [256]uint64
+		numbers [256]uint32
+	}
 }
 
 // entry is an attribute with its value.
@@ -314,15 +319,20 @@ func (c *Counter) numbering(a *attribute, col *span.Column) func(i int) uint32 {
 		return func(int) uint32 { return unknown }
 	}
 	if col.Type != clew.TypeString {
-		lastBits, lastNumber := uint64(0), unnumbered
+		r := &c.recent
+		for i := range r.numbers {
+			r.numbers[i] = unnumbered
+		}
 		return func(i int) uint32 {
-			if bits := col.Vals[i]; lastNumber == unnumbered || bits != lastBits {
-				lastBits, lastNumber = bits, c.number(a, col.ValueAt(i))
-			}
 			if a.gone() {
 				return unknown
 			}
-			return lastNumber
+			bits := col.Vals[i]
+			at := bits * 0x9E3779B97F4A7C15 >> 56
+			if r.numbers[at] == unnumbered || r.bits[at] != bits {
+				r.bits[at], r.numbers[at] = bits, c.number(a, col.ValueAt(i))
+			}
+			return r.numbers[at]
 		}
 	}
 	if col.DictID == 0 || col.DictID != a.dict {
