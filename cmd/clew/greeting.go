@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
@@ -31,11 +33,20 @@ func greet(w io.Writer, r *config.Resolved, doors []*listen.Door, maxDisk int64)
 	if r.Demo {
 		fmt.Fprintf(w, "The demo shop sends %d spans a second: open %s\n", r.DemoRate.N, page)
 	} else {
-		demo := "clew demo"
+		demo := commandOf(os.Args[0]) + " demo"
 		if page != "http://localhost:4300" {
 			demo += " --server " + page
 		}
 		fmt.Fprintf(w, "Next: open %s, and point any OpenTelemetry SDK at these doors; most SDKs\nexpect them at ports 4317 and 4318. No spans at hand? In another terminal: %s\n", page, demo)
 	}
 	fmt.Fprint(w, "Ctrl-C stops the server.\n\n")
+}
+
+// commandOf is how a shell in the same folder starts the program again that was
+// started as arg0: ./bin/clew, where PATH does not lead to it.
+func commandOf(arg0 string) string {
+	if strings.ContainsAny(arg0, " '\"\\$") || !strings.Contains(arg0, "/") {
+		return "clew"
+	}
+	return arg0
 }

@@ -24,6 +24,8 @@ export class ApiError extends Error {
     message: string,
     /** Where in the query, a byte offset in its UTF-8. */
     readonly position?: number,
+    /** The query that may have been meant. */
+    readonly meant?: string,
   ) {
     super(message);
   }
@@ -65,7 +67,7 @@ async function heard<T>(reply: Promise<T>, responseOf: (got: T) => Response): Pr
 
 function errorOf(body: unknown, response: Response): ApiError {
   const error = (body as Schemas["ErrorBody"] | undefined)?.error;
-  if (error?.message) return new ApiError(error.kind, error.message, error.position);
+  if (error?.message) return new ApiError(error.kind, error.message, error.position, error.meant);
   return new ApiError(
     "internal",
     `The server answered ${response.status} ${response.statusText} without saying why.`,

@@ -147,12 +147,12 @@ function RailLink({
   );
 }
 
-const titles: Record<string, string> = { explore: "Explore", welcome: "Welcome" };
+const titles: Record<string, string> = { "": "clew", explore: "Explore", welcome: "Welcome" };
 
 function Crumb() {
   const { pathname } = useLocation();
   const [, page, id] = /^\/?([^/]*)\/?([^/]*)/.exec(pathname) as RegExpExecArray;
-  const title = page === "trace" ? `Trace ${id.slice(0, 8)}` : (titles[page] ?? "clew");
+  const title = page === "trace" ? `Trace ${id.slice(0, 8)}` : (titles[page] ?? "No such page");
   useEffect(() => {
     document.title = page === "" ? "clew" : `${title} · clew`;
   }, [page, title]);

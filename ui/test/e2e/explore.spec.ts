@@ -113,6 +113,9 @@ test("live: new traces are counted, and the list stays until asked", async ({ pa
   await request.post("/api/v1/test-span");
   await expect(page.getByRole("button", { name: "2 new" })).toBeVisible();
   expect(await first.getAttribute("href")).toBe(before);
+  const pill = await page.getByRole("button", { name: "2 new" }).boundingBox();
+  const top = await first.boundingBox();
+  expect((pill?.y ?? 0) + (pill?.height ?? 0)).toBeLessThanOrEqual(top?.y ?? 0); // no row is covered
   await page.getByRole("button", { name: "2 new" }).click();
   await expect(first).not.toHaveAttribute("href", before as string);
   await expect(page.getByRole("button", { name: /new$/ })).toBeHidden();
@@ -187,6 +190,75 @@ test("a failing and a partial search are said", async ({ page }) => {
   });
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.getByText(/Searched 92.% of the rows: the budget of 2 s was used up/)).toBeVisible();
+});
+
+test("a count that did not come to its end is said to be one", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    if (route.request().postDataJSON().count)
+      answer.coverage = { complete: false, searched: 0.96, reason: "the budget of 2 s was used up" };
+    await route.fulfill({ response, json: answer });
+  });
+  await page.goto("/explore?t=6h");
+  await expect(
+    page.getByText(/^at least [\d\u2009]+ spans in \d+ traces match, newest first$/),
+  ).toBeVisible();
+  await expect(page.getByText(/Searched 96.% of the rows: the budget of 2 s was used up/)).toBeVisible();
+});
+
+test("nothing found in a part of the rows is not said of all of them", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    answer.coverage = { complete: false, searched: 0.999, reason: "a file is damaged" };
+    await route.fulfill({ response, json: answer });
+  });
+  await page.goto('/explore?t=all&q={ name = "no such name" }');
+  await expect(
+    page.getByText("Nothing was found yet: less than all of the rows was searched."),
+  ).toBeVisible();
+});
+
+test("why nothing was found is said, with the query as it may have been meant", async ({ page }) => {
+  const spoilt = '{ span.http.rout = "/cart/checkout" }';
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    if (answer.traces.length === 0)
+      answer.suggestions = ["span.http.rout does not occur; did you mean span.http.route?"];
+    await route.fulfill({ response, json: answer });
+  });
+  await page.goto(`/explore?t=6h&q=${encodeURIComponent(spoilt)}`);
+  await expect(page.getByText("span.http.rout does not occur; did you mean span.http.route?")).toBeVisible();
+  await expectAccessible(page, "reasons");
+  await page.getByRole("button", { name: "Use span.http.route" }).click();
+  await expect(page.getByRole("combobox", { name: "Query in TraceQL" })).toHaveValue(
+    '{ span.http.route = "/cart/checkout" }',
+  );
+  await expect(page.locator(rows).first()).toBeVisible();
+});
+
+test("a query that could not be read is offered as it may have been meant", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    if (route.request().postDataJSON().q !== "{ status == error }") return route.continue();
+    const error = {
+      kind: "invalid",
+      message: "TraceQL has = for equality",
+      position: 9,
+      meant: "{ status = error }",
+    };
+    await route.fulfill({ status: 400, json: { error } });
+  });
+  await page.goto("/explore?t=6h&q={ status == error }");
+  await page.getByRole("button", { name: "Use { status = error }" }).click();
+  await expect(page.locator(rows).first()).toContainText("3 errors");
+});
+
+test("an address that leads nowhere has a title of its own", async ({ page }) => {
+  await page.goto("/no/such/page");
+  await expect(page).toHaveTitle("No such page · clew");
+  await expect(page.getByText("There is no such page")).toBeVisible();
 });
 
 test("a server that is away is said above every page, and what failed is asked again when it is back", async ({

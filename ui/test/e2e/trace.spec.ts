@@ -270,7 +270,10 @@ test("a trace grows on the page without moving what is selected", async ({ page,
 test("a trace that is not here says so, and shows up by itself", async ({ page, request }) => {
   const traceId = "11ee0000000000000000000000000002";
   await page.goto(`/trace/${traceId}`);
-  await expect(page.getByRole("alert")).toContainText("This trace is not here");
+  const alert = page.getByRole("alert");
+  await expect(alert).toContainText("This trace is not here");
+  expect((await alert.innerText()).match(/not here/g)).toHaveLength(1);
+  await expect(alert).toContainText("It was never received, or it is older than the retention of 7 days.");
   await request.post("/fixtures/keep", {
     data: {
       traceId,

@@ -2,10 +2,9 @@
 
 import { formatDuration } from "../base/time";
 import type { Bar } from "../layout/bars";
+import { labelPad, markRadius, placeLabel } from "../layout/labels";
 import type { RowShape } from "../layout/rows";
 import type { Palette } from "./palette";
-
-const labelGap = 6;
 
 /** drawGrid draws the lines of the axis: through everything, or where names stand above bars, only beside the bars. */
 export function drawGrid(
@@ -91,7 +90,13 @@ function drawMarks(
   }
   if (bar.unfinished) drawOpenEnd(c, bar, palette, shape);
   for (let i = 0; i < bar.events.length; i++)
-    drawDiamond(c, bar.events[i], y + barHeight / 2, bar.exceptions[i], palette);
+    drawDiamond(
+      c,
+      Math.max(markRadius, Math.min(bar.events[i], width - markRadius)),
+      y + barHeight / 2,
+      bar.exceptions[i],
+      palette,
+    );
 }
 
 function drawGhost(c: CanvasRenderingContext2D, bar: Bar, palette: Palette, shape: RowShape): void {
@@ -135,7 +140,7 @@ function drawDiamond(
   exception: boolean,
   palette: Palette,
 ): void {
-  const r = 4;
+  const r = markRadius;
   c.beginPath();
   c.moveTo(x, y - r);
   c.lineTo(x + r, y);
@@ -167,7 +172,7 @@ function drawArrow(
   c.fill();
 }
 
-/** drawLabel writes the duration right of the bar, or left of it, or within its right end, wherever there is room. */
+/** drawLabel writes the duration where placeLabel finds room. */
 function drawLabel(
   c: CanvasRenderingContext2D,
   bar: Bar,
@@ -179,24 +184,15 @@ function drawLabel(
   const text = bar.unfinished ? "not ended" : formatDuration(bar.durationNanos);
   const w = c.measureText(text).width;
   const y = bar.y + shape.barTop + shape.barHeight / 2 + 0.5;
-  const marksEnd =
-    bar.events.length > 0 ? Math.max(bar.right, bar.events[bar.events.length - 1] + 4) : bar.right;
-  const marksStart = bar.events.length > 0 ? Math.min(bar.left, bar.events[0] - 4) : bar.left;
+  const { x, within } = placeLabel(bar, w, width);
   c.fillStyle = palette.text2;
-  if (marksEnd + labelGap + w <= width) {
-    c.fillText(text, marksEnd + labelGap, y);
-    return;
+  if (within) {
+    // On a patch of the surface, because no one text colour reads on all twelve service colours.
+    c.fillStyle = palette.surface;
+    c.beginPath();
+    c.roundRect(x - labelPad, bar.y + shape.barTop - 1, w + 2 * labelPad, shape.barHeight + 2, 2);
+    c.fill();
+    c.fillStyle = palette.text;
   }
-  if (marksStart - labelGap - w >= 0) {
-    c.fillText(text, marksStart - labelGap - w, y);
-    return;
-  }
-  // Within: on a patch of the surface, because no one text colour reads on all twelve service colours.
-  const x = Math.min(bar.right, width) - w - 8;
-  c.fillStyle = palette.surface;
-  c.beginPath();
-  c.roundRect(x - 4, bar.y + shape.barTop - 1, w + 8, shape.barHeight + 2, 2);
-  c.fill();
-  c.fillStyle = palette.text;
   c.fillText(text, x, y);
 }

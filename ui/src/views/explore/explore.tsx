@@ -1,22 +1,23 @@
 // A question and the traces that answer it.
 
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Link, useNavigate, useSearch } from "@tanstack/react-router";
+import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { ApiError, search, type SearchAnswer, type SearchRequest } from "../../api/client";
-import { formatBytes } from "../../engine/base/bytes";
-import { formatCount, formatShare } from "../../engine/base/time";
+import { formatCount } from "../../engine/base/time";
 import { Notice } from "../../parts/notice";
 import { useKeys } from "../../state/keys";
 import { Remarks } from "../../parts/remarks";
-import { defaultRange, parseRange, presets, type Range, wider } from "../../state/range";
+import { defaultRange, parseRange, type Range } from "../../state/range";
 import { type Search, unknownOf } from "../../state/search";
 import { usable } from "./usable";
 import style from "./explore.module.css";
 import { type ListHandle, TraceList, WaitingList } from "./list";
-import { mostNew, useLive } from "./live";
+import { useLive } from "./live";
+import { Nothing } from "./nothing";
 import { Problem, QueryBox } from "./query-box";
 import { RangePicker } from "./range-picker";
+import { leastOf, Summary } from "./summary";
 
 /** pageSize is how many traces come at a time. */
 const pageSize = 50;
@@ -65,15 +66,14 @@ export function Explore() {
     <div className={style.page}>
       <Remarks texts={remarks} />
       <Ask q={q} t={t} live={live} liveOpen={fresh.open} input={input} error={results.error} go={go} />
-      <Summary answer={pages[0]} count={count.data} countError={count.error} />
-      {fresh.fresh > 0 && (
-        <div className={style.pill} role="status">
-          <button type="button" onClick={showFresh}>
-            {fresh.fresh >= mostNew ? `${mostNew - 1}+` : fresh.fresh} new
-          </button>
-        </div>
-      )}
-      <Results results={results} list={list} t={t} q={q} go={go} />
+      <Summary
+        pages={pages}
+        counted={count.data}
+        countError={count.error}
+        fresh={fresh.fresh}
+        showFresh={showFresh}
+      />
+      <Results results={results} counted={count.data} list={list} t={t} q={q} go={go} />
     </div>
   );
 }
@@ -113,12 +113,11 @@ function useTraces(q: string, t: string, at: number) {
   });
 }
 
-/** useCount asks for the exact totals, after the list: counting has to look at everything. */
+/** useCount asks for the totals, after the list: counting has to look at everything, where the budget allows it. */
 function useCount(q: string, t: string, at: number, ready: boolean) {
   return useQuery({
     queryKey: ["count", q, t, at],
-    queryFn: async ({ signal }) =>
-      (await search({ ...requestOf(q, t, at), limit: 0, count: true }, signal)).count,
+    queryFn: ({ signal }) => search({ ...requestOf(q, t, at), limit: 0, count: true }, signal),
     enabled: ready,
     staleTime: Infinity,
   });
@@ -146,7 +145,7 @@ function Ask(props: {
     <div className={style.ask} role="search">
       <div className={style.query}>
         <QueryBox value={text} input={props.input} onChange={setText} onRun={() => go({ q: text.trim() })} />
-        {invalid && <Problem error={props.error as Error} query={q} />}
+        {invalid && <Problem error={props.error as Error} query={q} ask={(meant) => go({ q: meant })} />}
       </div>
       <RangePicker t={t} onChange={(next) => go({ t: next })} />
       <button
@@ -165,53 +164,18 @@ function Ask(props: {
   );
 }
 
-function Summary({
-  answer,
-  count,
-  countError,
-}: {
-  answer?: SearchAnswer;
-  count?: { spans: number; traces: number };
-  countError: Error | null;
-}) {
-  if (!answer) return <div className={style.summary} />;
-  const { coverage } = answer;
-  return (
-    <>
-      <div className={style.summary}>
-        {count ? (
-          <span>
-            <b>{formatCount(count.spans)}</b> {count.spans === 1 ? "span" : "spans"} in{" "}
-            <b>{formatCount(count.traces)}</b> {count.traces === 1 ? "trace" : "traces"} match, newest first
-          </span>
-        ) : (
-          <span>{countError ? `Not counted: ${countError.message}` : "Counting…"}</span>
-        )}
-        <span className={style.cost}>
-          looked at {formatCount(answer.scanned.rows)} rows, {formatBytes(answer.scanned.bytes)}, in{" "}
-          {Math.max(1, Math.round(answer.tookMs))} ms
-        </span>
-      </div>
-      {!coverage.complete && (
-        <div className={style.partial} role="status">
-          Searched {formatShare(coverage.searched, 1)} of the rows
-          {coverage.reason ? `: ${coverage.reason}` : ""}. There may be more.
-        </div>
-      )}
-    </>
-  );
-}
-
 type Results = ReturnType<typeof useTraces>;
 
 function Results({
   results,
+  counted,
   list,
   t,
   q,
   go,
 }: {
   results: Results;
+  counted?: SearchAnswer;
   list: React.RefObject<ListHandle | null>;
   t: string;
   q: string;
@@ -235,7 +199,12 @@ function Results({
       </Notice>
     );
   }
-  if (traces.length === 0) return <Nothing t={t} q={q} go={go} />;
+  if (traces.length === 0) {
+    const answers = [...(results.data?.pages ?? []), ...(counted ? [counted] : [])];
+    return (
+      <Nothing t={t} q={q} go={go} reasons={results.data?.pages[0].suggestions} coverage={leastOf(answers)} />
+    );
+  }
   return <TraceList traces={traces} handle={list} foot={<Foot results={results} shown={traces.length} />} />;
 }
 
@@ -298,37 +267,4 @@ function Late() {
     return () => clearTimeout(timer);
   }, []);
   return late ? <WaitingList /> : null;
-}
-
-function Nothing({ t, q, go }: { t: string; q: string; go: (s: Search) => void }) {
-  const next = wider(t);
-  const preset = presets.find((p) => p.t === t);
-  const where = t === "all" ? "" : preset ? ` in the ${preset.label.toLowerCase()}` : " in this range";
-  return (
-    <Notice
-      title={q === "" || q === "{}" ? "No traces here" : "No span matches"}
-      actions={
-        <>
-          {next && (
-            <button type="button" className="button primary" onClick={() => go({ t: next.t })}>
-              Look at {next.label.toLowerCase()}
-            </button>
-          )}
-          {q !== "" && q !== "{}" && (
-            <button type="button" className="button" onClick={() => go({ q: "" })}>
-              Drop the query
-            </button>
-          )}
-          <Link to="/welcome" className="button">
-            How to send traces
-          </Link>
-        </>
-      }
-    >
-      <p>
-        {q === "" || q === "{}" ? "Nothing was received" : "Everything was searched"}
-        {where}.
-      </p>
-    </Notice>
-  );
 }

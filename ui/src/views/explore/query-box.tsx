@@ -143,8 +143,17 @@ function useSuggestions(wanted: Wanted): Suggestion[] {
 }
 
 /** Problem says what is wrong with a query, and points at the place. */
-export function Problem({ error, query }: { error: Error; query: string }) {
+export function Problem({
+  error,
+  query,
+  ask,
+}: {
+  error: Error;
+  query: string;
+  ask: (meant: string) => void;
+}) {
   const position = error instanceof ApiError ? error.position : undefined;
+  const meant = error instanceof ApiError ? error.meant : undefined;
   return (
     <div className={style.problem} role="alert">
       {error.message}
@@ -155,6 +164,11 @@ export function Problem({ error, query }: { error: Error; query: string }) {
           {" ".repeat(utf16Offset(query, position))}
           <span className={style.caret}>^</span>
         </pre>
+      )}
+      {meant !== undefined && (
+        <button type="button" className={`button ${style.meant}`} onClick={() => ask(meant)}>
+          Use <code className="isolate">{visible(meant)}</code>
+        </button>
       )}
     </div>
   );

@@ -112,13 +112,21 @@ function Failed({
         </>
       }
     >
-      <p>{error.message}</p>
+      <p>{missing ? afterTitle(error.message) : error.message}</p>
       {missing && following && (
         <p>The page keeps asking: a trace that has just been sent shows up by itself.</p>
       )}
       <p className="mono">{traceId}</p>
     </Notice>
   );
+}
+
+/** afterTitle leaves out of "trace 1f is not here: why" what the title and the line with the id say. */
+function afterTitle(message: string): string {
+  const why = message.replace(/^trace \w+ is not here(: |$)/, "");
+  return why === ""
+    ? "It was never received, or it is older than what is kept."
+    : `${why[0].toUpperCase()}${why.slice(1)}.`;
 }
 
 function Shown({

@@ -151,8 +151,9 @@ function NotReached() {
   return (
     <div role="alert">
       <p>
-        Nothing answers at <code>{location.host}</code>. Start clew with <code>clew serve</code>, or look at
-        what it printed when it stopped. This page looks again every second.
+        Nothing answers at <code>{location.host}</code>. Start clew again with <code>clew serve</code> (built
+        from source: <code>make run</code>), or look at what it printed when it stopped. This page looks again
+        every second.
       </p>
     </div>
   );

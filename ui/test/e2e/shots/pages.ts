@@ -35,6 +35,32 @@ const shots: Record<string, Shown> = {
     await page.goto("/explore?q={ duration >> 5 }");
     await page.getByRole("alert").waitFor();
   },
+  "explore-reasons": async (page) => {
+    await spoilSearch(page, (answer) => {
+      answer.traces = [];
+      answer.suggestions = [
+        "span.http.rout does not occur; did you mean span.http.route or resource.http.route?",
+        'name is never "chrage card" here; did you mean "charge card"?',
+      ];
+    });
+    const q = '{ span.http.rout = "/cart/checkout" && name = "chrage card" }';
+    await page.goto(`/explore?t=6h&q=${encodeURIComponent(q)}`);
+    await page.getByText("did you mean").first().waitFor();
+  },
+  "explore-partial": async (page) => {
+    await spoilSearch(page, (answer) => {
+      answer.coverage = { complete: false, searched: 0.96, reason: "the budget of 2 s was used up" };
+    });
+    await page.goto("/explore?t=6h");
+    await page.getByText(/at least/).waitFor();
+  },
+  "explore-live": async (page) => {
+    await page.goto("/explore?t=6h&live=1");
+    await page.getByText(/match, newest first/).waitFor();
+    await page.getByTitle("Count new traces as they arrive (l)").waitFor();
+    for (let i = 0; i < 12; i++) await page.request.post("/api/v1/test-span");
+    await page.getByRole("button", { name: "12 new" }).waitFor();
+  },
   "explore-error": async (page) => {
     await down(page);
     await page.goto("/explore");
@@ -78,12 +104,26 @@ const shots: Record<string, Shown> = {
     await page.goto("/trace/11ee00000000000000000000000000ff");
     await page.getByRole("alert").waitFor();
   },
+  "lost-address": async (page) => {
+    await page.goto("/no/such/page");
+    await page.getByText("There is no such page").waitFor();
+  },
   "trace-keys": async (page) => {
     await page.goto(`/trace/${shop}`);
     await row(page, /checkout/).waitFor();
     await page.keyboard.press("?");
   },
 };
+
+/** spoilSearch changes the answers to searches. */
+async function spoilSearch(page: Page, spoil: (answer: Record<string, unknown>) => void): Promise<void> {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    spoil(answer);
+    await route.fulfill({ response, json: answer });
+  });
+}
 
 for (const [name, show] of Object.entries(shots)) {
   for (const theme of ["light", "dark"] as const) {

@@ -1,0 +1,82 @@
+// How much was found, and how much of the store was looked at for it.
+
+import type { SearchAnswer } from "../../api/client";
+import { formatBytes } from "../../engine/base/bytes";
+import { formatCount, formatShare } from "../../engine/base/time";
+import style from "./explore.module.css";
+import { mostNew } from "./live";
+
+export type Coverage = SearchAnswer["coverage"];
+
+/** leastOf is the coverage of the answer that saw least, of all that make up the page. */
+export function leastOf(answers: readonly { coverage: Coverage }[]): Coverage | undefined {
+  const partial = answers.map((a) => a.coverage).filter((c) => !c.complete);
+  return partial.toSorted((a, b) => a.searched - b.searched)[0] ?? answers[0]?.coverage;
+}
+
+/** Summary counts what matches. The list and the count are two answers, and either may have seen a part only. */
+export function Summary({
+  pages,
+  counted,
+  countError,
+  fresh,
+  showFresh,
+}: {
+  pages: readonly SearchAnswer[];
+  counted?: SearchAnswer;
+  countError: Error | null;
+  fresh: number;
+  showFresh: () => void;
+}) {
+  const answer = pages[0];
+  const least = leastOf([...pages, ...(counted ? [counted] : [])]);
+  return (
+    <>
+      <div className={style.summary} data-fresh={fresh > 0}>
+        {answer && <Count counted={counted} error={countError} />}
+        <span role="status">
+          {fresh > 0 && (
+            <button type="button" className={style.pill} onClick={showFresh}>
+              {fresh >= mostNew ? `${mostNew - 1}+` : fresh} new
+            </button>
+          )}
+        </span>
+        {answer && (
+          <span className={style.cost}>
+            looked at {formatCount(answer.scanned.rows)} rows, {formatBytes(answer.scanned.bytes)}, in{" "}
+            {Math.max(1, Math.round(answer.tookMs))} ms
+          </span>
+        )}
+      </div>
+      {least && <Partial coverage={least} />}
+    </>
+  );
+}
+
+function Count({ counted, error }: { counted?: SearchAnswer; error: Error | null }) {
+  if (!counted?.count) return <span>{error ? `Not counted: ${error.message}` : "Counting…"}</span>;
+  const { spans, traces } = counted.count;
+  return (
+    <span>
+      {!counted.coverage.complete && "at least "}
+      <b>{formatCount(spans)}</b> {spans === 1 ? "span" : "spans"} in <b>{formatCount(traces)}</b>{" "}
+      {traces === 1 ? "trace" : "traces"} match, newest first
+    </span>
+  );
+}
+
+/** Partial is the stripe over an answer that is not about everything. */
+export function Partial({ coverage }: { coverage: Coverage }) {
+  if (coverage.complete) return null;
+  return (
+    <div className={style.partial} role="status">
+      Searched {shareText(coverage)} of the rows
+      {coverage.reason ? `: ${coverage.reason}` : ""}. There may be more.
+    </div>
+  );
+}
+
+/** shareText never rounds a part up to the whole. */
+export function shareText({ searched }: Coverage): string {
+  return searched >= 0.995 ? "less than all" : formatShare(searched, 1);
+}
