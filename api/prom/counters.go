@@ -151,7 +151,8 @@ func (a *ask) steps() int64 {
 	return (a.end - a.start) / a.step
 }
 
-func nanos(ms int64) clew.UnixNanos { return clew.UnixNanos(max(0, ms)) * 1e6 }
+// nanos returns a moment in milliseconds as the store has it, or the nearest there.
+func nanos(ms int64) clew.UnixNanos { return clew.UnixNanos(min(max(0, ms), math.MaxInt64/1_000_000)) * 1e6 }
 
 // add adds one row of an answer.
 func (c *counters) add(at int32, s *storage.RollupSeries) error {

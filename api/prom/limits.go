@@ -11,6 +11,9 @@ const (
 	// maxPoints bounds the steps of a range query: those of Prometheus, more than a screen
 	// has columns.
 	maxPoints = 11_000
+	// maxLength bounds the time of a selector, its range included: each day is a question
+	// to the store, and what is kept for longer than a year is rare.
+	maxLength = 400 * 24 * time.Hour
 	// wantedSamples is about how many samples a series has at most: where minutes are
 	// more, samples lie further apart, if the query lets them.
 	wantedSamples = 500

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -184,7 +185,10 @@ func explain(err error) error {
 	case errors.As(err, &timeout):
 		return &failure{http.StatusServiceUnavailable, "timeout", err}
 	}
+	var many promql.ErrTooManySamples
 	switch {
+	case errors.As(err, &many):
+		err = fmt.Errorf("%w: ask for a shorter time, a longer step, or sums by fewer labels, or raise the server's memory", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{http.StatusServiceUnavailable, "timeout", err}
 	case errors.As(err, &ours):

@@ -165,14 +165,14 @@ func TestCanceled(t *testing.T) {
 func TestLimits(t *testing.T) {
 	s := storagetest.NewMemory(storagetest.AllCapabilities())
 	put(t, s, someSpans(5, 400))
-	for memory, query := range map[int64]string{
-		200:  "traces_spanmetrics_calls_total",
-		2000: "sum(rate(traces_spanmetrics_calls_total[5m]))[6h:10s]",
+	for memory, c := range map[int64]struct{ query, want string }{
+		200:  {"traces_spanmetrics_calls_total", "for fewer services or operations"},
+		2000: {"sum(rate(traces_spanmetrics_calls_total[5m]))[6h:10s]", "a longer step"},
 	} {
 		a := prom.New(prom.Config{Config: api.Config{Store: s, Budget: exec.Budget{Memory: memory}}, Now: func() time.Time { return time.Unix(midnight+3600, 0) }})
-		w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {query}}.Encode())
-		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `"errorType":"execution"`) {
-			t.Errorf("%s with %d bytes: %d %.300s", query, memory, w.Code, w.Body)
+		w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {c.query}}.Encode())
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `"errorType":"execution"`) || !strings.Contains(w.Body.String(), c.want) {
+			t.Errorf("%s with %d bytes: %d %.300s", c.query, memory, w.Code, w.Body)
 		}
 	}
 }

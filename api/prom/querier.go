@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
@@ -52,6 +53,10 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 	mint, maxt, step, span := q.mint, q.maxt, int64(0), int64(0)
 	if hints != nil {
 		mint, maxt, step, span = hints.Start, hints.End, hints.Step, hints.Range
+	}
+	mint = max(mint, 0)
+	if length := time.Duration(min(maxt, q.now)-mint) * time.Millisecond; length > maxLength {
+		return failed(clew.Errorf(clew.TooLarge, "the selector reads more than %d days: ask for a shorter time or range", maxLength/(24*time.Hour)))
 	}
 	g := newGrid(mint, maxt, q.now, periodOf(min(maxt, q.now)-mint, step, span))
 	g.yield = func() { _ = cores.Yield(ctx) } // the engine itself sees that ctx ends

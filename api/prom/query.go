@@ -121,7 +121,7 @@ func moment(c *api.Call, name string, unasked time.Time) (time.Time, error) {
 		return unasked, nil
 	}
 	if s, err := strconv.ParseFloat(text, 64); err == nil {
-		if !(math.Abs(s) < math.MaxInt64/1e9) {
+		if !(math.Abs(s) < 1<<40) { // some 35,000 years
 			return time.Time{}, invalid(name, errors.New("it is out of range"))
 		}
 		whole, rest := math.Modf(s)
