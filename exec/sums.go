@@ -171,7 +171,7 @@ func (g *gauge) exact(s *summed, f *storage.RollupSeries) bool {
 		return false
 	case g.q.of != nil && f.Durations.Count() != uint64(f.Weight):
 		return false
-	case g.raw && sampled && g.q.of != nil:
+	case sampled && g.q.of != nil && (g.raw || g.q.fn == series.Sum): // squares are not kept, of which a sum's error follows
 		return false
 	}
 	return true

@@ -2,6 +2,7 @@ package v1_test
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -117,6 +118,37 @@ func TestWindowsOfWholeSteps(t *testing.T) {
 			t.Errorf("%s: the last step ends %v after it was asked for", c.window, time.Unix(0, end).Sub(before))
 		}
 	}
+}
+
+// TestStandardErrors are those that follow from the weights: a span that stands for 4 is one
+// of 4 with probability 1/4, which has a variance of 4·3.
+func TestStandardErrors(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *server) {
+		s.put(6, shopSpans()...) // in the second minute one of 10 ms that stands for 4
+		root12 := math.Sqrt(12)
+		for _, c := range []struct {
+			q    string
+			want []float64
+		}{
+			{"{ } | count_over_time()", []float64{0, root12}},
+			{"{ } | rate()", []float64{0, root12 / 60}},
+			{"{ } | sum_over_time(duration)", []float64{0, root12 * 0.01}},
+			{"{ } | sum_over_time(duration) with (weighted = false)", nil},
+			{"{ } | avg_over_time(duration)", nil},
+			{"{ kind = client } | sum_over_time(duration)", nil},
+		} {
+			var got metrics
+			s.get("/api/v1/metrics?start=2026-01-01T00:00:00Z&end=2026-01-01T00:02:00Z&step=60&q=" + url.QueryEscape(c.q)).ok(&got)
+			have := got.Series[0].StandardErrors
+			same := len(have) == len(c.want)
+			for i := 0; same && i < len(have); i++ {
+				same = have[i] != nil && math.Abs(*have[i]-c.want[i]) < 1e-9
+			}
+			if !same {
+				t.Errorf("%s: standard errors %v, want %v; %s", c.q, have, c.want, got.String())
+			}
+		}
+	})
 }
 
 // TestMetricSuggestions say why nothing was counted.

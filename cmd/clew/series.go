@@ -52,6 +52,7 @@ type oneSeries struct {
 		Text string `json:"text"`
 	} `json:"labels"`
 	Points []*float64 `json:"points"`
+	Errors []*float64 `json:"standardErrors"`
 }
 
 // newSeries builds `clew metrics`.
@@ -64,7 +65,8 @@ func newSeries(t *terminal) *cobra.Command {
 		Long: `Draw numbers over time of what a TraceQL query selects: a line for each series, with
 its least and greatest number and its last. The query ends in a metric, such as
 rate(). Durations are in seconds. Spans that a sampler kept count for those they
-stand for. Of compare(…) it is a table of the values that differ the most.
+stand for; behind the last number then stands its standard error. Of compare(…) it is
+a table of the values that differ the most.
 
 The exit code is 3 if the answer lacks something, such as damaged data, and says
 what.`,
@@ -198,7 +200,7 @@ func (s *search) draw(answer *seriesAnswer, list []oneSeries) error {
 	}
 	lines := make([]console.Line, len(list))
 	for i := range list {
-		lines[i] = console.Line{Name: list[i].name(), Points: list[i].numbers()}
+		lines[i] = console.Line{Name: list[i].name(), Points: numbers(list[i].Points), Errors: numbers(list[i].Errors)}
 	}
 	if err := console.DrawLines(s.t.out, lines); err != nil {
 		return err
@@ -235,10 +237,10 @@ func (s *oneSeries) name() string {
 	return strings.Join(parts, " ")
 }
 
-// numbers are the points, NaN for those that are not there.
-func (s *oneSeries) numbers() []float64 {
-	out := make([]float64, len(s.Points))
-	for i, p := range s.Points {
+// numbers are points, NaN for those that are not there.
+func numbers(points []*float64) []float64 {
+	out := make([]float64, len(points))
+	for i, p := range points {
 		if out[i] = math.NaN(); p != nil {
 			out[i] = *p
 		}

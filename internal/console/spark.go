@@ -21,10 +21,12 @@ const (
 type Line struct {
 	Name   string
 	Points []float64
+	// Errors are the standard errors of points that are estimated; none: exact.
+	Errors []float64
 }
 
 // DrawLines draws lines on one scale, those of the greatest numbers first, each with its
-// least, greatest and last number.
+// least, greatest and last number; behind the last ± its standard error, if one is estimated.
 func DrawLines(w io.Writer, lines []Line) error {
 	least, most, width := 0.0, math.Inf(-1), len("SERIES")
 	for i := range lines {
@@ -38,13 +40,21 @@ func DrawLines(w io.Writer, lines []Line) error {
 		_, y, _ := b.extent()
 		return cmp.Compare(y, x)
 	})
-	if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s\n", width, "SERIES", "LEAST", "GREATEST", "LAST"); err != nil {
+	estimated, heading := slices.ContainsFunc(lines, func(l Line) bool { return len(l.Errors) > 0 }), ""
+	if estimated {
+		heading = fmt.Sprintf("  %-11s", "± ERROR")
+	}
+	if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s%s\n", width, "SERIES", "LEAST", "GREATEST", "LAST", heading); err != nil {
 		return err
 	}
 	for i := range lines {
 		lo, hi, last := lines[i].extent()
 		spark := Spark(lines[i].Points, sparkWidth, least, most)
-		if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s  %s\n", width, lines[i].Name, short(lo), short(hi), short(last), spark); err != nil {
+		doubt := ""
+		if estimated {
+			doubt = fmt.Sprintf("  %-11s", lines[i].doubt())
+		}
+		if _, err := fmt.Fprintf(w, "%-*s  %10s  %10s  %10s%s  %s\n", width, lines[i].Name, short(lo), short(hi), short(last), doubt, spark); err != nil {
 			return err
 		}
 	}
@@ -60,6 +70,16 @@ func (l *Line) extent() (least, most, last float64) {
 		}
 	}
 	return least, most, last
+}
+
+// doubt is the standard error of the last number.
+func (l *Line) doubt() string {
+	for i := len(l.Points) - 1; i >= 0; i-- {
+		if l.Points[i] == l.Points[i] && i < len(l.Errors) {
+			return "± " + short(l.Errors[i])
+		}
+	}
+	return ""
 }
 
 // short writes a number in at most ten characters.
