@@ -84,6 +84,9 @@ func (b Budget) withDefaults() Budget {
 	return b
 }
 
+// series is what the series of one metric may take.
+func (b *Budget) series() int64 { return max(leastSeriesBytes, seriesShare*b.Memory) }
+
 // ids is how many trace ids may be remembered.
 func (b *Budget) ids() int { return max(leastIDs, int(b.Memory/idBytes)) }
 

@@ -22,10 +22,11 @@ type grouping struct {
 // groupField numbers the values of one field.
 type groupField struct {
 	judge.Measure
-	calc   *span.Calculator
-	texts  map[string]uint32
-	others map[typedBits]uint32
-	labels []series.Label // by number; 0 is of spans without a value
+	builder *series.Builder
+	calc    *span.Calculator
+	texts   map[string]uint32
+	others  map[typedBits]uint32
+	labels  []series.Label // by number; 0 is of spans without a value
 
 	rows  []uint32 // the numbers of a batch's rows
 	table []uint32 // those of entries of a table; unnumbered: not yet known
@@ -42,7 +43,7 @@ const unnumbered = ^uint32(0)
 func newGrouping(by []judge.Measure, b *series.Builder) *grouping {
 	g := &grouping{builder: b, known: make(map[string]int), last: -1}
 	for _, m := range by {
-		g.by = append(g.by, groupField{Measure: m, calc: span.NewCalculator(m.Expr), texts: make(map[string]uint32),
+		g.by = append(g.by, groupField{Measure: m, builder: b, calc: span.NewCalculator(m.Expr), texts: make(map[string]uint32),
 			others: make(map[typedBits]uint32), labels: []series.Label{series.Label(judge.LabelOf(m.Text, m.Type, judge.None))}})
 	}
 	return g
@@ -119,6 +120,9 @@ func (f *groupField) of(v clew.Value) uint32 {
 	if v.Type == clew.TypeString {
 		if n, ok := f.texts[string(v.Bytes)]; ok {
 			return n
+		}
+		if f.builder.Remember(2 * int64(len(v.Bytes))); f.builder.Err() != nil {
+			return 0
 		}
 		text := string(v.Bytes)
 		f.texts[text] = uint32(len(f.labels))

@@ -56,6 +56,18 @@ const (
 	leastIDs            = 1 << 14
 )
 
+// leastHitBytes is what the traces of a page may take in any case: a thousand of some
+// kilobytes.
+const leastHitBytes = 4 << 20
+
+// seriesShare says how many times Budget.Memory the series of one metric may take while
+// they are made, since few questions are metrics of so many; leastSeriesBytes is what they
+// may take in any case: a histogram by a hundred services for an hour of minutes.
+const (
+	seriesShare      = 4
+	leastSeriesBytes = 8 << 20
+)
+
 // maxCandidates bounds the traces that a search remembers, should slack not
 // suffice: about 100 bytes each.
 const maxCandidates = 1 << 14

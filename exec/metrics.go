@@ -146,7 +146,7 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	if q.of != nil && q.of.Type == traceql.TypeDuration && q.fn != series.CountDistinct {
 		unit = 1e9
 	}
-	g := &gauge{metering: m, q: q, builder: series.NewBuilder(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
+	g := &gauge{metering: m, q: q, builder: series.NewBuilder(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles, Memory: m.over.Budget.series(),
 		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
 	g.groups = newGrouping(q.by, g.builder)
 	if q.of != nil {

@@ -190,7 +190,7 @@ func (o *ordered) pass() error {
 		if o.rows != nil && len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
 			return nil
 		}
-		if o.outOf(1.5) {
+		if o.outOf(1.5) || o.full(o.run) {
 			o.part *= float64(i) / float64(len(candidates))
 			return nil
 		}

@@ -228,7 +228,7 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		}
 		v, judged := s.verdicts[c.id]
 		if !judged {
-			if s.outOf(1.5) || s.tooMany() {
+			if s.outOf(1.5) || s.tooMany() || s.full(s.run) {
 				s.unread = len(candidates) - i
 				return true, nil
 			}

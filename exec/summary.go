@@ -78,7 +78,8 @@ func infoOf(t *storage.Trace, row int) SpanInfo {
 
 // summariser describes the traces of one search.
 type summariser struct {
-	spans  int // how many are named of each set
+	spans  int   // how many are named of each set
+	size   int64 // what hits take, in bytes, about
 	fields []judge.Measure
 	calc   []*span.Calculator
 }
@@ -144,7 +145,48 @@ func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID,
 		h.Sets = append(h.Sets, Set{Labels: slices.Concat(set.By, set.Made), MatchedSpans: len(rows), Matched: infos(rows)})
 	}
 	slices.SortStableFunc(h.Sets, func(a, b Set) int { return slices.CompareFunc(a.Labels, b.Labels, judge.Label.Compare) })
+	s.size += h.sizeBytes()
 	return h
+}
+
+// hitBytes and spanBytes are what a hit and a span of it take besides texts.
+const (
+	hitBytes  = 400
+	spanBytes = 200
+)
+
+// sizeBytes is about what a hit takes of memory.
+func (h *Hit) sizeBytes() int64 {
+	n := hitBytes + spanBytes*len(h.Services)
+	labels := func(list []judge.Label) {
+		for i := range list {
+			n += spanBytes + len(list[i].Text) + len(list[i].Value.Bytes)
+		}
+	}
+	spans := func(list []SpanInfo) {
+		for i := range list {
+			n += spanBytes + len(list[i].Name) + len(list[i].Service)
+			labels(list[i].Fields)
+		}
+	}
+	spans(h.Matched)
+	for i := range h.Sets {
+		labels(h.Sets[i].Labels)
+		spans(h.Sets[i].Matched)
+	}
+	return int64(n)
+}
+
+// full reports whether hits take more than a question may remember, and if so says so in
+// the answer.
+func (s *summariser) full(r *run) bool {
+	most := max(r.over.Budget.Memory, leastHitBytes)
+	if s.size <= most {
+		return false
+	}
+	r.ended = true
+	r.partial("what was found takes more than the %d MB of memory that one query may use for it: ask for fewer traces, or select(…) less of each span", most>>20)
+	return true
 }
 
 func newestFirst(t *storage.Trace, rows []uint32) []uint32 {

@@ -51,6 +51,10 @@ func (s *Signed) Add(v float64, n uint64) {
 	s.n[i] = add(s.n[i], n)
 }
 
+// Buckets is how many buckets there are that have something: what a distribution takes of
+// memory.
+func (s *Signed) Buckets() int { return len(s.n) }
+
 func (s *Signed) note(lo, hi float64) {
 	if s.count == 0 {
 		s.min, s.max = lo, hi

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unsafe"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/sketch"
@@ -62,6 +63,8 @@ type Spec struct {
 	Seconds float64
 	// Exemplars is how many are wanted of all series together, about.
 	Exemplars int
+	// Memory is in bytes, about, what series may take while they are made; 0 is no bound.
+	Memory int64
 }
 
 // A Measurement is one span.
@@ -78,6 +81,7 @@ type Builder struct {
 	spec     Spec
 	list     []*cells
 	distinct int
+	size     int64 // of what is remembered, in bytes, about
 	err      error
 }
 
@@ -110,6 +114,13 @@ func (b *Builder) Series(labels []Label) int {
 		return -1
 	}
 	n, c := b.spec.Steps, &cells{labels: labels}
+	text := 0
+	for i := range labels {
+		text += 2*len(labels[i].Text) + len(labels[i].Value.Bytes)
+	}
+	if b.Remember(int64(text) + int64(n)*b.spec.cellBytes()); b.err != nil {
+		return -1
+	}
 	switch b.spec.Fn {
 	case Rate, Count:
 		c.weight, c.squares = make([]clew.Weight, n), make([]sketch.Uint128, n)
@@ -128,6 +139,43 @@ func (b *Builder) Series(labels []Label) int {
 	}
 	b.list = append(b.list, c)
 	return len(b.list) - 1
+}
+
+// bucketBytes is what a bucket of a distribution takes, and valueBytes a value that is
+// remembered to be told from others, besides its text: maps take half as much again as
+// what is in them.
+const (
+	bucketBytes = 40
+	valueBytes  = 48
+)
+
+// cellBytes is what a step of a series takes before anything is measured.
+func (s *Spec) cellBytes() int64 {
+	size := unsafe.Sizeof(float64(0))
+	switch s.Fn {
+	case Rate, Count:
+		size += unsafe.Sizeof(clew.Weight(0)) + unsafe.Sizeof(sketch.Uint128{})
+	case Sum, Avg:
+		size += unsafe.Sizeof(clew.Weight(0)) + unsafe.Sizeof(sketch.Sum{})
+	case Quantile, Octaves:
+		size += unsafe.Sizeof(sketch.Signed{})
+	case CountDistinct:
+		size += unsafe.Sizeof(map[string]struct{}{})
+	default:
+		size += unsafe.Sizeof(Exemplar{}) + 1
+	}
+	if s.Exemplars > 0 {
+		size += unsafe.Sizeof(Exemplar{}) + 1
+	}
+	return int64(size)
+}
+
+// Remember notes that so many bytes more are remembered for the series: by the builder, or
+// by who tells which series a span is in.
+func (b *Builder) Remember(bytes int64) {
+	if b.size += bytes; b.spec.Memory > 0 && b.size > b.spec.Memory {
+		b.fail("the series would take more than the %d MB of memory that one query may use for them: ask for a longer step, a shorter window or fewer fields in by(…)", b.spec.Memory>>20)
+	}
 }
 
 func (b *Builder) fail(format string, args ...any) {
@@ -169,7 +217,10 @@ func (b *Builder) Add(series int, m *Measurement) {
 				c.sums[m.Step].AddFloat(value, uint64(m.Weight))
 			}
 		case Quantile, Octaves:
-			c.dist[m.Step].Add(value, uint64(m.Weight))
+			d := &c.dist[m.Step]
+			before := d.Buckets()
+			d.Add(value, uint64(m.Weight))
+			b.Remember(int64(d.Buckets()-before) * bucketBytes)
 		default:
 			c.outermost(fn, m, value)
 		}
@@ -208,7 +259,10 @@ func (b *Builder) AddSums(series, step int, s *Sums) {
 		sum := s.Durations.Sum()
 		c.sums[step].AddWide(sum.Hi, sum.Lo)
 	case Quantile, Octaves:
-		c.dist[step].AddHistogram(s.Durations)
+		d := &c.dist[step]
+		before := d.Buckets()
+		d.AddHistogram(s.Durations)
+		b.Remember(int64(d.Buckets()-before) * bucketBytes)
 	case Min, Max:
 		if s.Durations.Count() > 0 {
 			for _, v := range []uint64{s.Durations.Min(), s.Durations.Max()} {
@@ -236,7 +290,9 @@ func (b *Builder) different(c *cells, m *Measurement) {
 		b.fail("there are more than %d different values to count: ask for a shorter window or fewer series", MaxDistinct)
 		return
 	}
-	set[k] = struct{}{}
+	if b.Remember(int64(len(k)) + valueBytes); b.err == nil {
+		set[k] = struct{}{}
+	}
 }
 
 // outermost keeps the least, greatest, first or last number.

@@ -201,3 +201,21 @@ func TestExemplarsHaveTheUnit(t *testing.T) {
 		t.Errorf("Finish = %+v, %v, want the point 2 and the exemplar 2", list, err)
 	}
 }
+
+// TestMemory ends where series would take more than they may, whatever they are made of.
+func TestMemory(t *testing.T) {
+	for _, fn := range []Fn{Quantile, Octaves, CountDistinct} {
+		b := NewBuilder(Spec{Fn: fn, Unit: 1, Quantiles: []float64{0.5}, Steps: 1, Seconds: 1, Memory: 1000})
+		s := b.Series(nil)
+		added := 0
+		for ; b.Err() == nil && added < 100; added++ {
+			b.Add(s, &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(1 << (added % 60))})
+		}
+		if clew.KindOf(b.Err()) != clew.TooLarge || added < 10 || added > 30 {
+			t.Errorf("function %d: %v after %d values", fn, b.Err(), added)
+		}
+		if b.Series(nil) >= 0 {
+			t.Errorf("function %d: a further series", fn)
+		}
+	}
+}
