@@ -30,14 +30,32 @@ func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 	return found.List(), nil
 }
 
-// TagValues implements storage.Catalog by a scan of the field's column.
+// TagValues implements storage.Catalog by scans of the field's column; those of segments
+// that lie within the window are kept.
 func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f span.Field, limit int) ([]storage.TagValue, bool, error) {
+	snap, err := db.pin(name).take()
+	defer snap.release()
 	counts := tally.New(db.cfg.Memory.Values)
-	for b, err := range db.Scan(ctx, storage.Request{Tenant: name, Window: w, Where: span.Has(f), Columns: storage.Columns{Fields: []span.Field{f}}}) {
-		if err != nil {
-			return nil, false, err
+	r := storage.Request{Window: w, Where: span.Has(f), Columns: storage.Columns{Fields: []span.Field{f}}, Stats: new(storage.Stats)}
+	into := func(c *tally.Values) func(*span.Batch, error) bool {
+		return func(b *span.Batch, _ error) bool { c.Add(b, f); return true }
+	}
+	if err == nil {
+		err = db.scan(ctx, snap, r, snap.views, nil, into(counts))
+	}
+	for i := len(snap.list.segs) - 1; i >= 0 && err == nil; i-- {
+		s := snap.list.segs[i]
+		inside := w.Contains(clew.UnixNanos(s.MinStart)) && w.Contains(clew.UnixNanos(s.MaxStart))
+		if inside && db.values.AddTo(counts, s.ID, f) {
+			continue
 		}
-		counts.Add(b, f)
+		own := tally.New(db.cfg.Memory.Values)
+		if err = db.scan(ctx, snap, r, nil, snap.list.segs[i:i+1], into(own)); err == nil {
+			db.values.Take(counts, own, s.ID, f, inside && r.Stats.Damage == nil)
+		}
+	}
+	if err != nil {
+		return nil, false, err
 	}
 	values, more := counts.Top(limit)
 	return values, more, nil

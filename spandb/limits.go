@@ -19,10 +19,6 @@ const sealAge = 10 * time.Minute
 // so that there are never twice as many.
 const maxResends = 1 << 20
 
-// maxKnownDamage bounds the places of damage that are not told again: some 100 bytes
-// each. Beyond it all are told once more.
-const maxKnownDamage = 4096
-
 // maxTenants bounds the tenants of one store: each has a head of its own and
 // folders of its own.
 const maxTenants = 1000

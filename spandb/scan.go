@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 
-	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/storage"
@@ -24,22 +23,21 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 			r.Stats = new(storage.Stats)
 		}
 		*r.Stats = storage.Stats{Watermark: db.cfg.Now()}
-		switch {
-		case err != nil:
-		case r.Mode == storage.Traces && r.Columns.None:
-			err = clew.Errorf(clew.Invalid, "a scan by traces has columns: SpanID at least")
-		case r.Where.OfTrace():
-			err = clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
-		default:
-			s := scan.Scan{Request: r, Heads: snap.views, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap, finder: db.traces.Finder(), need: scan.NeedOfTraces(&r.Columns, &r.Where)}}
-			s.Segments = make([]scan.Segment, len(snap.list.segs))
-			for i, seg := range snap.list.segs {
-				s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}
-			}
-			err = s.Run(ctx, yield)
+		if err == nil {
+			err = db.scan(ctx, snap, r, snap.views, snap.list.segs, yield)
 		}
 		if err != nil {
 			yield(nil, err)
 		}
 	}
+}
+
+// scan is Scan of some heads and segments of a snapshot.
+func (db *DB) scan(ctx context.Context, snap *snapshot, r storage.Request, heads []*span.Batch, segs []*storedSegment, yield func(*span.Batch, error) bool) error {
+	s := scan.Scan{Request: r, Heads: heads, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap, finder: db.traces.Finder(), need: scan.NeedOfTraces(&r.Columns, &r.Where)}}
+	s.Segments = make([]scan.Segment, len(segs))
+	for i, seg := range segs {
+		s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}
+	}
+	return s.Run(ctx, yield)
 }

@@ -34,10 +34,12 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/spandb/admission"
+	"github.com/clew-tracing/clew/spandb/damage"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/spandb/space"
+	"github.com/clew-tracing/clew/spandb/tally"
 	"github.com/clew-tracing/clew/spandb/traceindex"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
@@ -153,6 +155,7 @@ type DB struct {
 	lastID   uint64 // given to a segment file
 
 	cache     segment.Cache
+	values    tally.Kept
 	traceRows *admission.Ration // of those that were read
 	shelf     *shelf.Shelf[*segmentFile]
 	traces    *traceindex.Index
@@ -170,7 +173,7 @@ type DB struct {
 	space  *space.Watch
 	failed atomic.Pointer[error]
 	stats  counters
-	damage damageLog
+	damage damage.Log
 }
 
 var (

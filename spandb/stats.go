@@ -71,7 +71,7 @@ func (db *DB) Stats() Stats {
 		Accepted: db.stats.accepted.Load(), Refused: db.stats.refused.Load(), Resent: db.stats.resent.Load(),
 		Busy: db.stats.busy.Load(), Replayed: db.stats.replayed.Load(), DroppedRows: db.stats.droppedRows.Load(),
 		DroppedSegments: db.stats.droppedSegments.Load(), Damages: db.stats.damages.Load(),
-		LostSegments: db.stats.lostSegments.Load(), Damage: db.damage.latest(),
+		LostSegments: db.stats.lostSegments.Load(), Damage: db.damage.Latest(),
 	}
 	limits := db.limits.Load()
 	s.Retention, s.MaxBytes = limits.Retention, limits.MaxBytes

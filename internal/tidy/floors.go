@@ -60,6 +60,7 @@ var plan = []place{
 	{"spandb/admission", 3, keeping},
 	{"spandb/resend", 3, keeping},
 	{"spandb/resolved", 3, keeping},
+	{"spandb/damage", 3, keeping},
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only

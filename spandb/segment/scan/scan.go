@@ -65,6 +65,12 @@ type Scan struct {
 // read one by one, those with the latest start first; blocks that cannot match are not
 // read. A segment is opened when all that starts later has been read.
 func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) error {
+	switch r := &s.Request; {
+	case r.Mode == storage.Traces && r.Columns.None:
+		return clew.Errorf(clew.Invalid, "a scan by traces has columns: SpanID at least")
+	case r.Where.OfTrace():
+		return clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
+	}
 	s.stats = s.Request.Stats
 	s.want()
 	if s.Request.Explain {
