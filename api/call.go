@@ -14,7 +14,7 @@ import (
 
 // Config is what a dialect needs.
 type Config struct {
-	Store storage.Store
+	Store exec.Store
 	// Turns is who may be answered at the same time; nil: as many as DefaultTurns.
 	Turns *Turns
 	// Budget bounds one question; zero fields are exec's defaults.
@@ -25,12 +25,19 @@ type Config struct {
 // Fail answers with an error in the form of a dialect.
 type Fail func(w http.ResponseWriter, status int, text string)
 
-// Call is one request with what every handler wants to know of it.
+// Question is what a request asks about, however it came. Ctx ends when nobody waits for
+// the answer any more.
+type Question struct {
+	Ctx context.Context
+	exec.Over
+	Store exec.Store
+}
+
+// Call is one request of HTTP with what every handler wants to know of it.
 type Call struct {
 	W http.ResponseWriter
 	R *http.Request
-	exec.Over
-	Store storage.Store
+	Question
 }
 
 // Handler serves h, which answers a call or returns why not; then it has written
@@ -55,17 +62,27 @@ func (c Config) Handler(fail Fail, h func(*Call) error) http.Handler {
 }
 
 func (c *Config) serve(w http.ResponseWriter, r *http.Request, h func(*Call) error) error {
-	tenant, err := clew.ParseTenant(r.Header.Get(TenantHeader))
-	if err != nil {
-		return err
-	}
-	ctx, done, err := c.Turns.Take(r.Context())
+	q, done, err := c.Ask(r.Context(), r.Header.Get(TenantHeader))
 	if err != nil {
 		return err
 	}
 	defer done()
-	w, r = PatientWriter(ctx, w), r.WithContext(ctx)
-	return h(&Call{W: w, R: r, Store: c.Store, Over: exec.Over{Tenant: tenant, Budget: c.Budget}})
+	w, r = PatientWriter(q.Ctx, w), r.WithContext(q.Ctx)
+	return h(&Call{w, r, q})
+}
+
+// Ask takes a turn for a question of a tenant; done gives it back. What is computed for the
+// question is computed with its Ctx.
+func (c *Config) Ask(ctx context.Context, tenant string) (q Question, done func(), err error) {
+	t, err := clew.ParseTenant(tenant)
+	if err != nil {
+		return q, nil, err
+	}
+	computing, done, err := c.Turns.Take(ctx)
+	if err != nil {
+		return q, nil, err
+	}
+	return Question{computing, exec.Over{Tenant: t, Budget: c.Budget}, c.Store}, done, nil
 }
 
 // PartialHeader says of an answer that it is not whole, and why: not every dialect has
@@ -90,7 +107,7 @@ func (c *Call) SayPartial(reason string) string {
 
 // Search returns up to limit traces of a query, which may be more than a page of exec
 // has, the newest match first; most is the greatest limit.
-func (c *Call) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, error) {
+func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, error) {
 	if limit < 1 || limit > most {
 		return nil, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d: want 1 to %d", limit, most)
 	}
@@ -98,11 +115,11 @@ func (c *Call) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, err
 	if err != nil {
 		return nil, exec.Cost{}, err
 	}
-	req := exec.Request{Over: c.Over, Plan: plan, SpansPerTrace: 1}
+	req := exec.Request{Over: q.Over, Plan: plan, SpansPerTrace: 1}
 	var hits []exec.Hit
 	for {
 		req.Limit = min(limit-len(hits), exec.MaxLimit)
-		res, err := exec.Search(c.R.Context(), c.Store, req)
+		res, err := exec.Search(q.Ctx, q.Store, req)
 		if err != nil {
 			return nil, exec.Cost{}, err
 		}
@@ -115,6 +132,6 @@ func (c *Call) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, err
 }
 
 // Trace reads a trace; the caller frees it.
-func (c *Call) Trace(ctx context.Context, id clew.TraceID) (storage.Trace, error) {
-	return c.Store.Trace(ctx, c.Tenant, id)
+func (q *Question) Trace(id clew.TraceID) (storage.Trace, error) {
+	return q.Store.Trace(q.Ctx, q.Tenant, id)
 }

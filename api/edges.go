@@ -18,13 +18,13 @@ type Edge struct {
 	Calls, Errors uint64
 }
 
-// Edges returns who asks whom in the call's window, widened to whole minutes, by client,
+// Edges returns who asks whom in the question's window, widened to whole minutes, by client,
 // then server. Those of which the client is not known, or that the store does not keep
 // apart, are not among them.
-func (c *Call) Edges() ([]Edge, exec.Cost, error) {
-	over := c.Over
+func (q *Question) Edges() ([]Edge, exec.Cost, error) {
+	over := q.Over
 	over.Window = WholeMinutes(over.Window)
-	sums, cost, err := exec.Rollups(c.R.Context(), c.Store, over, storage.RollupRequest{Edges: true, By: storage.ByClient | storage.ByServer})
+	sums, cost, err := exec.Rollups(q.Ctx, q.Store, over, storage.RollupRequest{Edges: true, By: storage.ByClient | storage.ByServer})
 	if err != nil {
 		return nil, cost, err
 	}

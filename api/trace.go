@@ -50,6 +50,26 @@ func Pieces(rows *span.Rows, order []uint32) iter.Seq2[[]byte, error] {
 	}
 }
 
+// Messages yields rows of a trace as messages of TracesData, each with bytes of its own and
+// no longer than MaxMessage, unless one span is.
+func Messages(rows *span.Rows, order []uint32) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		var part func(order []uint32) bool
+		part = func(order []uint32) bool {
+			body := otlp.AppendTraces(nil, rows, order)
+			if n := len(order); len(body) > MaxMessage && n > 1 {
+				return part(order[:n/2]) && part(order[n/2:])
+			}
+			return yield(body)
+		}
+		for chunk := range slices.Chunk(order, messageRows) {
+			if !part(chunk) {
+				return
+			}
+		}
+	}
+}
+
 // JSONPieces yields rows of a trace as a JSON object, a part of it at a time: opening,
 // then the list of its resourceSpans, then closing. write is one of package otlp's
 // writers of requests, otlp.AppendJSON or otlp.AppendProtoJSON.

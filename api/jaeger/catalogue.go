@@ -26,8 +26,8 @@ func answer[T any](c *api.Call, cost exec.Cost, list []T) error {
 	return nil
 }
 
-func serviceNames(c *api.Call) (names []string, cost exec.Cost, err error) {
-	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
+func serviceNames(c *api.Question) (names []string, cost exec.Cost, err error) {
+	list, cost, err := catalog.Services(c.Ctx, c.Store, c.Over)
 	for i := range list {
 		names = append(names, api.ServiceName(list[i].Name))
 	}
@@ -36,7 +36,7 @@ func serviceNames(c *api.Call) (names []string, cost exec.Cost, err error) {
 }
 
 func services(c *api.Call) error {
-	names, cost, err := serviceNames(c)
+	names, cost, err := serviceNames(&c.Question)
 	if err != nil {
 		return err
 	}
@@ -58,14 +58,14 @@ func kindText(k clew.Kind) string {
 }
 
 // operationsOf returns the operations of a service, of one kind or, if that is "", all.
-func operationsOf(c *api.Call, service, kind string) (out []operation, cost exec.Cost, err error) {
+func operationsOf(c *api.Question, service, kind string) (out []operation, cost exec.Cost, err error) {
 	if service == "" {
 		return nil, cost, clew.Errorf(clew.Invalid, "parameter 'service' is required")
 	}
 	if _, known := clew.ParseKind(kind); kind != "" && !known {
 		return nil, cost, clew.Errorf(clew.Invalid, "span kind %q: want server, client, producer, consumer or internal", kind)
 	}
-	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
+	list, cost, err := catalog.Services(c.Ctx, c.Store, c.Over)
 	for i := range list {
 		if api.ServiceName(list[i].Name) != service {
 			continue
@@ -84,7 +84,7 @@ func operationsOf(c *api.Call, service, kind string) (out []operation, cost exec
 
 func operations(c *api.Call) error {
 	q := c.R.URL.Query()
-	list, cost, err := operationsOf(c, q.Get("service"), q.Get("spanKind"))
+	list, cost, err := operationsOf(&c.Question, q.Get("service"), q.Get("spanKind"))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func operations(c *api.Call) error {
 }
 
 func operationNames(c *api.Call) error {
-	list, cost, err := operationsOf(c, c.R.PathValue("service"), "")
+	list, cost, err := operationsOf(&c.Question, c.R.PathValue("service"), "")
 	if err != nil {
 		return err
 	}
@@ -119,18 +119,23 @@ func dependencies(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	c.Window = clew.Window{Start: end - min(end, back), End: end + 1}
-	edges, cost, err := c.Edges()
+	out, cost, err := dependenciesIn(&c.Question, clew.Window{Start: end - min(end, back), End: end + 1})
 	if err != nil {
 		return err
 	}
-	var out []dependency
+	return answer(c, cost, out)
+}
+
+// dependenciesIn returns who asks whom in a window.
+func dependenciesIn(q *api.Question, w clew.Window) (out []dependency, cost exec.Cost, err error) {
+	q.Window = w
+	edges, cost, err := q.Edges()
 	for _, e := range edges {
 		if e.Client != e.Server {
 			out = append(out, dependency{e.Client, e.Server, e.Calls})
 		}
 	}
-	return answer(c, cost, out)
+	return out, cost, err
 }
 
 // millis reads a parameter of milliseconds.

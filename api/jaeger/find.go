@@ -13,6 +13,8 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
 )
 
@@ -233,16 +235,13 @@ func limit(name, text string) (int, error) {
 }
 
 // find answers what traces a search finds.
-func (s *search) find(c *api.Call) (ids []clew.TraceID, partial string, err error) {
-	c.Window = s.window()
-	hits, cost, err := c.Search(s.query(), s.limit, maxTraces)
+func (s *search) find(q *api.Question) (ids []clew.TraceID, cost exec.Cost, err error) {
+	q.Window = s.window()
+	hits, cost, err := q.Search(s.query(), s.limit, maxTraces)
 	for i := range hits {
 		ids = append(ids, hits[i].TraceID)
 	}
-	if err == nil {
-		partial = c.Partial(cost)
-	}
-	return ids, partial, err
+	return ids, cost, err
 }
 
 func traces(c *api.Call) error {
@@ -254,13 +253,13 @@ func traces(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	ids, partial, err := s.find(c)
+	ids, cost, err := s.find(&c.Question)
 	if err != nil {
 		return err
 	}
 	var errors []trouble
-	if partial != "" {
-		errors = append(errors, trouble{Code: http.StatusPartialContent, Msg: partial})
+	if why := c.Partial(cost); why != "" {
+		errors = append(errors, trouble{Code: http.StatusPartialContent, Msg: why})
 	}
 	return writeTraces(c, ids, errors)
 }
@@ -286,7 +285,7 @@ func writeTraces(c *api.Call, ids []clew.TraceID, errors []trouble) error {
 	w.Text(`{"data":[`)
 	total := 0
 	for _, id := range ids {
-		t, err := c.Trace(c.R.Context(), id)
+		t, err := c.Trace(id)
 		if err != nil {
 			if c.R.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the client has gone: there is nobody to end the answer for
@@ -319,7 +318,16 @@ func notFound(err error) string {
 	return api.Shown(err.Error())
 }
 
-// named reads the trace that the path names; the caller frees it.
+// traceOf reads a trace; the caller frees it. That there is none is said in Jaeger's words.
+func traceOf(q *api.Question, id clew.TraceID) (storage.Trace, error) {
+	t, err := q.Trace(id)
+	if clew.KindOf(err) == clew.NotFound {
+		err = clew.Errorf(clew.NotFound, "%s", notFound(err))
+	}
+	return t, err
+}
+
+// named returns the id that the path names.
 func named(c *api.Call) (id clew.TraceID, err error) {
 	return clew.ParseTraceID(c.R.PathValue("id"))
 }
@@ -329,11 +337,8 @@ func trace(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.Trace(c.R.Context(), id)
+	t, err := traceOf(&c.Question, id)
 	if err != nil {
-		if clew.KindOf(err) == clew.NotFound {
-			err = clew.Errorf(clew.NotFound, "trace not found")
-		}
 		return err
 	}
 	defer t.Free()

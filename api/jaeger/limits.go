@@ -23,4 +23,7 @@ const (
 	// maxSafeInteger is the greatest integer that every reader of JSON keeps; greater
 	// ones are written as strings, as Jaeger does.
 	maxSafeInteger = 1<<53 - 1
+	// chunkBytes is how much of a trace is sent as one message: enough that framing costs
+	// nothing, and a span of megabytes behind it still fits into what clients take.
+	chunkBytes = 128 << 10
 )

@@ -13,7 +13,8 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// spanJSON is a span in Jaeger's model.
+// spanJSON is a span in Jaeger's model: its fields as JSON has them, and behind them what
+// protobuf says more exactly.
 type spanJSON struct {
 	TraceID       string      `json:"traceID"`
 	SpanID        string      `json:"spanID"`
@@ -26,23 +27,49 @@ type spanJSON struct {
 	Logs          []logJSON   `json:"logs"`
 	ProcessID     string      `json:"processID"`
 	Warnings      []string    `json:"warnings"`
+
+	ids      ids
+	start    clew.UnixNanos
+	duration uint64 // ns
+}
+
+// ids name a span.
+type ids struct {
+	trace clew.TraceID
+	span  clew.SpanID
 }
 
 type reference struct {
 	RefType string `json:"refType"`
 	TraceID string `json:"traceID"`
 	SpanID  string `json:"spanID"`
+
+	ids ids
+}
+
+// What references are.
+const (
+	childOf     = "CHILD_OF"
+	followsFrom = "FOLLOWS_FROM"
+)
+
+func referenceTo(kind string, trace clew.TraceID, span clew.SpanID) reference {
+	return reference{kind, api.ShortTraceID(trace), span.String(), ids{trace, span}}
 }
 
 type tag struct {
 	Key   string `json:"key"`
 	Type  string `json:"type"`
 	Value any    `json:"value"`
+
+	exact clew.Value // what Value was made of
 }
 
 type logJSON struct {
 	Timestamp uint64 `json:"timestamp"`
 	Fields    []tag  `json:"fields"`
+
+	time clew.UnixNanos
 }
 
 type process struct {
@@ -52,7 +79,7 @@ type process struct {
 
 // tagOf is an attribute as Jaeger has it: arrays and maps are their JSON, in a string.
 func tagOf(key string, v clew.Value) tag {
-	t := tag{Key: api.Shown(key), Type: "string"}
+	t := tag{Key: api.Shown(key), Type: "string", exact: v}
 	switch v.Type {
 	case clew.TypeInt:
 		t.Type, t.Value = "int64", v.Int()
@@ -98,25 +125,26 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	out := spanJSON{
 		TraceID: api.ShortTraceID(s.TraceID), SpanID: s.SpanID.String(), Flags: s.Flags & 0xff, OperationName: api.Shown(s.Name),
 		References: []reference{}, StartTime: uint64(s.Start) / 1000, Logs: []logJSON{},
-		ProcessID: processID(r.Batch().Resource[row]),
+		ProcessID: processID(r.Batch().Resource[row]), ids: ids{s.TraceID, s.SpanID}, start: s.Start,
 	}
 	switch {
 	case s.End >= s.Start:
-		out.Duration = uint64(s.End-s.Start) / 1000
+		out.duration = uint64(s.End - s.Start)
+		out.Duration = out.duration / 1000
 	case s.End == 0:
 		out.Warnings = []string{"this span has not ended"}
 	default:
 		out.Warnings = []string{"this span ends before it starts, by " + strconv.FormatUint(uint64(s.Start-s.End), 10) + " ns"}
 	}
 	if s.ParentID != 0 {
-		out.References = append(out.References, reference{"CHILD_OF", out.TraceID, s.ParentID.String()})
+		out.References = append(out.References, referenceTo(childOf, s.TraceID, s.ParentID))
 	}
 	for _, l := range s.Links {
-		kind := "FOLLOWS_FROM"
+		kind := followsFrom
 		if slices.ContainsFunc(l.Attrs, func(a clew.Attr) bool { return a.Key == refTypeKey && a.Value.String() == "child_of" }) {
-			kind = "CHILD_OF"
+			kind = childOf
 		}
-		out.References = append(out.References, reference{kind, api.ShortTraceID(l.TraceID), l.SpanID.String()})
+		out.References = append(out.References, referenceTo(kind, l.TraceID, l.SpanID))
 	}
 	out.Tags = spanTags(&s, r.Extra(row))
 	lo, _ := r.Events(row)
@@ -125,7 +153,7 @@ func spanOf(r *span.Rows, row int) spanJSON {
 		if e.Name != "" && !slices.ContainsFunc(fields, func(t tag) bool { return t.Key == "event" }) {
 			fields = slices.Insert(fields, 0, tagOf("event", clew.StringValue(e.Name)))
 		}
-		out.Logs = append(out.Logs, logJSON{uint64(e.Time) / 1000, fields})
+		out.Logs = append(out.Logs, logJSON{uint64(e.Time) / 1000, fields, e.Time})
 	}
 	return out
 }
@@ -169,6 +197,11 @@ func processOf(r *span.ResourceEntry) process {
 	return p
 }
 
+// damageText warns of a trace that has damage.
+func damageText(t *storage.Trace) string {
+	return api.Shown("this trace is not whole: " + t.Damaged.Error())
+}
+
 // writeTrace writes one trace.
 func writeTrace(w *api.JSONWriter, t *storage.Trace) {
 	rows := api.InOrder(t)
@@ -201,7 +234,7 @@ func writeTrace(w *api.JSONWriter, t *storage.Trace) {
 	w.Text(`},"warnings":`)
 	var warnings []string
 	if t.Damaged != nil {
-		warnings = append(warnings, api.Shown("this trace is not whole: "+t.Damaged.Error()))
+		warnings = append(warnings, damageText(t))
 	}
 	w.Value(warnings)
 	w.Text("}")

@@ -13,7 +13,7 @@ import (
 )
 
 func servicesV3(c *api.Call) error {
-	names, cost, err := serviceNames(c)
+	names, cost, err := serviceNames(&c.Question)
 	if err != nil {
 		return err
 	}
@@ -27,7 +27,7 @@ func servicesV3(c *api.Call) error {
 
 func operationsV3(c *api.Call) error {
 	q := c.R.URL.Query()
-	list, cost, err := operationsOf(c, q.Get("service"), q.Get("span_kind"))
+	list, cost, err := operationsOf(&c.Question, q.Get("service"), q.Get("span_kind"))
 	if err != nil {
 		return err
 	}
@@ -92,10 +92,11 @@ func tracesV3(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	ids, _, err := s.find(c)
+	ids, cost, err := s.find(&c.Question)
 	if err != nil {
 		return err
 	}
+	c.Partial(cost)
 	if len(ids) == 0 {
 		return clew.Errorf(clew.NotFound, "no traces found")
 	}
@@ -103,7 +104,7 @@ func tracesV3(c *api.Call) error {
 	w.Text(`{"result":{"resourceSpans":[`)
 	p := pieces{JSONWriter: w}
 	for _, id := range ids {
-		t, err := c.Trace(c.R.Context(), id)
+		t, err := c.Trace(id)
 		if err == nil {
 			err = p.trace(&t)
 			t.Free()
@@ -121,11 +122,8 @@ func traceV3(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.Trace(c.R.Context(), id)
+	t, err := traceOf(&c.Question, id)
 	if err != nil {
-		if clew.KindOf(err) == clew.NotFound {
-			err = clew.Errorf(clew.NotFound, "trace not found")
-		}
 		return err
 	}
 	defer t.Free()

@@ -24,4 +24,9 @@ const (
 	// exemplarTime bounds how long exemplars are looked for where that is more than the
 	// numbers need: they are dots beside a line, and a line may come from sums.
 	exemplarTime = 500 * time.Millisecond
+	// firstPage is how many traces a stream begins with: a screen of them, so that there is
+	// something to look at while the rest is looked for.
+	firstPage = 20
+	// progressEvery is how often a stream tells what was done so far.
+	progressEvery = 500 * time.Millisecond
 )

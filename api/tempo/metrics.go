@@ -1,7 +1,6 @@
 package tempo
 
 import (
-	"context"
 	"math"
 	"net/url"
 	"slices"
@@ -60,12 +59,13 @@ const statusPartial = "PARTIAL"
 // metering is one metric on its way.
 type metering struct {
 	exec.MetricsRequest
-	fn     traceql.MetricFn // 0: calculated of several
-	counts bool             // spans are counted, so that an exemplar has no number of its own
+	question *api.Question
+	fn       traceql.MetricFn // 0: calculated of several
+	counts   bool             // spans are counted, so that an exemplar has no number of its own
 }
 
 // metering reads the parameters that both kinds of metrics have.
-func (a *API) metering(c *call, q url.Values) (*metering, error) {
+func newMetering(asked *api.Question, q url.Values) (*metering, error) {
 	text := q.Get("q")
 	if text == "" {
 		text = q.Get("query")
@@ -78,7 +78,7 @@ func (a *API) metering(c *call, q url.Values) (*metering, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &metering{MetricsRequest: exec.MetricsRequest{Plan: plan, Over: exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget}}}
+	m := &metering{question: asked, MetricsRequest: exec.MetricsRequest{Plan: plan, Over: asked.Over}}
 	for _, s := range parsed.Stages {
 		if s, ok := s.(*traceql.Metric); ok {
 			m.fn = s.Fn
@@ -159,13 +159,28 @@ func (a *API) queryRange(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.metering(c, q)
+	out, cost, err := overRange(&c.Question, q)
 	if err != nil {
 		return err
 	}
+	c.partial(&cost)
+	if c.wantsProtobuf() {
+		return c.protobuf(out.append(nil))
+	}
+	writeJSON(c.w, out)
+	return nil
+}
+
+// overRange makes the answer of it.
+func overRange(asked *api.Question, q url.Values) (*rangeAnswer, exec.Cost, error) {
+	var none exec.Cost
+	m, err := newMetering(asked, q)
+	if err != nil {
+		return nil, none, err
+	}
 	if m.Step = defaultStep(m.Window); q.Get("step") != "" {
 		if m.Step, err = duration(q.Get("step")); err != nil || m.Step < time.Millisecond {
-			return clew.Errorf(clew.Invalid, "invalid step: %q: want seconds or a duration such as 15s, at least 1ms", clip(q.Get("step")))
+			return nil, none, clew.Errorf(clew.Invalid, "invalid step: %q: want seconds or a duration such as 15s, at least 1ms", clip(q.Get("step")))
 		}
 	}
 	// Steps lie on multiples of their length, so that asking again a little later
@@ -175,47 +190,47 @@ func (a *API) queryRange(c *call) error {
 	m.Window.End += (step - m.Window.End%step) % step
 	wanted, err := count(q, "exemplars", 0, 0, math.MaxInt32)
 	if err != nil {
-		return err
+		return nil, none, err
 	}
 	if wanted == 0 { // none is asked for by the query's hint
 		wanted = defaultExemplars
 	}
-	found, err := a.run(c.r.Context(), m, min(wanted, exec.MaxExemplars))
+	found, err := m.run(min(wanted, exec.MaxExemplars))
 	if err != nil {
-		return err
+		return nil, none, err
 	}
-	out := rangeAnswer{Series: []timeSeries{}}
-	out.Metrics.add(&found.Cost)
-	if !found.Cost.Complete {
-		out.Status, out.Message = statusPartial, api.HeaderText(found.Cost.Reason)
-		c.partial(&found.Cost)
-	}
+	out := &rangeAnswer{Series: []timeSeries{}, Metrics: metricsOf(&found.Cost)}
+	out.Status, out.Message = partialOf(&found.Cost)
 	for i := range found.Series {
 		if s := m.overTime(&found, &found.Series[i]); len(s.Samples) > 0 {
 			out.Series = append(out.Series, s)
 		}
 	}
-	if c.wantsProtobuf() {
-		return c.protobuf(out.append(nil))
+	return out, found.Cost, nil
+}
+
+// partialOf is how an answer says that it is not all of it.
+func partialOf(cost *exec.Cost) (status, message string) {
+	if cost.Complete {
+		return "", ""
 	}
-	writeJSON(c.w, out)
-	return nil
+	return statusPartial, api.HeaderText(cost.Reason)
 }
 
 // run answers a metric with about so many exemplars. Those are looked for for a while;
 // numbers that take longer are told with what was found till then.
-func (a *API) run(ctx context.Context, m *metering, exemplars int) (exec.Metrics, error) {
+func (m *metering) run(exemplars int) (exec.Metrics, error) {
 	m.Exemplars = exemplars
 	budget := m.Budget
 	if m.Budget.Time == 0 || m.Budget.Time > exemplarTime {
 		m.Budget.Time = exemplarTime
 	}
-	first, err := exec.RunMetrics(ctx, a.cfg.Store, m.MetricsRequest)
+	first, err := exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
 	if err != nil || first.Cost.Complete {
 		return first, err
 	}
 	m.Exemplars, m.Budget = 0, budget
-	whole, err := exec.RunMetrics(ctx, a.cfg.Store, m.MetricsRequest)
+	whole, err := exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
 	if err != nil {
 		return whole, err
 	}
@@ -284,27 +299,11 @@ func (a *API) queryInstant(c *call) error {
 	if err != nil {
 		return err
 	}
-	m, err := a.metering(c, q)
+	out, cost, err := atOnce(&c.Question, q)
 	if err != nil {
 		return err
 	}
-	found, err := exec.RunMetrics(c.r.Context(), a.cfg.Store, m.MetricsRequest)
-	if err != nil {
-		return err
-	}
-	out := instantAnswer{Series: []instantSeries{}}
-	out.Metrics.add(&found.Cost)
-	if !found.Cost.Complete {
-		out.Status, out.Message = statusPartial, api.HeaderText(found.Cost.Reason)
-		c.partial(&found.Cost)
-	}
-	for i := range found.Series {
-		s := &found.Series[i]
-		if v := s.Points[0]; !math.IsNaN(v) {
-			labels, text := m.labels(s)
-			out.Series = append(out.Series, instantSeries{labels, number(v), text})
-		}
-	}
+	c.partial(&cost)
 	if c.wantsProtobuf() {
 		return c.protobuf(out.append(nil))
 	}
@@ -312,40 +311,62 @@ func (a *API) queryInstant(c *call) error {
 	return nil
 }
 
+// atOnce makes the answer of it.
+func atOnce(asked *api.Question, q url.Values) (*instantAnswer, exec.Cost, error) {
+	m, err := newMetering(asked, q)
+	if err != nil {
+		return nil, exec.Cost{}, err
+	}
+	found, err := exec.RunMetrics(asked.Ctx, asked.Store, m.MetricsRequest)
+	if err != nil {
+		return nil, found.Cost, err
+	}
+	out := &instantAnswer{Series: []instantSeries{}, Metrics: metricsOf(&found.Cost)}
+	out.Status, out.Message = partialOf(&found.Cost)
+	for i := range found.Series {
+		s := &found.Series[i]
+		if v := s.Points[0]; !math.IsNaN(v) {
+			labels, text := m.labels(s)
+			out.Series = append(out.Series, instantSeries{labels, number(v), text})
+		}
+	}
+	return out, found.Cost, nil
+}
+
 func (x *rangeAnswer) append(dst []byte) []byte {
 	for i := range x.Series {
 		s := &x.Series[i]
 		one := appendLabels(nil, s.Labels)
 		for _, p := range s.Samples {
-			one = appendMessage(one, 2, appendNumber(appendDouble(nil, 1, float64(p.Value)), 2, uint64(p.TimestampMs)))
+			one = api.AppendMessage(one, 2, api.AppendNumber(api.AppendDouble(nil, 1, float64(p.Value)), 2, uint64(p.TimestampMs)))
 		}
-		one = appendText(one, 3, s.PromLabels)
+		one = api.AppendText(one, 3, s.PromLabels)
 		for _, e := range s.Exemplars {
-			one = appendMessage(one, 4, appendNumber(appendDouble(appendLabels(nil, e.Labels), 2, float64(e.Value)), 3, uint64(e.TimestampMs)))
+			one = api.AppendMessage(one, 4, api.AppendNumber(api.AppendDouble(appendLabels(nil, e.Labels), 2, float64(e.Value)), 3, uint64(e.TimestampMs)))
 		}
-		dst = appendMessage(dst, 1, one)
+		dst = api.AppendMessage(dst, 1, one)
 	}
 	return appendEnd(dst, &x.Metrics, x.Status, x.Message)
 }
 
 func (x *instantAnswer) append(dst []byte) []byte {
 	for _, s := range x.Series {
-		one := appendDouble(appendLabels(nil, s.Labels), 2, float64(s.Value))
-		dst = appendMessage(dst, 1, appendText(one, 3, s.PromLabels))
+		one := api.AppendDouble(appendLabels(nil, s.Labels), 2, float64(s.Value))
+		dst = api.AppendMessage(dst, 1, api.AppendText(one, 3, s.PromLabels))
 	}
 	return appendEnd(dst, &x.Metrics, x.Status, x.Message)
 }
 
 func appendLabels(dst []byte, labels []keyValue) []byte {
 	for _, l := range labels {
-		dst = appendMessage(dst, 1, l.append(nil))
+		dst = api.AppendMessage(dst, 1, l.append(nil))
 	}
 	return dst
 }
 
 // appendEnd appends what both answers end with.
 func appendEnd(dst []byte, took *metrics, status, message string) []byte {
-	dst = appendMessage(dst, 2, took.append(nil))
+	dst = api.AppendMessage(dst, 2, took.append(nil))
 	if status == statusPartial {
 		dst = appendPartial(dst, message)
 	}

@@ -1,7 +1,6 @@
 package tempo
 
 import (
-	"context"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/traceql"
 )
 
 // noRoot stands for the service of a root that was not received.
@@ -129,11 +129,11 @@ func (a *API) search(c *call) error {
 	if err != nil {
 		return err
 	}
-	f, err := a.finding(c, q)
+	f, err := newFinding(&c.Question, q)
 	if err != nil {
 		return err
 	}
-	if f.first, err = exec.Search(f.ctx, f.store, f.Request); err != nil {
+	if f.first, err = exec.Search(c.Ctx, c.Store, f.Request); err != nil {
 		return err
 	}
 	if !f.first.Cost.Complete {
@@ -155,16 +155,16 @@ func (a *API) search(c *call) error {
 // finding is one search on its way, page by page.
 type finding struct {
 	exec.Request
-	ctx     context.Context
-	store   exec.Store
-	left    int // traces still wanted
-	first   exec.Result
-	metrics metrics
-	partial string // why
+	question *api.Question
+	ordered  bool // by what the query says, so that each page is as dear as all
+	left     int  // traces still wanted
+	first    exec.Result
+	metrics  metrics
+	partial  string // why
 }
 
-// finding reads the parameters of a search.
-func (a *API) finding(c *call, q url.Values) (*finding, error) {
+// newFinding reads the parameters of a search.
+func newFinding(asked *api.Question, q url.Values) (*finding, error) {
 	text := q.Get("q")
 	if tags, least, most := q.Get("tags"), q.Get("minDuration"), q.Get("maxDuration"); tags != "" || least != "" || most != "" {
 		if text != "" {
@@ -198,10 +198,16 @@ func (a *API) finding(c *call, q url.Values) (*finding, error) {
 	if spans == 0 || spans > exec.MaxSpansPerTrace {
 		spans = exec.MaxSpansPerTrace // 0 is all of them
 	}
-	return &finding{ctx: c.r.Context(), store: a.cfg.Store, left: limit, Request: exec.Request{
-		Over: exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}, Plan: plan,
-		Limit: min(limit, exec.MaxLimit), SpansPerTrace: spans,
-	}}, nil
+	f := &finding{question: asked, left: limit, Request: exec.Request{
+		Over: asked.Over, Plan: plan, Limit: min(limit, exec.MaxLimit), SpansPerTrace: spans,
+	}}
+	f.Window = w
+	for _, s := range parsed.Stages {
+		if _, ok := s.(*traceql.OrderBy); ok {
+			f.ordered = true
+		}
+	}
+	return f, nil
 }
 
 // pages yields what is found, a page at a time, up to the limit. Each page has a budget
@@ -219,7 +225,7 @@ func (f *finding) pages(yield func([]exec.Hit, error) bool) {
 		}
 		f.Cursor, f.Limit = page.Next, min(f.left, exec.MaxLimit)
 		var err error
-		if page, err = exec.Search(f.ctx, f.store, f.Request); err != nil {
+		if page, err = exec.Search(f.question.Ctx, f.question.Store, f.Request); err != nil {
 			yield(nil, err)
 			return
 		}
@@ -257,32 +263,32 @@ func (f *finding) protobuf(yield func([]byte, error) bool) {
 		for i := range hits {
 			x := foundOf(&hits[i])
 			one = x.append(one[:0])
-			text = appendMessage(text, 1, one)
+			text = api.AppendMessage(text, 1, one)
 		}
 		if !yield(text, err) || err != nil {
 			return
 		}
 		text = text[:0]
 	}
-	yield(appendMessage(text, 2, f.metrics.append(nil)), nil)
+	yield(api.AppendMessage(text, 2, f.metrics.append(nil)), nil)
 }
 
 func (x *found) append(dst []byte) []byte {
-	dst = appendText(dst, 1, x.TraceID)
-	dst = appendText(dst, 2, x.RootServiceName)
-	dst = appendText(dst, 3, x.RootTraceName)
-	dst = appendNumber(dst, 4, x.StartTimeUnixNano)
-	dst = appendNumber(dst, 5, uint64(x.DurationMs))
+	dst = api.AppendText(dst, 1, x.TraceID)
+	dst = api.AppendText(dst, 2, x.RootServiceName)
+	dst = api.AppendText(dst, 3, x.RootTraceName)
+	dst = api.AppendNumber(dst, 4, x.StartTimeUnixNano)
+	dst = api.AppendNumber(dst, 5, uint64(x.DurationMs))
 	if x.SpanSet != nil {
-		dst = appendMessage(dst, 6, x.SpanSet.append(nil))
+		dst = api.AppendMessage(dst, 6, x.SpanSet.append(nil))
 	}
 	for i := range x.SpanSets {
-		dst = appendMessage(dst, 7, x.SpanSets[i].append(nil))
+		dst = api.AppendMessage(dst, 7, x.SpanSets[i].append(nil))
 	}
 	for _, name := range x.services {
 		s := x.ServiceStats[name]
-		stats := appendNumber(appendNumber(nil, 1, uint64(s.SpanCount)), 2, uint64(s.ErrorCount))
-		dst = appendMessage(dst, 8, appendMessage(appendText(nil, 1, name), 2, stats))
+		stats := api.AppendNumber(api.AppendNumber(nil, 1, uint64(s.SpanCount)), 2, uint64(s.ErrorCount))
+		dst = api.AppendMessage(dst, 8, api.AppendMessage(api.AppendText(nil, 1, name), 2, stats))
 	}
 	return dst
 }
@@ -290,18 +296,18 @@ func (x *found) append(dst []byte) []byte {
 func (s *spanSet) append(dst []byte) []byte {
 	for i := range s.Spans {
 		x := &s.Spans[i]
-		one := appendText(nil, 1, x.SpanID)
-		one = appendText(one, 2, x.Name)
-		one = appendNumber(one, 3, x.StartTimeUnixNano)
-		one = appendNumber(one, 4, x.DurationNanos)
+		one := api.AppendText(nil, 1, x.SpanID)
+		one = api.AppendText(one, 2, x.Name)
+		one = api.AppendNumber(one, 3, x.StartTimeUnixNano)
+		one = api.AppendNumber(one, 4, x.DurationNanos)
 		for _, a := range x.Attributes {
-			one = appendMessage(one, 5, a.append(nil))
+			one = api.AppendMessage(one, 5, a.append(nil))
 		}
-		dst = appendMessage(dst, 1, one)
+		dst = api.AppendMessage(dst, 1, one)
 	}
-	dst = appendNumber(dst, 2, uint64(s.Matched))
+	dst = api.AppendNumber(dst, 2, uint64(s.Matched))
 	for _, a := range s.Attributes {
-		dst = appendMessage(dst, 3, a.append(nil))
+		dst = api.AppendMessage(dst, 3, a.append(nil))
 	}
 	return dst
 }

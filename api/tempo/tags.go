@@ -29,34 +29,34 @@ type tagScope struct {
 }
 
 // tagScopes returns the names of tags by scope, those scopes left out that have none.
-func (a *API) tagScopes(c *call, q url.Values) ([]tagScope, metrics, error) {
-	var took metrics
+func tagScopes(asked *api.Question, q url.Values) ([]tagScope, exec.Cost, error) {
+	var none exec.Cost
 	want := q.Get("scope")
 	switch want {
 	case "", "none", "resource", "span", "intrinsic", "event", "link", "instrumentation", "trace":
 	default:
-		return nil, took, clew.Errorf(clew.Invalid, "invalid scope: %s", clip(want))
+		return nil, none, clew.Errorf(clew.Invalid, "invalid scope: %s", clip(want))
 	}
 	if want == "none" {
 		want = ""
 	}
 	w, err := window(q)
 	if err != nil {
-		return nil, took, err
+		return nil, none, err
 	}
 	limit, err := count(q, "limit", maxTags, 0, math.MaxInt32)
 	if err != nil {
-		return nil, took, err
+		return nil, none, err
 	}
 	if limit == 0 {
 		limit = maxTags
 	}
-	names, cost, err := namesOf(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}, q.Get("q"))
+	over := asked.Over
+	over.Window = w
+	names, cost, err := namesOf(asked.Ctx, asked.Store, over, q.Get("q"))
 	if err != nil {
-		return nil, took, err
+		return nil, cost, err
 	}
-	took.add(&cost)
-	c.partial(&cost)
 	tags := map[string][]string{"intrinsic": intrinsics}
 	for _, n := range names {
 		name, _ := api.Escape(n.Key)
@@ -68,7 +68,7 @@ func (a *API) tagScopes(c *call, q url.Values) ([]tagScope, metrics, error) {
 			out = append(out, tagScope{scope, list[:min(len(list), limit, maxTags)]})
 		}
 	}
-	return out, took, nil
+	return out, cost, nil
 }
 
 // partial says in the header that an answer is not all of it.
@@ -84,38 +84,24 @@ func (a *API) tagsV2(c *call) error {
 	if err != nil {
 		return err
 	}
-	scopes, took, err := a.tagScopes(c, q)
+	scopes, cost, err := tagScopes(&c.Question, q)
 	if err != nil {
 		return err
 	}
+	c.partial(&cost)
 	if c.wantsProtobuf() {
-		var body []byte
-		for _, s := range scopes {
-			one := appendText(nil, 1, s.Name)
-			for _, tag := range s.Tags {
-				one = appendMessage(one, 2, []byte(tag))
-			}
-			body = appendMessage(body, 1, one)
-		}
-		return c.protobuf(body)
+		return c.protobuf(appendScopes(nil, scopes, &cost))
 	}
 	writeJSON(c.w, struct {
 		Scopes  []tagScope `json:"scopes"`
 		Metrics metrics    `json:"metrics"`
-	}{scopes, took})
+	}{scopes, metricsOf(&cost)})
 	return nil
 }
 
-// tags answers the names of attributes of any scope, or of the one that is asked for.
-func (a *API) tags(c *call) error {
-	q, err := parameters(c)
-	if err != nil {
-		return err
-	}
-	scopes, took, err := a.tagScopes(c, q)
-	if err != nil {
-		return err
-	}
+// tagNames returns the names of attributes of any scope, or of the one that is asked for.
+func tagNames(asked *api.Question, q url.Values) ([]string, exec.Cost, error) {
+	scopes, cost, err := tagScopes(asked, q)
 	names := []string{}
 	for _, s := range scopes {
 		if s.Name != "intrinsic" || q.Get("scope") == "intrinsic" {
@@ -123,18 +109,27 @@ func (a *API) tags(c *call) error {
 		}
 	}
 	slices.Sort(names)
-	names = slices.Compact(names)
+	return slices.Compact(names), cost, err
+}
+
+// tags answers them.
+func (a *API) tags(c *call) error {
+	q, err := parameters(c)
+	if err != nil {
+		return err
+	}
+	names, cost, err := tagNames(&c.Question, q)
+	if err != nil {
+		return err
+	}
+	c.partial(&cost)
 	if c.wantsProtobuf() {
-		var body []byte
-		for _, name := range names {
-			body = appendMessage(body, 1, []byte(name))
-		}
-		return c.protobuf(body)
+		return c.protobuf(appendNames(nil, names, &cost))
 	}
 	writeJSON(c.w, struct {
 		TagNames []string `json:"tagNames"`
 		Metrics  metrics  `json:"metrics"`
-	}{names, took})
+	}{names, metricsOf(&cost)})
 	return nil
 }
 
@@ -152,7 +147,7 @@ type tagValue struct {
 
 // tagValues answers the values of a tag, of either version of the endpoint. Names may
 // have slashes.
-func (a *API) tagValues(answer func(c *call, values []tagValue, took metrics) error) handler {
+func (a *API) tagValues(answer func(c *call, values []tagValue, cost *exec.Cost) error) handler {
 	return func(c *call) error {
 		name, ok := strings.CutSuffix(c.r.PathValue("rest"), "/values")
 		if !ok || name == "" {
@@ -162,63 +157,110 @@ func (a *API) tagValues(answer func(c *call, values []tagValue, took metrics) er
 		if err != nil {
 			return err
 		}
-		w, err := window(q)
+		l, err := newListing(c.Question, name, q)
 		if err != nil {
 			return err
 		}
-		limit, err := count(q, "limit", defaultValues, 0, math.MaxInt32)
+		values, cost, err := l.values()
 		if err != nil {
 			return err
 		}
-		if limit = min(limit, maxValues); limit == 0 {
-			limit = defaultValues
-		}
-		over := exec.Over{Tenant: c.tenant, Window: w, Budget: a.cfg.Budget}
-		values, cost, err := a.values(c, over, name, q.Get("q"), limit)
-		if err != nil {
-			return err
-		}
-		var took metrics
-		took.add(&cost)
 		c.partial(&cost)
-		return answer(c, values, took)
+		return answer(c, values, &cost)
 	}
 }
 
-func valuesV2(c *call, values []tagValue, took metrics) error {
+// listing is a question for the values of a tag.
+type listing struct {
+	api.Question
+	name, query string
+	limit       int
+}
+
+// newListing reads the parameters of one.
+func newListing(asked api.Question, name string, q url.Values) (*listing, error) {
+	l := &listing{Question: asked, name: name, query: q.Get("q")}
+	var err error
+	if l.Window, err = window(q); err != nil {
+		return nil, err
+	}
+	if l.limit, err = count(q, "limit", defaultValues, 0, math.MaxInt32); err != nil {
+		return nil, err
+	}
+	if l.limit = min(l.limit, maxValues); l.limit == 0 {
+		l.limit = defaultValues
+	}
+	return l, nil
+}
+
+func valuesV2(c *call, values []tagValue, cost *exec.Cost) error {
 	if c.wantsProtobuf() {
-		var body []byte
-		for _, v := range values {
-			body = appendMessage(body, 1, appendText(appendText(nil, 1, v.Type), 2, v.Value))
-		}
-		return c.protobuf(body)
+		return c.protobuf(appendValues(nil, values, cost))
 	}
 	writeJSON(c.w, struct {
 		TagValues []tagValue `json:"tagValues"`
 		Metrics   metrics    `json:"metrics"`
-	}{values, took})
+	}{values, metricsOf(cost)})
 	return nil
 }
 
-func valuesV1(c *call, values []tagValue, took metrics) error {
-	texts := []string{}
-	for _, v := range values {
-		if !slices.Contains(texts, v.Value) {
-			texts = append(texts, v.Value)
-		}
-	}
+func valuesV1(c *call, values []tagValue, cost *exec.Cost) error {
+	texts := textsOf(values)
 	if c.wantsProtobuf() {
-		var body []byte
-		for _, s := range texts {
-			body = appendMessage(body, 1, []byte(s))
-		}
-		return c.protobuf(body)
+		return c.protobuf(appendNames(nil, texts, cost))
 	}
 	writeJSON(c.w, struct {
 		TagValues []string `json:"tagValues"`
 		Metrics   metrics  `json:"metrics"`
-	}{texts, took})
+	}{texts, metricsOf(cost)})
 	return nil
+}
+
+// textsOf are values without their types, each once.
+func textsOf(values []tagValue) []string {
+	texts, known := []string{}, make(map[string]bool, len(values))
+	for _, v := range values {
+		if !known[v.Value] {
+			known[v.Value] = true
+			texts = append(texts, v.Value)
+		}
+	}
+	return texts
+}
+
+// appendValues, appendScopes and appendNames append the three messages that lists are
+// answered with.
+func appendValues(dst []byte, values []tagValue, cost *exec.Cost) []byte {
+	for _, v := range values {
+		dst = api.AppendMessage(dst, 1, api.AppendText(api.AppendText(nil, 1, v.Type), 2, v.Value))
+	}
+	return appendListed(dst, cost)
+}
+
+func appendScopes(dst []byte, scopes []tagScope, cost *exec.Cost) []byte {
+	for _, s := range scopes {
+		one := api.AppendText(nil, 1, s.Name)
+		for _, tag := range s.Tags {
+			one = api.AppendMessage(one, 2, []byte(tag))
+		}
+		dst = api.AppendMessage(dst, 1, one)
+	}
+	return appendListed(dst, cost)
+}
+
+func appendNames(dst []byte, names []string, cost *exec.Cost) []byte {
+	for _, name := range names {
+		dst = api.AppendMessage(dst, 1, []byte(name))
+	}
+	return appendListed(dst, cost)
+}
+
+// appendListed appends what a list took, a MetadataMetrics.
+func appendListed(dst []byte, cost *exec.Cost) []byte {
+	m := metricsOf(cost)
+	one := api.AppendNumber(nil, 1, m.InspectedBytes)
+	one = api.AppendNumber(one, 2, uint64(m.TotalJobs))
+	return api.AppendMessage(dst, 2, api.AppendNumber(one, 3, uint64(m.CompletedJobs)))
 }
 
 // words are the values of the fields that have few, which are told whether there are
@@ -230,9 +272,9 @@ var words = map[span.Intrinsic][]string{
 
 // values returns the values of a tag, most frequent first: of the spans that a query
 // selects, if it can be told which.
-func (a *API) values(c *call, over exec.Over, name, query string, limit int) ([]tagValue, exec.Cost, error) {
+func (l *listing) values() ([]tagValue, exec.Cost, error) {
 	all := exec.Cost{Complete: true, Searched: 1}
-	f, ofRoot, err := fieldOf(name)
+	f, ofRoot, err := fieldOf(l.name)
 	if err != nil {
 		return nil, all, err
 	}
@@ -250,13 +292,13 @@ func (a *API) values(c *call, over exec.Over, name, query string, limit int) ([]
 	case span.Duration, span.EventTimeSinceStart, span.SpanID, span.ParentID, span.TraceID, span.LinkSpanID, span.LinkTraceID:
 		return []tagValue{}, all, nil // nearly as many as there are spans
 	}
-	if filter := valid(query); filter != "" || ofRoot != "" {
-		values, cost, err := a.filtered(c, over, name, filter, ofRoot, limit)
+	if filter := valid(l.query); filter != "" || ofRoot != "" {
+		values, cost, err := l.filtered(filter, ofRoot)
 		if err == nil || clew.KindOf(err) == clew.Canceled || ofRoot != "" {
 			return values, cost, err
 		}
 	}
-	found, _, cost, err := catalog.TagValues(c.r.Context(), a.cfg.Store, over, f, limit)
+	found, _, cost, err := catalog.TagValues(l.Ctx, l.Store, l.Over, f, l.limit)
 	if err != nil {
 		return nil, cost, err
 	}
@@ -296,8 +338,8 @@ func fieldOf(name string) (f span.Field, ofRoot string, err error) {
 }
 
 // filtered counts values of the spans that are selected, or of the roots of their traces.
-func (a *API) filtered(c *call, over exec.Over, name, filter, ofRoot string, limit int) ([]tagValue, exec.Cost, error) {
-	by := name
+func (l *listing) filtered(filter, ofRoot string) ([]tagValue, exec.Cost, error) {
+	by, over := l.name, l.Over
 	switch {
 	case ofRoot != "" && filter == "":
 		filter, by = "{ nestedSetParent < 0 }", ofRoot
@@ -317,7 +359,7 @@ func (a *API) filtered(c *call, over exec.Over, name, filter, ofRoot string, lim
 	if over.Window.End == 0 {
 		over.Window.End = math.MaxInt64
 	}
-	m, err := exec.RunMetrics(c.r.Context(), a.cfg.Store, exec.MetricsRequest{Over: over, Plan: plan})
+	m, err := exec.RunMetrics(l.Ctx, l.Store, exec.MetricsRequest{Over: over, Plan: plan})
 	if err != nil {
 		return nil, m.Cost, err
 	}
@@ -325,8 +367,8 @@ func (a *API) filtered(c *call, over exec.Over, name, filter, ofRoot string, lim
 	slices.SortStableFunc(list, func(x, y series.Series) int { return cmp.Compare(y.Points[0], x.Points[0]) })
 	out := []tagValue{}
 	for i := range list {
-		if l := list[i].Labels; len(l) == 1 && l[0].Value.Type != clew.TypeOther && len(out) < limit {
-			out = append(out, valueOf(l[0].Value))
+		if labels := list[i].Labels; len(labels) == 1 && labels[0].Value.Type != clew.TypeOther && len(out) < l.limit {
+			out = append(out, valueOf(labels[0].Value))
 		}
 	}
 	return out, m.Cost, nil

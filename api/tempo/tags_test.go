@@ -155,7 +155,7 @@ func TestTagNames(t *testing.T) {
 func TestTagsProtobuf(t *testing.T) {
 	eachStore(t, func(a *api) {
 		get := func(path string) map[int][][]byte { return fields(a.T, a.ok(path, "Accept", "application/protobuf")) }
-		if m := get("/api/v2/search/tags?scope=link"); len(m) != 0 {
+		if m := get("/api/v2/search/tags?scope=link"); len(m[1]) != 0 {
 			a.Errorf("no link has a tag: %v", m)
 		}
 		m := fields(a.T, get("/api/v2/search/tags?scope=resource")[1][0])

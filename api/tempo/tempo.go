@@ -45,6 +45,11 @@ type Config struct {
 	Logger  *slog.Logger
 }
 
+// asks is what dialects share of it.
+func (a *API) asks() *api.Config {
+	return &api.Config{Store: a.cfg.Store, Turns: a.cfg.Turns, Budget: a.cfg.Budget, Logger: a.cfg.Logger}
+}
+
 // API is the handler.
 type API struct {
 	cfg    Config
@@ -113,11 +118,11 @@ func (a *API) buildInfo(w http.ResponseWriter, _ *http.Request) {
 	})
 }
 
-// call is one request with what every handler wants to know of it.
+// call is one request of HTTP with what every handler wants to know of it.
 type call struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	tenant clew.Tenant
+	w http.ResponseWriter
+	r *http.Request
+	api.Question
 }
 
 // handler answers a call or returns why not; then nothing has been written.
@@ -126,12 +131,7 @@ type handler func(*call) error
 // query serves a handler that reads the store, once it has a turn.
 func (a *API) query(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tenant, err := clew.ParseTenant(r.Header.Get(api.TenantHeader))
-		if err != nil {
-			a.fail(w, r, err)
-			return
-		}
-		ctx, done, err := a.cfg.Turns.Take(r.Context())
+		q, done, err := a.asks().Ask(r.Context(), r.Header.Get(api.TenantHeader))
 		switch {
 		case r.Context().Err() != nil:
 			return
@@ -140,8 +140,8 @@ func (a *API) query(h handler) http.Handler {
 			return
 		}
 		defer done()
-		w, r = api.PatientWriter(ctx, w), r.WithContext(ctx)
-		if err := h(&call{w: w, r: r, tenant: tenant}); err != nil {
+		w, r = api.PatientWriter(q.Ctx, w), r.WithContext(q.Ctx)
+		if err := h(&call{w, r, q}); err != nil {
 			a.fail(w, r, err)
 		}
 	})

@@ -90,7 +90,7 @@ func (a *API) read(c *call) (*storage.Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.cfg.Store.Trace(c.r.Context(), c.tenant, id)
+	t, err := c.Trace(id)
 	switch {
 	case clew.KindOf(err) == clew.TooLarge:
 		writeText(c.w, http.StatusUnprocessableEntity, err.Error()+"\n")
@@ -101,7 +101,7 @@ func (a *API) read(c *call) (*storage.Trace, error) {
 	if t.Damaged != nil {
 		c.w.Header().Set(api.DamagedHeader, api.DamageText(&t))
 		c.w.Header().Set(api.PartialHeader, api.DamageText(&t))
-		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.tenant, "trace", id, "error", t.Damaged)
+		a.cfg.Logger.Warn("trace is partly unreadable", "tenant", c.Tenant, "trace", id, "error", t.Damaged)
 	}
 	return &t, nil
 }

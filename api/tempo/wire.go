@@ -43,13 +43,13 @@ func labelled(key string, v clew.Value, text string) keyValue {
 }
 
 func (kv keyValue) append(dst []byte) []byte {
-	return appendMessage(appendText(dst, 1, kv.Key), 2, anyValue(kv.Value).append(nil))
+	return api.AppendMessage(api.AppendText(dst, 1, kv.Key), 2, anyValue(kv.Value).append(nil))
 }
 
 func (v anyValue) append(dst []byte) []byte {
 	switch x := clew.Value(v); x.Type {
 	case clew.TypeString:
-		return appendMessage(dst, 1, x.Bytes)
+		return api.AppendMessage(dst, 1, x.Bytes)
 	case clew.TypeBool:
 		return protowire.AppendVarint(protowire.AppendTag(dst, 2, protowire.VarintType), x.Bits)
 	case clew.TypeInt:
@@ -59,30 +59,6 @@ func (v anyValue) append(dst []byte) []byte {
 	default:
 		return append(dst, x.Bytes...)
 	}
-}
-
-// appendMessage appends a field of bytes, empty or not.
-func appendMessage(dst []byte, num protowire.Number, body []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(dst, num, protowire.BytesType), body)
-}
-
-// appendText and appendNumber append a field unless it has the value of one left out.
-func appendText(dst []byte, num protowire.Number, s string) []byte {
-	if s == "" {
-		return dst
-	}
-	return protowire.AppendString(protowire.AppendTag(dst, num, protowire.BytesType), s)
-}
-
-func appendNumber(dst []byte, num protowire.Number, n uint64) []byte {
-	if n == 0 {
-		return dst
-	}
-	return protowire.AppendVarint(protowire.AppendTag(dst, num, protowire.VarintType), n)
-}
-
-func appendDouble(dst []byte, num protowire.Number, d float64) []byte {
-	return protowire.AppendFixed64(protowire.AppendTag(dst, num, protowire.Fixed64Type), math.Float64bits(d))
 }
 
 // number is a double in JSON, where the infinite ones are words.
@@ -125,10 +101,16 @@ func (m *metrics) add(c *exec.Cost) {
 	}
 }
 
+// metricsOf is what a whole answer took.
+func metricsOf(c *exec.Cost) (m metrics) {
+	m.add(c)
+	return m
+}
+
 func (m *metrics) append(dst []byte) []byte {
-	dst = appendNumber(dst, 1, uint64(m.InspectedTraces))
-	dst = appendNumber(dst, 2, m.InspectedBytes)
-	dst = appendNumber(dst, 4, uint64(m.CompletedJobs))
-	dst = appendNumber(dst, 5, uint64(m.TotalJobs))
-	return appendNumber(dst, 7, m.InspectedSpans)
+	dst = api.AppendNumber(dst, 1, uint64(m.InspectedTraces))
+	dst = api.AppendNumber(dst, 2, m.InspectedBytes)
+	dst = api.AppendNumber(dst, 4, uint64(m.CompletedJobs))
+	dst = api.AppendNumber(dst, 5, uint64(m.TotalJobs))
+	return api.AppendNumber(dst, 7, m.InspectedSpans)
 }

@@ -25,7 +25,7 @@ func answer(c *api.Call, cost exec.Cost, names []string) error {
 }
 
 func services(c *api.Call) error {
-	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
+	list, cost, err := catalog.Services(c.Ctx, c.Store, c.Over)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func spanNames(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	list, cost, err := catalog.Services(c.R.Context(), c.Store, c.Over)
+	list, cost, err := catalog.Services(c.Ctx, c.Store, c.Over)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func window(c *api.Call, now time.Time) error {
 
 // autocompleteKeys answers the keys of tags: attributes of spans and of resources.
 func autocompleteKeys(c *api.Call) error {
-	tags, cost, err := catalog.TagNames(c.R.Context(), c.Store, c.Over)
+	tags, cost, err := catalog.TagNames(c.Ctx, c.Store, c.Over)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func autocompleteValues(c *api.Call) error {
 	var values []string
 	var worst exec.Cost
 	for i, scope := range []span.Scope{span.ScopeSpan, span.ScopeResource} {
-		found, _, cost, err := catalog.TagValues(c.R.Context(), c.Store, c.Over, span.Field{Scope: scope, Key: key}, maxValues)
+		found, _, cost, err := catalog.TagValues(c.Ctx, c.Store, c.Over, span.Field{Scope: scope, Key: key}, maxValues)
 		if err != nil {
 			return err
 		}

@@ -200,7 +200,7 @@ func writeTraces(c *api.Call, ids []clew.TraceID) {
 	w.Text("[")
 	first := true
 	for _, id := range ids {
-		t, err := c.Trace(c.R.Context(), id)
+		t, err := c.Trace(id)
 		switch {
 		case err == nil:
 		case clew.KindOf(err) == clew.NotFound:
@@ -223,7 +223,7 @@ func trace(c *api.Call) error {
 	if err != nil {
 		return err
 	}
-	t, err := c.Trace(c.R.Context(), id)
+	t, err := c.Trace(id)
 	if clew.KindOf(err) == clew.NotFound && err != nil {
 		return clew.Errorf(clew.NotFound, "%s not found", api.ShortTraceID(id))
 	}

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	oldreflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
+	"google.golang.org/grpc/status"
+)
+
+// HealthPath begins the paths of the health service, which everybody may ask.
+const HealthPath = "/grpc.health.v1.Health/"
+
+// TellingPaths begin the paths of the services that every GRPC has besides its own.
+var TellingPaths = []string{HealthPath, "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+
+// tell adds the services that tell of others.
+func (g *GRPC) tell(notReady func() string, p Protocol, services []Service) {
+	h := &health{notReady: notReady, known: map[string]bool{"": true}}
+	for _, s := range services {
+		h.known[string(s.Name)] = true
+	}
+	healthpb.RegisterHealthServer(g.server, h)
+	known := reflection.ServerOptions{Services: g.server, DescriptorResolver: p}
+	reflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServerV1(known))
+	oldreflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServer(known))
+}
+
+// health is the standard health service. All services are as ready as the server.
+type health struct {
+	healthpb.UnimplementedHealthServer
+	notReady func() string
+	known    map[string]bool
+}
+
+func (h *health) status() healthpb.HealthCheckResponse_ServingStatus {
+	if h.notReady != nil && h.notReady() != "" {
+		return healthpb.HealthCheckResponse_NOT_SERVING
+	}
+	return healthpb.HealthCheckResponse_SERVING
+}
+
+// Check implements the service.
+func (h *health) Check(_ context.Context, r *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+	if !h.known[r.GetService()] {
+		return nil, status.Errorf(codes.NotFound, "no service is called %s here", Shown(r.GetService()))
+	}
+	return &healthpb.HealthCheckResponse{Status: h.status()}, nil
+}
+
+// Watch implements the service.
+func (h *health) Watch(r *healthpb.HealthCheckRequest, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+	every := time.NewTicker(healthEvery)
+	defer every.Stop()
+	last := healthpb.HealthCheckResponse_UNKNOWN
+	for {
+		now := healthpb.HealthCheckResponse_SERVICE_UNKNOWN
+		if h.known[r.GetService()] {
+			now = h.status()
+		}
+		if now != last {
+			last = now
+			if err := stream.Send(&healthpb.HealthCheckResponse{Status: now}); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-stream.Context().Done():
+			return status.FromContextError(stream.Context().Err()).Err()
+		case <-every.C:
+		}
+	}
+}
