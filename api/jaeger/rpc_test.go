@@ -28,13 +28,14 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/apitest"
+	"github.com/clew-tracing/clew/api/apitest/protoset"
 	"github.com/clew-tracing/clew/api/jaeger"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 func queryProtocol(t *testing.T, update bool) *protoregistry.Files {
-	return apitest.Protocol(t, "query.protoset", update, "query_v2.proto", "query_v3.proto")
+	return protoset.Hold(t, "query.protoset", update, "query_v2.proto", "query_v3.proto")
 }
 
 // TestProtocol holds the compiled protocol to its sources.

@@ -29,6 +29,7 @@ import (
 	"github.com/clew-tracing/clew"
 	clewapi "github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/apitest"
+	"github.com/clew-tracing/clew/api/apitest/protoset"
 	"github.com/clew-tracing/clew/api/tempo"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -36,7 +37,7 @@ import (
 )
 
 func streamingProtocol(t *testing.T, update bool) *protoregistry.Files {
-	return apitest.Protocol(t, "streaming.protoset", update, "streaming.proto")
+	return protoset.Hold(t, "streaming.protoset", update, "streaming.proto")
 }
 
 // TestProtocol holds the compiled protocol to its source.

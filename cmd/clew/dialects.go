@@ -18,6 +18,10 @@ type dialect struct {
 	door, prefix string
 	handler      http.Handler // guarded; its paths have no prefix
 	fault        func(http.ResponseWriter, *http.Request)
+	// calls is what of it is gRPC, guarded, and paths are those of its services: they have
+	// no prefix anywhere. Nil where there is none.
+	calls http.Handler
+	paths []string
 }
 
 // dialects are those that this server speaks.
@@ -26,6 +30,7 @@ func (s *server) dialects() []dialect {
 	return []dialect{
 		s.tempo(),
 		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
+		s.jaegerGRPC(cfg),
 		s.newDialect(doorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 		s.prometheus(cfg),
 	}
@@ -38,7 +43,9 @@ func (s *server) tempo() dialect {
 		Store: s.store, Budget: s.budget(), Turns: s.turns,
 		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
 	})
-	return s.newDialect(doorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
+	d := s.newDialect(doorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
+	d.calls, d.paths = s.callable(answers.Streaming()), []string{tempo.GRPCPath}
+	return d
 }
 
 // prometheus is the query API of Prometheus.
@@ -58,6 +65,38 @@ func (d dialect) openTo(answers http.Handler, paths ...string) dialect {
 	return d
 }
 
+// jaegerGRPC is Jaeger's API over gRPC, which has a door of its own.
+func (s *server) jaegerGRPC(cfg api.Config) dialect {
+	calls := s.callable(jaeger.NewGRPC(cfg, s.notReady))
+	return dialect{
+		door: doorJaegerGRPC, handler: calls, calls: calls, paths: []string{jaeger.GRPCPathV2, jaeger.GRPCPathV3},
+		fault: func(w http.ResponseWriter, _ *http.Request) {
+			api.FailGRPC(w, http.StatusInternalServerError, faultText)
+		},
+	}
+}
+
+// callable guards what is asked over gRPC, as newDialect guards the rest, and notes it to be
+// stopped. Whether the server is ready can be asked without a token.
+func (s *server) callable(g *api.GRPC) http.Handler {
+	s.rpcs = append(s.rpcs, g)
+	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { api.FailGRPC(w, no.status, no.message) }
+	mux := http.NewServeMux()
+	mux.Handle(api.HealthPath, g)
+	mux.Handle("/", s.gate.guard(config.Read, deny, s.whileReady(api.FailGRPC, g)))
+	return mux
+}
+
+// onPage adds the dialect to what the page's address answers.
+func (d *dialect) onPage(mux *http.ServeMux) {
+	if d.prefix != "" {
+		mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
+	}
+	for _, path := range d.paths {
+		mux.Handle(path, d.calls)
+	}
+}
+
 // newDialect guards a read API, all of which needs the right to read. fail answers in
 // its form.
 func (s *server) newDialect(door, prefix string, fail api.Fail, h http.Handler) dialect {
@@ -72,8 +111,13 @@ func (s *server) newDialect(door, prefix string, fail api.Fail, h http.Handler) 
 // from one address to the other has it in the path.
 func (d *dialect) alone() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
+	d.onPage(mux)
 	mux.Handle("/", d.handler)
+	if d.calls != nil {
+		for _, path := range api.TellingPaths {
+			mux.Handle(path, d.calls)
+		}
+	}
 	// Another site's page must not act here through a visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
 }

@@ -8,13 +8,14 @@ import (
 
 // The names of what a server listens for, as health and metrics say them.
 const (
-	doorPage     = "page"
-	doorOTLPGRPC = "otlp-grpc"
-	doorOTLPHTTP = "otlp-http"
-	doorJaeger   = "jaeger"
-	doorZipkin   = "zipkin"
-	doorTempo    = "tempo"
-	doorProm     = "prometheus"
+	doorPage       = "page"
+	doorOTLPGRPC   = "otlp-grpc"
+	doorOTLPHTTP   = "otlp-http"
+	doorJaeger     = "jaeger"
+	doorJaegerGRPC = "jaeger-grpc"
+	doorZipkin     = "zipkin"
+	doorTempo      = "tempo"
+	doorProm       = "prometheus"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -24,6 +25,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorOTLPGRPC, Title: "OTLP gRPC", Protocol: "grpc", Setting: "otlp-grpc-port", Port: c.OTLPGRPCPort},
 		{Name: doorOTLPHTTP, Title: "OTLP HTTP", Protocol: "http", Path: otlpdoor.TracesPath, Setting: "otlp-http-port", Port: c.OTLPHTTPPort},
 		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
+		{Name: doorJaegerGRPC, Title: "Jaeger gRPC", Protocol: "grpc", Setting: "jaeger-grpc-port", Port: c.JaegerGRPCPort, Spare: true},
 		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
 		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},

@@ -60,7 +60,7 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	mux := http.NewServeMux()
 	mux.Handle("/api/", api)
 	for _, d := range dialects {
-		mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
+		d.onPage(mux)
 	}
 	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))

@@ -34,6 +34,9 @@ import (
 //	http METHOD URL [BODY] [HEADER: VALUE]…
 //	                              sends the file BODY (- for none); shows status,
 //	                              headers and body as stdout
+//	call ADDRESS METHOD REQUEST [NAME: VALUE]…
+//	                              calls a method of gRPC with REQUEST, which is JSON;
+//	                              shows the messages as JSON, trailers and status
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -58,7 +61,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "terminate": scriptTerminate, "sigkill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP, "flip": scriptFlip,
-			"smalldisk": scriptSmallDisk, "fill": scriptFill, "await": scriptAwait,
+			"smalldisk": scriptSmallDisk, "fill": scriptFill, "await": scriptAwait, "call": scriptCall,
 		},
 	})
 }

@@ -95,6 +95,7 @@ type server struct {
 	spare map[string]*http.Server
 	turns *api.Turns // of questions, in whatever dialect
 	cores *cores.Pool
+	rpcs  []*api.GRPC
 	// streams ends what the page's address answers without end, by endStreams.
 	streams    context.Context
 	endStreams context.CancelFunc
@@ -363,6 +364,9 @@ func (s *server) shutdown() error {
 	defer streams.Stop()
 	s.stopReaders()
 	s.endStreams()
+	for _, g := range s.rpcs {
+		g.Stop() // whose methods may outlive their requests
+	}
 	s.backups.Close()
 	err := s.store.Close()
 	var doors sync.WaitGroup

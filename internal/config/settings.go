@@ -81,20 +81,21 @@ type Config struct {
 	// QueryConcurrency is how many questions run at once.
 	QueryConcurrency Count
 
-	Listen        List
-	ListenAll     Flag
-	HTTPPort      Port
-	OTLPGRPCPort  Port
-	OTLPHTTPPort  Port
-	JaegerPort    Port
-	ZipkinPort    Port
-	TempoPort     Port
-	PromPort      Port
-	AddressesFile Text
-	CORSOrigins   List
-	TLSCert       Text
-	TLSKey        Text
-	Tokens        Tokens
+	Listen         List
+	ListenAll      Flag
+	HTTPPort       Port
+	OTLPGRPCPort   Port
+	OTLPHTTPPort   Port
+	JaegerPort     Port
+	JaegerGRPCPort Port
+	ZipkinPort     Port
+	TempoPort      Port
+	PromPort       Port
+	AddressesFile  Text
+	CORSOrigins    List
+	TLSCert        Text
+	TLSKey         Text
+	Tokens         Tokens
 
 	LogLevel  Level
 	LogFormat Choice
@@ -127,19 +128,20 @@ func defaults() *Config {
 		QueryMaxBytes:    Size{Bytes: defaultQueryBytes, Min: minQueryBytes},
 		QueryConcurrency: Count{Auto: true, CanAuto: true, Min: 1, Max: maxQueryConcurrency},
 
-		Listen:       List{"127.0.0.1", "::1"},
-		HTTPPort:     Port{N: defaultHTTPPort},
-		OTLPGRPCPort: Port{N: 4317, CanOff: true},
-		OTLPHTTPPort: Port{N: 4318, CanOff: true},
-		JaegerPort:   Port{N: 16686, CanOff: true},
-		ZipkinPort:   Port{N: 9411, CanOff: true},
-		TempoPort:    Port{N: 3200, CanOff: true},
-		PromPort:     Port{N: 9090, CanOff: true},
-		LogLevel:     Level{L: slog.LevelInfo},
-		LogFormat:    Choice{Word: "text", Of: []string{"text", "json"}},
-		DemoRate:     Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
-		Server:       "http://localhost:4300",
-		Tenant:       "default",
+		Listen:         List{"127.0.0.1", "::1"},
+		HTTPPort:       Port{N: defaultHTTPPort},
+		OTLPGRPCPort:   Port{N: 4317, CanOff: true},
+		OTLPHTTPPort:   Port{N: 4318, CanOff: true},
+		JaegerPort:     Port{N: 16686, CanOff: true},
+		JaegerGRPCPort: Port{N: 16685, CanOff: true},
+		ZipkinPort:     Port{N: 9411, CanOff: true},
+		TempoPort:      Port{N: 3200, CanOff: true},
+		PromPort:       Port{N: 9090, CanOff: true},
+		LogLevel:       Level{L: slog.LevelInfo},
+		LogFormat:      Choice{Word: "text", Of: []string{"text", "json"}},
+		DemoRate:       Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
+		Server:         "http://localhost:4300",
+		Tenant:         "default",
 	}
 }
 
@@ -217,6 +219,9 @@ func addressSettings() []Setting {
 		{Name: "jaeger-port", Group: group, Scope: Server,
 			Help:  "The port of Jaeger's query API, which is under /jaeger on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.JaegerPort }},
+		{Name: "jaeger-grpc-port", Group: group, Scope: Server,
+			Help:  "The port of Jaeger's query API over gRPC, which is on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerGRPCPort }},
 		{Name: "zipkin-port", Group: group, Scope: Server,
 			Help:  "The port of Zipkin's query API, which is under /zipkin on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.ZipkinPort }},
