@@ -93,6 +93,7 @@ type Service struct {
 type GRPC struct {
 	cfg    Config
 	server *grpc.Server
+	paths  []string // that begin those of the services
 }
 
 // NewGRPC returns a handler of services of a protocol, and of what tells of them: the
@@ -106,6 +107,7 @@ func NewGRPC(cfg Config, notReady func() string, p Protocol, services ...Service
 	)}
 	for _, s := range services {
 		is := p.service(s.Name)
+		g.paths = append(g.paths, "/"+string(s.Name)+"/")
 		desc := grpc.ServiceDesc{ServiceName: string(s.Name), Metadata: is.ParentFile().Path()}
 		for name, answer := range s.Methods {
 			m := is.Methods().ByName(protoreflect.Name(name))

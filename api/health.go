@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,11 +14,40 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// HealthPath begins the paths of the health service, which everybody may ask.
-const HealthPath = "/grpc.health.v1.Health/"
+// healthPath begins the paths of the health service, which everybody may ask, and
+// tellingPaths those of all services that every GRPC has besides its own.
+const healthPath = "/grpc.health.v1.Health/"
 
-// TellingPaths begin the paths of the services that every GRPC has besides its own.
-var TellingPaths = []string{HealthPath, "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+var tellingPaths = []string{healthPath, "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+
+// GuardedGRPC is a GRPC behind a guard, but for its health service.
+type GuardedGRPC struct {
+	http.Handler
+	paths []string // of its services
+}
+
+// Behind puts g behind a guard.
+func (g *GRPC) Behind(guard func(http.Handler) http.Handler) *GuardedGRPC {
+	mux := http.NewServeMux()
+	mux.Handle(healthPath, g)
+	mux.Handle("/", guard(g))
+	return &GuardedGRPC{mux, g.paths}
+}
+
+// Mount adds the paths of its services to mux, or those of what tells of them. Of nil there
+// are none.
+func (g *GuardedGRPC) Mount(mux *http.ServeMux, telling bool) {
+	if g == nil {
+		return
+	}
+	paths := g.paths
+	if telling {
+		paths = tellingPaths
+	}
+	for _, p := range paths {
+		mux.Handle(p, g)
+	}
+}
 
 // tell adds the services that tell of others.
 func (g *GRPC) tell(notReady func() string, p Protocol, services []Service) {

@@ -15,12 +15,6 @@ import (
 //go:embed query.protoset
 var protocol []byte
 
-// The paths of the services of NewGRPC begin with these.
-const (
-	GRPCPathV2 = "/jaeger.api_v2.QueryService/"
-	GRPCPathV3 = "/jaeger.api_v3.QueryService/"
-)
-
 // NewGRPC returns the API as it is asked over gRPC, of both versions. notReady says why
 // the server is not ready, "" if it is.
 func NewGRPC(cfg api.Config, notReady func() string) *api.GRPC {

@@ -20,9 +20,6 @@ import (
 //go:embed streaming.protoset
 var protocol []byte
 
-// GRPCPath begins the paths of the service that Streaming serves.
-const GRPCPath = "/tempopb.StreamingQuerier/"
-
 // Streaming returns the API as Grafana asks it over gRPC. The same is asked as by HTTP,
 // and the same answered: a message is turned into the parameters of a URL, which are read
 // by what reads those.

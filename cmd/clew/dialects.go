@@ -18,10 +18,8 @@ type dialect struct {
 	door, prefix string
 	handler      http.Handler // guarded; its paths have no prefix
 	fault        func(http.ResponseWriter, *http.Request)
-	// calls is what of it is gRPC, guarded, and paths are those of its services: they have
-	// no prefix anywhere. Nil where there is none.
-	calls http.Handler
-	paths []string
+	// calls is what of it is gRPC, guarded, whose paths have no prefix anywhere; nil: nothing.
+	calls *api.GuardedGRPC
 }
 
 // dialects are those that this server speaks.
@@ -39,12 +37,9 @@ func (s *server) dialects() []dialect {
 // tempo is the API of Grafana Tempo. Whether the server is ready can be asked without a
 // token, as elsewhere.
 func (s *server) tempo() dialect {
-	answers := tempo.New(tempo.Config{
-		Store: s.store, Budget: s.budget(), Turns: s.turns,
-		NotReady: s.notReady, Program: programVersion(), Logger: s.log,
-	})
+	answers := tempo.New(tempo.Config{Store: s.store, Budget: s.budget(), Turns: s.turns, NotReady: s.notReady, Program: programVersion(), Logger: s.log})
 	d := s.newDialect(doorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
-	d.calls, d.paths = s.callable(answers.Streaming()), []string{tempo.GRPCPath}
+	d.calls = s.callable(answers.Streaming())
 	return d
 }
 
@@ -68,23 +63,20 @@ func (d dialect) openTo(answers http.Handler, paths ...string) dialect {
 // jaegerGRPC is Jaeger's API over gRPC, which has a door of its own.
 func (s *server) jaegerGRPC(cfg api.Config) dialect {
 	calls := s.callable(jaeger.NewGRPC(cfg, s.notReady))
-	return dialect{
-		door: doorJaegerGRPC, handler: calls, calls: calls, paths: []string{jaeger.GRPCPathV2, jaeger.GRPCPathV3},
-		fault: func(w http.ResponseWriter, _ *http.Request) {
-			api.FailGRPC(w, http.StatusInternalServerError, faultText)
-		},
+	fault := func(w http.ResponseWriter, _ *http.Request) {
+		api.FailGRPC(w, http.StatusInternalServerError, faultText)
 	}
+	return dialect{door: doorJaegerGRPC, handler: calls, calls: calls, fault: fault}
 }
 
 // callable guards what is asked over gRPC, as newDialect guards the rest, and notes it to be
-// stopped. Whether the server is ready can be asked without a token.
-func (s *server) callable(g *api.GRPC) http.Handler {
+// stopped.
+func (s *server) callable(g *api.GRPC) *api.GuardedGRPC {
 	s.rpcs = append(s.rpcs, g)
 	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { api.FailGRPC(w, no.status, no.message) }
-	mux := http.NewServeMux()
-	mux.Handle(api.HealthPath, g)
-	mux.Handle("/", s.gate.guard(config.Read, deny, s.whileReady(api.FailGRPC, g)))
-	return mux
+	return g.Behind(func(h http.Handler) http.Handler {
+		return s.gate.guard(config.Read, deny, s.whileReady(api.FailGRPC, h))
+	})
 }
 
 // onPage adds the dialect to what the page's address answers.
@@ -92,19 +84,19 @@ func (d *dialect) onPage(mux *http.ServeMux) {
 	if d.prefix != "" {
 		mux.Handle(d.prefix+"/", http.StripPrefix(d.prefix, d.handler))
 	}
-	for _, path := range d.paths {
-		mux.Handle(path, d.calls)
-	}
+	d.calls.Mount(mux, false)
 }
 
 // newDialect guards a read API, all of which needs the right to read. fail answers in
 // its form.
 func (s *server) newDialect(door, prefix string, fail api.Fail, h http.Handler) dialect {
 	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { fail(w, no.status, no.message) }
-	return dialect{
-		door: door, prefix: prefix, handler: s.gate.guard(config.Read, deny, s.whileReady(fail, h)),
-		fault: func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusInternalServerError, faultText) },
-	}
+	return dialect{door: door, prefix: prefix, handler: s.gate.guard(config.Read, deny, s.whileReady(fail, h)), fault: faultOf(fail)}
+}
+
+// faultOf tells of a fault of the server in the form of fail.
+func faultOf(fail api.Fail) func(http.ResponseWriter, *http.Request) {
+	return func(w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusInternalServerError, faultText) }
 }
 
 // alone is the dialect on an address of its own: with its prefix, too, since who moves
@@ -113,11 +105,7 @@ func (d *dialect) alone() http.Handler {
 	mux := http.NewServeMux()
 	d.onPage(mux)
 	mux.Handle("/", d.handler)
-	if d.calls != nil {
-		for _, path := range api.TellingPaths {
-			mux.Handle(path, d.calls)
-		}
-	}
+	d.calls.Mount(mux, true)
 	// Another site's page must not act here through a visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
 }
