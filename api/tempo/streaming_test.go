@@ -218,9 +218,10 @@ func number(m proto.Message, name protoreflect.Name) uint64 {
 // gated is a store whose first scan waits behind its first batch.
 type gated struct {
 	*storagetest.Memory
-	once  sync.Once
-	scan  chan func() // gets what lets the scan go on
-	ended chan error  // gets why it ended instead
+	once    sync.Once
+	scan    chan func() // gets what lets the scan go on
+	ended   chan error  // gets why it ended instead
+	patient bool        // it waits on when its time is over
 }
 
 func (g *gated) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
@@ -230,11 +231,14 @@ func (g *gated) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Bat
 				return
 			}
 			g.once.Do(func() {
-				on := make(chan struct{})
+				on, over := make(chan struct{}), ctx.Done()
+				if g.patient {
+					over = nil
+				}
 				g.scan <- func() { close(on) }
 				select {
 				case <-on:
-				case <-ctx.Done():
+				case <-over:
 					g.ended <- ctx.Err()
 				}
 			})
@@ -268,6 +272,7 @@ func TestStreamingProgress(t *testing.T) {
 		"MetricsQueryInstant": `{"query":"{ span.n >= 0 } | max_over_time(span.n)","start":"1000000000000000000","end":"1000000100000000000"}`,
 	} {
 		g, a := newGated(t)
+		g.patient = true // metrics with exemplars have half a second at first
 		c := a.streaming()
 		stream, output, err := c.Begin(t.Context(), querier+method, request)
 		if err != nil {
