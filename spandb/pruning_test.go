@@ -85,3 +85,39 @@ func TestScanTellsItsTests(t *testing.T) {
 		t.Errorf("tests %+v\nwant %+v", st.Tests, want)
 	}
 }
+
+// TestTracesApartCount scans by traces that lie in two segments each: what is looked at to
+// put them together counts, and ends the scan when that is as much as it may look at.
+func TestTracesApartCount(t *testing.T) {
+	db := openDB(t, vfs.NewMem(), "data", Config{SealRows: 40, Window: -1})
+	defer db.Close()
+	const traces = 40
+	for part := range 2 {
+		var spans []clew.Span
+		for i := range traces {
+			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: clew.SpanID(part + 1), Name: "n", Start: 5, End: 6})
+		}
+		sendTo(t, db, clew.DefaultTenant, spans...)
+		settle(t, db)
+	}
+	scan := func(maxBytes int64) (st storage.Stats, got int) {
+		t.Helper()
+		r := storage.Request{Tenant: clew.DefaultTenant, Mode: storage.Traces, MaxBytes: maxBytes, Stats: &st,
+			Columns: storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID, span.SpanKind}}}
+		for b, err := range db.Scan(context.Background(), r) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got += len(b.TraceIDs)
+		}
+		return st, got
+	}
+	all, got := scan(0)
+	if got != traces || all.Exhausted {
+		t.Fatalf("%d traces, %+v", got, all)
+	}
+	some, got := scan(all.Bytes / 2)
+	if !some.Exhausted || got == 0 || got == traces || some.Bytes < all.Bytes/2 || some.Bytes >= all.Bytes {
+		t.Errorf("with half of %d bytes: %d traces, %+v", all.Bytes, got, some)
+	}
+}

@@ -66,7 +66,7 @@ func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int)
 }
 
 // Whole implements scan.Traces.
-func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, free func(), err error) {
+func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {
 	g := x.db.gatherer(id, x.need)
 	err = g.from(ctx, x.snap)
 	switch {
@@ -77,7 +77,7 @@ func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, f
 	}
 	if err != nil {
 		g.loan.Return()
-		return nil, nil, err
+		return nil, g.reader.Bytes, nil, err
 	}
 	out := *g.b.Resolve().Batch // a copy, whose ids may differ
 	if len(out.TraceIDs) > 1 {
@@ -89,5 +89,5 @@ func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, f
 		out.TraceIDs, out.Trace = []clew.TraceID{id}, make([]uint32, out.Rows)
 	}
 	admission.ReturnWith(&out, g.loan)
-	return &out, g.loan.Return, g.damage
+	return &out, g.reader.Bytes, g.loan.Return, g.damage
 }

@@ -142,10 +142,10 @@ func (b *Builder) Series(labels []Label) int {
 }
 
 // bucketBytes is what a bucket of a distribution takes, and valueBytes a value that is
-// remembered to be told from others, besides its text: maps take half as much again as
-// what is in them.
+// remembered to be told from others, besides its text: what grows has room for half as much
+// again.
 const (
-	bucketBytes = 40
+	bucketBytes = 24
 	valueBytes  = 48
 )
 

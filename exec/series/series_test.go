@@ -211,7 +211,7 @@ func TestMemory(t *testing.T) {
 		for ; b.Err() == nil && added < 100; added++ {
 			b.Add(s, &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(1 << (added % 60))})
 		}
-		if clew.KindOf(b.Err()) != clew.TooLarge || added < 10 || added > 30 {
+		if clew.KindOf(b.Err()) != clew.TooLarge || added < 10 || added > 45 {
 			t.Errorf("function %d: %v after %d values", fn, b.Err(), added)
 		}
 		if b.Series(nil) >= 0 {

@@ -24,7 +24,8 @@ type Traces interface {
 	Alone(set column.Bitmap, ids []clew.TraceID, at Place)
 	// Whole returns a whole trace, resolved, under one id, and what gives back its memory;
 	// an error of kind NotFound if it is gone, and one beside the trace if that is damaged.
-	Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, free func(), err error)
+	// So many bytes were looked at.
+	Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error)
 }
 
 // byTraces yields the traces that have a match in a unit, whole: those that lie there
@@ -141,8 +142,13 @@ func (s *Scan) apart(ctx context.Context, ids []clew.TraceID, yield func(*span.B
 		if _, done := s.done[id.Low()]; done || cores.Yield(ctx) != nil {
 			continue
 		}
+		if s.spent() {
+			s.stats.Exhausted = true
+			return
+		}
 		s.done[id.Low()] = struct{}{}
-		b, free, err := s.Traces.Whole(ctx, id)
+		b, bytes, free, err := s.Traces.Whole(ctx, id)
+		s.stats.Bytes += bytes
 		if kind := clew.KindOf(err); err != nil && kind != clew.NotFound && kind != clew.Canceled {
 			s.damaged(0, err)
 		}
