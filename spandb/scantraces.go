@@ -69,17 +69,18 @@ func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int)
 func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {
 	g := x.db.gatherer(id, x.need)
 	err = g.from(ctx, x.snap)
+	t, found := g.resolve()
 	switch {
-	case err == nil && g.b.Rows() == 0 && g.damage != nil:
+	case err == nil && !found && g.damage != nil:
 		err = g.damage
-	case err == nil && g.b.Rows() == 0:
+	case err == nil && !found:
 		err = clew.Errorf(clew.NotFound, "trace %s is not here", id)
 	}
 	if err != nil {
 		g.loan.Return()
 		return nil, g.reader.Bytes, nil, err
 	}
-	out := *g.b.Resolve().Batch // a copy, whose ids may differ
+	out := *t.Batch // a copy, whose ids may differ
 	if len(out.TraceIDs) > 1 {
 		for _, other := range out.TraceIDs {
 			if id.High() == 0 || other.High() != 0 && other.Compare(id) < 0 {

@@ -42,13 +42,13 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 		g.loan.Return()
 		return storage.Trace{}, err
 	}
-	if g.b.Rows() == 0 {
-		if g.damage != nil {
-			return storage.Trace{}, g.damage
-		}
+	out, found := g.resolve()
+	if !found && g.damage != nil {
+		return storage.Trace{}, g.damage
+	}
+	if !found {
 		return storage.Trace{}, missing
 	}
-	out := g.b.Resolve()
 	out.Damaged, out.Bytes = g.damage, g.reader.Bytes
 	out.Release = g.loan.Return
 	admission.ReturnWith(out.Batch, g.loan)
@@ -71,16 +71,47 @@ func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 		}
 	}
 	for i, h := range snap.heads {
-		g.b.Next()
 		snap.t.mu.Lock()
 		rows := h.b.TraceRows(nil, g.id, snap.views[i].Rows)
 		snap.t.mu.Unlock()
+		if len(rows) == 0 {
+			continue
+		}
 		slices.Sort(rows)
+		if err := g.addFirst(); err != nil {
+			return err
+		}
+		g.b.Next()
 		if err := g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
 			return err
 		}
 	}
-	return nil
+	if f := g.first; f != nil && g.b.Parts && g.b.Rows() == 0 && len(f.TraceIDs) == 1 && !g.reader.Repeats() {
+		return g.db.lend(g.loan, g.id, int64(f.Rows)*traceRowBytes) // it is the trace as it is
+	}
+	return g.addFirst()
+}
+
+// addFirst adds the rows that were read last, before others are read.
+func (g *gatherer) addFirst() error {
+	batch := g.first
+	if g.first = nil; batch == nil {
+		return nil
+	}
+	g.rows = g.rows[:0]
+	for row := range batch.Rows {
+		g.rows = append(g.rows, uint32(row))
+	}
+	return g.add(batch, g.rows, g.reader.Received)
+}
+
+// resolve returns the trace; false if it has no rows.
+func (g *gatherer) resolve() (storage.Trace, bool) {
+	if g.first != nil {
+		b := *g.first
+		return storage.Trace{Batch: &b}, true
+	}
+	return g.b.Resolve(), g.b.Rows() > 0
 }
 
 func lookupStopped(ctx context.Context) error {
@@ -96,6 +127,7 @@ type gatherer struct {
 	loan   *admission.Loan // for what is in b
 	reader *segment.BlockReader
 	damage error
+	first  *span.Batch // what reader has read last, which is not in b yet
 	rows   []uint32
 }
 
@@ -120,6 +152,9 @@ func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) ui
 // segment adds the trace's rows of a segment. What cannot be read is noted and left
 // out, block by block; the error is that ctx has ended, or that there is no memory.
 func (g *gatherer) segment(ctx context.Context, c candidate) error {
+	if err := g.addFirst(); err != nil {
+		return err
+	}
 	g.b.Next()
 	r, err := g.db.take(c.seg)
 	if err != nil {
@@ -131,14 +166,15 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 		if ctx.Err() != nil {
 			return lookupStopped(ctx)
 		}
+		if err := g.addFirst(); err != nil {
+			return err
+		}
 		batch, err := g.reader.ReadTrace(r, blk, g.id, g.need)
 		if err != nil {
 			g.damaged(err)
 			continue
 		}
-		if err := g.block(batch); err != nil {
-			return err
-		}
+		g.first = batch
 	}
 	return nil
 }
@@ -146,15 +182,4 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 func (g *gatherer) damaged(err error) {
 	g.db.damaged(err)
 	g.damage = errors.Join(g.damage, err)
-}
-
-func (g *gatherer) block(batch *span.Batch) error {
-	if batch == nil {
-		return nil
-	}
-	g.rows = g.rows[:0]
-	for row := range batch.Rows {
-		g.rows = append(g.rows, uint32(row))
-	}
-	return g.add(batch, g.rows, g.reader.Received)
 }

@@ -138,6 +138,9 @@ func (r *BlockReader) Received(row uint32) uint64 {
 	return 0
 }
 
+// Repeats reports whether a row that was read last shares its ids with another: see Received.
+func (r *BlockReader) Repeats() bool { return len(r.received.Rows) > 0 }
+
 // open begins with a block, which may be one that there is not.
 func (r *BlockReader) open(s *Reader, blk int, n *Need) (err error) {
 	if uint(blk) >= uint(len(s.meta.BlockRows)) {
