@@ -33,6 +33,16 @@ func (db *DB) commit(e folder.Edit) error {
 	return err
 }
 
+// durable notes the log's first record in the manifest before anybody is told of it, as
+// a log that has no file after that is lost, and publishes rows. It runs in the log's
+// goroutine.
+func (db *DB) durable(upTo uint64) {
+	if !db.logged {
+		db.logged = db.commit(folder.Edit{Logged: true}) == nil
+	}
+	db.publish(upTo)
+}
+
 // endLog ends the log with an empty record, if it has any of this process: so damage to
 // the last that was acknowledged is told from what a power cut leaves at a log's end. What
 // a full disk keeps out of the log was acknowledged to nobody.

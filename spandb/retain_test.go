@@ -399,10 +399,17 @@ func TestLostEdit(t *testing.T) {
 	if err := fs.RemoveAll("data/" + folder.LogDir); err != nil {
 		t.Fatal(err)
 	}
-	db = openDB(t, fs, "data", Config{})
+	var damage []error
+	db, err = Open(fs, "data", Config{Events: Events{Damaged: func(err error) { damage = append(damage, err) }}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer db.Close()
 	if got := countAll(t, db, span.Condition{}); got != 200 {
 		t.Fatalf("%d rows, want the 200 of both segments", got)
+	}
+	if len(damage) != 1 || !strings.Contains(damage[0].Error(), "the log is missing") || db.Stats().Damage == nil {
+		t.Errorf("damage %v, want that of the log, which was taken away", damage)
 	}
 }
 

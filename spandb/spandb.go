@@ -152,6 +152,7 @@ type DB struct {
 	listing  sync.Mutex
 	manMu    sync.Mutex // serialises edits, held across their I/O; guards lastID
 	manifest *folder.Manifest
+	logged   bool   // the manifest says that there is a log; the log's goroutine has it
 	lastID   uint64 // given to a segment file
 
 	cache     segment.Cache
@@ -239,9 +240,10 @@ func (db *DB) open() (err error) {
 		db.manifest.Close()
 		return err
 	}
+	db.logged = db.manifest.Logged
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
 		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
-		MinNextSeq: db.manifest.NextSeq, OnDurable: db.publish,
+		MinNextSeq: db.manifest.NextSeq, OnDurable: db.durable,
 		MaxRecordBytes: maxRecordBytes, SegmentBytes: db.logFile, BufferBytes: int(db.cfg.Memory.Log),
 		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
 	})

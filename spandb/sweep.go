@@ -45,7 +45,7 @@ func (db *DB) survey() (*leftovers, error) {
 	}
 	missing := len(db.manifest.Segments) - len(l.found)
 	if tail := db.manifest.Tail(); tail > 0 && missing > 0 {
-		return nil, clew.Corruptf(db.manifest.File(), 0, "the manifest ended in %d damaged bytes, and %d segments that it lists are missing: the edit there may have had others in their place. Run clew verify --repair",
+		return nil, clew.Corruptf(db.manifest.File(), 0, "the manifest ended in %d damaged bytes, and %d segments that it lists are missing: the edit there may have had others in their place",
 			tail, missing)
 	}
 	slices.SortFunc(l.unknown, func(a, b orphan) int { return cmp.Compare(a.listing.ID, b.listing.ID) })
@@ -117,7 +117,7 @@ func (db *DB) judge(l *leftovers, o *orphan, logged uint64) error {
 		lost = lost || o.spare && !l.found[s.ID] && s.Tenant == r.Tenant && s.FirstSeq <= r.LastSeq && r.FirstSeq <= s.LastSeq
 	}
 	if lost {
-		return clew.Corruptf(db.manifest.File(), 0, "the manifest has lost edits: %s has rows of segments that are not there. Run clew verify --repair", o.file)
+		return clew.Corruptf(db.manifest.File(), 0, "the manifest has lost edits: %s has rows of segments that are not there", o.file)
 	}
 	if o.spare = o.spare || r.FirstSeq <= l.sealed[r.Tenant]; !o.spare { // a head that could not be listed is sealed again
 		l.sealed[r.Tenant] = r.LastSeq

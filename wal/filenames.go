@@ -7,7 +7,11 @@ import (
 	"strings"
 )
 
-const fileSuffix = ".wal"
+// besideSuffix ends the name of a file that is made to take the place of another.
+const (
+	fileSuffix   = ".wal"
+	besideSuffix = ".new"
+)
 
 // fileName is the name of the file whose first record has number first. Names
 // sort as the numbers do.

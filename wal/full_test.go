@@ -96,6 +96,41 @@ func TestAFullDiskIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestALogIsNeverWithoutFiles fills the disk when the only file has no record yet: it
+// stays until the next one has its name.
+func TestALogIsNeverWithoutFiles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := vfs.NewMem()
+		l := open(t, m, wal.Config{})
+		seq, err := l.Append(ctx, []byte("first"))
+		must(t, err)
+		must(t, l.Wait(ctx, seq))
+		must(t, l.Rotate())
+		must(t, l.TruncateBefore(seq+1))
+		m.SetCapacity(8192 + 50)
+		last, err := l.Append(ctx, make([]byte, 100))
+		must(t, err)
+		if err := l.Wait(ctx, last); !isFull(err) {
+			t.Fatalf("Wait = %v", err)
+		}
+		files := func(what string, want, records int) {
+			t.Helper()
+			for _, keep := range []vfs.CrashOptions{{Keep: vfs.KeepAll}, {Keep: vfs.KeepNone}} {
+				report, err := wal.Verify(m.CrashClone(nil, keep), dir)
+				if err != nil || report.Files != want || report.Records != records || report.DamagedCount > 0 {
+					t.Errorf("%s: %+v, %v; want %d files and %d records", what, report, err, want, records)
+				}
+			}
+		}
+		files("full", 1, 0)
+		m.SetCapacity(1 << 20)
+		<-time.After(time.Minute)
+		must(t, l.Wait(ctx, last))
+		files("with room again", 1, 1)
+		must(t, l.Close())
+	})
+}
+
 // TestNobodyHangsInAFullLog: an append that waits for room in the buffer gets in when
 // the disk turns out to be full, and so does every other that is on its way: their
 // Waits tell them. Close does not wait for anybody.

@@ -20,6 +20,9 @@ type writer struct {
 	// unsyncedSince is when the oldest record was written that is in file and not
 	// synced; zero if there is none.
 	unsyncedSince time.Time
+	// torn is the file that was given up and is the only one: it stays until the next
+	// one, which has its name, takes its place. "" if there is none.
+	torn string
 	// made says that this process made a file before.
 	made bool
 	// syncFailed says that records could not be synced, and that there is no trying
@@ -251,7 +254,7 @@ func (l *Log) write(g *group) error {
 
 // giveUpFile ends the present file, at whose end torn bytes of a group are that
 // begins with a record. If nothing else is in it, it goes, as the next file will
-// have its name.
+// have its name; but a log that has had a file is never without.
 func (l *Log) giveUpFile(first uint64, torn int64) error {
 	w := &l.writer
 	if err := errors.Join(l.sync(), l.closeFile()); err != nil {
@@ -260,9 +263,13 @@ func (l *Log) giveUpFile(first uint64, torn int64) error {
 	l.mu.Lock()
 	last := &l.files[len(l.files)-1]
 	last.sizeBytes = w.sizeBytes + torn
-	empty := last.first == first
+	empty, alone := last.first == first, len(l.files) == 1
+	if empty && alone {
+		l.files = l.files[:0]
+		w.torn = filePath(l.dir, first)
+	}
 	l.mu.Unlock()
-	if !empty {
+	if !empty || alone {
 		return nil
 	}
 	if err := l.fsys.Remove(filePath(l.dir, first)); err != nil {
@@ -401,20 +408,30 @@ func (l *Log) startFile(first uint64) error {
 		h.flags |= flagLax
 	}
 	name := filePath(l.dir, first)
-	f, err := l.fsys.Create(name)
+	at := name
+	if w.torn == name {
+		at = name + besideSuffix
+	}
+	f, err := l.fsys.Create(at)
 	if err != nil {
 		return err
 	}
-	if err = l.writeHeader(f, h); err == nil {
+	if err = l.writeHeader(f, h); err == nil && at != name {
+		if err = l.fsys.Rename(at, name); err == nil {
+			err = l.fsys.SyncDir(l.dir)
+		}
+	}
+	if err == nil {
 		err = l.closeFile()
 	}
 	if err != nil {
 		f.Close()
 		if l.diskFull(err) {
-			_ = l.fsys.Remove(name) // where it stays, making it again fails, which says why
+			_ = l.fsys.Remove(at) // where it stays, making it again fails, which says why
 		}
 		return err
 	}
+	w.torn = ""
 	w.file, w.name, w.sizeBytes, w.made = f, name, recordsOffset, true
 	l.mu.Lock()
 	l.files = append(l.files, fileRange{first: first, end: first, sizeBytes: recordsOffset})

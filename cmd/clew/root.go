@@ -105,7 +105,7 @@ func upkeepHost(t *terminal) *upkeep.Host {
 		},
 		Open: func(dir string) (upkeep.OpenStore, error) {
 			db, err := spandb.Open(vfs.OS(), dir, spandb.Config{})
-			return heldStore{db}, err
+			return heldStore{db}, damagedStore(dir, err)
 		},
 		TTY: t.errTTY,
 	}

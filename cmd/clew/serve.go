@@ -201,10 +201,20 @@ func storeError(dir string, err error) error {
 		return fmt.Errorf("the store's folder %s is a file, or lies in one: %s%w", dir, mend, quietly(err))
 	case vfs.NoRoom(err):
 		return fmt.Errorf("the store in %s cannot be opened: %w; make room on its disk", dir, err)
+	case clew.KindOf(err) == clew.Corrupt:
+		return damagedStore(dir, err)
 	case clew.KindOf(err) == clew.Internal:
 		return fmt.Errorf("the store in %s cannot be opened: %w; %s", dir, err, mend)
 	}
 	return err
+}
+
+// damagedStore names what mends a store that does not open for damage.
+func damagedStore(dir string, err error) error {
+	if clew.KindOf(err) != clew.Corrupt {
+		return err
+	}
+	return fmt.Errorf("the store in %s is damaged: %w; clew verify --repair --data %s mends it", dir, err, dir)
 }
 
 // storeLimits are what the settings let the store in dir keep.

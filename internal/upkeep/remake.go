@@ -302,7 +302,10 @@ func bySeq(r logRecord, seq uint64) int {
 func (r *repairer) writeLogged() error {
 	report := &r.log.report
 	for _, d := range report.Damaged {
-		r.lost(Loss{File: d.File, Requests: d.Next - d.First, Why: d.Err()})
+		r.lost(Loss{File: d.File, Requests: r.nowhereElse(d), Why: d.Err()})
+	}
+	if err := r.old.LogMissing(r.dir, report.Files); err != nil {
+		r.lost(Loss{File: path.Join(r.dir, folder.LogDir), Spans: -1, Why: clew.Errorf(clew.Corrupt, "the log is missing")})
 	}
 	r.done.LogEnded = report.DamagedCount > 0 || report.TornBytes > 0
 	w := &logWriter{r: r, covered: r.covered(), heads: map[clew.Tenant]*logHead{}, seen: map[xxh3.Uint128]bool{}, back: map[*found]int64{}}
@@ -329,6 +332,20 @@ func (r *repairer) writeLogged() error {
 		r.lost(Loss{File: f.file, Spans: rows, First: f.s.MinStart, Last: f.s.MaxStart, Why: errors.Join(f.damage...)})
 	}
 	return nil
+}
+
+// nowhereElse counts the records of a damaged place of the log that may be lost: neither
+// are they in a segment nor below those that the log was needed for.
+func (r *repairer) nowhereElse(d wal.Damage) uint64 {
+	first, sealed := max(d.First, r.old.Needed), map[uint64]bool{}
+	for _, f := range r.segments {
+		for i := range f.requests {
+			if seq := f.requests[i].Seq; first <= seq && seq < d.Next {
+				sealed[seq] = true
+			}
+		}
+	}
+	return max(first, d.Next) - first - uint64(len(sealed))
 }
 
 // covered returns the records whose rows are in segments.

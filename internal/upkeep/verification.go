@@ -136,6 +136,9 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) (f
 	if err != nil {
 		return first, err
 	}
+	if missing := m.LogMissing(path.Dir(dir), report.Files); missing != nil {
+		v.add(missing)
+	}
 	v.TornBytes += report.TornBytes
 	v.Bytes += report.Bytes
 	for _, d := range report.Damaged {

@@ -31,6 +31,7 @@ import (
 //	tag 4  counters           next segment id, next log record
 //	tag 5  log needed         log record below which all rows of all tenants are in
 //	                          segments, or were; tag 3 counts where it says more
+//	tag 6  log kept           none: from here on the log has a file, always
 //
 // CURRENT names the manifest in force. At every start, and after maxEdits
 // edits, the state is written to a new file, whose first record it is, and CURRENT
@@ -49,6 +50,7 @@ const (
 	tagSealed
 	tagCounters
 	tagNeeded
+	tagLogged
 )
 
 // Segment is what the manifest knows of a segment: all that must be known to
@@ -82,6 +84,8 @@ type Edit struct {
 	// log record may have, Needed that of a record whose rows are in no segment. 0, or
 	// less than what holds, changes nothing.
 	NextID, NextSeq, Needed uint64
+	// Logged says that the log has a file.
+	Logged bool
 }
 
 // State is the sum of all edits. Sealed has the tenants that are further than Needed
@@ -90,6 +94,18 @@ type State struct {
 	Segments                map[uint64]Segment // by id
 	Sealed                  map[clew.Tenant]uint64
 	NextID, NextSeq, Needed uint64
+	// Logged says that the log has had a record: its newest file is never removed, so a
+	// log without any is lost.
+	Logged bool
+}
+
+// LogMissing is the damage of a store in dir whose log has so many files, nil if it has
+// those that it must have.
+func (s *State) LogMissing(dir string, files int) error {
+	if !s.Logged || files > 0 {
+		return nil
+	}
+	return clew.Corruptf(path.Join(dir, LogDir), 0, "the log is missing: what it had and no segment has is lost, unless its files are brought back")
 }
 
 // SealedUpTo returns the log record up to which all rows of a tenant are in segments, or
@@ -134,6 +150,9 @@ func (e *Edit) append(dst []byte) []byte {
 	if e.Needed > 0 {
 		dst = binary.AppendUvarint(append(dst, tagNeeded), e.Needed)
 	}
+	if e.Logged {
+		dst = append(dst, tagLogged)
+	}
 	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.NextID), e.NextSeq)
 }
 
@@ -161,6 +180,8 @@ func (m *Manifest) apply(payload []byte) error {
 		case tagNeeded:
 			m.Needed = f.uint()
 			maps.DeleteFunc(m.Sealed, func(_ clew.Tenant, seq uint64) bool { return seq < m.Needed })
+		case tagLogged:
+			m.Logged = true
 		default:
 			return clew.Errorf(clew.Corrupt, "entry with unknown tag %d", tag)
 		}
@@ -248,7 +269,7 @@ func (m *Manifest) nameless() error {
 	}
 	there, err := m.firstTrace()
 	if err == nil && there != "" {
-		err = clew.Corruptf(path.Join(m.dir, CurrentName), 0, "the file is missing, and %s is there: the folder holds a store, of which nothing is changed. Run clew verify --repair", there)
+		err = clew.Corruptf(path.Join(m.dir, CurrentName), 0, "the file is missing, and %s is there: the folder holds a store, of which nothing is changed", there)
 	}
 	return err
 }
@@ -410,7 +431,7 @@ func recordChecksum(payload []byte, off int) uint32 {
 // an error of kind Busy, the disk is full and the old one is in force; after another
 // it is unknown which one is, and every later commit fails.
 func (m *Manifest) rewrite() error {
-	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq, Needed: m.Needed}
+	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq, Needed: m.Needed, Logged: m.Logged}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		e.Add = append(e.Add, m.Segments[id])
 	}
@@ -513,6 +534,7 @@ func (m *Manifest) Commit(e Edit) error {
 	if e.Needed <= m.Needed {
 		e.Needed = 0 // it is known
 	}
+	e.Logged = e.Logged && !m.Logged
 	payload := e.append(nil)
 	if len(payload) > maxManifestPayload {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
