@@ -20,9 +20,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/clew-tracing/clew"
@@ -185,7 +183,7 @@ func (g *GRPC) serve(stream grpc.ServerStream, input protoreflect.MessageDescrip
 	case err != nil:
 		return err // has a status
 	}
-	request, err := readMessage(input, body.bytes)
+	request, err := ReadMessage(input, body.bytes)
 	if err != nil {
 		return err
 	}
@@ -271,12 +269,4 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)
-}
-
-func readMessage(is protoreflect.MessageDescriptor, body []byte) (Message, error) {
-	m := dynamicpb.NewMessage(is)
-	if err := proto.Unmarshal(body, m); err != nil {
-		return Message{}, clew.Errorf(clew.Invalid, "this is no %s: %w", is.FullName(), err)
-	}
-	return Message{m}, nil
 }

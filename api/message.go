@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/clew-tracing/clew"
 )
@@ -17,6 +18,22 @@ import (
 // Message is a message of protobuf that came, read by the names of its fields. A name that
 // it does not have, or a field of another type, is a fault of ours and panics.
 type Message struct{ protoreflect.Message }
+
+// ReadMessage reads a message of a type.
+func ReadMessage(is protoreflect.MessageDescriptor, body []byte) (out Message, err error) {
+	defer func() {
+		// The library panics on an entry of a map that has a key, and another one of a type
+		// that keys have not: FuzzMessage has the bytes.
+		if fault := recover(); fault != nil {
+			out, err = Message{}, clew.Errorf(clew.Invalid, "this is no %s: %v", is.FullName(), fault)
+		}
+	}()
+	m := dynamicpb.NewMessage(is)
+	if err := proto.Unmarshal(body, m); err != nil {
+		return Message{}, clew.Errorf(clew.Invalid, "this is no %s: %w", is.FullName(), err)
+	}
+	return Message{m}, nil
+}
 
 // Protocol is a set of files of protobuf, compiled.
 type Protocol struct{ *protoregistry.Files }

@@ -162,7 +162,7 @@ func TestStreamingErrors(t *testing.T) {
 	if _, err := c.Call(ctx, querier+"SearchTags", `{}`); status.Code(err) != codes.InvalidArgument {
 		t.Errorf("a tenant that cannot be: %v", err)
 	}
-	for body, want := range map[string]codes.Code{"\x42\xff": codes.InvalidArgument, "\x42\x01\xff": codes.InvalidArgument, "": codes.OK} {
+	for body, want := range map[string]codes.Code{"\x42\xff": codes.InvalidArgument, "\x42\x01\xff": codes.InvalidArgument, "\x0a\x04\x0a\x00\x080": codes.InvalidArgument, "": codes.OK} {
 		err := c.Conn.Invoke(t.Context(), querier+"Search", []byte(body), new([]byte), grpc.ForceCodec(bytesCodec{}))
 		if status.Code(err) != want {
 			t.Errorf("a message %q: %v, want %v", body, err, want)

@@ -23,7 +23,10 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/clew-tracing/clew/api/apitest"
 )
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1 of that name
@@ -96,6 +99,25 @@ func TestTLS(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
 			t.Errorf("%s: the trace is answered with %s over HTTP/%d, want 200 over HTTP/2", name, resp.Status, resp.ProtoMajor)
+		}
+	}
+
+	for _, door := range []string{doorTempo, doorJaegerGRPC, doorPage} {
+		conn, err := grpc.NewClient(p.addresses[door][0], grpc.WithTransportCredentials(credentials.NewTLS(trust)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		method := "/tempopb.StreamingQuerier/SearchTags"
+		if door == doorJaegerGRPC {
+			method = "/jaeger.api_v2.QueryService/GetServices"
+		}
+		files, err := protocolOf(method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := (&apitest.Client{Conn: conn, Files: files}).Call(ctx, method, `{}`); err != nil || len(got) != 1 {
+			t.Errorf("gRPC over TLS at %s: %v, %v", door, got, err)
 		}
 	}
 
