@@ -244,7 +244,7 @@ func addressSettings() []Setting {
 			Help:  "A PEM file with the private key of tls-cert.",
 			field: func(c *Config) Value { return &c.TLSKey }},
 		{Name: "tokens", Group: group, Scope: Server, Secret: true, Reloadable: true,
-			Help:  "Bearer tokens, each as TENANT:RIGHTS:SECRET with rights out of write, read and admin joined by +, for example shop:write+read:s3cret. Tenant * takes the tenant from the request's X-Scope-OrgID. Once one is set, every door and every API asks for a token.",
+			Help:  "Bearer tokens, each as TENANT:RIGHTS:SECRET with rights out of write, read and admin joined by +, for example shop:write+read:s3cret. Tenant * takes the tenant from the request's X-Scope-OrgID. Once one is set, every door and every API asks for a token. The page has a form for it: it keeps the token for the browser's tab, or for the browser if that is ticked, and sends it as Authorization: Bearer.",
 			field: func(c *Config) Value { return &c.Tokens }},
 	}
 }

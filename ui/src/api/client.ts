@@ -4,6 +4,7 @@ import createClient from "openapi-fetch";
 import { basePath } from "./base";
 import { answerMillis, isClew, probe, sawAnswer, sawNothing } from "./reach";
 import type { components, paths } from "./schema";
+import { send } from "./token";
 
 type Schemas = components["schemas"];
 export type TraceSummary = Schemas["TraceSummary"];
@@ -13,14 +14,13 @@ export type SpanDetail = Schemas["SpanDetail"];
 export type Attribute = Schemas["Attribute"];
 export type Value = Schemas["Value"];
 export type Health = Schemas["Health"];
-export type TailEvent = Schemas["TailEvent"];
 
-const client = createClient<paths>({ baseUrl: basePath });
+const client = createClient<paths>({ baseUrl: basePath, fetch: send });
 
-/** ApiError is what the server said went wrong; kind unreachable is that it said nothing. */
+/** ApiError is what the server said went wrong; unreachable is that it said nothing, denied that it wants a (better) token. */
 export class ApiError extends Error {
   constructor(
-    readonly kind: Schemas["ErrorBody"]["error"]["kind"] | "unreachable",
+    readonly kind: Schemas["ErrorBody"]["error"]["kind"] | "unreachable" | "denied",
     message: string,
     /** Where in the query, a byte offset in its UTF-8. */
     readonly position?: number,
@@ -67,6 +67,8 @@ async function heard<T>(reply: Promise<T>, responseOf: (got: T) => Response): Pr
 
 function errorOf(body: unknown, response: Response): ApiError {
   const error = (body as Schemas["ErrorBody"] | undefined)?.error;
+  if (response.status === 401 || response.status === 403)
+    return new ApiError("denied", error?.message ?? "The server asks for a token.");
   if (error?.message) return new ApiError(error.kind, error.message, error.position, error.meant);
   return new ApiError(
     "internal",
@@ -142,7 +144,7 @@ export async function getSkeleton(
   onPiece: (piece: Uint8Array, bytes: number) => void,
 ): Promise<Body | null> {
   const response = await heard(
-    fetch(`${basePath}/api/v1/traces/${id}/skeleton`, {
+    send(`${basePath}/api/v1/traces/${id}/skeleton`, {
       headers: etag === "" ? {} : { "If-None-Match": etag },
       cache: "no-store", // the page does its own comparing; the browser must not answer 200 for a 304
       signal,
@@ -173,20 +175,9 @@ export function traceUrl(id: string): string {
   return `${basePath}/api/v1/traces/${id}`;
 }
 
-/** openTail follows spans as they arrive, reconnecting by itself. Close what it returns. */
-export function openTail(
-  q: string,
-  onEvent: (event: TailEvent) => void,
-  onState?: (open: boolean) => void,
-): { close(): void } {
-  const source = new EventSource(`${basePath}/api/v1/tail?q=${encodeURIComponent(q)}`);
-  source.addEventListener("spans", (event) =>
-    onEvent(JSON.parse((event as MessageEvent<string>).data) as TailEvent),
-  );
-  source.addEventListener("open", () => onState?.(true));
-  source.addEventListener("error", () => {
-    onState?.(false);
-    void probe(); // a stream may end for other reasons than that nobody is there
-  });
-  return source;
+/** getTrace fetches a trace as OTLP JSON: what a link does, where it may. */
+export async function getTrace(id: string): Promise<Blob> {
+  const response = await heard(send(traceUrl(id)), (r) => r);
+  if (!response.ok) throw errorOf(await response.json().catch(() => undefined), response);
+  return response.blob();
 }

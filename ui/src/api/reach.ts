@@ -3,6 +3,7 @@
 
 import { useEffect, useSyncExternalStore } from "react";
 import { basePath } from "./base";
+import { send } from "./token";
 
 /** againMillis is how often a lost server is asked for. answerMillis is how long it may take: more than a busy one does. */
 const againMillis = 1000;
@@ -38,7 +39,7 @@ export function isClew(response: Response): boolean {
 export async function probe(): Promise<void> {
   let found = false;
   try {
-    const response = await fetch(`${basePath}/api/v1/health`, {
+    const response = await send(`${basePath}/api/v1/health`, {
       cache: "no-store",
       signal: AbortSignal.timeout(answerMillis),
     });

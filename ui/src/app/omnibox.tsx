@@ -22,10 +22,10 @@ interface Option {
 /** mostServices bounds the services listed at once: more is what typing is for. */
 const mostServices = 8;
 
-export function Omnibox({ close }: { close: () => void }) {
+export function Omnibox({ close, askToken }: { close: () => void; askToken: () => void }) {
   const [text, setText] = useState("");
   const [at, setAt] = useState(0);
-  const options = useOptions(text);
+  const options = useOptions(text, askToken);
   const chosen = Math.min(at, options.length - 1);
   const run = (option: Option | undefined) => {
     if (!option) return;
@@ -38,7 +38,10 @@ export function Omnibox({ close }: { close: () => void }) {
       event.preventDefault();
       setAt((chosen + by + options.length) % options.length);
     }
-    if (event.key === "Enter") run(options[chosen]);
+    if (event.key === "Enter") {
+      event.preventDefault(); // it must not press what the option opens
+      run(options[chosen]);
+    }
   };
   return (
     <Dialog label="Go to" className={style.box} close={close}>
@@ -85,7 +88,7 @@ export function Omnibox({ close }: { close: () => void }) {
   );
 }
 
-function useOptions(text: string): Option[] {
+function useOptions(text: string, askToken: () => void): Option[] {
   const navigate = useNavigate();
   const services = useQuery({ queryKey: ["services"], queryFn: ({ signal }) => listServices(signal) });
   const needle = text.trim().toLowerCase();
@@ -120,7 +123,7 @@ function useOptions(text: string): Option[] {
         }),
     });
   }
-  options.push(...commands(navigate).filter((c) => c.text.toLowerCase().includes(needle)));
+  options.push(...commands(navigate, askToken).filter((c) => c.text.toLowerCase().includes(needle)));
   if (needle !== "" && !found) {
     const pattern = `.*${text.trim().replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}.*`;
     options.push({
@@ -134,7 +137,7 @@ function useOptions(text: string): Option[] {
   return options;
 }
 
-function commands(navigate: ReturnType<typeof useNavigate>): Option[] {
+function commands(navigate: ReturnType<typeof useNavigate>, askToken: () => void): Option[] {
   return [
     { id: "explore", text: "Explore traces", hint: "g e", run: () => navigate({ to: "/explore" }) },
     {
@@ -151,5 +154,6 @@ function commands(navigate: ReturnType<typeof useNavigate>): Option[] {
       hint: "",
       run: () => zone.set(zone.get() === "utc" ? "local" : "utc"),
     },
+    { id: "token", text: "Enter or forget a token", hint: "", run: askToken },
   ];
 }

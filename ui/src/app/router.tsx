@@ -11,6 +11,7 @@ import {
 import { basePath } from "../api/base";
 import { ApiError, getHealth } from "../api/client";
 import { onFound } from "../api/reach";
+import { onToken } from "../api/token";
 import { keepSearch, parseSearch, stringifySearch } from "../state/search";
 import { Shell } from "./shell";
 import { Lost, Trouble } from "./trouble";
@@ -31,6 +32,9 @@ onFound(
       predicate: ({ state }) => state.error instanceof ApiError && state.error.kind === "unreachable",
     }),
 );
+
+// Another token may be another tenant's: nothing that the one before showed is kept.
+onToken(() => queries.clear());
 
 const root = createRootRouteWithContext()({
   component: Shell,

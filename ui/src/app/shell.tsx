@@ -3,6 +3,7 @@
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { useLost } from "../api/reach";
+import { useAccess } from "../api/token";
 import { Icon, Mark } from "../parts/icon";
 import { copyText } from "../parts/copy";
 import { Toaster } from "../parts/toaster";
@@ -16,6 +17,7 @@ import { zone } from "../state/zone";
 import { HelpSheet } from "./help";
 import { Omnibox } from "./omnibox";
 import style from "./shell.module.css";
+import { TokenDialog, TokenWanted } from "./token";
 
 const railWide = setting<boolean>("railWide", false, isTrue);
 
@@ -36,6 +38,8 @@ export function Shell() {
   const narrow = useNarrow();
   const [omnibox, setOmnibox] = useState(false);
   const [help, setHelp] = useState(false);
+  const [token, setToken] = useState(false);
+  const { refusal, turn } = useAccess();
   useKeys([
     { keys: ["?"], label: "Keys that work here", group: "Everywhere", run: () => setHelp(true) },
     {
@@ -121,9 +125,14 @@ export function Shell() {
       </header>
       <main className={style.main} id="main" tabIndex={-1}>
         <Lost />
-        <Outlet />
+        {refusal !== "" && <TokenWanted />}
+        {/* The page stays as it is behind the question, and begins anew with another token. */}
+        <div className={style.outlet} hidden={refusal !== ""} key={turn}>
+          <Outlet />
+        </div>
       </main>
-      {omnibox && <Omnibox close={() => setOmnibox(false)} />}
+      {omnibox && <Omnibox close={() => setOmnibox(false)} askToken={() => setToken(true)} />}
+      {token && <TokenDialog close={() => setToken(false)} />}
       {help && <HelpSheet close={() => setHelp(false)} />}
       <Toaster />
     </div>

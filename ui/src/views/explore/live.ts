@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "react";
-import { openTail } from "../../api/client";
+import { openTail } from "../../api/tail";
 import { useLatest } from "../../state/latest";
 
 /** mostNew bounds the traces remembered as new: beyond it the pill says "999+". */

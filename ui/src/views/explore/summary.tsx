@@ -32,7 +32,7 @@ export function Summary({
   const least = leastOf([...pages, ...(counted ? [counted] : [])]);
   return (
     <>
-      <div className={style.summary} data-fresh={fresh > 0}>
+      <div className={style.summary}>
         {answer && <Count counted={counted} error={countError} />}
         <span role="status">
           {fresh > 0 && (

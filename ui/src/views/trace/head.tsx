@@ -1,6 +1,8 @@
 // What is said above the waterfall: which request, how it went, what to doubt.
 
-import { traceUrl } from "../../api/client";
+import { getTrace, traceUrl } from "../../api/client";
+import { hasToken } from "../../api/token";
+import { toast } from "../../state/toast";
 import { clip, visible } from "../../engine/base/text";
 import { formatCount, formatDuration, formatShare } from "../../engine/base/time";
 import { has, serviceName, spanName, type Trace } from "../../engine/model/trace";
@@ -13,6 +15,20 @@ import style from "./trace.module.css";
 
 /** titleChars bounds what of a name is put into the title. */
 const titleChars = 200;
+
+/** saveTrace does what the link does, with the token that a link cannot show. */
+async function saveTrace(id: string): Promise<void> {
+  try {
+    const url = URL.createObjectURL(await getTrace(id));
+    const link = document.createElement("a");
+    link.href = url;
+    link.download = `${id}.json`;
+    link.click();
+    URL.revokeObjectURL(url);
+  } catch (error) {
+    toast({ text: `Not saved: ${(error as Error).message}` });
+  }
+}
 
 export function Head({ store }: { store: TraceStore }) {
   const t = store.trace;
@@ -47,7 +63,16 @@ export function Head({ store }: { store: TraceStore }) {
           <span className="badge warn">incomplete</span>
         )}
         <div className={style.actions}>
-          <a className="button" href={traceUrl(t.traceId)} download={`${t.traceId}.json`}>
+          <a
+            className="button"
+            href={traceUrl(t.traceId)}
+            download={`${t.traceId}.json`}
+            onClick={(event) => {
+              if (!hasToken()) return;
+              event.preventDefault();
+              void saveTrace(t.traceId);
+            }}
+          >
             <Icon name="download" size={14} /> OTLP JSON
           </a>
         </div>

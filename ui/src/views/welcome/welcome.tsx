@@ -3,7 +3,8 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import { getHealth, type Health, openTail, search, sendTestSpan, setDemo } from "../../api/client";
+import { getHealth, type Health, search, sendTestSpan, setDemo } from "../../api/client";
+import { openTail } from "../../api/tail";
 import { formatCount } from "../../engine/base/time";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icon";

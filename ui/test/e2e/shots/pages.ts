@@ -104,6 +104,27 @@ const shots: Record<string, Shown> = {
     await page.goto("/trace/11ee00000000000000000000000000ff");
     await page.getByRole("alert").waitFor();
   },
+  "token-wrong": async (page) => {
+    await page.route("**/api/**", (route) =>
+      route.fulfill({
+        status: 401,
+        json: { error: { kind: "invalid", message: "this token is unknown here" } },
+      }),
+    );
+    await page.goto("/explore");
+    await page.getByLabel("Token", { exact: true }).fill("wrong-1");
+    await page.keyboard.press("Enter");
+    await page.getByText("Not accepted").waitFor();
+  },
+  "token-dialog": async (page) => {
+    await page.addInitScript(() => sessionStorage.setItem("clew.token", "eye-7f3"));
+    await page.goto("/explore?t=6h");
+    await page.getByText(/match, newest first/).waitFor();
+    await page.keyboard.press("Control+k");
+    await page.keyboard.insertText("token");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Forget it" }).waitFor();
+  },
   "lost-address": async (page) => {
     await page.goto("/no/such/page");
     await page.getByText("There is no such page").waitFor();
