@@ -124,7 +124,7 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 		flags                    map[string]string
 		total, inflight, largest int64
 	}{
-		{map[string]string{"memory": "1GiB"}, 1 << 30, 124 << 20, 64 << 20},
+		{map[string]string{"memory": "1GiB"}, 1 << 30, 123 << 20, 64 << 20},
 		{map[string]string{"memory": "1GiB", "max-inflight": "7MiB", "max-request": "3MiB"}, 1 << 30, 7 << 20, 3 << 20},
 		{map[string]string{"memory": "64MB"}, 64e6, 0, 0},
 	} {
@@ -149,16 +149,16 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 // TestMoreThanMemory says which setting asks for more than there is, and what to do.
 func TestMoreThanMemory(t *testing.T) {
 	for _, c := range []struct{ name, size, underLoad string }{
-		{"max-request", "12MB", "52.8 MiB"}, // as it came, unpacked and parsed
-		{"max-request", "40MB", "132.9 MiB"},
-		{"max-inflight", "40MB", "56.6 MiB"},
+		{"max-request", "12MB", "50.6 MiB"}, // as it came, unpacked and parsed
+		{"max-request", "40MB", "130.8 MiB"},
+		{"max-inflight", "40MB", "54.5 MiB"},
 	} {
 		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{
 			"memory": {Text: "64MB", Where: "--memory"}, c.name: {Text: c.size, Where: "--" + c.name}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := fmt.Sprintf("%s %s may have %s in use under load, more than the 30.5 MiB that memory 64MB leaves for everything "+
+		want := fmt.Sprintf("%s %s may have %s in use under load, more than the 27.0 MiB that memory 64MB leaves for everything "+
 			"(docs/reference/memory.md): lower it, leave it at auto, or raise --memory", c.name, c.size, c.underLoad)
 		if _, err := planMemory(&r.Config, "/"); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)

@@ -30,10 +30,13 @@ type MemoryPlan struct {
 	Queries, Sealers int
 }
 
-// programBytes is what the pages of the program take that are in use, some 24 MiB,
+// programBytes is what the pages of the program take that are in use, some 30 MiB,
 // which are memory like any other though the collector does not know of them; and what
-// the collector is late by. Where there is little it is half.
-const programBytes = 32 << 20
+// the collector is late by. Where there is little, the collector has half, up to leastGo.
+const (
+	programBytes = 40 << 20
+	leastGo      = 27 << 20
+)
 
 // A question that runs holds up to queryBytes besides what it remembers: blocks being
 // read and an answer being written. So many run at once that they have queryShare of
@@ -91,7 +94,7 @@ func memoryParts() []memoryPart {
 
 // PlanMemory divides memory among the parts.
 func PlanMemory(total int64) MemoryPlan {
-	p := MemoryPlan{Total: total, Go: max(total-programBytes, total/2)}
+	p := MemoryPlan{Total: total, Go: max(total-programBytes, min(total/2, leastGo))}
 	for _, part := range memoryParts() {
 		n := p.Go / part.of
 		if part.most > 0 {
@@ -135,8 +138,9 @@ func MemoryReference() string {
 This page is generated from the table in ` + "`internal/config/memory.go`" + `; a test keeps it up to date.
 
 The setting ` + "[`memory`](config.md#memory)" + ` is what the process aims to stay within, however many spans come, are stored or are
-asked for. 32 MiB of it, or half of less than 64 MiB, are the pages of the program itself and what the collector is late by; the
-rest is what the Go runtime may use, and its collector works harder as that comes near. Each part below has a share of that.
+asked for. 40 MiB of it are the pages of the program itself and what the collector is late by, or less where the rest would be less
+than 27 MiB, or half of it where even that is less. The rest is what the Go runtime may use, and its collector works harder as that
+comes near. Each part below has a share of that.
 What does not fit is not kept, is written earlier, or is told to come again later: nothing grows.
 
 Not all parts are full at the same time, so that their shares add up to more than there is.
