@@ -38,8 +38,11 @@ func run(ctx context.Context, c Config, sched schedule) (Stats, error) {
 	if err != nil {
 		return books.closing(), err
 	}
-	log.Info("demo: shop open", "endpoint", target.hostPort, "protocol", c.protocol(),
-		"spans_per_second", c.spansPerSecond(), "duration", c.Duration, "instances", len(s.instances))
+	about := []any{"endpoint", target.hostPort, "protocol", c.protocol(), "spans_per_second", c.spansPerSecond(), "instances", len(s.instances)}
+	if c.Duration > 0 {
+		about = append(about, "duration", c.Duration)
+	}
+	log.Info("demo: shop open", about...)
 	began := time.Now()
 
 	stopProgress := reportProgress(c.Progress, books)

@@ -42,5 +42,5 @@ func tooManyTenants(name clew.Tenant) error {
 
 func diskFull(err error) error {
 	return &clew.Error{Kind: clew.Busy, RetryAfter: fullRetry,
-		Err: fmt.Errorf("%w; send again later: it goes on when somebody makes room (or lower --max-disk and restart)", err)}
+		Err: fmt.Errorf("%w; send again later: it goes on when somebody makes room (or lowers max-disk in the file of settings and sends SIGHUP)", err)}
 }

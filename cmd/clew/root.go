@@ -128,7 +128,7 @@ type given struct {
 func (g *given) Set(text string) error {
 	if g.text != "" {
 		switch g.Value.(type) {
-		case *config.List, *config.Tokens:
+		case *config.List, *config.Origins, *config.Tokens:
 			text = g.text + "," + text
 		}
 	}

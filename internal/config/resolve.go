@@ -123,7 +123,7 @@ func fromEnv(env []string) (map[string]Given, error) {
 		}
 		setting, ok := known[name]
 		if !ok {
-			return nil, clew.Errorf(clew.Invalid, "the environment variable %s is no setting of clew%s", name, suggest(name, keys(known)))
+			return nil, clew.Errorf(clew.Invalid, "the environment variable %s is no setting of clew%s", name, suggestVariable(name, keys(known)))
 		}
 		given[setting] = Given{Text: text, Where: name}
 	}
@@ -253,6 +253,18 @@ func unknownKey(where string) error {
 	}
 	name := where[strings.LastIndexByte(where, ' ')+1:]
 	return clew.Errorf(clew.Invalid, "%s is no setting of clew%s", where, suggest(name, names))
+}
+
+// suggestVariable is suggest for variables: that they begin alike makes none near.
+func suggestVariable(name string, known []string) string {
+	rest := make([]string, len(known))
+	for i, k := range known {
+		rest[i] = strings.TrimPrefix(k, envPrefix)
+	}
+	if best := Nearest(strings.TrimPrefix(name, envPrefix), rest); best != "" {
+		return suggest(envPrefix+best, known)
+	}
+	return suggest("", nil)
 }
 
 func suggest(name string, known []string) string {

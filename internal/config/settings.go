@@ -92,7 +92,7 @@ type Config struct {
 	TempoPort      Port
 	PromPort       Port
 	AddressesFile  Text
-	CORSOrigins    List
+	CORSOrigins    Origins
 	TLSCert        Text
 	TLSKey         Text
 	Tokens         Tokens

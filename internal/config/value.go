@@ -3,9 +3,12 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clew-tracing/clew"
 )
 
 // A Value holds one setting and reads it from text. String gives text that Set
@@ -67,6 +70,31 @@ func (v *List) String() string { return strings.Join(*v, ",") }
 
 // Type returns "list".
 func (v *List) Type() string { return "list" }
+
+// Origins is a list of them, as browsers tell them.
+type Origins []string
+
+// Set replaces the list; what is no origin is refused, as no page would ever have it.
+func (v *Origins) Set(text string) error {
+	var list List
+	if err := list.Set(text); err != nil {
+		return err
+	}
+	for _, word := range list {
+		u, err := url.Parse(word)
+		if word != "*" && (err != nil || u.Scheme == "" || u.Host == "" || word != u.Scheme+"://"+u.Host) {
+			return clew.Errorf(clew.Invalid, "%q is no origin: want scheme and host, and the port where it is not the usual one, such as https://shop.example, or *", word)
+		}
+	}
+	*v = Origins(list)
+	return nil
+}
+
+// String joins the words with commas.
+func (v *Origins) String() string { return (*List)(v).String() }
+
+// Type returns "list".
+func (v *Origins) Type() string { return "list" }
 
 // Count is a whole number in a range; Min and Max are part of the declaration. With Auto
 // the program chooses.

@@ -22,7 +22,8 @@ import (
 type Waterfall struct {
 	spans []clew.Span
 	rows  []waterfallRow
-	// start and end are the trace's: the least start and the greatest end.
+	// start and end are the trace's: the first start and the last end, or the first start
+	// where all ends are before it.
 	start, end clew.UnixNanos
 	services   int
 	errors     int
@@ -51,11 +52,12 @@ func NewWaterfall(spans []clew.Span) *Waterfall {
 			byID[s.SpanID] = i
 		}
 		services[s.Service()] = true
-		w.start, w.end = min(w.start, s.Start), max(w.end, s.Start, s.End)
+		w.start, w.end = min(w.start, s.Start), max(w.end, s.End)
 		if s.Status == clew.StatusError {
 			w.errors++
 		}
 	}
+	w.end = max(w.end, w.start)
 	w.services = len(services)
 	children := make([][]int, len(spans))
 	orphans := map[clew.SpanID][]int{}

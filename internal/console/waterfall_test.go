@@ -34,6 +34,23 @@ func draw(t *testing.T, columns int, spans ...clew.Span) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
+// TestDurationOfTheTrace is from the first start to the last end, though a span that
+// ends before it starts may start behind that.
+func TestDurationOfTheTrace(t *testing.T) {
+	for _, c := range []struct {
+		from, to uint64
+		want     string
+	}{{50, 20, " · 30ms"}, {50, 40, " · 40ms"}, {5, 0, " · 30ms"}} {
+		got := draw(t, 80, testSpan(1, 0, "a", "b", 0, 30), testSpan(2, 1, "a", "c", c.from, c.to))
+		if head, _, _ := strings.Cut(got, "\n"); !strings.Contains(head, c.want) {
+			t.Errorf("a span from %d to %d ms: %q, want %q", c.from, c.to, head, c.want)
+		}
+	}
+	if got := draw(t, 80, testSpan(1, 0, "a", "b", 50, 30)); !strings.Contains(got, " · 0ns") {
+		t.Errorf("a trace that ends before it starts: %q, want 0ns", got)
+	}
+}
+
 func TestWaterfall(t *testing.T) {
 	failed := testSpan(4, 2, "payment", "SELECT card", 12, 14)
 	failed.Status = clew.StatusError

@@ -49,7 +49,7 @@ func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan)
 		if over.Window != (clew.Window{}) {
 			return []string{"no span starts within the window"}
 		}
-		return []string{"no spans have been received yet"}
+		return []string{"no spans have been received yet, or retention has removed them all"}
 	}
 	s := &suggester{ctx: ctx, store: store, over: over, names: names}
 	for _, asked := range plan.Asked() {
