@@ -135,3 +135,15 @@ func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost,
 func (q *Question) Trace(id clew.TraceID) (storage.Trace, error) {
 	return q.Store.Trace(q.Ctx, q.Tenant, id)
 }
+
+// Lost returns the status of what no handler of mux took but the one of "/": 405 where GET
+// would be answered, which the header says, else 404.
+func Lost(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) int {
+	get := r.Clone(r.Context())
+	get.Method = http.MethodGet
+	if _, pattern := mux.Handler(get); pattern == "/" {
+		return http.StatusNotFound
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	return http.StatusMethodNotAllowed
+}

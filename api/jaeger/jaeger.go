@@ -65,12 +65,12 @@ func New(cfg api.Config) http.Handler {
 	} {
 		mux.Handle(pattern, cfg.Handler(failV3, h))
 	}
-	mux.HandleFunc("/", lost)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { lost(w, r, api.Lost(mux, w, r)) })
 	return mux
 }
 
 // lost answers what no handler takes.
-func lost(w http.ResponseWriter, r *http.Request) {
+func lost(w http.ResponseWriter, r *http.Request, status int) {
 	text := fmt.Sprintf("%s is not part of Jaeger's query API; docs/reference/jaeger.md lists what is", r.URL.Path)
 	switch {
 	case r.URL.Path == "/":
@@ -82,5 +82,5 @@ func lost(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/api/v3/") {
 		fail = failV3
 	}
-	fail(w, http.StatusNotFound, api.Shown(text))
+	fail(w, status, api.Shown(text))
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -190,4 +191,16 @@ func TestBusy(t *testing.T) {
 		"/api/services":    `{"data":null,"total":0,"limit":0,"offset":0,"errors":[{"code":429,"msg":"as many queries`,
 		"/api/v3/services": `{"error":{"httpCode":429,"message":"as many queries`,
 	})
+}
+
+// TestAskedByGet: a path that is there and asked by another method says which one it takes.
+func TestAskedByGet(t *testing.T) {
+	h := jaeger.New(api.Config{})
+	for path, want := range map[string]int{"/api/traces": 405, "/api/services/a/operations": 405, "/api/v3/services": 405, "/api/nothing": 404, "/": 404} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+		if allow := w.Header().Get("Allow"); w.Code != want || (allow == "GET, HEAD") != (want == http.StatusMethodNotAllowed) {
+			t.Errorf("POST %s: %d, Allow %q, want %d; %s", path, w.Code, allow, want, w.Body)
+		}
+	}
 }

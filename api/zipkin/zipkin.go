@@ -36,20 +36,22 @@ func New(cfg api.Config) http.Handler {
 	}
 	mux.HandleFunc("GET /config.json", pageConfig)
 	mux.HandleFunc("GET /health", health)
-	mux.HandleFunc("/", lost)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { lost(w, r, api.Lost(mux, w, r)) })
 	return mux
 }
 
 // lost answers what no handler takes.
-func lost(w http.ResponseWriter, r *http.Request) {
+func lost(w http.ResponseWriter, r *http.Request, status int) {
 	text := fmt.Sprintf("%s is not part of Zipkin's query API; docs/reference/zipkin.md lists what is", r.URL.Path)
 	switch {
 	case r.URL.Path == "/api/v2/spans" || r.URL.Path == "/api/v1/spans":
 		text = "spans in Zipkin's formats are not taken here: send OTLP to the doors on 4318 (HTTP) or 4317 (gRPC)"
+	case status == http.StatusMethodNotAllowed:
+		text = "everything here is asked by GET"
 	case r.URL.Path == "/":
 		text = "this is Zipkin's query API, without Zipkin's page: clew has its own, and Grafana asks here"
 	}
-	Fail(w, http.StatusNotFound, api.Shown(text))
+	Fail(w, status, api.Shown(text))
 }
 
 // pageConfig answers what Zipkin's page asks first.

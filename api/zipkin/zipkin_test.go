@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -157,4 +158,16 @@ func TestBusy(t *testing.T) {
 	apitest.Busy(t, func(turns *api.Turns) http.Handler {
 		return zipkin.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities()), Turns: turns})
 	}, map[string]string{"/api/v2/services": "as many queries"})
+}
+
+// TestAskedByGet: a path that is there and asked by another method says which one it takes.
+func TestAskedByGet(t *testing.T) {
+	h := zipkin.New(api.Config{})
+	for path, want := range map[string]int{"/api/v2/spans": 405, "/api/v2/traces": 405, "/api/v2/trace/1": 405, "/api/v2/nothing": 404, "/": 404} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, nil))
+		if allow := w.Header().Get("Allow"); w.Code != want || (allow == "GET, HEAD") != (want == http.StatusMethodNotAllowed) {
+			t.Errorf("POST %s: %d, Allow %q, want %d; %s", path, w.Code, allow, want, w.Body)
+		}
+	}
 }
