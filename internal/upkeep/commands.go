@@ -1,10 +1,16 @@
 package upkeep
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +81,9 @@ func (h *Host) backupFolder(c *cobra.Command, dest, dir string) error {
 	if err := isStore(fsys, dir); err != nil {
 		return chosenByData(err)
 	}
+	if sameFolder(dest, dir) {
+		return clew.Errorf(clew.Invalid, "DEST, %s, is the folder of the store itself; name another for the backup", dest)
+	}
 	db, err := h.Open(dir)
 	if err != nil {
 		return err
@@ -89,13 +98,43 @@ func (h *Host) backupFolder(c *cobra.Command, dest, dir string) error {
 	return h.copyInto(c, &copier{fs: fsys, dir: dest, snap: snapshotOf(b, dir), src: src, link: true})
 }
 
+// sameFolder reports whether two names are of one folder, which need not be there.
+func sameFolder(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// freeStanding checks that a folder does not lie in a backup: who removes that would
+// remove both.
+func freeStanding(fsys vfs.FS, dest string) error {
+	at, err := filepath.Abs(dest)
+	for err == nil && filepath.Dir(at) != at {
+		at = filepath.Dir(at)
+		if _, missing := fsys.Stat(path.Join(at, backupName)); missing == nil {
+			return clew.Errorf(clew.Invalid, "DEST, %s, lies in %s, which is a backup itself; name a folder beside it", dest, at)
+		}
+	}
+	return err
+}
+
 // copyInto runs a copier and says what came of it.
 func (h *Host) copyInto(c *cobra.Command, cp *copier) error {
+	if err := freeStanding(cp.fs, cp.dir); err != nil {
+		return err
+	}
 	began, line := time.Now(), h.progress(c, "segment")
 	cp.progress = line.update
 	cp.quick, _ = c.Flags().GetBool("quick") // there is one
 	done, err := cp.backup(c.Context())
 	line.end()
+	var at *fs.PathError
+	if errors.As(err, &at) && (at.Op == "mkdir" || errors.Is(at, syscall.ENOTDIR)) {
+		return fmt.Errorf("the backup's folder %s cannot be made: %w; name another", cp.dir, err)
+	}
 	if err != nil {
 		return err
 	}
