@@ -92,16 +92,17 @@ func checksAbout(w *workload) []check {
 
 func nanos(t clew.UnixNanos) string { return strconv.FormatInt(int64(t), 10) }
 
-// complete is the part of every answer that says whether it is all of it.
+// complete is the part of an answer that says whether it is all of it. What can only be
+// all of it says nothing.
 type complete struct {
-	Coverage struct {
+	Coverage *struct {
 		Complete bool   `json:"complete"`
 		Reason   string `json:"reason"`
 	} `json:"coverage"`
 }
 
 func (c *complete) check() error {
-	if c.Coverage.Complete {
+	if c.Coverage == nil || c.Coverage.Complete {
 		return nil
 	}
 	return fmt.Errorf("not all of it: %s", c.Coverage.Reason)

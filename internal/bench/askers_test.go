@@ -91,6 +91,26 @@ func TestChecksOfSeries(t *testing.T) {
 	}
 }
 
+// Lists that are always whole do not say so.
+func TestChecksOfLists(t *testing.T) {
+	for answer, want := range map[string]string{
+		`{"services":[]}`: "",
+		`{"services":[],"coverage":{"complete":true}}`:                            "",
+		`{"services":[],"coverage":{"complete":false,"reason":"a file is lost"}}`: "not all of it: a file is lost",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, answer) }))
+		base, err := url.Parse(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong, err := pathOf("/")(t.Context(), newClient(base))
+		if err != nil || (want == "") != (wrong == nil) || wrong != nil && wrong.Error() != want {
+			t.Errorf("%s: %v, %v, want %q", answer, wrong, err, want)
+		}
+		server.Close()
+	}
+}
+
 // What comes before is older than all that is measured, by whole minutes.
 func TestWorkloadBefore(t *testing.T) {
 	work, err := makeWorkloads(&options{corpus: string(corpus.Shop), spans: 3000, before: 2000, perRequest: 500, encoding: "identity", askers: 1}, 1, time.Now())
