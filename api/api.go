@@ -89,27 +89,6 @@ func (t *Turns) busy(why string, arg any) error {
 // State returns how many questions run and how many wait for that.
 func (t *Turns) State() (running, waiting int) { return len(t.slots), int(t.waiting.Load()) }
 
-// PatientWriter writes an answer computed with ctx: while a client reads slowly, others
-// have the core.
-func PatientWriter(ctx context.Context, w http.ResponseWriter) http.ResponseWriter {
-	return &patientWriter{w, ctx}
-}
-
-type patientWriter struct {
-	http.ResponseWriter
-	ctx context.Context
-}
-
-// Unwrap is how http.ResponseController finds what the writer can do besides.
-func (p *patientWriter) Unwrap() http.ResponseWriter { return p.ResponseWriter }
-
-func (p *patientWriter) Write(b []byte) (n int, err error) {
-	if gone := cores.Away(p.ctx, func() { n, err = p.ResponseWriter.Write(b) }); err == nil {
-		err = gone
-	}
-	return n, err
-}
-
 // StatusOf returns the HTTP status of a kind of error.
 func StatusOf(k clew.ErrorKind) int {
 	switch k {

@@ -130,7 +130,7 @@ func (g *GRPC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	own := *r
 	own.Body = http.MaxBytesReader(w, r.Body, maxCallBytes) // it is read whole beside a method, however slow that is
-	g.server.ServeHTTP(flushing{w}, &own)
+	g.server.ServeHTTP(flushing{newTimedWriter(w, MaxStall)}, &own)
 }
 
 // Stop ends all calls, and returns when their methods have ended.

@@ -15,6 +15,10 @@ const (
 	QueuePerTurn = 32
 	// MaxQueue is how long a question waits for its turn.
 	MaxQueue = 5 * time.Second
+	// MaxStall is how long a client may read nothing of its answer: longer than a network
+	// takes to find another way, and no longer, since sixteen such clients would shut
+	// out everybody.
+	MaxStall = 30 * time.Second
 	// minPackedBytes is the size from which an answer is compressed: less fits into
 	// few packets anyway.
 	minPackedBytes = 4 << 10

@@ -76,6 +76,7 @@ func (p *Pool) grant() {
 		close(next.ready)
 		next.ready = nil
 		next.holds = true
+		next.stay++
 	}
 	p.pressed.Store(len(p.queue) > 0 || p.holding > most)
 }
@@ -86,6 +87,7 @@ type Share struct {
 
 	// Under pool.mu.
 	holds bool
+	stay  int // how often it was given a core, or came back with the one it had
 	since time.Time
 	ready chan struct{} // closed when the core is there; nil while none is waited for
 }
@@ -162,12 +164,41 @@ func Away(ctx context.Context, f func()) error {
 		f()
 		return ctx.Err()
 	}
-	late := time.AfterFunc(slice, s.Leave)
+	stay := s.staying()
+	late := time.AfterFunc(slice, func() { s.leaveIf(stay) })
 	f()
-	if late.Stop() {
+	if late.Stop() || s.stays(stay) {
 		return ctx.Err()
 	}
 	return s.regain(ctx)
+}
+
+// staying returns which stay on a core this is.
+func (s *Share) staying() int {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	return s.stay
+}
+
+// leaveIf gives the core back if it is still that of a stay.
+func (s *Share) leaveIf(stay int) {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if s.holds && s.stay == stay {
+		s.give()
+	}
+}
+
+// stays begins a new stay if s still has the core of this one: whoever was about to
+// give that back comes too late.
+func (s *Share) stays(stay int) bool {
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	if !s.holds || s.stay != stay {
+		return false
+	}
+	s.stay++
+	return true
 }
 
 // Yield is called between two pieces of work of some hundred microseconds to

@@ -2,6 +2,7 @@ package cores_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -176,6 +177,43 @@ func TestAway(t *testing.T) {
 			t.Errorf("without a pool: %v, ran %v", err, ran)
 		}
 	})
+}
+
+// A client that reads just when it has become late costs nobody a place: whoever comes
+// back with the core has it, whoever waits for one gets it.
+func TestAwayJustLate(t *testing.T) {
+	p := cores.New(2)
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for range 40 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				ctx, share, err := p.Enter(ctx)
+				if err != nil {
+					t.Error(err)
+					cancel()
+					return
+				}
+				err = cores.Away(ctx, func() {
+					for began := time.Now(); time.Since(began) < 5*time.Millisecond; { // as long as a slice
+						runtime.Gosched()
+					}
+				})
+				if err == nil {
+					err = cores.Yield(ctx)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				share.Leave()
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	if c, w := p.State(); c != 0 || w != 0 {
+		t.Errorf("%d compute and %d wait at the end", c, w)
+	}
 }
 
 // However they come and go, never more compute than may, and nobody is forgotten.

@@ -152,7 +152,9 @@ func (a *ask) steps() int64 {
 }
 
 // nanos returns a moment in milliseconds as the store has it, or the nearest there.
-func nanos(ms int64) clew.UnixNanos { return clew.UnixNanos(min(max(0, ms), math.MaxInt64/1_000_000)) * 1e6 }
+func nanos(ms int64) clew.UnixNanos {
+	return clew.UnixNanos(min(max(0, ms), math.MaxInt64/1_000_000)) * 1e6
+}
 
 // add adds one row of an answer.
 func (c *counters) add(at int32, s *storage.RollupSeries) error {
