@@ -85,6 +85,27 @@ func (b Budget) withDefaults() Budget {
 }
 
 // series is what the series of one metric may take.
+// Without returns what is left of a budget for the next page of a question of which
+// pages have cost so much. ended says which part was spent, "" is none.
+func (b Budget) Without(c *Cost) (left Budget, ended string) {
+	b = b.withDefaults()
+	left = b
+	left.Rows, left.Bytes, left.Time = b.Rows-c.Rows, b.Bytes-c.Bytes, b.Time-c.Took
+	switch {
+	case left.Rows <= 0:
+		ended = spentText("row", b.Rows)
+	case left.Bytes <= 0:
+		ended = spentText("byte", b.Bytes)
+	case left.Time <= 0:
+		ended = spentText("time", b.Time)
+	}
+	return left, ended
+}
+
+func spentText(what string, limit any) string {
+	return fmt.Sprintf("the %s budget of %v ended", what, limit)
+}
+
 func (b *Budget) series() int64 { return max(leastSeriesBytes, seriesShare*b.Memory) }
 
 // ids is how many trace ids may be remembered.
@@ -236,7 +257,7 @@ func (r *run) outOf(share float64) bool {
 
 func (r *run) spent(what string, limit any) {
 	r.ended = true
-	r.partial("the %s budget of %v ended", what, limit)
+	r.partial("%s", spentText(what, limit))
 }
 
 // trace reads a trace whole; it is nil where the trace is gone, since its last row

@@ -1,6 +1,7 @@
 package tempo
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -210,20 +211,27 @@ func newFinding(asked *api.Question, q url.Values) (*finding, error) {
 	return f, nil
 }
 
-// pages yields what is found, a page at a time, up to the limit. Each page has a budget
-// of its own; one that is partial is the last.
+// pages yields what is found, a page at a time, up to the limit. All pages together have
+// one budget; a page that is partial is the last.
 func (f *finding) pages(yield func([]exec.Hit, error) bool) {
+	whole, cost := f.Budget, exec.Cost{}
 	for page := f.first; ; {
 		f.metrics.add(&page.Cost)
+		cost.Rows, cost.Bytes, cost.Took = cost.Rows+page.Cost.Rows, cost.Bytes+page.Cost.Bytes, cost.Took+page.Cost.Took
 		f.metrics.InspectedTraces += uint32(len(page.Hits))
+		left, ended := whole.Without(&cost)
 		if !page.Cost.Complete {
-			f.partial = page.Cost.Reason
+			f.partial = cmp.Or(ended, page.Cost.Reason)
 		}
 		f.left -= len(page.Hits)
+		if page.Next != "" && f.left > 0 && f.partial == "" && ended != "" {
+			f.partial = ended
+			f.metrics.stopped()
+		}
 		if !yield(page.Hits, nil) || page.Next == "" || f.left <= 0 || f.partial != "" {
 			return
 		}
-		f.Cursor, f.Limit = page.Next, min(f.left, exec.MaxLimit)
+		f.Cursor, f.Limit, f.Budget = page.Next, min(f.left, exec.MaxLimit), left
 		var err error
 		if page, err = exec.Search(f.question.Ctx, f.question.Store, f.Request); err != nil {
 			yield(nil, err)

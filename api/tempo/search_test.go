@@ -143,6 +143,39 @@ func TestSearchProtobuf(t *testing.T) {
 	})
 }
 
+// TestSearchHasOneBudget stops a search of many pages when all of them together have spent it.
+func TestSearchHasOneBudget(t *testing.T) {
+	const traces, rows = 4 * exec.MaxLimit, 10 * exec.MaxLimit // each page looks at all that is left
+	a := serve(t, storagetest.NewMemory(storagetest.AllCapabilities()))
+	var spans []clew.Span
+	for i := range traces {
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(0, uint64(i+1)), SpanID: 1, Start: clew.UnixNanos(i + 1), Resource: &clew.Resource{}})
+	}
+	a.put(storagetest.Body(spans...), len(spans))
+	for name, c := range map[string]struct {
+		budget exec.Budget
+		reason string
+	}{
+		"all":  {exec.Budget{}, ""},
+		"part": {exec.Budget{Rows: rows}, fmt.Sprintf("the row budget of %d ended", rows)},
+	} {
+		a.API = tempo.New(tempo.Config{Store: a.store, Budget: c.budget})
+		w := a.get(search("limit", fmt.Sprint(traces)))
+		var answer struct {
+			Traces  []struct{}
+			Metrics struct{ CompletedJobs, TotalJobs int }
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		got := w.Header().Get("Clew-Partial") + w.Header().Get(http.TrailerPrefix+"Clew-Partial")
+		whole := len(answer.Traces) == traces && answer.Metrics.CompletedJobs == answer.Metrics.TotalJobs
+		if whole != (c.reason == "") || got != c.reason || len(answer.Traces) == 0 {
+			t.Errorf("%s: %d traces, %d of %d jobs, Clew-Partial %q, want %q", name, len(answer.Traces), answer.Metrics.CompletedJobs, answer.Metrics.TotalJobs, got, c.reason)
+		}
+	}
+}
+
 // TestSearchPartial says that the answer is not all of it.
 func TestSearchPartial(t *testing.T) {
 	a := serve(t, storagetest.NewMemory(storagetest.AllCapabilities()))

@@ -101,6 +101,9 @@ func (m *metrics) add(c *exec.Cost) {
 	}
 }
 
+// stopped says that there would have been more.
+func (m *metrics) stopped() { m.CompletedJobs = min(m.CompletedJobs, jobs-1) }
+
 // metricsOf is what a whole answer took.
 func metricsOf(c *exec.Cost) (m metrics) {
 	m.add(c)
