@@ -11,6 +11,7 @@ import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { detail, facts, matched, matches, otlp } from "./fixtures/details.mjs";
 import { QueryError, parse } from "./fixtures/query.mjs";
+import { metricOf, numbers } from "./fixtures/metrics.mjs";
 import { arrange, encodeSkeleton } from "./fixtures/skeleton.mjs";
 import { batch, large, shop, tiny, troubled } from "./fixtures/traces.mjs";
 
@@ -90,6 +91,7 @@ const routes = [
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/skeleton$/, skeleton],
   ["POST", /^\/api\/v1\/traces\/([0-9a-f]+)\/spans$/, spans],
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/search$/, inTrace],
+  ["GET", /^\/api\/v1\/metrics$/, (_q, r, _m, url) => metrics(r, url.searchParams)],
   ["GET", /^\/api\/v1\/services$/, services],
   ["GET", /^\/api\/v1\/tags$/, tags],
   ["GET", /^\/api\/v1\/tags\/([^/]+)\/values$/, tagValues],
@@ -166,6 +168,8 @@ function timeOf(t) {
 async function search(request, response) {
   const body = await bodyOf(request);
   const before = performance.now();
+  if (metricOf(body.q ?? ""))
+    return fail(response, 400, "invalid", "the query makes numbers over time, and here spans are asked for");
   let match;
   try {
     match = parse(body.q ?? "");
@@ -194,6 +198,26 @@ async function search(request, response) {
     coverage: { complete: true, searched: 1 },
     watermark: String(nanos(Date.now())),
     tookMs: performance.now() - before,
+    scanned: { rows, bytes: rows * 38 },
+  });
+}
+
+/** @param {Response} response @param {URLSearchParams} asked */
+function metrics(response, asked) {
+  const end = timeOf(asked.get("end") ?? "") ?? nanos(Date.now());
+  const start = timeOf(asked.get("start") ?? "") ?? end - nanos(hour);
+  const q = asked.get("q") ?? "";
+  if (!metricOf(q)) return fail(response, 400, "invalid", "expected a metric after |", Buffer.byteLength(q));
+  const rows = [...kept.values()].reduce((n, k) => n + k.rows.length, 0);
+  const roots = [...kept.values()].map(({ trace }) => ({
+    traceId: trace.traceId,
+    spanId: trace.spans[0].id,
+  }));
+  return json(response, 200, {
+    ...numbers(q, start, end, roots),
+    coverage: { complete: true, searched: 1 },
+    watermark: String(nanos(Date.now())),
+    tookMs: 12,
     scanned: { rows, bytes: rows * 38 },
   });
 }

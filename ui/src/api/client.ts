@@ -10,6 +10,7 @@ type Schemas = components["schemas"];
 export type TraceSummary = Schemas["TraceSummary"];
 export type SearchAnswer = Schemas["SearchAnswer"];
 export type SearchRequest = Partial<Schemas["SearchRequest"]>;
+export type MetricsAnswer = Schemas["MetricsAnswer"];
 export type SpanDetail = Schemas["SpanDetail"];
 export type Attribute = Schemas["Attribute"];
 export type Value = Schemas["Value"];
@@ -78,6 +79,13 @@ function errorOf(body: unknown, response: Response): ApiError {
 
 export function search(body: SearchRequest, signal?: AbortSignal): Promise<SearchAnswer> {
   return answer(client.POST("/api/v1/search", { body: body as Schemas["SearchRequest"], signal }));
+}
+
+export function getMetrics(
+  query: { q: string; start: string; end?: string; exemplars: number },
+  signal?: AbortSignal,
+): Promise<MetricsAnswer> {
+  return answer(client.GET("/api/v1/metrics", { params: { query }, signal }));
 }
 
 export function getSpans(id: string, rows: number[], maxValueBytes: number): Promise<Schemas["SpansAnswer"]> {

@@ -37,7 +37,7 @@ test("an error in the query is shown at its place", async ({ page }) => {
   const lines = (await problem.locator("pre").innerText()).split("\n");
   expect(lines[1].indexOf("^")).toBe(lines[0].indexOf("duration"));
   await expect(input).toHaveValue('{ name = "é" && duration >> 5 }');
-  await page.getByRole("button", { name: "{ status = error }" }).click();
+  await page.getByRole("button", { name: "{ status = error }", exact: true }).click();
   await expect(page.locator(rows).first()).toBeVisible();
 });
 
@@ -294,8 +294,12 @@ test("the omnibox takes pasted ids, services and commands", async ({ page }) => 
   await page.keyboard.press("Control+k");
   await page.keyboard.insertText(`2026-11-23 ERROR traceparent=00-${shop}-00f067aa0ba902b7-01 card declined`);
   await expect(page.getByRole("option", { name: /Open trace at span/ })).toBeVisible();
+  // The trace has no such span: the page takes it out of the address again as soon as it knows.
+  const there = page.waitForURL(new RegExp(`/trace/${shop}\\?span=00f067aa0ba902b7`), {
+    waitUntil: "commit",
+  });
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(new RegExp(`/trace/${shop}\\?span=00f067aa0ba902b7`));
+  await there;
   await page.keyboard.press("/");
   await page.keyboard.insertText("paym");
   await expect(page.getByRole("option", { name: /payment/ })).toBeVisible();

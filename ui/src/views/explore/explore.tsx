@@ -12,12 +12,17 @@ import { defaultRange, parseRange, type Range } from "../../state/range";
 import { type Search, unknownOf } from "../../state/search";
 import { usable } from "./usable";
 import style from "./explore.module.css";
-import { type ListHandle, TraceList, WaitingList } from "./list";
+import { Examples } from "./examples";
+import { Late } from "./late";
+import { type ListHandle, TraceList } from "./list";
 import { useLive } from "./live";
+import { asksNumbers } from "./metrics";
 import { Nothing } from "./nothing";
+import { Numbers } from "./numbers";
 import { Problem, QueryBox } from "./query-box";
 import { RangePicker } from "./range-picker";
 import { leastOf, Summary } from "./summary";
+import { useMetrics } from "./use-metrics";
 
 /** pageSize is how many traces come at a time. */
 const pageSize = 50;
@@ -29,9 +34,11 @@ export function Explore() {
   const t = params.t ?? defaultRange;
   const live = params.live === "1";
   const [run, setRun] = useState(() => ({ at: Date.now() }));
-  const results = useTraces(q, t, run.at);
-  const count = useCount(q, t, run.at, results.isSuccess);
-  const fresh = useLive(live && results.isSuccess, q, run.at);
+  const numbers = asksNumbers(q);
+  const metrics = useMetrics(q, t, run.at, numbers);
+  const results = useTraces(q, t, run.at, !numbers);
+  const count = useCount(q, t, run.at, !numbers && results.isSuccess);
+  const fresh = useLive(live && !numbers && results.isSuccess, q, run.at);
   const list = useRef<ListHandle>(null);
   const input = useRef<HTMLInputElement>(null);
   const go = (next: Search) => {
@@ -65,15 +72,29 @@ export function Explore() {
   return (
     <div className={style.page}>
       <Remarks texts={remarks} />
-      <Ask q={q} t={t} live={live} liveOpen={fresh.open} input={input} error={results.error} go={go} />
-      <Summary
-        pages={pages}
-        counted={count.data}
-        countError={count.error}
-        fresh={fresh.fresh}
-        showFresh={showFresh}
+      <Ask
+        q={q}
+        t={t}
+        live={live}
+        liveOpen={fresh.open}
+        input={input}
+        error={numbers ? metrics.error : results.error}
+        go={go}
       />
-      <Results results={results} counted={count.data} list={list} t={t} q={q} go={go} />
+      {numbers ? (
+        <Numbers metrics={metrics} q={q} t={t} go={go} />
+      ) : (
+        <>
+          <Summary
+            pages={pages}
+            counted={count.data}
+            countError={count.error}
+            fresh={fresh.fresh}
+            showFresh={showFresh}
+          />
+          <Results results={results} counted={count.data} list={list} t={t} q={q} go={go} />
+        </>
+      )}
     </div>
   );
 }
@@ -100,8 +121,9 @@ function requestOf(q: string, t: string, at: number): SearchRequest {
   return { q, start: iso(range.start), end: iso(range.end) };
 }
 
-function useTraces(q: string, t: string, at: number) {
+function useTraces(q: string, t: string, at: number, on: boolean) {
   return useInfiniteQuery({
+    enabled: on,
     queryKey: ["search", q, t, at],
     queryFn: async ({ pageParam, signal }) =>
       search({ ...requestOf(q, t, at), limit: pageSize, cursor: pageParam || undefined }, signal),
@@ -148,15 +170,17 @@ function Ask(props: {
         {invalid && <Problem error={props.error as Error} query={q} ask={(meant) => go({ q: meant })} />}
       </div>
       <RangePicker t={t} onChange={(next) => go({ t: next })} />
-      <button
-        type="button"
-        className={`button ${style.live}`}
-        aria-pressed={live}
-        onClick={() => go({ live: live ? "" : "1" })}
-        title={live && !props.liveOpen ? "Connecting" : "Count new traces as they arrive (l)"}
-      >
-        <i className={style.dot} /> Live
-      </button>
+      {!asksNumbers(q) && (
+        <button
+          type="button"
+          className={`button ${style.live}`}
+          aria-pressed={live}
+          onClick={() => go({ live: live ? "" : "1" })}
+          title={live && !props.liveOpen ? "Connecting" : "Count new traces as they arrive (l)"}
+        >
+          <i className={style.dot} /> Live
+        </button>
+      )}
       <button type="button" className="button primary" onClick={() => go({ q: text.trim() })}>
         Search
       </button>
@@ -231,40 +255,4 @@ function Foot({ results, shown }: { results: Results; shown: number }) {
       {results.isFetchingNextPage ? "Loading…" : `Load ${pageSize} more`}
     </button>
   );
-}
-
-const examples: readonly [q: string, words: string][] = [
-  ["{ status = error }", "spans with an error"],
-  ['{ resource.service.name = "cart" && duration > 20ms }', "slow spans of one service"],
-  ['{ span.http.route =~ "/api/.*" && kind = server }', "server spans under a path"],
-  ['{ name = "charge card" || span.db.system.name = "redis" }', "one operation, or one kind of database"],
-];
-
-/** Examples helps when a query could not be understood. */
-function Examples({ go }: { go: (s: Search) => void }) {
-  return (
-    <section className={style.examples}>
-      <h2>Queries that work</h2>
-      <ul>
-        {examples.map(([q, words]) => (
-          <li key={q}>
-            <button type="button" onClick={() => go({ q })}>
-              {q}
-            </button>
-            <span>{words}</span>
-          </li>
-        ))}
-      </ul>
-    </section>
-  );
-}
-
-/** Late shows the waiting rows only if the answer is not here at once. */
-function Late() {
-  const [late, setLate] = useState(false);
-  useEffect(() => {
-    const timer = setTimeout(() => setLate(true), 200);
-    return () => clearTimeout(timer);
-  }, []);
-  return late ? <WaitingList /> : null;
 }

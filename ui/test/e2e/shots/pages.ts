@@ -54,6 +54,27 @@ const shots: Record<string, Shown> = {
     await page.goto("/explore?t=6h");
     await page.getByText(/at least/).waitFor();
   },
+  "explore-numbers": async (page) => {
+    await page.goto("/explore?t=6h&q={ } | rate() by (resource.service.name)");
+    await page.getByRole("list", { name: "Series" }).waitFor();
+    const chart = page.locator("figure");
+    const box = await chart.boundingBox();
+    if (box) await page.mouse.move(box.x + box.width * 0.6, box.y + 120);
+  },
+  "explore-quantiles": async (page) => {
+    await page.route("**/api/v1/metrics?*", async (route) => {
+      const response = await route.fetch();
+      const answer = await response.json();
+      answer.coverage = { complete: false, searched: 0.96, reason: "the budget of 2 s was used up" };
+      await route.fulfill({ response, json: answer });
+    });
+    await page.goto("/explore?t=6h&q={ } | quantile_over_time(duration, .5, .99)");
+    await page.getByRole("button", { name: "Show the numbers" }).click();
+  },
+  "explore-no-numbers": async (page) => {
+    await page.goto('/explore?t=6h&q={ name = "no such" } | rate()');
+    await page.getByText("did you mean").waitFor();
+  },
   "explore-live": async (page) => {
     await page.goto("/explore?t=6h&live=1");
     await page.getByText(/match, newest first/).waitFor();
