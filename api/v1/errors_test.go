@@ -155,7 +155,7 @@ func TestSuggestions(t *testing.T) {
 				t.Errorf("%s: %q, want %q", request, got, want)
 			}
 		}
-		f(`{}`, "no spans have been received yet")
+		f(`{}`, "no spans have been received yet, or retention has removed them all")
 		s.put(100, goldenTrace()...)
 		f(`{}`, "")
 		f(`{"q":"{ resource.service.name = \"shop\" }"}`, "")
