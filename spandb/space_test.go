@@ -85,7 +85,7 @@ func TestSpaceIsKeptFree(t *testing.T) {
 	fill(t, fs, "other", 19<<20)
 	db.space.Forget()
 	for range 2 {
-		if err := appendOne(db, s.bodies[2]); !isDiskFull(err) || !strings.Contains(err.Error(), "1 MB are kept free") || !strings.Contains(err.Error(), "--max-disk") {
+		if err := appendOne(db, s.bodies[2]); !isDiskFull(err) || !strings.Contains(err.Error(), "1 MB are kept free") || !strings.Contains(err.Error(), "lowers max-disk") {
 			t.Fatalf("Append = %v, want the disk full", err)
 		}
 	}
