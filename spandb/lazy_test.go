@@ -38,12 +38,17 @@ func (c *countingFS) Open(name string) (vfs.File, error) {
 	if !strings.HasSuffix(name, ".seg") {
 		return c.FS.Open(name)
 	}
-	now := c.open.Add(1)
-	f, err := c.FS.Open(name)
-	if limit := c.limit.Load(); err == nil && limit > 0 && now > limit {
-		f.Close()
-		err = &vfsError{name}
+	now := c.open.Load()
+	for ; ; now = c.open.Load() { // whoever is refused takes no place meanwhile
+		if limit := c.limit.Load(); limit > 0 && now >= limit {
+			return nil, &vfsError{name}
+		}
+		if c.open.CompareAndSwap(now, now+1) {
+			now++
+			break
+		}
 	}
+	f, err := c.FS.Open(name)
 	if err != nil {
 		c.open.Add(-1)
 		return nil, err
@@ -153,7 +158,9 @@ func TestFewOpenFiles(t *testing.T) {
 		limit, most int64
 	}{
 		"by setting": {cfg: Config{OpenFiles: 3}, most: 3 + 2*readers},
-		"by ulimit":  {limit: 2 * readers, most: 2 * readers},
+		// Each reader has a few at a time, and the store reads, too: what the index of
+		// traces does not cover yet.
+		"by ulimit": {limit: 4 * readers, most: 4 * readers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := &countingFS{FS: disk}
