@@ -158,9 +158,7 @@ func TestFewOpenFiles(t *testing.T) {
 		limit, most int64
 	}{
 		"by setting": {cfg: Config{OpenFiles: 3}, most: 3 + 2*readers},
-		// Each reader has a few at a time, and the store reads, too: what the index of
-		// traces does not cover yet.
-		"by ulimit": {limit: 4 * readers, most: 4 * readers},
+		"by ulimit":  {limit: 2 * readers, most: 2 * readers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fs := &countingFS{FS: disk}

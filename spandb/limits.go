@@ -121,6 +121,8 @@ const (
 	// openTries is how often a file is tried to be opened while the process has too
 	// many open.
 	openTries = 10
+	// openPause is how long between two tries others have to close what they let go of.
+	openPause = time.Millisecond
 )
 
 // mergeRows is the number of rows of a merged segment: four heads. Larger ones would

@@ -7,6 +7,7 @@ import (
 	"path"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
@@ -134,14 +135,16 @@ func (db *DB) take(s *storedSegment) (*segment.Reader, error) {
 func (db *DB) give(s *storedSegment) { db.shelf.Give(&s.file) }
 
 // spare opens a file. When the process has too many open, those of segments that
-// nobody reads are closed for it; others may take their places first, so that this
-// is tried a few times.
+// nobody reads are closed for it; others may take their places first, or be just about
+// to close what there is, so that this is tried a few times.
 func (db *DB) spare(open func() error) (err error) {
 	for range openTries {
 		if err = open(); !tooManyFiles(err) {
 			break
 		}
-		db.shelf.Empty()
+		if !db.shelf.Empty() {
+			time.Sleep(openPause)
+		}
 	}
 	return err
 }
