@@ -2,11 +2,9 @@ package spandb
 
 import (
 	"bytes"
-	"errors"
 	"math"
 	"path"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -139,7 +137,7 @@ func (db *DB) give(s *storedSegment) { db.shelf.Give(&s.file) }
 // to close what there is, so that this is tried a few times.
 func (db *DB) spare(open func() error) (err error) {
 	for range openTries {
-		if err = open(); !tooManyFiles(err) {
+		if err = open(); !vfs.TooManyFiles(err) {
 			break
 		}
 		if !db.shelf.Empty() {
@@ -149,17 +147,13 @@ func (db *DB) spare(open func() error) (err error) {
 	return err
 }
 
-func tooManyFiles(err error) bool {
-	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
-}
-
 // lost makes the error for a segment that cannot be opened. It stays listed: its
 // file may be mended, and until then answers say what they lack.
 func (db *DB) lost(s *storedSegment, err error) error {
 	if !s.lost.Swap(true) {
 		db.stats.lostSegments.Add(1)
 	}
-	if tooManyFiles(err) {
+	if vfs.TooManyFiles(err) {
 		return clew.Errorf(clew.Busy, "segment %s cannot be opened: %w; raise the limit of open files (ulimit -n)", s.path, err)
 	}
 	if k := clew.KindOf(err); k == clew.Corrupt || k == clew.Unsupported {
