@@ -16,6 +16,9 @@ import (
 // Questions that wait for ever are given up, and whoever computes on is found out.
 func TestQuestionsAreGivenUp(t *testing.T) {
 	if _, err := readClock([]int{os.Getpid()}); err != nil {
+		if runtime.GOOS == "linux" {
+			t.Fatal(err)
+		}
 		t.Skip(err)
 	}
 	for name, c := range map[string]struct {

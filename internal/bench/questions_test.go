@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,9 @@ func TestQuestionsWantWholeAnswers(t *testing.T) {
 func TestReadClock(t *testing.T) {
 	before, err := readClock([]int{os.Getpid()})
 	if err != nil {
+		if runtime.GOOS == "linux" {
+			t.Fatal(err)
+		}
 		t.Skip(err)
 	}
 	for at := before; at-before < time.Millisecond; {
