@@ -11,8 +11,8 @@ const (
 //
 // A counter starts at 0 with each day of UTC. A sample stands at the end of each period,
 // a minute or some of them, and has what has started in the day before: that of midnight
-// is the last of the day that ends. A millisecond later stands a 0, so that a rate sees
-// that the counter starts again whatever its value was. In the minute that is running
+// is the last of the day that ends. A millisecond later is room for the 0 of counters that
+// were not there then. In the minute that is running
 // the last sample stands at the moment that is asked for, or now.
 type grid struct {
 	times []int64

@@ -60,6 +60,7 @@ func New(cfg Config) *API {
 	a.engine = promql.NewEngine(promql.EngineOpts{
 		MaxSamples: int(a.memory() / sampleBytes), Timeout: cmp.Or(cfg.Budget.Time, exec.DefaultBudgetTime), LookbackDelta: lookback,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return minute },
+		UseStartTimestamps:       true, // at midnight, where a counter may be as high as it was within a minute
 		EnableAtModifier:         true, EnableNegativeOffset: true, Parser: a.parser,
 	})
 	for path, h := range map[string]func(*api.Call) (answer, error){

@@ -47,13 +47,16 @@ func (s *series) Iterator(chunkenc.Iterator) chunkenc.Iterator {
 // samples are the samples of a series, one after the other.
 //
 // A counter is there from the sample before the first of the day in which it grows, or is
-// said to be there, so that a rate has a 0 to begin with.
+// said to be there, so that a rate has a 0 to begin with. One that was there at midnight
+// has no 0 then: all samples say when they started to count, so that a rate sees that it
+// starts again, and a sample more than usual would make it guess less at both ends.
 type samples struct {
 	*series
 	at   int // the sample
 	next int // the entry
 	n    uint64
 	here bool // it was there before in the day
+	last bool // it was there at the end of the day before
 	// grown, where not nil, is told of each entry instead, and that a day begins.
 	grown func(e *entry)
 	again func()
@@ -64,6 +67,7 @@ func (x *samples) Next() chunkenc.ValueType {
 	for x.at+1 < len(x.times) {
 		x.at++
 		if at := int32(x.at); x.first[at] == at {
+			x.last = x.here && x.times[x.at-1]+1 == x.times[x.at]
 			x.n, x.here = 0, false
 			if x.again != nil {
 				x.again()
@@ -86,9 +90,13 @@ func (x *samples) Next() chunkenc.ValueType {
 	return chunkenc.ValNone
 }
 
-// begins reports whether the counter grows with the next sample, and in the same day.
+// begins reports whether the counter grows with the next sample, and in the same day, and
+// has no sample just before.
 func (x *samples) begins() bool {
 	next := x.at + 1
+	if x.last && int(x.first[x.at]) == x.at {
+		return false
+	}
 	return x.next < len(x.entries) && int(x.entries[x.next].at) == next && x.first[next] == x.first[x.at]
 }
 
@@ -129,8 +137,8 @@ func (p part) value(n uint64) float64 {
 // AtT implements chunkenc.Iterator.
 func (x *samples) AtT() int64 { return x.times[x.at] }
 
-// AtST implements chunkenc.Iterator: 0 is that it is not known.
-func (x *samples) AtST() int64 { return 0 }
+// AtST implements chunkenc.Iterator: counters start with the day.
+func (x *samples) AtST() int64 { return floor(x.times[x.at]-1, day) + 1 }
 
 // Err implements chunkenc.Iterator.
 func (x *samples) Err() error { return nil }
