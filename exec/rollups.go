@@ -32,10 +32,15 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 	for i := range out.Series {
 		counted += int64(out.Series[i].Spans)
 	}
-	searched := 1.0
 	if out.Damaged > 0 {
 		run.partial("%d spans may be missing: %v%s", out.Damaged, out.Damage, mend)
-		searched = float64(counted) / float64(counted+out.Damaged)
+	}
+	if out.Others > 0 {
+		run.partial("%d spans may be missing: they are of operations or servers that are so many that rollups do not keep them apart", out.Others)
+	}
+	searched := 1.0
+	if missing := out.Damaged + out.Others; missing > 0 {
+		searched = float64(counted) / float64(counted+missing)
 	}
 	run.cost.Watermark = out.Watermark
 	return out, run.done(searched), nil

@@ -3,6 +3,7 @@ package exec_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -59,5 +60,50 @@ func TestRollups(t *testing.T) {
 	least := storagetest.NewMemory(storage.Capabilities{})
 	if _, _, err := exec.Rollups(t.Context(), least, exec.Over{}, storage.RollupRequest{}); clew.KindOf(err) != clew.Unsupported {
 		t.Errorf("a store that cannot: %v", err)
+	}
+}
+
+// TestRareOperations asks for an operation of a service that has so many that rollups do
+// not keep all of them apart.
+func TestRareOperations(t *testing.T) {
+	store := variants()["spandb, head"](t)
+	const names = 600
+	var spans []clew.Span
+	for i := range uint64(names) {
+		for k := range min(i+1, 2) { // the first one is the rarest
+			start := storagetest.Epoch + clew.UnixNanos(i)*1000
+			spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, i+1), SpanID: clew.SpanID(k + 1), Name: fmt.Sprintf("op %d", i),
+				Start: start, End: start + 1000, Kind: clew.KindClient, Attrs: []clew.Attr{{Key: "peer.service", Value: clew.StringValue(fmt.Sprintf("peer %d", i))}},
+				Resource: &clew.Resource{Attrs: []clew.Attr{{Key: "service.name", Value: clew.StringValue("many")}}}})
+		}
+	}
+	fill(t, store, spans, len(spans))
+	minute := clew.UnixNanos(time.Minute)
+	start := storagetest.Epoch / minute * minute
+	over := exec.Over{Tenant: tenant, Window: clew.Window{Start: start, End: start + 2*minute}}
+	for query, want := range map[string]float64{
+		`{ name = "op 0" } | count_over_time()`:                                   1,
+		`{ name = "op 0" && resource.service.name = "many" } | count_over_time()`: 1,
+		`{ name = "op 1" } | count_over_time()`:                                   2,
+		`{ resource.service.name = "many" } | count_over_time()`:                  2*names - 1,
+	} {
+		m, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: prepare(t, query)})
+		if err != nil || len(m.Series) != 1 || m.Series[0].Points[0] != want || !m.Cost.Complete {
+			t.Errorf("%s: %+v, %v, want %v", query, m, err, want)
+		}
+	}
+	for _, c := range []struct {
+		storage.RollupRequest
+		others int64
+	}{
+		{storage.RollupRequest{Services: []string{"many"}, Operations: []string{"op 1"}}, 2*(names-512) - 1},
+		{storage.RollupRequest{Services: []string{"another"}, Operations: []string{"op 1"}}, 0},
+		{storage.RollupRequest{Services: []string{"many"}, Edges: true}, 0},
+		{storage.RollupRequest{Services: []string{"peer 1"}, Edges: true}, 2*(names-256) - 1},
+	} {
+		sums, cost, err := exec.Rollups(t.Context(), store, over, c.RollupRequest)
+		if err != nil || sums.Others != c.others || cost.Complete != (c.others == 0) || cost.Complete != (cost.Searched == 1) {
+			t.Errorf("%+v: %d others, %+v, %v, want %d", c.RollupRequest, sums.Others, cost, err, c.others)
+		}
 	}
 }

@@ -140,6 +140,8 @@ func (g *gauge) fromSums() (rest []clew.Window, why string, err error) {
 		return nil, "some are damaged", nil
 	case out.Unfinished > 0:
 		return nil, "spans that have not ended are in none", nil
+	case out.Others > 0:
+		return nil, "they do not keep all operations apart", nil
 	case out.Moved > 0 || out.Elsewhere:
 		return nil, "some spans count in other minutes than they start in, since their clocks were far off", nil
 	}

@@ -187,6 +187,9 @@ type Rollups struct {
 	// they start too long before or after they came. Without it and Moved, series have
 	// exactly the rows that start in their steps.
 	Elsewhere bool
+	// Others counts rows in no series since their operation, or server, is not kept apart
+	// from others: some may be of the Operations, or Services, that are wanted.
+	Others int64
 	// Damaged counts rows that may be missing since something could not be read;
 	// Damage says where first.
 	Damaged int64

@@ -131,7 +131,13 @@ func (a *Answer) operations(r *Rollup, services []string, names *column.Strings)
 		if !other && (by&storage.ByOperation != 0 || len(a.r.Operations) > 0) {
 			name = string(names.At(int(k.Name)))
 		}
-		if !wanted(a.r.Services, services[k.Service]) || len(a.r.Operations) > 0 && (other || !slices.Contains(a.r.Operations, name)) {
+		switch {
+		case !wanted(a.r.Services, services[k.Service]):
+			return
+		case other && len(a.r.Operations) > 0:
+			a.others(list)
+			return
+		case !wanted(a.r.Operations, name):
 			return
 		}
 		var group storage.RollupKey
@@ -168,6 +174,9 @@ func (a *Answer) edges(r *Rollup, services []string) {
 		}
 		unresolved, other := int(k.Client) == len(services), k.Server == OtherName
 		if !wanted(a.r.Services, client, server) {
+			if other {
+				a.others(list)
+			}
 			return
 		}
 		group := storage.RollupKey{Unresolved: unresolved}
@@ -182,6 +191,15 @@ func (a *Answer) edges(r *Rollup, services []string) {
 		}
 		a.add(group, list, k.Failed)
 	})
+}
+
+// others counts rows of operations, or servers, that are not kept apart.
+func (a *Answer) others(list []Series) {
+	for i := range list {
+		if a.r.Window.Contains(startOf(list[i].Minute)) {
+			a.out.Others += int64(list[i].Rows)
+		}
+	}
 }
 
 // each calls f with the series of each key that has some.
