@@ -185,5 +185,9 @@ func (r *Resource) ServiceName() string {
 // Service returns the service.name of the span's resource, "" if it has none.
 func (s *Span) Service() string { return s.Resource.ServiceName() }
 
-// DurationNanos is End − Start; negative when the span ends before it starts.
+// Unfinished reports whether the span has no end, and so no duration.
+func (s *Span) Unfinished() bool { return s.End == 0 }
+
+// DurationNanos is End − Start; negative when the span ends before it starts. Of an
+// unfinished one it means nothing.
 func (s *Span) DurationNanos() int64 { return int64(s.End - s.Start) }

@@ -65,7 +65,7 @@ func naiveTrace(id clew.TraceID, trace, matches []*clew.Span) naiveHit {
 	services := make(map[string][2]int)
 	h.whole = true
 	for _, s := range trace {
-		h.start, end = min(h.start, s.Start), max(end, s.End)
+		h.start, end = min(h.start, s.Start), max(end, s.Start, s.End)
 		share := services[s.Service()]
 		share[0]++
 		if s.Status == clew.StatusError {
@@ -84,9 +84,7 @@ func naiveTrace(id clew.TraceID, trace, matches []*clew.Span) naiveHit {
 		h.newest = max(h.newest, s.Start)
 	}
 	h.matched = len(matches)
-	if end > h.start {
-		h.duration = uint64(end - h.start)
-	}
+	h.duration = uint64(end - h.start)
 	if root != nil {
 		h.root, h.rootSpan = fmt.Sprintf("%q %q", root.Service(), root.Name), root
 	} else {

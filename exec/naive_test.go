@@ -295,7 +295,9 @@ func (n naive) intrinsic(i traceql.Intrinsic) (out []naiveValue) {
 	case traceql.IntrinsicName:
 		text(s.Name)
 	case traceql.IntrinsicDuration:
-		number(int64(s.End - s.Start))
+		if s.End != 0 {
+			number(int64(s.End - s.Start))
+		}
 	case traceql.IntrinsicStatus:
 		number(int64(s.Status))
 	case traceql.IntrinsicKind:

@@ -85,7 +85,7 @@ func naiveOrder(t *testing.T, spans []clew.Span, query string, w clew.Window) []
 func TestOrderBy(t *testing.T) {
 	spans := storagetest.NewGenerator(15).Spans(60, 6)
 	r := randomQuery{rand.New(rand.NewPCG(5, 6))}
-	var texts []string
+	texts := []string{"{ } | order by duration", "{ } | order by duration desc", "{ duration = nil } | order by duration limit 3", "{ } | order by trace:duration"}
 	for len(texts) < 60 {
 		text := r.spanset(1) + " | order by " + r.value(1) + r.one("", " asc", " desc", " desc limit 5", " desc limit 1")
 		if _, err := exec.Prepare(text); err == nil {

@@ -17,8 +17,8 @@ type Hit struct {
 	TraceID clew.TraceID
 	// Root is the earliest span without a parent; nil if none has been received.
 	Root *SpanInfo
-	// Start is the smallest start of any span; Duration the greatest end minus
-	// it, at least 0, in nanoseconds.
+	// Start is the smallest start of any span; Duration the greatest of all starts and
+	// ends minus it, in nanoseconds.
 	Start    clew.UnixNanos
 	Duration uint64
 	Spans    int
@@ -56,7 +56,7 @@ type SpanInfo struct {
 	Kind     clew.Kind
 	Status   clew.Status
 	Start    clew.UnixNanos
-	Duration int64 // nanoseconds; negative where the span ends before it starts
+	Duration int64 // nanoseconds; negative where the span ends before it starts, 0 where it has not ended
 	// Fields are what the span has of what select(…) names and the filters ask for.
 	Fields []judge.Label
 }
@@ -68,12 +68,16 @@ type ServiceShare struct {
 }
 
 func infoOf(t *storage.Trace, row int) SpanInfo {
-	return SpanInfo{
+	info := SpanInfo{
 		SpanID: clew.SpanID(t.SpanID[row]), ParentID: clew.SpanID(t.ParentID[row]),
 		Service: t.Service(row), Name: string(t.Names.At(int(t.Name[row]))),
 		Kind: clew.Kind(t.Kind[row]), Status: clew.Status(t.Status[row]),
-		Start: clew.UnixNanos(t.Start[row]), Duration: int64(t.Duration[row]),
+		Start: clew.UnixNanos(t.Start[row]),
 	}
+	if !t.Unfinished(row) {
+		info.Duration = int64(t.Duration[row])
+	}
+	return info
 }
 
 // summariser describes the traces of one search.
@@ -121,10 +125,8 @@ func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID,
 		}
 		known[t.SpanID[i]] = struct{}{}
 	}
-	start, end := t.Extent()
-	if h.Start = start; end > start {
-		h.Duration = uint64(end - start)
-	}
+	first, last := t.Extent()
+	h.Start, h.Duration = first, uint64(last-first)
 	if root, ok := t.Batch.Root(); ok {
 		info := infoOf(t, root)
 		h.Root, h.Whole = &info, true

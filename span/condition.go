@@ -40,7 +40,7 @@ type Intrinsic uint8
 const (
 	None Intrinsic = iota
 	Name
-	Duration // end − start; negative where a span ends before it starts
+	Duration // end − start; negative where a span ends before it starts, absent where it has no end
 	Start
 	StatusCode
 	StatusMessage
@@ -55,7 +55,7 @@ const (
 	LinkSpanID
 	ScopeName
 	ScopeVersion
-	TraceDuration // from the first start to the last end of the trace; at least 0
+	TraceDuration // from the first start to the last end or start of the trace: see Batch.Extent
 	RootName      // absent while no root has been received; see Batch.Root
 	RootService   // as RootName; empty where the root's resource names none
 	ChildCount    // spans that name this one as their parent

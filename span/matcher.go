@@ -305,6 +305,11 @@ func (m *Matcher) intrinsic(c *Condition, b *Batch, dst column.Bitmap) {
 		m.codes(c, b.Name, b.Names, b.NamesDictID, dst)
 	case Duration:
 		testInts(c, dst, b.Rows, func(i int) int64 { return int64(b.Duration[i]) })
+		for i := range dst.Ones() {
+			if b.Unfinished(i) {
+				dst.Clear(i)
+			}
+		}
 	case Start:
 		testInts(c, dst, b.Rows, func(i int) int64 { return clampNanos(b.Start[i]) })
 	case StatusCode:

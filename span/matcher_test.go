@@ -70,7 +70,9 @@ func values(f span.Field, s *clew.Span) []clew.Value {
 	case span.Name:
 		text(s.Name)
 	case span.Duration:
-		number(int64(s.End - s.Start))
+		if s.End != 0 {
+			number(int64(s.End - s.Start))
+		}
 	case span.Start:
 		number(int64(min(uint64(s.Start), math.MaxInt64)))
 	case span.StatusCode:

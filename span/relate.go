@@ -342,7 +342,9 @@ func (e *evaluation) intrinsic(v *vector, f Intrinsic) {
 		}
 	case Duration:
 		for i, row := range e.rows {
-			v.putInt(i, int64(b.Duration[row]))
+			if !b.Unfinished(int(row)) {
+				v.putInt(i, int64(b.Duration[row]))
+			}
 		}
 	case Start:
 		for i, row := range e.rows {

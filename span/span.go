@@ -43,7 +43,8 @@ type Batch struct {
 	Parent []int32
 	Start  []uint64 // unix nanoseconds
 	// Duration is end − start modulo 2^64. Read as a signed number it is
-	// negative where a span ends before it starts.
+	// negative where a span ends before it starts. Of a row without an end it says
+	// nothing: see Batch.Unfinished.
 	Duration []uint64
 	Name     []uint32 // codes into Names
 	Kind     []uint8
@@ -254,10 +255,17 @@ func (a *Attrs) Lookup(key string, t clew.Type) *Column {
 	return nil
 }
 
-// End returns a row's end time, exactly as received.
+// End returns a row's end time, exactly as received; 0 where it is unfinished.
 func (b *Batch) End(row int) clew.UnixNanos {
 	return clew.UnixNanos(b.Start[row] + b.Duration[row])
 }
+
+// Unfinished reports whether a row has no end: what Duration has of it is minus its
+// start then, and no duration.
+func (b *Batch) Unfinished(row int) bool { return Unfinished(b.Start[row], b.Duration[row]) }
+
+// Unfinished is Batch.Unfinished for a row of a start and end − start.
+func Unfinished(start, duration uint64) bool { return start+duration == 0 }
 
 // Service returns the service name of a row, "" if its resource has none.
 func (b *Batch) Service(row int) string {

@@ -191,14 +191,15 @@ func (b *Batch) Root() (row int, found bool) {
 	return row, found
 }
 
-// Extent returns the smallest start and the greatest end of all rows; the end may
-// be the smaller of the two.
-func (b *Batch) Extent() (start, end clew.UnixNanos) {
-	start = math.MaxUint64
-	for i := range b.Start {
-		start, end = min(start, clew.UnixNanos(b.Start[i])), max(end, b.End(i))
+// Extent returns the smallest start of all rows, and the greatest of all starts and
+// ends: where a row has no end, or ends before it starts, its start counts.
+func (b *Batch) Extent() (first, last clew.UnixNanos) {
+	first = math.MaxUint64
+	for i, start := range b.Start {
+		at := clew.UnixNanos(start)
+		first, last = min(first, at), max(last, at, b.End(i))
 	}
-	return start, end
+	return first, last
 }
 
 // Whole is a batch of whole traces with what was found out about them so far, for those
@@ -226,8 +227,8 @@ func OneTrace(b *Batch) *Whole {
 }
 
 type traceFacts struct {
-	start, end uint64
-	root       int32 // -1: none
+	first, last uint64 // as Batch.Extent
+	root        int32  // -1: none
 }
 
 // traces finds out about each trace.
@@ -238,11 +239,11 @@ func (w *Whole) traces() []traceFacts {
 	w.number()
 	w.ofTraces = make([]traceFacts, w.Traces)
 	for i := range w.ofTraces {
-		w.ofTraces[i] = traceFacts{start: math.MaxUint64, root: -1}
+		w.ofTraces[i] = traceFacts{first: math.MaxUint64, root: -1}
 	}
 	for i, ord := range w.Of {
 		t := &w.ofTraces[ord]
-		t.start, t.end = min(t.start, w.Start[i]), max(t.end, uint64(w.End(i)))
+		t.first, t.last = min(t.first, w.Start[i]), max(t.last, w.Start[i], uint64(w.End(i)))
 		if w.ParentID[i] == 0 && (t.root < 0 || w.compareRoots(i, int(t.root)) < 0) {
 			t.root = int32(i)
 		}
@@ -275,10 +276,7 @@ func (b *Batch) compareRoots(x, y int) int {
 func (t *traceFacts) value(i Intrinsic, b *Batch) (v clew.Value, ok bool) {
 	switch {
 	case i == TraceDuration:
-		if t.end <= t.start {
-			return clew.IntValue(0), true
-		}
-		return clew.IntValue(int64(min(t.end-t.start, math.MaxInt64))), true
+		return clew.IntValue(int64(min(t.last-t.first, math.MaxInt64))), true
 	case t.root < 0:
 		return v, false
 	case i == RootName:

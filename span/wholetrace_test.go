@@ -105,8 +105,14 @@ func TestRoot(t *testing.T) {
 	if row, ok := batch.Root(); !ok || batch.SpanID[row] != 2 {
 		t.Errorf("Root = row %d, %v", row, ok)
 	}
-	if start, end := batch.Extent(); start != 5 || end != 90 {
-		t.Errorf("Extent = %d, %d", start, end)
+	for _, c := range []struct {
+		last clew.Span
+		want clew.UnixNanos
+	}{{mk(8, 9, 7, 95), 95}, {mk(8, 9, 7, 3), 90}, {mk(8, 9, 99, 3), 99}, {mk(8, 9, 98, 0), 98}, {mk(8, 9, 0, 0), 90}} {
+		b := batchOf(t, mk(3, 0, 10, 90), c.last)
+		if first, last := b.Extent(); first != min(10, c.last.Start) || last != c.want {
+			t.Errorf("Extent with %d to %d = %d to %d, want to %d", c.last.Start, c.last.End, first, last, c.want)
+		}
 	}
 	if row, ok := batchOf(t, mk(9, 8, 5, 6)).Root(); ok {
 		t.Errorf("Root = row %d of a trace without one", row)

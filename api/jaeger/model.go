@@ -131,7 +131,7 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	case s.End >= s.Start:
 		out.duration = uint64(s.End - s.Start)
 		out.Duration = out.duration / 1000
-	case s.End == 0:
+	case s.Unfinished():
 		out.Warnings = []string{"this span has not ended"}
 	default:
 		out.Warnings = []string{"this span ends before it starts, by " + strconv.FormatUint(uint64(s.Start-s.End), 10) + " ns"}

@@ -170,7 +170,10 @@ func shown(s string) string {
 
 // difference returns end − start in decimal, which need not fit an int64.
 func difference(start, end clew.UnixNanos) string {
-	if end < start {
+	switch {
+	case end == 0: // it has not ended
+		return "0"
+	case end < start:
 		return "-" + nanos(start-end)
 	}
 	return nanos(end - start)

@@ -228,6 +228,9 @@ func spanText(s *clew.Span) string {
 		parent = s.ParentID.String()
 	}
 	took := new(big.Int).Sub(new(big.Int).SetUint64(uint64(s.End)), new(big.Int).SetUint64(uint64(s.Start)))
+	if s.Unfinished() {
+		took.SetInt64(0)
+	}
 	fmt.Fprintf(&b, "%s<%s %q %s %s %q %d..%d %s state %q flags %d dropped %d %d %d\n", s.SpanID, parent, printable(s.Name), s.Kind, s.Status,
 		plain(s.StatusMessage), s.Start, s.End, took, plain(s.TraceState), s.Flags, s.DroppedAttrs, s.DroppedEvents, s.DroppedLinks)
 	fmt.Fprintf(&b, "  attrs %s\n", plainAttrs(s.Attrs))

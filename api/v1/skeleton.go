@@ -37,7 +37,8 @@ func (a *API) skeleton(c *call) error {
 // encodeSkeleton returns the skeleton and where its first part ends.
 func (a *API) encodeSkeleton(tenant clew.Tenant, t *read) (body []byte, first int) {
 	e := &encoder{t: t, b: t.Batch, l: a.layout(tenant, t)}
-	e.bounds()
+	start, last := t.Extent()
+	e.base, e.last = uint64(start), uint64(last)
 	e.nameRows()
 	e.numbers = a.cfg.Numbers(tenant, e.services.raw)
 	e.collect()
@@ -70,7 +71,7 @@ type encoder struct {
 	b *span.Batch
 	l *layout
 
-	base, last      uint64 // smallest start; greatest start or end
+	base, last      uint64 // the trace's extent
 	services, names texts
 	numbers         []int
 	service, name   []uint32
@@ -82,14 +83,6 @@ type encoder struct {
 
 // event is an event of the batch in its row of the skeleton.
 type event struct{ row, index uint32 }
-
-func (e *encoder) bounds() {
-	e.base = math.MaxUint64
-	for i, start := range e.b.Start {
-		e.base = min(e.base, start)
-		e.last = max(e.last, start, start+e.b.Duration[i])
-	}
-}
 
 // nameRows numbers services and names in the order in which rows show them.
 func (e *encoder) nameRows() {
@@ -162,7 +155,7 @@ func (e *encoder) rowFlags(i int, row uint32) (f uint16) {
 		f |= flagRoot
 	}
 	switch {
-	case end == 0:
+	case b.Unfinished(int(row)):
 		f |= flagUnfinished
 	case end < start:
 		f |= flagEndBeforeStart
@@ -292,8 +285,8 @@ func (e *encoder) times(lo, hi int) {
 			start, end, id = x.start, x.end, x.id
 		} else {
 			start, id = e.b.Start[row], e.b.SpanID[row]
-			if end = start + e.b.Duration[row]; end == 0 {
-				end = start // unfinished
+			if end = start; !e.b.Unfinished(int(row)) {
+				end += e.b.Duration[row]
 			}
 		}
 		binary.LittleEndian.PutUint64(starts[8*i:], math.Float64bits(float64(start-e.base)))

@@ -68,11 +68,15 @@ func (g *gathering) take() tailEvent {
 func summaryOf(t *exec.Tailed, row int) spanSummary {
 	service, _ := api.Escape(t.Service(row))
 	name, _ := api.Escape(string(t.Names.At(int(t.Name[row]))))
-	return spanSummary{
+	out := spanSummary{
 		TraceID: t.TraceIDs[t.Trace[row]].String(), SpanID: clew.SpanID(t.SpanID[row]).String(),
 		Service: service, Name: name, Kind: clew.Kind(t.Kind[row]).String(), Status: clew.Status(t.Status[row]).String(),
-		Start: nanos(clew.UnixNanos(t.Start[row])), DurationNanos: int64(t.Duration[row]), Root: t.ParentID[row] == 0,
+		Start: nanos(clew.UnixNanos(t.Start[row])), Root: t.ParentID[row] == 0,
 	}
+	if !t.Unfinished(row) {
+		out.DurationNanos = int64(t.Duration[row])
+	}
+	return out
 }
 
 // tail streams spans as they arrive. One goroutine reads the store as fast as it

@@ -92,7 +92,11 @@ func TestTail(t *testing.T) {
 		var want []string
 		for _, x := range spans {
 			if x.Status == clew.StatusError {
-				want = append(want, fmt.Sprintln(x.TraceID, x.SpanID, x.Service(), x.Name, x.Kind, x.Status, uint64(x.Start), float64(x.DurationNanos()), x.ParentID == 0))
+				took := 0.0
+				if x.End != 0 {
+					took = float64(x.DurationNanos())
+				}
+				want = append(want, fmt.Sprintln(x.TraceID, x.SpanID, x.Service(), x.Name, x.Kind, x.Status, uint64(x.Start), took, x.ParentID == 0))
 			}
 		}
 		s.put(7, spans...)

@@ -195,7 +195,7 @@ func Durations(ctx context.Context, store exec.Store, over exec.Over) (*Range, e
 	var out *Range
 	cost, err := exec.Selected(ctx, store, over, exec.Everything(), storage.Columns{Intrinsics: []span.Intrinsic{span.Start, span.Duration}}, func(b *span.Batch, rows column.Bitmap) {
 		for i := range rows.Ones() {
-			if b.End(i) == 0 {
+			if b.Unfinished(i) {
 				continue
 			}
 			d := int64(b.Duration[i])

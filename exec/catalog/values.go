@@ -55,7 +55,9 @@ func eachIntrinsic(i span.Intrinsic, s *clew.Span, f func(clew.Value)) {
 	case span.Name:
 		text(s.Name)
 	case span.Duration:
-		f(clew.IntValue(s.DurationNanos()))
+		if !s.Unfinished() {
+			f(clew.IntValue(s.DurationNanos()))
+		}
 	case span.Start:
 		f(clew.IntValue(int64(min(s.Start, math.MaxInt64))))
 	case span.StatusCode:

@@ -15,7 +15,8 @@
 //
 // load appends one record; each line is a span: trace and span id (decimal; a
 // trace id may be high:low), the parent's or -, then fields. start counts from a
-// fixed moment, 1 s if absent; duration is 1 ms if absent. .x and span.x are
+// fixed moment, 1 s if absent; duration is 1 ms if absent, and none of a span that has
+// not ended. .x and span.x are
 // attributes of the span, resource.x, event.x, link.x, instrumentation.x those of
 // its resource, its last event or link, its scope; values are TraceQL literals.
 // event="name"@offset and link=trace/span add an event or a link; scope="name"

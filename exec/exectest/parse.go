@@ -127,6 +127,7 @@ func split(line string) (words []string) {
 type draft struct {
 	clew.Span
 	start, duration time.Duration
+	unfinished      bool
 	resource        clew.Resource
 	scope           clew.Scope
 }
@@ -155,7 +156,9 @@ func parseSpan(line string) (clew.Span, error) {
 		}
 	}
 	d.Start = epoch + clew.UnixNanos(d.start)
-	d.End = d.Start + clew.UnixNanos(d.duration)
+	if d.End = d.Start + clew.UnixNanos(d.duration); d.unfinished {
+		d.End = 0
+	}
 	for i := range d.Events {
 		d.Events[i].Time += d.Start
 	}
@@ -195,6 +198,9 @@ func (d *draft) field(word string) error {
 	case "start":
 		return duration(value, &d.start)
 	case "duration":
+		if d.unfinished = value == "none"; d.unfinished {
+			return nil
+		}
 		return duration(value, &d.duration)
 	case "link":
 		trace, id, _ := strings.Cut(value, "/")

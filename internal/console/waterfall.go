@@ -22,8 +22,7 @@ import (
 type Waterfall struct {
 	spans []clew.Span
 	rows  []waterfallRow
-	// start and end are the trace's: the first start and the last end, or the first start
-	// where all ends are before it.
+	// start and end are the trace's: the first start, and the last of all starts and ends.
 	start, end clew.UnixNanos
 	services   int
 	errors     int
@@ -43,7 +42,7 @@ type waterfallRow struct {
 // Spans whose parents form a ring are roots of their own, the first received
 // first, so that every span has exactly one row.
 func NewWaterfall(spans []clew.Span) *Waterfall {
-	w := &Waterfall{spans: spans, start: spans[0].Start, end: spans[0].End}
+	w := &Waterfall{spans: spans, start: spans[0].Start}
 	byID := make(map[clew.SpanID]int, len(spans))
 	services := map[string]bool{}
 	for i := range spans {
@@ -52,12 +51,11 @@ func NewWaterfall(spans []clew.Span) *Waterfall {
 			byID[s.SpanID] = i
 		}
 		services[s.Service()] = true
-		w.start, w.end = min(w.start, s.Start), max(w.end, s.End)
+		w.start, w.end = min(w.start, s.Start), max(w.end, s.Start, s.End)
 		if s.Status == clew.StatusError {
 			w.errors++
 		}
 	}
-	w.end = max(w.end, w.start)
 	w.services = len(services)
 	children := make([][]int, len(spans))
 	orphans := map[clew.SpanID][]int{}
@@ -228,7 +226,10 @@ func (w *Waterfall) text(row waterfallRow) string {
 // its duration behind it.
 func (w *Waterfall) printBar(buf *bufio.Writer, s *clew.Span, width int, colour bool) {
 	total := max(float64(w.end-w.start), 1)
-	length := max(s.DurationNanos(), 0)
+	length, took := max(s.DurationNanos(), 0), Nanos(s.DurationNanos())
+	if s.Unfinished() {
+		length, took = 0, "not ended"
+	}
 	from := min(int(float64(s.Start-w.start)/total*float64(width)), width-1)
 	eighths := int(float64(length) / total * float64(width) * 8)
 	eighths = max(min(eighths, (width-from)*8), 1)
@@ -240,7 +241,7 @@ func (w *Waterfall) printBar(buf *bufio.Writer, s *clew.Span, width int, colour 
 	if colour {
 		bar = paint(s, bar)
 	}
-	fmt.Fprintf(buf, "%s%s%s %*s", strings.Repeat(" ", from), bar, strings.Repeat(" ", width-from-cells), durationWidth, Nanos(s.DurationNanos()))
+	fmt.Fprintf(buf, "%s%s%s %*s", strings.Repeat(" ", from), bar, strings.Repeat(" ", width-from-cells), durationWidth, took)
 }
 
 // paint gives a bar its service's colour; red is for errors alone.

@@ -34,13 +34,12 @@ func draw(t *testing.T, columns int, spans ...clew.Span) string {
 	return strings.Join(out, "\n") + "\n"
 }
 
-// TestDurationOfTheTrace is from the first start to the last end, though a span that
-// ends before it starts may start behind that.
+// TestDurationOfTheTrace is from the first start to the last of all starts and ends.
 func TestDurationOfTheTrace(t *testing.T) {
 	for _, c := range []struct {
 		from, to uint64
 		want     string
-	}{{50, 20, " · 30ms"}, {50, 40, " · 40ms"}, {5, 0, " · 30ms"}} {
+	}{{50, 20, " · 50ms"}, {50, 40, " · 50ms"}, {5, 0, " · 30ms"}} {
 		got := draw(t, 80, testSpan(1, 0, "a", "b", 0, 30), testSpan(2, 1, "a", "c", c.from, c.to))
 		if head, _, _ := strings.Cut(got, "\n"); !strings.Contains(head, c.want) {
 			t.Errorf("a span from %d to %d ms: %q, want %q", c.from, c.to, head, c.want)
@@ -48,6 +47,12 @@ func TestDurationOfTheTrace(t *testing.T) {
 	}
 	if got := draw(t, 80, testSpan(1, 0, "a", "b", 50, 30)); !strings.Contains(got, " · 0ns") {
 		t.Errorf("a trace that ends before it starts: %q, want 0ns", got)
+	}
+	open := testSpan(2, 1, "a", "c", 40, 0)
+	open.End = 0
+	got := draw(t, 80, testSpan(1, 0, "a", "b", 0, 30), open)
+	if !strings.Contains(got, " · 40ms") || !strings.Contains(got, "not ended\n") {
+		t.Errorf("a span that has not ended:\n%swant a trace of 40ms, and a bar that says so", got)
 	}
 }
 

@@ -281,7 +281,9 @@ func (c *Values) intrinsic(b *span.Batch, i span.Intrinsic) {
 func (c *Values) rowIntrinsic(b *span.Batch, i span.Intrinsic, row int) {
 	switch i {
 	case span.Duration:
-		c.add(clew.IntValue(int64(b.Duration[row])), 1)
+		if !b.Unfinished(row) {
+			c.add(clew.IntValue(int64(b.Duration[row])), 1)
+		}
 	case span.Start:
 		c.add(clew.IntValue(int64(min(b.Start[row], math.MaxInt64))), 1)
 	case span.SpanID:

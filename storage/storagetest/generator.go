@@ -135,8 +135,11 @@ func (g *Generator) span(id clew.TraceID, begin clew.UnixNanos) clew.Span {
 		s.Attrs = append(s.Attrs, clew.Attr{Key: orderField.Key, Value: g.order()})
 	}
 	s.End = s.Start + clew.UnixNanos(pick(g, offsets))
-	if g.r.IntN(20) == 0 {
+	switch g.r.IntN(20) {
+	case 0:
 		s.End = s.Start - 1
+	case 1:
+		s.End = 0 // it has not ended
 	}
 	if g.r.IntN(3) == 0 {
 		s.StatusMessage, s.TraceState = pick(g, texts), pick(g, texts)

@@ -138,7 +138,7 @@ func valuesIn(f span.Field, s *clew.Span, trace []*clew.Span) []clew.Value {
 	var root *clew.Span
 	first, last, children := trace[0].Start, trace[0].End, 0
 	for _, x := range trace {
-		first, last = min(first, x.Start), max(last, x.End)
+		first, last = min(first, x.Start), max(last, x.Start, x.End)
 		if x.ParentID == s.SpanID && x.SpanID != s.SpanID {
 			children++
 		}
@@ -149,8 +149,6 @@ func valuesIn(f span.Field, s *clew.Span, trace []*clew.Span) []clew.Value {
 	switch {
 	case f.Intrinsic == span.ChildCount:
 		return []clew.Value{clew.IntValue(int64(children))}
-	case f.Intrinsic == span.TraceDuration && last < first:
-		return []clew.Value{clew.IntValue(0)}
 	case f.Intrinsic == span.TraceDuration:
 		return []clew.Value{clew.IntValue(int64(min(uint64(last-first), math.MaxInt64)))}
 	case root == nil:
@@ -230,7 +228,9 @@ func intrinsicOf(i span.Intrinsic, s *clew.Span) []clew.Value {
 	case span.Name:
 		return str(s.Name)
 	case span.Duration:
-		return num(s.DurationNanos())
+		if s.End != 0 {
+			return num(s.DurationNanos())
+		}
 	case span.Start:
 		return num(int64(min(uint64(s.Start), math.MaxInt64)))
 	case span.StatusCode:

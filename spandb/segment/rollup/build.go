@@ -152,9 +152,8 @@ func (b *Builder) minute(at uint32) uint32 {
 	return b.minuteAt[at]
 }
 
-// unfinished reports whether the row at a position has no end. Its duration, end
-// minus start, is then minus its start.
-func (b *Builder) unfinished(at uint32) bool { return b.r.Start[at]+b.r.Duration[at] == 0 }
+// unfinished reports whether the row at a position has no end.
+func (b *Builder) unfinished(at uint32) bool { return span.Unfinished(b.r.Start[at], b.r.Duration[at]) }
 
 // countMinutes counts what is not in series.
 func (b *Builder) countMinutes() {

@@ -303,7 +303,8 @@ func (b *blockSelector) load(n *node, f *blockLeaf) (err error) {
 	p := &b.x.leaves[n.number]
 	f.whole, f.columns = false, f.columns[:0]
 	switch {
-	case n.kind == leafOther || n.kind == leafChild || p.other:
+	case n.kind == leafOther || n.kind == leafChild || p.other,
+		n.kind == leafDuration && mayLackEnds(b.Reader, b.Tables.Start, b.Tables.Duration, b.Number):
 		return b.onColumns(n, f)
 	case n.kind == leafResource || n.kind == leafAny && p.service != nil:
 		f.ints, err = b.Ints(b.Tables.Resource)

@@ -56,7 +56,7 @@ const (
 	leafTemplate // of the template: name, kind, status, scope
 	leafResource
 	leafWindow   // the start
-	leafDuration // compared with an int
+	leafDuration // compared with an int, or whether there is one
 	leafAttr     // an attribute of spans
 	leafAny      // an attribute of spans or else of the resource
 	leafChild    // an attribute of events or links, tested on columns
@@ -125,7 +125,7 @@ func (s *Selector) node(c *span.Condition) *node {
 			n.byCode = append(n.byCode, stateOf(c.Test(clew.IntValue(int64(i)))))
 		}
 	}
-	if n.kind >= leafAttr {
+	if n.kind >= leafDuration {
 		c.Fields(n.need.Field)
 	}
 	return s.add(n)
@@ -149,18 +149,21 @@ func leafOf(c *span.Condition) (nodeKind, int) {
 	case span.Name, span.SpanKind, span.StatusCode, span.ScopeName, span.ScopeVersion:
 		return leafTemplate, 0
 	case span.Duration:
-		if c.Op >= span.Eq && c.Op <= span.Ge && c.Value.Type == clew.TypeInt {
+		if c.Op == span.Exists || c.Op >= span.Eq && c.Op <= span.Ge && c.Value.Type == clew.TypeInt {
 			return leafDuration, costDense
 		}
 	}
 	return leafOther, costColumn
 }
 
-// rangeOf returns the ints that meet a comparison; false if there are none, or it is
-// not one with an int.
+// rangeOf returns the ints that meet a test; false if there are none, or it is a
+// comparison with something else.
 func rangeOf(c *span.Condition) (r column.Range, some bool) {
 	const least, most = uint64(1) << 63, uint64(1)<<63 - 1
-	if c.Value.Type != clew.TypeInt {
+	switch {
+	case c.Op == span.Exists:
+		return column.Range{Span: ^uint64(0)}, true
+	case c.Value.Type != clew.TypeInt:
 		return r, false
 	}
 	switch v := c.Value.Bits; c.Op {
@@ -396,21 +399,29 @@ func (x *Selection) bounds(n *node, r *segment.Reader, blk int) state {
 	if n.ofColumns(&x.leaves[n.number]) {
 		return x.attrBounds(n, r, blk)
 	}
-	col, signed := x.start, false
-	var in column.Range
 	switch n.kind {
 	case leafWindow:
-		in = n.window
+		return boundsOf(r, x.start, blk, n.window, false)
 	case leafDuration:
-		var some bool
-		if in, some = rangeOf(n.cond); !some {
+		in, some := rangeOf(n.cond)
+		if !some {
 			return stateNo
 		}
-		col, signed = x.duration, true
-	default:
-		return stateSome
+		known := boundsOf(r, x.duration, blk, in, true)
+		if known == stateYes && mayLackEnds(r, x.start, x.duration, blk) {
+			return stateSome
+		}
+		return known
 	}
-	return boundsOf(r, col, blk, in, signed)
+	return stateSome
+}
+
+// mayLackEnds reports whether a block may have rows without an end, whose place in the
+// column of durations has minus their start. They have no duration, and are told from
+// others by their starts only.
+func mayLackEnds(r *segment.Reader, start, duration, blk int) bool {
+	lo, hi, ok := r.Bounds(start, blk)
+	return !ok || boundsOf(r, duration, blk, column.Range{Low: -hi, Span: hi - lo}, true) != stateNo
 }
 
 // attrBounds is bounds for an attribute: rows without it do not meet the condition.

@@ -385,7 +385,7 @@ export interface components {
             rootError?: boolean;
             /** @description The smallest start of any span. */
             start: components["schemas"]["Nanos"];
-            /** @description Greatest end minus smallest start, at least 0. */
+            /** @description The greatest of all starts and ends, minus the smallest start. */
             durationNanos: number;
             spanCount: number;
             matchedSpans: number;
@@ -432,7 +432,7 @@ export interface components {
             statusMessage?: string;
             start: components["schemas"]["Nanos"];
             end: components["schemas"]["Nanos"];
-            /** @description End minus start, decimal; negative where it ends before it starts. */
+            /** @description End minus start, decimal; negative where it ends before it starts, 0 where it has not ended. */
             durationNanos: string;
             traceState?: string;
             flags?: number;
@@ -774,6 +774,7 @@ export interface components {
             kind: components["schemas"]["Kind"];
             status: components["schemas"]["Status"];
             start: components["schemas"]["Nanos"];
+            /** @description Negative where it ends before it starts; 0 where it has not ended. */
             durationNanos: number;
             /** @description It names no parent. */
             root: boolean;
