@@ -89,7 +89,7 @@ func TestTrafficChangesAtMidnight(t *testing.T) {
 			want          float64
 			off           float64 // what the engine may add for the time before and after
 		}{
-			{"less", "10m", 300, 60 + 5, 6}, // the engine does not see the first of the minutes, and guesses it
+			{"less", "10m", 300, 60 + 5, 6},     // the engine does not see the first of the minutes, and guesses it
 			{"less", "10m", 150, 90 + 2 + 2, 4}, // from the half of a minute to the half of another
 			{"less", "5m", 600, 5, 0},
 			{"more", "10m", 300, 3 + 60, 4},
