@@ -17,7 +17,10 @@ import (
 type Counted struct {
 	Spans  int64 // selected rows
 	Traces int64 // traces with a selected row
-	Cost   Cost
+	// Estimate is of the spans before some were left out by samplers; it is empty where
+	// the plan says with (weighted = false).
+	Estimate Estimate
+	Cost     Cost
 }
 
 // Count returns exactly how many spans in the window the plan selects, and in how
@@ -42,18 +45,28 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	c := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows), room: room}
 	var out Counted
 	var err error
+	estimate := func(b *span.Batch, selected column.Bitmap) {
+		if !plan.raw && selected.Any() {
+			weights := b.Weights()
+			out.Estimate.add(&weights, selected)
+		}
+	}
 	plan.explainCount(over.Explain)
 	if plan.whole != nil {
 		j := judge.New(&plan.selection)
-		err = c.each(ctx, wholeColumns(&plan.selection), func(w *span.Whole, rows column.Bitmap) {
+		columns := wholeColumns(&plan.selection)
+		columns.Weights = !plan.raw
+		err = c.each(ctx, columns, func(w *span.Whole, rows column.Bitmap) {
 			if selected := j.Selected(w, rows, over.Window); selected.Any() {
+				estimate(w.Batch, selected)
 				out.Spans += int64(selected.Count())
 				out.Traces += int64(judge.TracesOf(w, selected).Count())
 			}
 		})
 	} else {
-		err = c.parts(ctx, func(first bool, matched column.Bitmap) {
+		err = c.parts(ctx, storage.Columns{Weights: !plan.raw}, func(first bool, b *span.Batch, matched column.Bitmap) {
 			if first {
+				estimate(b, matched)
 				out.Spans += int64(matched.Count())
 			}
 		}, func(ids []clew.TraceID) error {
@@ -83,16 +96,19 @@ type gathering struct {
 }
 
 // parts calls rows for each batch, once for each part, and then then with the traces of
-// the part.
-func (g *gathering) parts(ctx context.Context, rows func(first bool, matched column.Bitmap), then func([]clew.TraceID) error) error {
+// the part. Batches have the columns that are asked for, in the first part.
+func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows func(first bool, b *span.Batch, matched column.Bitmap), then func([]clew.TraceID) error) error {
 	g.ids = &few.IDSet{Room: g.room, IDs: make(map[clew.TraceID]struct{})}
 	for {
 		g.ids.High = math.MaxUint64
 		clear(g.ids.IDs)
 		first := g.ids.Low == 0
-		err := g.scan(ctx, storage.Request{Window: g.over.Window, Where: g.plan.rows}, func(b *span.Batch) (bool, error) {
+		if !first {
+			columns = storage.Columns{}
+		}
+		err := g.scan(ctx, storage.Request{Window: g.over.Window, Where: g.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
 			matched := matching(g.matcher, b, g.over.Window)
-			rows(first, matched)
+			rows(first, b, matched)
 			g.seen = g.seen.Reset(len(b.TraceIDs)) // the batch's traces: far fewer than rows, and no hashing
 			for i := range matched.Ones() {
 				g.seen.Set(int(b.Trace[i]))
@@ -131,7 +147,7 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 		return err
 	}
 	g.over.Explain.Say("traces with such a row are read whole, one by one")
-	return g.parts(ctx, func(bool, column.Bitmap) {}, func(traces []clew.TraceID) error {
+	return g.parts(ctx, storage.Columns{}, func(bool, *span.Batch, column.Bitmap) {}, func(traces []clew.TraceID) error {
 		if len(traces) > witnessAfter {
 			if err := g.leaveOut(ctx); err != nil {
 				return err

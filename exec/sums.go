@@ -173,7 +173,7 @@ func (g *gauge) exact(s *summed, f *storage.RollupSeries) bool {
 		return false
 	case g.q.of != nil && f.Durations.Count() != uint64(f.Weight):
 		return false
-	case sampled && g.q.of != nil && (g.raw || g.q.fn == series.Sum): // squares are not kept, of which a sum's error follows
+	case sampled && g.q.of != nil && (g.raw || g.q.fn == series.Sum || g.q.fn == series.Avg): // squares are not kept, of which their errors follow
 		return false
 	}
 	return true

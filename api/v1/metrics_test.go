@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -9,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clew-tracing/clew"
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/sketch"
+	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 type metrics struct {
@@ -134,7 +137,8 @@ func TestStandardErrors(t *testing.T) {
 			{"{ } | rate()", []float64{0, root12 / 60}},
 			{"{ } | sum_over_time(duration)", []float64{0, root12 * 0.01}},
 			{"{ } | sum_over_time(duration) with (weighted = false)", nil},
-			{"{ } | avg_over_time(duration)", nil},
+			{"{ } | avg_over_time(duration)", []float64{0, math.NaN()}}, // one span tells nothing of others
+			{"{ } | avg_over_time(duration) with (weighted = false)", nil},
 			{"{ kind = client } | sum_over_time(duration)", nil},
 		} {
 			var got metrics
@@ -142,10 +146,35 @@ func TestStandardErrors(t *testing.T) {
 			have := got.Series[0].StandardErrors
 			same := len(have) == len(c.want)
 			for i := 0; same && i < len(have); i++ {
-				same = have[i] != nil && math.Abs(*have[i]-c.want[i]) < 1e-9
+				same = have[i] != nil && math.Abs(*have[i]-c.want[i]) < 1e-9 || have[i] == nil && math.IsNaN(c.want[i])
 			}
 			if !same {
 				t.Errorf("%s: standard errors %v, want %v; %s", c.q, have, c.want, got.String())
+			}
+		}
+	})
+}
+
+// TestCountsOfSampledSpans say how many spans there were, if samplers left some out, and
+// nothing of it if not.
+func TestCountsOfSampledSpans(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *server) {
+		s.put(6, shopSpans()...) // the last one stands for 4
+		s.put(6, clew.Span{TraceID: clew.MakeTraceID(1, 4), SpanID: 7, Name: "forced", Start: storagetest.Epoch, End: storagetest.Epoch + 1,
+			Attrs: []clew.Attr{{Key: "sampling.priority", Value: clew.IntValue(1)}}})
+		for q, want := range map[string]string{
+			`{ }`:                                    `{"spans":7,"traces":4,"estimatedSpans":10,"standardError":3.4641016151377544,"unknownWeight":1}`,
+			`{ } with (weighted = false)`:            `{"spans":7,"traces":4}`,
+			`{ name = "forced" }`:                    `{"spans":1,"traces":1,"unknownWeight":1}`,
+			`{ name = "GET /" }`:                     `{"spans":1,"traces":1}`,
+			`{ } > { kind = server }`:                `{"spans":1,"traces":1}`,
+			`{ span:parentID = "0000000000000009" }`: `{"spans":1,"traces":1,"estimatedSpans":4,"standardError":3.4641016151377544}`,
+			`{ .nothing = "of the kind" }`:           `{"spans":0,"traces":0}`,
+		} {
+			var got struct{ Count json.RawMessage }
+			s.get("/api/v1/search?limit=0&count=true&q=" + url.QueryEscape(q)).ok(&got)
+			if string(got.Count) != want {
+				t.Errorf("%s: %s, want %s", q, got.Count, want)
 			}
 		}
 	})

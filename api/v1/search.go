@@ -64,6 +64,10 @@ type searchAnswer struct {
 type countAnswer struct {
 	Spans  int64 `json:"spans"`
 	Traces int64 `json:"traces"`
+	// EstimatedSpans and StandardError are there where spans stand for others.
+	EstimatedSpans *float64 `json:"estimatedSpans,omitempty"`
+	StandardError  *float64 `json:"standardError,omitempty"`
+	UnknownWeight  int64    `json:"unknownWeight,omitempty"`
 }
 
 type traceSummary struct {
@@ -181,14 +185,18 @@ func (s *searchAnswer) nothing() bool {
 	return len(s.Traces) == 0 && (s.Count == nil || s.Count.Spans == 0)
 }
 
-// count adds the exact count; its cost is the answer's where it is all of it, and
+// count adds the exact count, and how many spans there were; its cost is the answer's where it is all of it, and
 // is added otherwise.
 func (a *API) count(ctx context.Context, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bool) error {
 	n, err := exec.Count(ctx, a.cfg.Store, over, plan)
 	if err != nil {
 		return err
 	}
-	out.Count = &countAnswer{n.Spans, n.Traces}
+	out.Count = &countAnswer{Spans: n.Spans, Traces: n.Traces, UnknownWeight: n.Estimate.Unknown}
+	if n.Estimate.Sampled() {
+		spans, standardError := n.Estimate.Spans(), n.Estimate.StandardError()
+		out.Count.EstimatedSpans, out.Count.StandardError = &spans, &standardError
+	}
 	counted := costOf(n.Cost)
 	if alone {
 		out.cost = counted

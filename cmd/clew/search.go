@@ -32,17 +32,24 @@ type searchRequest struct {
 type searchAnswer struct {
 	Traces     []json.RawMessage `json:"traces"`
 	NextCursor string            `json:"nextCursor"`
-	Count      *struct {
-		Spans  int64 `json:"spans"`
-		Traces int64 `json:"traces"`
-	} `json:"count"`
-	Coverage struct {
+	Count      *countAnswer      `json:"count"`
+	Coverage   struct {
 		Complete bool    `json:"complete"`
 		Searched float64 `json:"searched"`
 		Reason   string  `json:"reason"`
 	} `json:"coverage"`
 	Suggestions []string        `json:"suggestions"`
 	Explain     json.RawMessage `json:"explain"`
+}
+
+// countAnswer is how many spans and traces match. Where spans were sampled, they stand for
+// EstimatedSpans.
+type countAnswer struct {
+	Spans          int64    `json:"spans"`
+	Traces         int64    `json:"traces"`
+	EstimatedSpans *float64 `json:"estimatedSpans,omitempty"`
+	StandardError  *float64 `json:"standardError,omitempty"`
+	UnknownWeight  int64    `json:"unknownWeight,omitempty"`
 }
 
 // search holds what `clew search` was asked.
@@ -217,7 +224,14 @@ func (s *search) printCount(a searchAnswer) error {
 	if s.json {
 		return json.NewEncoder(s.t.out).Encode(a.Count)
 	}
-	_, err := fmt.Fprintf(s.t.out, "spans   %d\ntraces  %d\n", a.Count.Spans, a.Count.Traces)
+	n, about := a.Count, ""
+	if n.EstimatedSpans != nil && n.StandardError != nil {
+		about = fmt.Sprintf("kept, of about %.0f ± %.0f", *n.EstimatedSpans, *n.StandardError)
+	}
+	if n.UnknownWeight > 0 {
+		about = strings.TrimPrefix(fmt.Sprintf("%s; %d of them sampled, nobody says how: they count as one", about, n.UnknownWeight), "; ")
+	}
+	_, err := fmt.Fprintf(s.t.out, "%s\ntraces  %d\n", strings.TrimSpace(fmt.Sprintf("spans   %d  %s", n.Spans, about)), n.Traces)
 	return err
 }
 

@@ -93,8 +93,8 @@ type cells struct {
 	squares  []sketch.Uint128
 	sampled  bool // a weight was not 1
 	sums     []sketch.Sum
-	variance []sketch.Sum // of w·(w−1)·v², for the errors of sums
-	edge     []float64    // least, greatest, first or last
+	doubt    []doubt   // of sums and averages
+	edge     []float64 // least, greatest, first or last
 	edgeAt   []Exemplar
 	has      []bool
 	dist     []sketch.Signed
@@ -208,8 +208,8 @@ func (b *Builder) Add(series int, m *Measurement) {
 		switch fn {
 		case Sum, Avg:
 			c.weight[m.Step] = c.weight[m.Step].Plus(m.Weight)
-			if fn == Sum && m.Weight != clew.WeightOne {
-				c.estimate(b.spec.Steps, m, value)
+			if m.Weight != clew.WeightOne {
+				b.estimate(c, m, value)
 			}
 			if m.Value.Type == clew.TypeInt {
 				c.sums[m.Step].AddInt(m.Value.Int(), uint64(m.Weight))
@@ -226,14 +226,6 @@ func (b *Builder) Add(series int, m *Measurement) {
 		}
 	}
 	b.exemplify(c, m, value)
-}
-
-// estimate notes what the error of a sum follows from.
-func (c *cells) estimate(steps int, m *Measurement, value float64) {
-	if c.sampled = true; c.variance == nil {
-		c.variance = make([]sketch.Sum, steps)
-	}
-	c.variance[m.Step].AddFloat(value*value*(m.Weight-clew.WeightOne).Float64(), uint64(m.Weight))
 }
 
 // Sums is what a store has summed up of a series in one step.
@@ -415,15 +407,18 @@ func (b *Builder) points(c *cells) []float64 {
 	return out
 }
 
-// errors returns the standard errors of counts and sums: of spans kept with probability
-// 1/w the variance of the sum of w is the sum of w·(w−1), that of the sum of w·v the sum of
-// w·(w−1)·v².
+// errors returns the standard errors of counts, sums and averages: of spans kept with
+// probability 1/w the variance of the sum of w is the sum of w·(w−1).
 func (b *Builder) errors(c *cells) []float64 {
 	out := make([]float64, b.spec.Steps)
-	for i := range c.variance {
-		out[i] = b.scale(math.Sqrt(max(0, c.variance[i].Float64(16))))
+	for i := range c.doubt {
+		if b.spec.Fn == Sum {
+			out[i] = b.scale(c.doubt[i].ofSum())
+		} else {
+			out[i] = b.scale(c.doubt[i].ofMean(c.weight[i], &c.sums[i]))
+		}
 	}
-	if c.variance != nil {
+	if c.doubt != nil {
 		return out
 	}
 	for i, w := range c.weight {

@@ -152,7 +152,7 @@ func TestWeights(t *testing.T) {
 	f(Count, "=5", []float64{math.Sqrt(12)})
 	f(Rate, "=2.5", []float64{math.Sqrt(12) / 2})
 	f(Sum, "=60", []float64{math.Sqrt(4 * 3 * 10 * 10)})
-	f(Avg, "=12", nil)
+	f(Avg, "=12", []float64{math.Sqrt(4*3*2*2) / 5})
 	f(Min, "=10", nil)
 	f(CountDistinct, "=2", nil)
 	f(Octaves, "16=4; 32=1", nil)

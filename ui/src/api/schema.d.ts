@@ -350,10 +350,22 @@ export interface components {
             suggestions?: string[];
             /** @description Present if asked for. */
             count?: {
-                /** Format: int64 */
+                /**
+                 * Format: int64
+                 * @description Those that were kept.
+                 */
                 spans: number;
                 /** Format: int64 */
                 traces: number;
+                /** @description How many spans there were, by what those that were kept stand for: the sum of their weights. Absent where each stands for itself, or the query says `with (weighted = false)`. */
+                estimatedSpans?: number;
+                /** @description Of estimatedSpans; there if that is. */
+                standardError?: number;
+                /**
+                 * Format: int64
+                 * @description Spans that were sampled, nobody says how; they count as one. Absent if there are none.
+                 */
+                unknownWeight?: number;
             };
         };
         Cost: {
@@ -620,7 +632,7 @@ export interface components {
             labels: components["schemas"]["MetricLabel"][];
             /** @description One for each step, null where there is none. What is measured in durations is in seconds. */
             points: (number | null)[];
-            /** @description Of points that are estimated from sampled spans; absent if none was. */
+            /** @description Of points that are estimated from sampled spans; absent if none was. Null where it is not known: of the average of one sampled span, for example. */
             standardErrors?: (number | null)[];
             exemplars?: components["schemas"]["MetricExemplar"][];
         };

@@ -12,7 +12,7 @@ import style from "./explore.module.css";
 import { Late } from "./late";
 import { asksNumbers, mostLines } from "./metrics";
 import { Nothing, Reasons } from "./nothing";
-import { Partial } from "./summary";
+import { Partial, Unknown } from "./summary";
 import type { useMetrics } from "./use-metrics";
 
 /** The chart's library is loaded by who asks for numbers. */
@@ -89,9 +89,7 @@ function About({ answer }: { answer: MetricsAnswer }) {
             `; drawn are the ${mostLines} greatest: "| topk(${mostLines})" asks for no more`}
         </span>
         {quantileError !== undefined && <span>quantiles may be off by {formatShare(quantileError, 1)}</span>}
-        {unknownWeight !== undefined && (
-          <span>{formatCount(unknownWeight)} spans were sampled, nobody says how: they count as one</span>
-        )}
+        <Unknown spans={unknownWeight} />
         <span className={style.cost}>
           looked at {formatCount(scanned.rows)} rows, {formatBytes(scanned.bytes)}, in{" "}
           {Math.max(1, Math.round(tookMs))} ms

@@ -4,6 +4,7 @@ import type { SearchAnswer } from "../../api/client";
 import { formatBytes } from "../../engine/base/bytes";
 import { formatCount, formatShare } from "../../engine/base/time";
 import style from "./explore.module.css";
+import { keptText } from "./kept";
 import { mostNew } from "./live";
 
 export type Coverage = SearchAnswer["coverage"];
@@ -55,12 +56,28 @@ export function Summary({
 
 function Count({ counted, error }: { counted?: SearchAnswer; error: Error | null }) {
   if (!counted?.count) return <span>{error ? `Not counted: ${error.message}` : "Counting…"}</span>;
-  const { spans, traces } = counted.count;
+  const { spans, traces, unknownWeight } = counted.count;
+  const kept = keptText(counted.count);
+  return (
+    <>
+      <span>
+        {!counted.coverage.complete && "at least "}
+        <b>{formatCount(spans)}</b> {spans === 1 ? "span" : "spans"} in <b>{formatCount(traces)}</b>{" "}
+        {traces === 1 ? "trace" : "traces"} match, newest first
+      </span>
+      {kept && <span>{kept}</span>}
+      <Unknown spans={unknownWeight} />
+    </>
+  );
+}
+
+/** Unknown says of spans that nobody knows what they stand for. */
+export function Unknown({ spans }: { spans?: number }) {
+  if (!spans) return null;
   return (
     <span>
-      {!counted.coverage.complete && "at least "}
-      <b>{formatCount(spans)}</b> {spans === 1 ? "span" : "spans"} in <b>{formatCount(traces)}</b>{" "}
-      {traces === 1 ? "trace" : "traces"} match, newest first
+      {formatCount(spans)} {spans === 1 ? "span was" : "spans were"} sampled, nobody says how:{" "}
+      {spans === 1 ? "it counts" : "they count"} as one
     </span>
   );
 }
