@@ -115,7 +115,8 @@ type placed struct {
 //
 // Where single rows tell the value, all of them are gone through, the traces of the best
 // values are remembered and read whole, the best first, until what was read cannot be
-// surpassed. Else each trace with a row that may match is read.
+// surpassed. Else the traces with a row that may match are gone through whole, as Count
+// does, and the best ones are remembered: however many there are, no more than a page.
 func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error) {
 	if r.Cursor != "" {
 		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
@@ -133,7 +134,11 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 		o.rows = span.NewCalculator(o.order.by.Expr)
 	}
 	r.Plan.explainOrder(r.Explain, o.want, o.rows != nil)
-	if err := o.passes(); err != nil {
+	rank := o.byTraces
+	if o.rows != nil {
+		rank = o.passes
+	}
+	if err := rank(); err != nil {
 		return Result{}, err
 	}
 	var out Result
@@ -144,11 +149,23 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	return out, nil
 }
 
+// byTraces goes through whole traces and then reads the best ones to tell of them.
+func (o *ordered) byTraces() error {
+	o.best = few.NewRanking(o.want+candidateSlack, o.order.compare)
+	columns := wholeColumns(&o.r.Plan.selection)
+	o.order.by.Expr.Fields(func(f span.Field) { addWhole(&columns, f) })
+	g := &gathering{run: o.run, plan: o.r.Plan, matcher: o.match, room: o.over.Budget.ids()}
+	err := g.each(o.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
+		o.offer(w, o.judge.Selected(w, rows, o.r.Window), o.whole)
+	})
+	if o.part = g.share; err != nil {
+		return err
+	}
+	return o.readBest()
+}
+
 func (o *ordered) passes() error {
 	for room := o.want + candidateSlack; ; room = min(4*room, maxCandidates) {
-		if o.rows == nil {
-			room = maxCandidates
-		}
 		o.best = few.NewRanking(room, o.order.compare)
 		if err := o.pass(); err != nil {
 			return err
@@ -166,32 +183,26 @@ func (o *ordered) passes() error {
 // pass goes through all rows and reads the best traces.
 func (o *ordered) pass() error {
 	req := storage.Request{Window: o.r.Window, Where: o.r.Plan.rows}
-	o.order.by.Expr.Fields(func(f span.Field) {
-		if o.rows != nil {
-			req.Columns.Fields = append(req.Columns.Fields, f)
-		}
-	})
+	o.order.by.Expr.Fields(func(f span.Field) { req.Columns.Fields = append(req.Columns.Fields, f) })
 	err := o.scan(o.ctx, req, func(b *span.Batch) (bool, error) {
-		matched := matching(o.match, b, o.r.Window)
-		if o.rows == nil {
-			for ord := range judge.TracesOf(span.NewWhole(b), matched).Ones() {
-				o.best.Offer(place{kind: placeless, id: b.TraceIDs[ord]})
-			}
-			return true, nil
-		}
-		o.offer(b, matched)
+		o.offer(span.NewWhole(b), matching(o.match, b, o.r.Window), o.rows)
 		return true, nil
 	})
 	if err != nil {
 		return err
 	}
-	candidates := slices.Clone(o.best.Keys)
-	for i, c := range candidates {
-		if o.rows != nil && len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
+	return o.readBest()
+}
+
+// readBest reads the traces of the ranking, the best first, until none of those that are
+// left can come to the page.
+func (o *ordered) readBest() error {
+	for i, c := range o.best.Keys {
+		if len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
 			return nil
 		}
 		if o.outOf(1.5) || o.full(o.run) {
-			o.part *= float64(i) / float64(len(candidates))
+			o.part *= float64(i) / float64(len(o.best.Keys))
 			return nil
 		}
 		if err := o.take(c.id); err != nil {
@@ -201,11 +212,18 @@ func (o *ordered) pass() error {
 	return nil
 }
 
-// offer ranks the traces of a batch by their rows.
-func (o *ordered) offer(b *span.Batch, matched column.Bitmap) {
-	values := judge.ValuesOf(span.NewWhole(b), o.rows, matched)
-	for row := range matched.Ones() {
-		p := placeOf(values.Of(uint32(row)), b.TraceIDs[b.Trace[row]])
+// offer ranks the traces of some rows by what these have.
+func (o *ordered) offer(w *span.Whole, of column.Bitmap, by *span.Calculator) {
+	if !of.Any() {
+		return
+	}
+	values := judge.ValuesOf(w, by, of)
+	for row := range of.Ones() {
+		id := w.TraceIDs[w.Trace[row]]
+		if w.Traces == 1 && len(w.TraceIDs) > 1 { // one trace under several ids
+			id = canonical(w.TraceIDs[0], w.TraceIDs)
+		}
+		p := placeOf(values.Of(uint32(row)), id)
 		if n := len(o.best.Keys); n == o.best.Limit && o.order.compare(p, o.best.Keys[n-1]) >= 0 {
 			o.best.Drop(p)
 			continue

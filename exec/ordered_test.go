@@ -107,6 +107,36 @@ func TestOrderBy(t *testing.T) {
 	}
 }
 
+// The first traces by what only whole traces tell are the first of all, of however many,
+// and no more than these are read one by one.
+func TestOrderByManyWholeTraces(t *testing.T) {
+	const traces = 20_000
+	var spans []clew.Span
+	for i := range traces {
+		id, start := clew.MakeTraceID(1, uint64(i+1)), storagetest.Epoch+clew.UnixNanos(i)
+		length := clew.UnixNanos(i * 7919 % traces) // each once
+		spans = append(spans, clew.Span{TraceID: id, SpanID: 1, Name: fmt.Sprint("root ", i%2), Start: start, End: start},
+			clew.Span{TraceID: id, SpanID: 2, ParentID: 1, Name: "child", Start: start, End: start + length})
+	}
+	store := &countingStore{Store: variants()["spandb, head"](t)}
+	fill(t, store, spans, len(spans))
+	for query, want := range map[string][]uint64{
+		`{ } | order by trace:duration desc limit 3`:                                  {traces - 1, traces - 2, traces - 3},
+		`{ rootName = "root 1" && name = "child" } | order by trace:duration limit 2`: {1, 3},
+		`{ rootName = "root 0" } | order by trace:duration desc limit 1`:              {traces - 2},
+	} {
+		store.traces = 0
+		res, err := exec.Search(t.Context(), store, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, query)})
+		var got []uint64
+		for _, h := range res.Hits {
+			got = append(got, h.Duration)
+		}
+		if err != nil || !res.Cost.Complete || !slices.Equal(got, want) || store.traces != len(want) {
+			t.Errorf("%s: lengths %v after %d reads, %+v, %v; want %v", query, got, store.traces, res.Cost, err, want)
+		}
+	}
+}
+
 func TestOrderByHasOnePage(t *testing.T) {
 	store := storagetest.NewMemory(storagetest.AllCapabilities())
 	_, err := exec.Search(t.Context(), store, exec.Request{Over: exec.Over{Tenant: tenant}, Plan: prepare(t, "{ } | order by duration"), Cursor: "x"})

@@ -32,7 +32,7 @@ func (p *Plan) explainOrder(to *explain.Report, limit int, rowsTell bool) {
 	if rowsTell {
 		to.Say("rows tell their place: traces are read in that order until no other can be among the first")
 	} else {
-		to.Say("single rows do not tell their place: each trace with such a row is read")
+		to.Say("single rows do not tell their place: traces with such a row are ranked whole, and the first of them read")
 	}
 }
 
