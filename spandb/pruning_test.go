@@ -50,10 +50,15 @@ func TestScanTellsWhatItPruned(t *testing.T) {
 		{"bounds", longer, clew.Window{}, 1, 3, 12, storage.Pruning{Total: 3, Read: 3}, storage.Pruning{Total: 3, ByContent: 3}},
 	} {
 		var st storage.Stats
-		for _, err := range db.Scan(context.Background(), storage.Request{Tenant: clew.DefaultTenant, Where: c.where, Window: c.window, Stats: &st}) {
+		looked := 0
+		request := storage.Request{Tenant: clew.DefaultTenant, Where: c.where, Window: c.window, Stats: &st, Looked: func() { looked++ }}
+		for _, err := range db.Scan(context.Background(), request) {
 			if err != nil {
 				t.Fatal(err)
 			}
+		}
+		if want := c.heads + c.segments.Total - c.segments.ByTime + c.blocks.Read; looked != want {
+			t.Errorf("%s: told %d times that it went on, want %d: of each head, segment and block", c.name, looked, want)
 		}
 		if st.Heads != c.heads || st.Rows != int64(c.rows) || st.PrunedRows != int64(c.pruned) || st.Segments != c.segments || st.Blocks != c.blocks || st.Tests != nil {
 			t.Errorf("%s: %+v, want heads %d, rows %d, pruned %d, segments %+v, blocks %+v", c.name, st, c.heads, c.rows, c.pruned, c.segments, c.blocks)

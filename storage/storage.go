@@ -186,6 +186,10 @@ type Request struct {
 	// It is written by the goroutine that ranges over the scan: its numbers are
 	// current inside the loop body and final behind the loop.
 	Stats *Stats
+	// Looked, where not nil, is called by that goroutine when Stats went on, so that a
+	// scan can be watched that finds nothing for long. A store that never is long at it
+	// need not call it.
+	Looked func()
 }
 
 // Stats is what a scan did and could not do.

@@ -135,6 +135,9 @@ func (s *Scan) list() {
 // may be none, or ctx has ended.
 func (s *Scan) next(ctx context.Context) (u unit, more bool) {
 	for len(s.queue) > 0 && cores.Yield(ctx) == nil {
+		if s.Request.Looked != nil {
+			s.Request.Looked()
+		}
 		u = s.queue.pop()
 		if u.view != nil || u.blk != wholeSegment {
 			return u, true
