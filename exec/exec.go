@@ -102,8 +102,16 @@ func (b Budget) Without(c *Cost) (left Budget, ended string) {
 	return left, ended
 }
 
+// spentText says which budget ended, and by which setting of a server there is more.
 func spentText(what string, limit any) string {
-	return fmt.Sprintf("the %s budget of %v ended", what, limit)
+	text := fmt.Sprintf("the %s budget of %v ended", what, limit)
+	switch what {
+	case "time":
+		text += " (query-max-time)"
+	case "byte":
+		text += " (query-max-bytes)"
+	}
+	return text
 }
 
 func (b *Budget) series() int64 { return max(leastSeriesBytes, seriesShare*b.Memory) }

@@ -27,6 +27,9 @@ const (
 	tailEvery = 250 * time.Millisecond
 	// tailBeat is the time between heartbeats.
 	tailBeat = 15 * time.Second
+	// progressEvery is how often a client that asks for it is told how far its answer is,
+	// and after how long first.
+	progressEvery = 500 * time.Millisecond
 	// maxTailSpans bounds the spans of one event; the others count as dropped.
 	maxTailSpans = 500
 	// firstPartRows is how many rows a large skeleton sends first, so that a page

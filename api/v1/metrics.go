@@ -67,7 +67,7 @@ func (a *API) metrics(c *call) error {
 	if r.Explain, err = explainer(p.Get("explain")); err != nil {
 		return err
 	}
-	m, err := exec.RunMetrics(c.r.Context(), a.cfg.Store, r)
+	m, err := exec.RunMetrics(c.r.Context(), c.store, r)
 	if err != nil {
 		return err
 	}

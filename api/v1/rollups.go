@@ -92,7 +92,7 @@ func (a *API) rollups(c *call) error {
 	if r.Step, err = stepOf(q.Get("step")); err != nil {
 		return err
 	}
-	sums, spent, err := exec.Rollups(c.r.Context(), a.cfg.Store, over, r)
+	sums, spent, err := exec.Rollups(c.r.Context(), c.store, over, r)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package v1
 
 import (
-	"context"
 	"strconv"
 	"time"
 
@@ -149,7 +148,7 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 	ctx := c.r.Context()
 	out := searchAnswer{Traces: []traceSummary{}}
 	if limit > 0 {
-		res, err := exec.Search(ctx, a.cfg.Store, exec.Request{Over: over, Plan: plan, Limit: limit, Cursor: req.Cursor, SpansPerTrace: 1})
+		res, err := exec.Search(ctx, c.store, exec.Request{Over: over, Plan: plan, Limit: limit, Cursor: req.Cursor, SpansPerTrace: 1})
 		if err != nil {
 			return err
 		}
@@ -159,7 +158,7 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 		}
 	}
 	if req.Count {
-		if err := a.count(ctx, over, plan, &out, limit == 0); err != nil {
+		if err := count(c, over, plan, &out, limit == 0); err != nil {
 			return err
 		}
 	}
@@ -174,7 +173,7 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 
 // suggestions say why nothing may have been found.
 func (a *API) suggestions(c *call, over exec.Over, plan *exec.Plan) (texts []string) {
-	for _, text := range suggest.For(c.r.Context(), a.cfg.Store, over, plan) {
+	for _, text := range suggest.For(c.r.Context(), c.store, over, plan) {
 		texts = append(texts, shown(text))
 	}
 	return texts
@@ -187,8 +186,8 @@ func (s *searchAnswer) nothing() bool {
 
 // count adds the exact count, and how many spans there were; its cost is the answer's where it is all of it, and
 // is added otherwise.
-func (a *API) count(ctx context.Context, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bool) error {
-	n, err := exec.Count(ctx, a.cfg.Store, over, plan)
+func count(c *call, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bool) error {
+	n, err := exec.Count(c.r.Context(), c.store, over, plan)
 	if err != nil {
 		return err
 	}

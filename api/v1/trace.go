@@ -25,7 +25,7 @@ func (a *API) read(c *call) (*read, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.cfg.Store.Trace(c.r.Context(), c.tenant, id)
+	t, err := c.store.Trace(c.r.Context(), c.tenant, id)
 	if err != nil {
 		return nil, err
 	}

@@ -86,17 +86,17 @@ func New(cfg Config) *API {
 	a.sender.Logger = cfg.Logger
 	a.layouts.maxBytes = cfg.LayoutBytes
 	for pattern, h := range map[string]handler{
-		"POST /api/v1/search":              a.search,
-		"GET /api/v1/search":               a.searchByURL,
+		"POST /api/v1/search":              a.told(a.search),
+		"GET /api/v1/search":               a.told(a.searchByURL),
 		"GET /api/v1/traces/{id}":          a.trace,
 		"GET /api/v1/traces/{id}/skeleton": a.skeleton,
 		"POST /api/v1/traces/{id}/spans":   a.spans,
 		"GET /api/v1/traces/{id}/search":   a.searchTrace,
-		"GET /api/v1/services":             a.services,
-		"GET /api/v1/rollups":              a.rollups,
-		"GET /api/v1/metrics":              a.metrics,
-		"GET /api/v1/tags":                 a.tags,
-		"GET /api/v1/tags/{name}/values":   a.tagValues,
+		"GET /api/v1/services":             a.told(a.services),
+		"GET /api/v1/rollups":              a.told(a.rollups),
+		"GET /api/v1/metrics":              a.told(a.metrics),
+		"GET /api/v1/tags":                 a.told(a.tags),
+		"GET /api/v1/tags/{name}/values":   a.told(a.tagValues),
 	} {
 		a.handle(pattern, a.query(h))
 	}
@@ -191,6 +191,9 @@ type call struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	tenant clew.Tenant
+	store  exec.Store
+	// beside writes for a goroutine that does not compute; nil where none does.
+	beside http.ResponseWriter
 }
 
 // handler answers a call or returns why not; then nothing has been written.
@@ -199,19 +202,12 @@ type handler func(*call) error
 // plain serves a handler that costs little.
 func (a *API) plain(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		t, err := clew.ParseTenant(r.Header.Get(api.TenantHeader))
-		if err == nil {
-			err = h(&call{w: w, r: r, tenant: t})
-		}
-		if err != nil {
-			a.fail(w, r, err)
-		}
+		a.serve(h, &call{w: w, r: r})
 	})
 }
 
 // query serves a handler that reads the store, once it has a turn.
 func (a *API) query(h handler) http.Handler {
-	inner := a.plain(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx, done, err := a.cfg.Turns.Take(r.Context())
 		switch {
@@ -222,8 +218,20 @@ func (a *API) query(h handler) http.Handler {
 			return
 		}
 		defer done()
-		inner.ServeHTTP(api.PatientWriter(ctx, w), r.WithContext(ctx))
+		a.serve(h, &call{w: api.PatientWriter(ctx, w), r: r.WithContext(ctx), beside: api.PatientWriter(r.Context(), w)})
 	})
+}
+
+// serve answers a call, of which the rest is found here.
+func (a *API) serve(h handler, c *call) {
+	var err error
+	c.store = a.cfg.Store
+	if c.tenant, err = clew.ParseTenant(c.r.Header.Get(api.TenantHeader)); err == nil {
+		err = h(c)
+	}
+	if err != nil {
+		a.fail(c.w, c.r, err)
+	}
 }
 
 // kindNames are the API's names of kinds of error.
@@ -243,8 +251,9 @@ type errorText struct {
 	Meant    string `json:"meant,omitempty"`
 }
 
-// fail answers with an error. Faults of ours are logged whole and told briefly.
-func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+// errorOf is an error as clients are told of it. Faults of ours are logged whole and told
+// briefly.
+func (a *API) errorOf(r *http.Request, err error) errorText {
 	kind := clew.KindOf(err)
 	text := errorText{Kind: kindNames[kind], Message: err.Error()}
 	var q *traceql.Error
@@ -254,6 +263,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if kind == clew.Internal {
 		a.cfg.Logger.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
+	return text
+}
+
+// fail answers with an error.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	kind, text := clew.KindOf(err), a.errorOf(r, err)
 	if kind == clew.Busy {
 		w.Header().Set("Retry-After", strconv.Itoa(int(api.RetryAfter(err).Seconds())))
 	}

@@ -42,7 +42,7 @@ func (a *API) services(c *call) error {
 	if _, err := parameters(c); err != nil {
 		return err
 	}
-	list, _, err := catalog.Services(c.r.Context(), a.cfg.Store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+	list, _, err := catalog.Services(c.r.Context(), c.store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 	if err != nil {
 		return err
 	}
@@ -157,10 +157,10 @@ func (a *API) names(c *call, params url.Values) (names []catalog.TagUse, counted
 		}
 	}
 	if counted || plan != nil {
-		names, cost, err = catalog.CountTags(c.r.Context(), a.cfg.Store, over, cmp.Or(plan, exec.Everything()))
+		names, cost, err = catalog.CountTags(c.r.Context(), c.store, over, cmp.Or(plan, exec.Everything()))
 		return names, true, cost, err
 	}
-	plain, cost, err := catalog.TagNames(c.r.Context(), a.cfg.Store, over)
+	plain, cost, err := catalog.TagNames(c.r.Context(), c.store, over)
 	for _, n := range plain {
 		names = append(names, catalog.TagUse{TagName: n})
 	}
@@ -247,7 +247,7 @@ func (a *API) tagValues(c *call) error {
 			return catalog.ValuesOf(ctx, store, over, plan, f, limit)
 		}
 	}
-	values, more, spent, err := find(c.r.Context(), a.cfg.Store, over, f, ask)
+	values, more, spent, err := find(c.r.Context(), c.store, over, f, ask)
 	if err != nil {
 		return err
 	}
@@ -275,7 +275,7 @@ var roundDurations = [...]time.Duration{time.Microsecond, 10 * time.Microsecond,
 // durations answers for the intrinsic of which nearly every span has another value:
 // the range, and the round durations within it.
 func (a *API) durations(c *call, over exec.Over, prefix string, limit int) error {
-	found, _, err := catalog.Durations(c.r.Context(), a.cfg.Store, over)
+	found, _, err := catalog.Durations(c.r.Context(), c.store, over)
 	if err != nil {
 		return err
 	}
