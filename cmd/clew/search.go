@@ -75,6 +75,9 @@ func newSearch(t *terminal) *cobra.Command {
 		Long: `Find traces by a TraceQL query, newest match first. Without a query, every trace
 matches. Times are UTC.
 
+A search runs as long as the server's query-max-time lets it; on a terminal it says
+how much was looked at. Ctrl-C ends it, on the server too.
+
 The exit code is 3 if the answer lacks something, such as damaged data, and says
 what. With --explain it says what it did: the plan, what was left out by time and by
 content, rows and bytes looked at, and the time each stage took.`,
@@ -188,12 +191,16 @@ func (s *search) run(ctx context.Context) error {
 	return partly
 }
 
-// ask asks the server; on a terminal a line moves while the answer takes its time.
+// ask asks the server; on a terminal a line moves while the answer takes its time, and says
+// how far it is.
 func (s *search) ask(ctx context.Context, method, path string, request, answer any) error {
+	told := func(client.Progress) {}
 	if s.t.errTTY {
-		defer console.Waiting(s.t.err, "waiting for the answer")()
+		waiting := console.NewWaiting(s.t.err, "waiting for the answer")
+		defer waiting.Stop()
+		told = func(p client.Progress) { waiting.Know(p.Share) }
 	}
-	return s.client.Ask(ctx, method, path, request, answer)
+	return s.client.AskLong(ctx, method, path, request, answer, told)
 }
 
 // printExplanation prints what a question did, if it was asked for: as a line of JSON, or

@@ -94,7 +94,7 @@ what.`,
 
 func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Values, asJSON bool) error {
 	var answer rollupsAnswer
-	if err := c.Ask(ctx, "GET", "/api/v1/rollups?"+q.Encode(), nil, &answer); err != nil {
+	if err := c.AskLong(ctx, "GET", "/api/v1/rollups?"+q.Encode(), nil, &answer, func(client.Progress) {}); err != nil {
 		return err
 	}
 	series := make([]rollupSeries, len(answer.Series))

@@ -39,12 +39,10 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), client.RequestTimeout)
-			defer cancel()
 			if asJSON {
-				return printTraceJSON(ctx, t, cl, id)
+				return printTraceJSON(c.Context(), t, cl, id)
 			}
-			spans, err := fetchTrace(ctx, cl, id)
+			spans, err := fetchTrace(c.Context(), cl, id)
 			if err != nil {
 				return err
 			}
@@ -61,7 +59,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 }
 
 func printTraceJSON(ctx context.Context, t *terminal, cl *client.Client, id clew.TraceID) error {
-	resp, err := cl.Do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/json"}}, nil)
+	resp, err := cl.Fetch(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/json"}}, nil)
 	if err != nil {
 		return err
 	}
@@ -75,7 +73,7 @@ func printTraceJSON(ctx context.Context, t *terminal, cl *client.Client, id clew
 
 // fetchTrace returns the spans of one trace; there is at least one.
 func fetchTrace(ctx context.Context, cl *client.Client, id clew.TraceID) ([]clew.Span, error) {
-	resp, err := cl.Do(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/x-protobuf"}}, nil)
+	resp, err := cl.Fetch(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/x-protobuf"}}, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -155,10 +155,12 @@ func (c *Client) unreachable(ctx context.Context, address string, err error) err
 	var dns *net.DNSError
 	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.Is(context.Cause(ctx), errSilent):
+		return fmt.Errorf("%s has said nothing for %v, which this command waits for; look at the server, or %s", who, maxSilence, mend)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return clew.Errorf(clew.Canceled, "interrupted")
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s did not answer in time; %s", who, mend)
+		return fmt.Errorf("%s did not answer within %v, which this command waits for; %s", who, RequestTimeout, mend)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no server answers at %s; start one with clew serve, or %s", who, mend)
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -215,18 +217,13 @@ func (e *Error) read(resp *http.Response, text []byte) {
 	}
 }
 
-// Ask sends a request whose answer is JSON and decodes it into answer.
+// Ask sends a request that is answered at once, with JSON, and decodes it into answer.
 func (c *Client) Ask(ctx context.Context, method, path string, request, answer any) error {
 	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
 	defer cancel()
-	var body []byte
-	header := http.Header{"Accept": {"application/json"}}
-	if request != nil {
-		var err error
-		if body, err = json.Marshal(request); err != nil {
-			return err
-		}
-		header.Set("Content-Type", "application/json")
+	header, body, err := encode(request)
+	if err != nil {
+		return err
 	}
 	resp, err := c.Do(ctx, method, path, header, body)
 	if err != nil {
@@ -237,6 +234,17 @@ func (c *Client) Ask(ctx context.Context, method, path string, request, answer a
 		return c.otherServer(err)
 	}
 	return nil
+}
+
+// encode makes the body of a request, if there is one, and the header it comes with.
+func encode(request any) (http.Header, []byte, error) {
+	header := http.Header{"Accept": {"application/json"}}
+	if request == nil {
+		return header, nil, nil
+	}
+	header.Set("Content-Type", "application/json")
+	body, err := json.Marshal(request)
+	return header, body, err
 }
 
 // FindDoor asks the server for one of its doors and returns where to reach it,
