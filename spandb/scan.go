@@ -34,7 +34,9 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 
 // scan is Scan of some heads and segments of a snapshot.
 func (db *DB) scan(ctx context.Context, snap *snapshot, r storage.Request, heads []*span.Batch, segs []*storedSegment, yield func(*span.Batch, error) bool) error {
-	s := scan.Scan{Request: r, Heads: heads, Cache: &db.cache, Damaged: db.damaged, Traces: &tracesOf{db: db, snap: snap, finder: db.traces.Finder(), need: scan.NeedOfTraces(&r.Columns, &r.Where)}}
+	traces := db.tracesOf(snap, scan.NeedOfTraces(&r.Columns, &r.Where))
+	defer traces.finder.Close()
+	s := scan.Scan{Request: r, Heads: heads, Cache: &db.cache, Damaged: db.damaged, Traces: traces}
 	s.Segments = make([]scan.Segment, len(segs))
 	for i, seg := range segs {
 		s.Segments[i] = scan.Segment{Source: source{db, seg}, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}

@@ -18,14 +18,20 @@ type tracesOf struct {
 	snap   *snapshot
 	need   *segment.Need // of traces that are read by themselves
 	finder *traceindex.Finder
-	places []traceindex.Place
+}
+
+// tracesOf returns it; its finder is to be closed.
+func (db *DB) tracesOf(snap *snapshot, need *segment.Need) *tracesOf {
+	x := &tracesOf{db: db, snap: snap, need: need}
+	x.finder = db.traces.Finder(x.listed)
+	return x
 }
 
 // Alone implements scan.Traces.
 func (x *tracesOf) Alone(set column.Bitmap, ids []clew.TraceID, at scan.Place) {
-	var own *storedSegment
+	own := traceindex.Place{Block: -1}
 	if at.Seg != nil {
-		own = at.Seg.Source.(source).s
+		own = traceindex.Place{Segment: at.Seg.Source.(source).s.ID, Block: at.Block}
 	}
 	if t := x.snap.t; t != nil {
 		t.mu.Lock()
@@ -42,27 +48,16 @@ func (x *tracesOf) Alone(set column.Bitmap, ids []clew.TraceID, at scan.Place) {
 		t.mu.Unlock()
 	}
 	for ord := range set.Ones() {
-		if !x.aloneInSegments(ids[ord], own, at.Block) {
+		if x.finder.Elsewhere(ids[ord], own) {
 			set.Clear(ord)
 		}
 	}
 }
 
-// aloneInSegments reports whether no segment but a block of own may have a trace.
-func (x *tracesOf) aloneInSegments(id clew.TraceID, own *storedSegment, blk int) bool {
-	places, unknown := x.finder.Find(x.places[:0], id)
-	x.places = places
-	for _, p := range places {
-		if s := x.db.segmentOf(p.Segment); s != nil && x.snap.list.has(s) && (s != own || p.Block != blk) {
-			return false
-		}
-	}
-	for _, u := range unknown {
-		if s := x.db.segmentOf(u.ID); s != nil && x.snap.list.has(s) {
-			return false
-		}
-	}
-	return true
+// listed reports whether the snapshot has a segment.
+func (x *tracesOf) listed(s traceindex.Segment) bool {
+	seg := x.db.segmentOf(s.ID)
+	return seg != nil && x.snap.list.has(seg)
 }
 
 // Whole implements scan.Traces.

@@ -264,22 +264,11 @@ func (x *Index) drop(p *pack) {
 	}
 }
 
-// Find is Finder.Find for one trace.
-func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
-	f := Finder{x: x}
-	return f.Find(dst, id)
-}
-
-// Find appends the blocks that may have a trace, of all segments that are covered:
-// what a pack knows of one that is not listed, whose id another may have by now, is
-// left out.
-// unknown are listed segments that it cannot tell of: they may have any trace. A file
-// that turns out to be damaged is given up.
-func (f *Finder) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
-	x := f.x
+// take acquires all packs; unknown are listed segments that they cannot tell of.
+func (x *Index) take() (packs []*pack, unknown []Segment) {
 	x.mu.Lock()
-	packs := x.packs
-	for _, p := range packs {
+	defer x.mu.Unlock()
+	for _, p := range x.packs {
 		p.acquire()
 	}
 	if len(x.uncovered) > 0 {
@@ -288,12 +277,21 @@ func (f *Finder) Find(dst []Place, id clew.TraceID) (places []Place, unknown []S
 	if x.closed {
 		unknown = slices.AppendSeq(unknown, maps.Keys(x.owners))
 	}
-	x.mu.Unlock()
+	return x.packs, unknown
+}
+
+// Find appends the blocks that may have a trace, of all segments that are covered:
+// what a pack knows of one that is not listed, whose id another may have by now, is
+// left out.
+// unknown are listed segments that it cannot tell of: they may have any trace. A file
+// that turns out to be damaged is given up.
+func (x *Index) Find(dst []Place, id clew.TraceID) (places []Place, unknown []Segment) {
+	packs, unknown := x.take()
 	prefix := prefixOf(id)
 	for _, p := range packs {
 		known := len(dst)
 		var err error
-		if dst, err = p.find(dst, prefix, x.listed, f); err != nil {
+		if dst, err = p.find(dst, prefix, x.listed); err != nil {
 			dst = dst[:known]
 			for _, s := range p.segments {
 				unknown = append(unknown, s.Segment)

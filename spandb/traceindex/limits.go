@@ -8,6 +8,23 @@ const bucketEntries = 1024
 // megabyte.
 const finderBytes = 2 << 20
 
+// lookupCost is how many entries of a pack, one after the other, cost as much as looking
+// one up: 5 ns each. After so many lookups that going through all packs would have cost as
+// much, a Finder does that.
+const lookupCost = 6
+
+// nearTraces is how many traces are looked at together to find those that are in two
+// blocks: their table fits the first-level cache.
+const nearTraces = 1024
+
+// maxThrough bounds the traces that are gone through in one go: some 20 ms, in which a
+// question cannot be given up.
+const maxThrough = 2 << 20
+
+// maxTwice bounds the traces in two blocks that a Finder remembers, in 16 bytes each at
+// most.
+const maxTwice = finderBytes / 16
+
 // A bucket is cut into groups of about eight entries: a lookup compares those.
 const (
 	groupBits = 7

@@ -176,23 +176,40 @@ func (b *bucket) group(g int) (from, to int) {
 	return from, min(to, b.count)
 }
 
+// ref is what an entry says: the place of a segment in the pack's list, and the block.
+type ref struct{ segment, block int }
+
+func (p *pack) bucketOf(prefix uint32) int { return int(uint64(prefix) >> (32 - p.bucketBits)) }
+
+// matches yields what the entries of a prefix say; b is its bucket.
+func (p *pack) matches(b *bucket, prefix uint32) func(yield func(ref) bool) {
+	return func(yield func(ref) bool) {
+		width, refs := p.entryBits(), p.segmentBits()+p.blockBits
+		print := uint64(prefix) & (1<<p.printBits() - 1)
+		at, end := b.group(int(prefix>>p.printBits()) & (groups - 1))
+		for ; at < end; at++ {
+			e := unpack(b.entries, at, width)
+			if e>>refs != print {
+				continue
+			}
+			s := int(e >> p.blockBits & (1<<p.segmentBits() - 1))
+			if s < len(p.segments) && !yield(ref{s, int(e & (1<<p.blockBits - 1))}) {
+				return
+			}
+		}
+	}
+}
+
 // find appends the places of the traces that have a prefix, in segments that want says.
-func (p *pack) find(dst []Place, prefix uint32, want func(Segment) bool, kept *Finder) ([]Place, error) {
-	b, err := kept.bucket(p, int(uint64(prefix)>>(32-p.bucketBits)))
-	if err != nil {
+func (p *pack) find(dst []Place, prefix uint32, want func(Segment) bool) ([]Place, error) {
+	b := buckets.Get().(*bucket)
+	defer buckets.Put(b)
+	if err := p.read(b, p.bucketOf(prefix)); err != nil {
 		return dst, err
 	}
-	defer kept.done(b)
-	width, refs := p.entryBits(), p.segmentBits()+p.blockBits
-	print := uint64(prefix) & (1<<p.printBits() - 1)
-	at, end := b.group(int(prefix>>p.printBits()) & (groups - 1))
-	for ; at < end; at++ {
-		e := unpack(b.entries, at, width)
-		if e>>refs != print {
-			continue
-		}
-		if s := int(e >> p.blockBits & (1<<p.segmentBits() - 1)); s < len(p.segments) && want(p.segments[s].Segment) {
-			dst = append(dst, Place{p.segments[s].ID, int(e & (1<<p.blockBits - 1))})
+	for at := range p.matches(b, prefix) {
+		if s := p.segments[at.segment].Segment; want(s) {
+			dst = append(dst, Place{s.ID, at.block})
 		}
 	}
 	return dst, nil

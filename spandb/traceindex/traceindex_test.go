@@ -367,7 +367,7 @@ func FuzzPack(f *testing.F) {
 			return
 		}
 		for i := range uint64(50) {
-			places, _ := p.find(nil, uint32(i*0x5555555), func(Segment) bool { return true }, new(Finder))
+			places, _ := p.find(nil, uint32(i*0x5555555), func(Segment) bool { return true })
 			for _, place := range places {
 				if place.Block >= 1<<p.blockBits {
 					t.Fatalf("block %d", place.Block)
