@@ -52,6 +52,10 @@ func checkExport(t *testing.T, r *span.Rows, first int, want []*tracepb.TracesDa
 	}
 	for i := range want {
 		got := unmarshal(t, otlp.AppendTraces(nil, r, []uint32{uint32(first + i)}))
+		if r.Batch().Attrs.Shape[first+i] == span.NoCode { // the order is not kept
+			sortAttrs(got)
+			sortAttrs(want[i])
+		}
 		if !proto.Equal(got, want[i]) {
 			t.Fatalf("span %d:\n got %v\nwant %v", i, got, want[i])
 		}

@@ -116,6 +116,10 @@ func (c *ColumnBuilder) view() span.Column {
 // per attribute, each with the child that followed last time. Where that child
 // is right, finding a column costs one comparison of the key; and the node a
 // span ends on is its shape, which keeps the order and clusters rows.
+//
+// An operation that has ever other attributes would fill the forest with orders that
+// hardly come again. Once there are many branches, it gets new ones only as its rows
+// are more; the rest of its rows have no shape (see mayBranch).
 type AttrsBuilder struct {
 	cols  []*ColumnBuilder // those between len and cap are kept by reset, for their memory
 	keys  column.Dict
@@ -126,15 +130,26 @@ type AttrsBuilder struct {
 	pred   []step    // by node, for those that were left by Next: the child that followed last
 	child  edgeTable // (node, column) to child
 	odd    []bool    // by node: see Odd
-	roots  []uint32  // by name code
+
+	roots    []root // the shared one, then by name code
+	root     int    // of the row being decoded
+	branches int    // of all roots
 
 	shape []uint32
 	extra ColumnBuilder
 
-	// Columns of the span being decoded, in rows whose order was given up, and
-	// whether the last such row is odd.
-	loose    []uint32
-	looseOdd bool
+	// Columns of the span being decoded, in rows whose order was given up: loose, and
+	// those on the way to node looseFrom; and whether the last such row is odd.
+	looseFrom uint32
+	loose     []uint32
+	looseOdd  bool
+}
+
+// root is where the orders of rows of one name begin.
+type root struct {
+	node     uint32
+	rows     uint32 // that began there
+	branches uint32 // below it: children of nodes that had one
 }
 
 // step is a child of a node and the column that leads there; no column: no child.
@@ -145,7 +160,11 @@ type step struct {
 
 func (a *AttrsBuilder) init() {
 	a.extra.typ = clew.TypeOther
-	a.addNode(span.NoCode, span.NoCode) // node 0: the shared root
+	a.addRoot() // node 0: the shared root
+}
+
+func (a *AttrsBuilder) addRoot() {
+	a.roots = append(a.roots, root{node: a.addNode(span.NoCode, span.NoCode)})
 }
 
 func (a *AttrsBuilder) addNode(parent, col uint32) uint32 {
@@ -159,23 +178,26 @@ func (a *AttrsBuilder) addNode(parent, col uint32) uint32 {
 // Root returns the node to start a row at: that of its name (or any other code
 // by which orders are told apart).
 func (a *AttrsBuilder) Root(name uint32) uint32 {
-	if int(name) < len(a.roots) {
-		return a.roots[name]
+	if a.root = int(name) + 1; a.root >= len(a.roots) {
+		a.newRoot(name)
 	}
-	return a.newRoot(name)
+	r := &a.roots[a.root]
+	r.rows++
+	return r.node
 }
 
-func (a *AttrsBuilder) newRoot(name uint32) uint32 {
+func (a *AttrsBuilder) newRoot(name uint32) {
+	a.root = 0
 	if name >= maxShapeRoots {
-		return 0
+		return
 	}
-	for len(a.roots) <= int(name) {
+	for len(a.roots) <= int(name)+1 {
 		if len(a.parent) >= maxShapeNodes {
-			return 0
+			return
 		}
-		a.roots = append(a.roots, a.addNode(span.NoCode, span.NoCode))
+		a.addRoot()
 	}
-	return a.roots[name]
+	a.root = int(name) + 1
 }
 
 // Likely returns the column that followed node at last and the node it led to; nil if
@@ -203,10 +225,7 @@ func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 	if c.has(uint32(len(a.shape))) {
 		return nil, at
 	}
-	n := span.NoCode
-	if at != span.NoCode {
-		n = a.step(at, i)
-	}
+	n := a.branch(at, i)
 	if n == span.NoCode {
 		a.giveUp(at, i)
 		return c, span.NoCode
@@ -218,12 +237,42 @@ func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 	return c, n
 }
 
+// branch returns the child of node at for column col; NoCode if there is none and it is
+// not to be made.
+func (a *AttrsBuilder) branch(at, col uint32) uint32 {
+	if at == span.NoCode {
+		return span.NoCode
+	}
+	if c, _ := a.Likely(at); c == nil {
+		return a.step(at, col)
+	}
+	n, slot := a.child.find(at, col)
+	if n == 0 {
+		if len(a.parent) >= maxShapeNodes || !a.mayBranch() {
+			return span.NoCode
+		}
+		n = a.addNode(at, col)
+		a.child.put(slot, at, col, n)
+		a.roots[a.root].branches++
+		a.branches++
+	}
+	return n
+}
+
+// mayBranch reports whether orders of the row's name may differ in one more way.
+func (a *AttrsBuilder) mayBranch() bool {
+	r := &a.roots[a.root]
+	return a.branches < freeBranches || r.branches < keptBranches+r.rows/branchRows
+}
+
 // giveUp notes a column of a row whose order is not kept; the order was known up
 // to node at.
 func (a *AttrsBuilder) giveUp(at, col uint32) {
 	if at != span.NoCode {
-		a.loose = span.Shapes{Parent: a.parent, Column: a.col}.AppendList(a.loose, at)
-		a.looseOdd = a.odd[at]
+		if len(a.loose) > 0 { // of another event or link of the same span
+			a.loose = span.Shapes{Parent: a.parent, Column: a.col}.AppendList(a.loose, a.looseFrom)
+		}
+		a.looseFrom, a.looseOdd = at, a.odd[at]
 	}
 	a.looseOdd = a.looseOdd || a.oddColumn(col)
 	a.loose = append(a.loose, col)
@@ -232,6 +281,9 @@ func (a *AttrsBuilder) giveUp(at, col uint32) {
 // drop takes back the attributes of all rows from row from on, which belong to the
 // span being decoded; shape is the node that the row not yet ended has come to.
 func (a *AttrsBuilder) drop(from, shape uint32) {
+	if len(a.loose) > 0 {
+		a.dropPath(from, a.looseFrom)
+	}
 	for _, i := range a.loose {
 		a.cols[i].truncate(from)
 	}
@@ -338,10 +390,10 @@ func (a *AttrsBuilder) reset() {
 	a.keys.Reset()
 	a.byKey = a.byKey[:0]
 	a.parent, a.col, a.pred, a.odd = a.parent[:0], a.col[:0], a.pred[:0], a.odd[:0]
-	a.roots = a.roots[:0]
+	a.roots, a.root, a.branches = a.roots[:0], 0, 0
 	a.child.reset()
 	a.extra.reset()
-	a.addNode(span.NoCode, span.NoCode)
+	a.addRoot()
 }
 
 func (a *AttrsBuilder) size() int {

@@ -74,7 +74,7 @@ func (d *Draft) Forget() {
 // beyond what real traffic asks for.
 func (d *Draft) knowsTooMuch() bool {
 	for _, a := range []*AttrsBuilder{&d.Attrs, &d.Events.Attrs, &d.Links.Attrs} {
-		if len(a.cols) > maxDraftColumns || len(a.parent) >= maxShapeNodes || a.keys.SizeBytes() > maxDraftBytes {
+		if len(a.cols) > maxDraftColumns || len(a.parent) >= maxShapeNodes || a.branches >= maxDraftBranches || a.keys.SizeBytes() > maxDraftBytes {
 			return true
 		}
 	}

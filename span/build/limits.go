@@ -10,6 +10,16 @@ const rawAfter = 4096
 // random subsets of many keys reach it; 65,536 nodes are 1 MiB.
 const maxShapeNodes = 1 << 16
 
+// An order that leaves the known ones is a branch. The first freeBranches are kept as
+// they come; beyond them, a name has keptBranches and one for each branchRows of its
+// rows. What a segment lists of orders is bounded alike: those of an operation that has
+// fewer rows for each are not kept in it.
+const (
+	freeBranches = 1024
+	keptBranches = 8
+	branchRows   = 32
+)
+
 // maxShapeRoots bounds the span names that predict attributes on their own;
 // names beyond it (an identifier in the name, most likely) share one root.
 const maxShapeRoots = 4096
@@ -27,8 +37,9 @@ const maxColumns = 1 << 13
 // this: columns, names and resources that real traffic does not have, or a message of
 // so many spans that its memory is not worth keeping.
 const (
-	maxDraftColumns = 4096
-	maxDraftNames   = 4096
-	maxDraftBytes   = 1 << 20
-	maxDraftRows    = 1 << 15
+	maxDraftColumns  = 4096
+	maxDraftBranches = 8192
+	maxDraftNames    = 4096
+	maxDraftBytes    = 1 << 20
+	maxDraftRows     = 1 << 15
 )
