@@ -29,8 +29,8 @@ type Plan struct {
 	fields []judge.Measure
 	order  *ordering
 	// metrics, where not nil, says which series are made; nothing is selected then. raw
-	// is that spans count as one in them, and exemplars how many are wanted, -1 as many
-	// as the request says.
+	// is that spans count as one in them, and exemplars how many are wanted: see
+	// Plan.Exemplars.
 	metrics   *metrics
 	raw       bool
 	exemplars int
@@ -111,7 +111,7 @@ func Prepare(text string) (*Plan, error) {
 // something. What needs whole traces is told by package judge; a query that ends in a
 // metric makes series.
 func Compile(q *traceql.Query) (*Plan, error) {
-	c := compiler{q: q, exemplars: -1}
+	c := compiler{q: q, exemplars: unsaid}
 	if err := c.hints(); err != nil {
 		return nil, err
 	}
@@ -157,10 +157,12 @@ func (c *compiler) hints() error {
 			switch {
 			case h.Value.Type == traceql.TypeInt && h.Value.Int >= 0:
 				c.exemplars = int(min(h.Value.Int, MaxExemplars))
-			case h.Value.Type == traceql.TypeBool && !h.Value.IsTrue():
+			case h.Value.IsTrue():
+				c.exemplars = some
+			case h.Value.Type == traceql.TypeBool:
 				c.exemplars = 0
 			default:
-				ok = h.Value.Type == traceql.TypeBool
+				ok = false
 			}
 		default:
 			return c.q.Errorf(traceql.Types, h.At, "unknown hint %s; there are exemplars and weighted", h.Name)
@@ -220,7 +222,7 @@ type compiler struct {
 	order  *ordering
 
 	raw       bool // spans count as one, whatever they stand for
-	exemplars int  // -1: the query does not say
+	exemplars int
 }
 
 func (c *compiler) unsupported(at traceql.Range, what string) error {

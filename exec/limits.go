@@ -79,8 +79,12 @@ const maxTextRunes = 80
 // many as Prometheus gives.
 const MaxSteps = 11_000
 
-// MaxExemplars bounds the exemplars of one answer: dots on a graph.
-const MaxExemplars = 1000
+// MaxExemplars bounds the exemplars of one answer: dots on a graph. DefaultExemplars is
+// about how many there are if nobody says how many.
+const (
+	MaxExemplars     = 1000
+	DefaultExemplars = 100
+)
 
 // maxShown bounds the fields that an answer tells of each of its spans.
 const maxShown = 64

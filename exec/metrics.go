@@ -52,11 +52,7 @@ func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, er
 	if r.Plan == nil || r.Plan.metrics == nil {
 		return Metrics{}, clew.Errorf(clew.Invalid, "the query selects spans; a metric such as | rate() makes numbers over time of them")
 	}
-	m := &metering{run: begin(store, r.Over), ctx: ctx, raw: r.Plan.raw, exemplars: r.Exemplars}
-	if r.Plan.exemplars >= 0 {
-		m.exemplars = r.Plan.exemplars
-	}
-	m.exemplars = min(m.exemplars, MaxExemplars)
+	m := &metering{run: begin(store, r.Over), ctx: ctx, raw: r.Plan.raw, exemplars: r.Plan.Exemplars(r.Exemplars)}
 	if err := m.grid(&r); err != nil {
 		return Metrics{}, err
 	}
@@ -69,6 +65,24 @@ func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, er
 	}
 	series.Sort(list)
 	return Metrics{Series: list, Start: r.Window.Start, Step: m.step, Steps: m.steps, Approximate: m.approximate, Unknown: m.unknown, Cost: m.done(m.share)}, nil
+}
+
+// What a query says of exemplars, where that is no number.
+const (
+	unsaid = -1 // nothing
+	some   = -2 // there are to be some
+)
+
+// Exemplars returns about how many exemplars are looked for if a request asks for so many:
+// what the query says counts, if it says how many, or that there are to be some or none.
+func (p *Plan) Exemplars(asked int) int {
+	switch {
+	case p.exemplars >= 0:
+		asked = p.exemplars
+	case p.exemplars == some && asked == 0:
+		asked = DefaultExemplars
+	}
+	return min(asked, MaxExemplars)
 }
 
 // metering is one RunMetrics on its way.

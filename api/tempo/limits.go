@@ -19,8 +19,6 @@ const (
 	maxTags = 20_000
 	// defaultSince is how far metrics go back unasked.
 	defaultSince = time.Hour
-	// defaultExemplars is about how many come with metrics unasked.
-	defaultExemplars = 100
 	// exemplarTime bounds how long exemplars are looked for where that is more than the
 	// numbers need: they are dots beside a line, and a line may come from sums.
 	exemplarTime = 500 * time.Millisecond

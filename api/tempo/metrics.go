@@ -188,14 +188,11 @@ func overRange(asked *api.Question, q url.Values) (*rangeAnswer, exec.Cost, erro
 	step := clew.UnixNanos(m.Step)
 	m.Window.Start -= m.Window.Start % step
 	m.Window.End += (step - m.Window.End%step) % step
-	wanted, err := count(q, "exemplars", 0, 0, math.MaxInt32)
+	wanted, err := count(q, "exemplars", exec.DefaultExemplars, 0, math.MaxInt32)
 	if err != nil {
 		return nil, none, err
 	}
-	if wanted == 0 { // none is asked for by the query's hint
-		wanted = defaultExemplars
-	}
-	found, err := m.run(min(wanted, exec.MaxExemplars))
+	found, err := m.run(wanted)
 	if err != nil {
 		return nil, none, err
 	}
@@ -220,7 +217,9 @@ func partialOf(cost *exec.Cost) (status, message string) {
 // run answers a metric with about so many exemplars. Those are looked for for a while;
 // numbers that take longer are told with what was found till then.
 func (m *metering) run(exemplars int) (exec.Metrics, error) {
-	m.Exemplars = exemplars
+	if m.Exemplars = exemplars; m.Plan.Exemplars(exemplars) == 0 {
+		return exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
+	}
 	budget := m.Budget
 	if m.Budget.Time == 0 || m.Budget.Time > exemplarTime {
 		m.Budget.Time = exemplarTime

@@ -141,8 +141,18 @@ func TestExemplars(t *testing.T) {
 		if x := out.Series[0].Exemplars; len(x) != 1 || x[0].Value != 2 {
 			a.Errorf("exemplars of durations: %+v", x)
 		}
-		if out = a.series(queryRange(`{ } | rate() with (exemplars = false)`, "step", "30s")); len(out.Series[0].Exemplars) != 0 {
-			a.Errorf("exemplars, though none are wanted: %+v", out.Series[0].Exemplars)
+		for _, c := range []struct {
+			hint, parameter string
+			some            bool
+		}{
+			{"", "", true}, {"", "0", false}, {"", "1", true},
+			{"with (exemplars = true)", "", true}, {"with (exemplars = true)", "0", true}, {"with (exemplars = 2)", "0", true},
+			{"with (exemplars = false)", "", false}, {"with (exemplars = 0)", "", false}, {"with (exemplars = false)", "7", false}, {"with (exemplars = 0)", "7", false},
+		} {
+			out := a.series(queryRange("{ } | rate() "+c.hint, "step", "30s", "exemplars", c.parameter))
+			if n := len(out.Series[0].Exemplars); n > 0 != c.some {
+				a.Errorf("%s, exemplars=%s: %d exemplars", c.hint, c.parameter, n)
+			}
 		}
 	})
 }
