@@ -1,6 +1,7 @@
 package prom
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -53,23 +54,36 @@ func (a *API) listing(c *api.Call) (l listing, err error) {
 }
 
 // union gathers what f finds for each list of matchers, in order.
-func union[T any](l *listing, compare func(a, b T) int, f func(matchers []*labels.Matcher) ([]T, annotations.Annotations, error)) (answer, error) {
+func union[T any](c *api.Call, l *listing, compare func(a, b T) int, f func(ctx context.Context, matchers []*labels.Matcher) ([]T, annotations.Annotations, error)) (answer, error) {
+	ctx, cancel := context.WithTimeout(c.R.Context(), l.api.timeout())
+	defer cancel()
 	sets := l.matchers
 	if len(sets) == 0 {
 		sets = [][]*labels.Matcher{nil}
 	}
 	out := []T{}
 	var notes annotations.Annotations
+	once := func() {
+		slices.SortFunc(out, compare)
+		out = slices.CompactFunc(out, func(a, b T) bool { return compare(a, b) == 0 })
+	}
 	for _, matchers := range sets {
-		some, said, err := f(matchers)
-		if err != nil {
+		some, said, err := f(ctx, matchers)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return answer{}, explain(err) // of the time that ended
+		case err != nil:
 			return answer{}, err
 		}
-		out = append(out, some...)
 		notes.Merge(said)
+		if out = append(out, some...); len(out) > maxSeries {
+			once()
+		}
+		if len(out) > maxSeries {
+			return answer{}, clew.Errorf(clew.TooLarge, "the list has more than %d entries: name a metric, or ask for some services only", maxSeries)
+		}
 	}
-	slices.SortFunc(out, compare)
-	out = slices.CompactFunc(out, func(a, b T) bool { return compare(a, b) == 0 })
+	once()
 	if l.limit > 0 && len(out) > l.limit {
 		out = out[:l.limit]
 		notes.Add(errLimited)
@@ -83,8 +97,8 @@ func (a *API) labelNames(c *api.Call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return union(&l, strings.Compare, func(matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
-		return l.LabelNames(c.R.Context(), &storage.LabelHints{}, matchers...)
+	return union(c, &l, strings.Compare, func(ctx context.Context, matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return l.LabelNames(ctx, &storage.LabelHints{}, matchers...)
 	})
 }
 
@@ -98,8 +112,8 @@ func (a *API) labelValues(c *api.Call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return union(&l, strings.Compare, func(matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
-		return l.LabelValues(c.R.Context(), name, &storage.LabelHints{}, matchers...)
+	return union(c, &l, strings.Compare, func(ctx context.Context, matchers []*labels.Matcher) ([]string, annotations.Annotations, error) {
+		return l.LabelValues(ctx, name, &storage.LabelHints{}, matchers...)
 	})
 }
 
@@ -112,8 +126,8 @@ func (a *API) listSeries(c *api.Call) (answer, error) {
 	case len(l.matchers) == 0:
 		return answer{}, invalid("match[]", errors.New("it is missing: want a selector such as traces_service_graph_request_total"))
 	}
-	return union(&l, labels.Compare, func(matchers []*labels.Matcher) ([]labels.Labels, annotations.Annotations, error) {
-		return l.series(c.R.Context(), matchers)
+	return union(c, &l, labels.Compare, func(ctx context.Context, matchers []*labels.Matcher) ([]labels.Labels, annotations.Annotations, error) {
+		return l.series(ctx, matchers)
 	})
 }
 
@@ -125,9 +139,10 @@ func metadata(w http.ResponseWriter, r *http.Request) {
 		Unit string `json:"unit"`
 	}
 	out := map[string][]entry{}
-	limit, err := strconv.Atoi(r.FormValue("limit"))
+	asked := r.URL.Query()
+	limit, err := strconv.Atoi(asked.Get("limit"))
 	for _, f := range families {
-		if name := r.FormValue("metric"); (name == "" || name == f.name) && (err != nil || limit < 0 || len(out) < limit) {
+		if name := asked.Get("metric"); (name == "" || name == f.name) && (err != nil || limit < 0 || len(out) < limit) {
 			out[f.name] = []entry{{f.kind, f.help, f.unit}}
 		}
 	}

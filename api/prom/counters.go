@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -48,15 +49,12 @@ type counters struct {
 	byKey  map[storage.RollupKey]*counter // nil: not wanted
 	byText map[string]*counter
 	list   []*counter
-	bytes  int64
-	most   int64 // of bytes
 	notes  []error
 }
 
 // read asks the store for what a grid needs.
 func (q *querier) read(ctx context.Context, m metric, matchers []*labels.Matcher, span int64, asks []ask) (*counters, error) {
 	c := &counters{querier: q, metric: m, matchers: matchers, byKey: make(map[storage.RollupKey]*counter), byText: make(map[string]*counter)}
-	c.most = q.memory()
 	c.request = storage.RollupRequest{Edges: m.edges, Durations: m.part.durations()}
 	names, projected := q.enough[selectorKey(matchers, span)]
 	c.project(names, projected)
@@ -171,8 +169,8 @@ func (c *counters) add(at int32, s *storage.RollupSeries) error {
 	}
 	before := len(one.entries)
 	c.grow(one, at, &s.Figures)
-	if c.bytes += int64(len(one.entries)-before) * entryBytes; c.bytes > c.most {
-		return clew.Errorf(clew.TooLarge, "the samples of %s take more than the %d MB that a question may: ask for a shorter time, or for fewer services or operations", c.name, c.most>>20)
+	if c.used.bytes += int64(len(one.entries)-before) * entryBytes; c.used.bytes > c.api.memory() {
+		return clew.Errorf(clew.TooLarge, "with the samples of %s there are more than the %d MB that a question may remember: ask for a shorter time, or for fewer services or operations", c.name, c.api.memory()>>20)
 	}
 	return nil
 }
@@ -244,7 +242,7 @@ func (c *counters) grow(one *counter, at int32, f *storage.Figures) {
 	add := func(bucket int32, n uint64) {
 		// Buckets come ascending, so that several of a sketch may be one.
 		if l := len(one.entries); l > 0 && one.entries[l-1].at == at && one.entries[l-1].bucket == bucket {
-			one.entries[l-1].n += n
+			one.entries[l-1].n = plus(one.entries[l-1].n, n)
 			return
 		}
 		one.entries = append(one.entries, entry{at, bucket, n})
@@ -270,6 +268,16 @@ func (c *counters) grow(one *counter, at int32, f *storage.Figures) {
 			add(int32(i+nativeShift), n)
 		}
 	}
+}
+
+// plus adds, up to what there is room for: clocks that are far off make durations of
+// centuries.
+func plus(a, b uint64) uint64 {
+	sum, carry := bits.Add64(a, b, 0)
+	if carry != 0 {
+		return math.MaxUint64
+	}
+	return sum
 }
 
 // wholeNanos returns a sum of nanoseconds in the unit of weights as nanoseconds.

@@ -20,8 +20,8 @@ const (
 	// perRange is how many of them the range of a selector has at least before they do: a
 	// rate is off at its ends by a part of the distance of two.
 	perRange = 10
-	// maxSeries bounds the series of one selector: some 300 bytes each. A histogram of
-	// classic buckets is twenty.
+	// maxSeries bounds the series of all selectors of a question, and the entries of a list:
+	// some 300 bytes each. A histogram of classic buckets is twenty.
 	maxSeries = 100_000
 	// rowsAtOnce is how many rows a question to the store is meant to give: below
 	// storage.MaxRollupSeries, where it would have to be asked again in parts.

@@ -24,7 +24,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
-	"github.com/clew-tracing/clew/exec"
 )
 
 // Version is that of Prometheus whose API is spoken.
@@ -58,7 +57,7 @@ func New(cfg Config) *API {
 	}
 	a.sender.Logger = cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
 	a.engine = promql.NewEngine(promql.EngineOpts{
-		MaxSamples: int(a.memory() / sampleBytes), Timeout: cmp.Or(cfg.Budget.Time, exec.DefaultBudgetTime), LookbackDelta: lookback,
+		MaxSamples: int(a.memory() / sampleBytes), Timeout: a.timeout(), LookbackDelta: lookback,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return minute },
 		UseStartTimestamps:       true, // at midnight, where a counter may be as high as it was within a minute
 		EnableAtModifier:         true, EnableNegativeOffset: true, Parser: a.parser,

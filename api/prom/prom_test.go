@@ -3,6 +3,7 @@ package prom_test
 import (
 	"context"
 	"flag"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -153,7 +154,8 @@ func TestCanceled(t *testing.T) {
 	cancel()
 	<-done
 
-	for _, path := range []string{"/api/v1/query?query=traces_spanmetrics_calls_total", "/api/v1/query?query=traces_spanmetrics_calls_total&timeout=10ms"} {
+	for _, path := range []string{"/api/v1/query?query=traces_spanmetrics_calls_total", "/api/v1/query?query=traces_spanmetrics_calls_total&timeout=10ms",
+		"/api/v1/labels", "/api/v1/series?match[]=up&match[]=traces_spanmetrics_calls_total"} {
 		a := prom.New(prom.Config{Config: api.Config{Store: store(), Budget: exec.Budget{Time: time.Second}}})
 		if w := apitest.Get(a, path); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"errorType":"timeout"`) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
@@ -168,6 +170,7 @@ func TestLimits(t *testing.T) {
 	for memory, c := range map[int64]struct{ query, want string }{
 		200:  {"traces_spanmetrics_calls_total", "for fewer services or operations"},
 		2000: {"sum(rate(traces_spanmetrics_calls_total[5m]))[6h:10s]", "a longer step"},
+		8000: {"traces_spanmetrics_calls_total" + strings.Repeat(" or traces_spanmetrics_calls_total", 30), "for fewer services or operations"},
 	} {
 		a := prom.New(prom.Config{Config: api.Config{Store: s, Budget: exec.Budget{Memory: memory}}, Now: func() time.Time { return time.Unix(midnight+3600, 0) }})
 		w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {c.query}}.Encode())
@@ -175,4 +178,53 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s with %d bytes: %d %.300s", c.query, memory, w.Code, w.Body)
 		}
 	}
+	a := prom.New(prom.Config{Config: api.Config{Store: s, Budget: exec.Budget{Memory: 8000}}, Now: func() time.Time { return time.Unix(midnight+3600, 0) }})
+	for _, path := range []string{"query?query=traces_spanmetrics_calls_total", "series?" + strings.Repeat("match[]=traces_spanmetrics_calls_total&", 300)} {
+		if w := apitest.Get(a, "/api/v1/"+path); w.Code != http.StatusOK {
+			t.Errorf("%.80s: %d %.300s", path, w.Code, w.Body)
+		}
+	}
+}
+
+// unread is a body that nobody should read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body is read")
+	return 0, io.EOF
+}
+
+// TestMetadataHasNoForm asks for metadata with a form of files, which would be written to
+// the disk if it were read.
+func TestMetadataHasNoForm(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/api/v1/metadata?metric=traces_spanmetrics_calls_total", unread{t})
+	r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	w := httptest.NewRecorder()
+	newAPI(storagetest.NewMemory(storagetest.AllCapabilities()), asked).ServeHTTP(w, r)
+	if w.Code != http.StatusOK || strings.Count(w.Body.String(), "help") != 1 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestDurationsOfCenturies adds up more nanoseconds than there is room for: the sum stays
+// there, since a counter that goes down has started again.
+func TestDurationsOfCenturies(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		var spans []spanOf
+		for i := range int64(12) {
+			spans = append(spans, spanOf{service: "old", name: "a", start: (midnight + i*60) * 1000, took: 1 << 61, weight: 1}) // 73 years
+		}
+		put(t, s, spans)
+		a := newAPI(s, time.Unix(midnight+3600, 0))
+		for query, want := range map[string]string{
+			"traces_spanmetrics_latency_sum":              `"18446744073.709553"`,
+			"histogram_sum(traces_spanmetrics_latency)":   `"18446744073.709553"`,
+			"resets(traces_spanmetrics_latency_sum[12m])": `"0"`,
+		} {
+			w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {query}, "time": {strconv.FormatInt(midnight+900, 10)}}.Encode())
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %s, want %s", query, w.Body, want)
+			}
+		}
+	})
 }

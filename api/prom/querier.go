@@ -26,6 +26,13 @@ type querier struct {
 	now        int64
 	mint, maxt int64
 	enough     projections
+	used       *used
+}
+
+// used is what all selectors of a question remember.
+type used struct {
+	bytes  int64 // of changes of counters
+	series int
 }
 
 // Querier implements storage.Queryable.
@@ -37,9 +44,6 @@ func (q *querier) Querier(mint, maxt int64) (storage.Querier, error) {
 
 // Close implements storage.Querier.
 func (q *querier) Close() error { return nil }
-
-// memory is in bytes what one selector may remember.
-func (q *querier) memory() int64 { return q.api.memory() }
 
 // named returns the metrics whose name meets all matchers of it.
 func named(matchers []*labels.Matcher) []metric {
@@ -70,11 +74,12 @@ func (q *querier) Select(ctx context.Context, sorted bool, hints *storage.Select
 			out.notes.Add(err)
 		}
 		slices.SortFunc(c.list, func(a, b *counter) int { return labels.Compare(a.labels, b.labels) })
+		before := len(out.list)
 		for _, one := range c.list {
 			out.list = c.append(out.list, g, one)
 		}
-		if len(out.list) > maxSeries {
-			return failed(clew.Errorf(clew.TooLarge, "the selector has more than %d series: name the metric, or ask for some services only", maxSeries))
+		if q.used.series += len(out.list) - before; q.used.series > maxSeries {
+			return failed(clew.Errorf(clew.TooLarge, "the selectors of the query have more than %d series: name the metric, or ask for some services only", maxSeries))
 		}
 	}
 	if sorted {
@@ -109,7 +114,8 @@ func matches(matchers []*labels.Matcher, name, value string) bool {
 // kinds calls f with what there is, whenever it was: each counter of each metric.
 func (q *querier) kinds(ctx context.Context, matchers []*labels.Matcher, f func(c *counters, one *counter) error) (notes annotations.Annotations, err error) {
 	type reading struct{ edges, virtual bool }
-	read := make(map[reading]*counters)
+	read, before := make(map[reading]*counters), q.used.bytes
+	defer func() { q.used.bytes = before }() // nothing of it is kept
 	asks := []ask{{start: floor(q.mint-1, day), end: floor(min(q.maxt, q.now), minute) + minute}}
 	if asks[0].start >= asks[0].end {
 		return nil, nil
@@ -224,3 +230,6 @@ func (s *seriesSet) Warnings() annotations.Annotations { return s.notes }
 
 // memory is in bytes what a question may remember.
 func (a *API) memory() int64 { return cmp.Or(a.Budget.Memory, exec.DefaultBudgetMemory) }
+
+// timeout is how long a question may take.
+func (a *API) timeout() time.Duration { return cmp.Or(a.Budget.Time, exec.DefaultBudgetTime) }

@@ -16,7 +16,7 @@ import (
 
 // querier returns who answers a call.
 func (a *API) querier(c *api.Call) *querier {
-	return &querier{api: a, tenant: c.Tenant, now: a.Now().UnixMilli()}
+	return &querier{api: a, tenant: c.Tenant, now: a.Now().UnixMilli(), used: new(used)}
 }
 
 // query answers what an expression is at one moment.

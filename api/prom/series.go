@@ -79,7 +79,7 @@ func (x *samples) Next() chunkenc.ValueType {
 			case x.grown != nil:
 				x.grown(e)
 			case e.bucket <= x.bound:
-				x.n += e.n
+				x.n = plus(x.n, e.n)
 			}
 		}
 		if x.here || x.begins() {
@@ -180,7 +180,7 @@ func newNativeSamples(s *series) *nativeSamples {
 	x.grown = func(e *entry) {
 		switch e.bucket {
 		case sumBucket:
-			x.sum += e.n
+			x.sum = plus(x.sum, e.n)
 		case zeroBucket:
 			x.zero += e.n
 		default:
