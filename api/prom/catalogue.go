@@ -42,7 +42,11 @@ func (a *API) listing(c *api.Call) (l listing, err error) {
 			return l, invalid("limit", errors.New("want a number, 0 for all"))
 		}
 	}
-	if l.matchers, err = a.parser.ParseMetricSelectors(c.R.Form["match[]"]); err != nil {
+	selectors := c.R.Form["match[]"]
+	if err = notTooLong(selectors...); err == nil {
+		l.matchers, err = a.parser.ParseMetricSelectors(selectors)
+	}
+	if err != nil {
 		return l, invalid("match[]", err)
 	}
 	for _, list := range l.matchers {

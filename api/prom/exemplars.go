@@ -49,10 +49,9 @@ func (a *API) exemplars(c *api.Call) (answer, error) {
 	if !start.Before(end) {
 		return answer{}, invalid("end", errors.New("it is not after the start"))
 	}
-	text := c.R.Form.Get("query")
-	expr, err := a.parser.ParseExpr(text)
+	text, expr, err := a.expression(c)
 	if err != nil {
-		return answer{}, invalid("query", err)
+		return answer{}, err
 	}
 	list := []exemplarsOf{}
 	c.Window = clew.Window{Start: nanos(start.UnixMilli()), End: nanos(end.UnixMilli())}

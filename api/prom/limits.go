@@ -30,6 +30,10 @@ const (
 	// bounds how many it may have, and entryBytes what a change of a counter takes.
 	sampleBytes = 16
 	entryBytes  = 16
+	// maxTokens bounds an expression, and selectors together. The engine goes over all that is
+	// around a part of it, for each part, and cannot be stopped there: ten times as many were
+	// ten seconds.
+	maxTokens = 2500
 	// maxBody bounds a form that is sent: queries are some hundred bytes.
 	maxBody = 1 << 20
 	// maxExemplars is about how many exemplars one selector gets, from so many steps: dots

@@ -228,3 +228,28 @@ func TestDurationsOfCenturies(t *testing.T) {
 		}
 	})
 }
+
+// TestDeepQueries asks what the engine would not end to look at: each part of an
+// expression, with all that is around it.
+func TestDeepQueries(t *testing.T) {
+	a := newAPI(storagetest.NewMemory(storagetest.AllCapabilities()), asked)
+	const n = 150_000
+	for path, text := range map[string]string{
+		"query?query":           strings.Repeat("(", n) + "1" + strings.Repeat(")", n),
+		"query_exemplars?query": strings.Repeat("-", n) + "up",
+		"format_query?query":    "up" + strings.Repeat("+up", n),
+		"labels?match[]":        "up{" + strings.Repeat(`a="",`, n) + "}",
+	} {
+		path, name, _ := strings.Cut(path, "?")
+		r := httptest.NewRequest(http.MethodPost, "/api/v1/"+path, strings.NewReader(name+"="+strings.ReplaceAll(text, "+", "%2b")))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "more than 2500 numbers") {
+			t.Errorf("%s: %d %.300s", path, w.Code, w.Body)
+		}
+	}
+	if w := apitest.Get(a, "/api/v1/query?"+url.Values{"query": {"1" + strings.Repeat(" + 1", 1000)}}.Encode()); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"1001"`) {
+		t.Errorf("a long one: %d %.300s", w.Code, w.Body)
+	}
+}

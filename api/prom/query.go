@@ -3,12 +3,14 @@ package prom
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql"
+	"github.com/prometheus/prometheus/promql/parser"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
@@ -69,10 +71,9 @@ func (a *API) run(c *api.Call, q *querier, prepare func(opts promql.QueryOpts, t
 	if err != nil {
 		return answer{}, err
 	}
-	text := c.R.Form.Get("query")
-	expr, err := a.parser.ParseExpr(text)
+	text, expr, err := a.expression(c)
 	if err != nil {
-		return answer{}, invalid("query", err)
+		return answer{}, err
 	}
 	q.enough = projectionsOf(expr)
 	query, err := prepare(promql.NewPrometheusQueryOpts(false, back), text)
@@ -95,11 +96,38 @@ func (a *API) run(c *api.Call, q *querier, prepare func(opts promql.QueryOpts, t
 
 // formatQuery answers an expression as it is usually written.
 func (a *API) formatQuery(c *api.Call) (answer, error) {
-	expr, err := a.parser.ParseExpr(c.R.Form.Get("query"))
+	_, expr, err := a.expression(c)
 	if err != nil {
-		return answer{}, invalid("query", err)
+		return answer{}, err
 	}
 	return answer{data: expr.Pretty(0)}, nil
+}
+
+// expression reads the one that is asked about.
+func (a *API) expression(c *api.Call) (text string, expr parser.Expr, err error) {
+	text = c.R.Form.Get("query")
+	if err = notTooLong(text); err == nil {
+		expr, err = a.parser.ParseExpr(text)
+	}
+	if err != nil {
+		err = invalid("query", err)
+	}
+	return text, expr, err
+}
+
+// notTooLong returns an error for texts of more than maxTokens together.
+func notTooLong(texts ...string) error {
+	n, item := 0, parser.Item{}
+	for _, text := range texts {
+		for l := parser.Lex(text); item.Typ != parser.EOF && item.Typ != parser.ERROR; n++ {
+			if n > maxTokens {
+				return fmt.Errorf("it has more than %d numbers, names, texts and signs", maxTokens)
+			}
+			l.NextItem(&item)
+		}
+		item = parser.Item{}
+	}
+	return nil
 }
 
 func invalid(name string, err error) error {
