@@ -7,6 +7,7 @@ import (
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/traceql/doubt"
 	"github.com/clew-tracing/clew/traceql/fold"
 )
 
@@ -21,9 +22,7 @@ type Plan struct {
 	// the query needs the whole trace, as an error at its place.
 	whole error
 	why   string // the part of the query
-	// never says of comparisons in the query that they are false for every span
-	// whatever it has.
-	never []string
+	doubts []string // see Doubts
 	// fields are those that the answer tells of its spans; order says in which order
 	// traces come, nil: the newest first.
 	fields []judge.Measure
@@ -48,8 +47,6 @@ type Part struct {
 type Asked struct {
 	// Conditions are what single spans are selected by, somewhere in the query.
 	Conditions []span.Condition
-	// Never says of comparisons that they are false for every span whatever it has.
-	Never []string
 	// Parts are what each span has to meet, where that is more than one condition.
 	Parts []Part
 	// Read are fields that are measured: spans without them do not count.
@@ -65,7 +62,7 @@ func (p *Plan) Asked() []Asked {
 }
 
 func (p *Plan) asked() Asked {
-	return Asked{Conditions: appendPicks(nil, &p.selection), Never: p.never, Parts: p.parts}
+	return Asked{Conditions: appendPicks(nil, &p.selection), Parts: p.parts}
 }
 
 func appendPicks(dst []span.Condition, s *judge.Selection) []span.Condition {
@@ -80,6 +77,9 @@ func appendPicks(dst []span.Condition, s *judge.Selection) []span.Condition {
 
 // String returns the query in canonical form.
 func (p *Plan) String() string { return p.text }
+
+// Doubts say what of the query is probably not what was meant, whatever spans there are.
+func (p *Plan) Doubts() []string { return p.doubts }
 
 // Condition returns what each selected span meets, and whether that is all: an
 // exact condition says of each span by itself whether it is selected; of another
@@ -115,10 +115,10 @@ func Compile(q *traceql.Query) (*Plan, error) {
 	if err := c.hints(); err != nil {
 		return nil, err
 	}
-	p := &Plan{text: q.String(), raw: c.raw, exemplars: c.exemplars}
+	p := &Plan{text: q.String(), doubts: doubt.Of(q), raw: c.raw, exemplars: c.exemplars}
 	if q.IsMetrics() {
 		m, err := c.metrics(q.Stages)
-		p.metrics, p.selection, p.rows, p.never = m, judge.Pick(judge.Never()), judge.Never(), c.never
+		p.metrics, p.selection, p.rows = m, judge.Pick(judge.Never()), judge.Never()
 		return p, err
 	}
 	err := c.selects(p, q.Stages)
@@ -132,7 +132,7 @@ func (c *compiler) selects(p *Plan, stages []traceql.Stage) error {
 	if err != nil {
 		return err
 	}
-	p.selection, p.rows, p.never, p.parts, p.fields, p.order = sel, sel.Bound(), c.never, c.parts(stages), c.fields, c.order
+	p.selection, p.rows, p.parts, p.fields, p.order = sel, sel.Bound(), c.parts(stages), c.fields, c.order
 	switch {
 	case p.rows.Never():
 		p.selection = judge.Pick(p.rows)
@@ -217,7 +217,6 @@ type compiler struct {
 		what string
 		at   traceql.Range
 	}
-	never  []string // see Plan
 	fields []judge.Measure
 	order  *ordering
 

@@ -1,7 +1,6 @@
 package exec
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -136,20 +135,12 @@ func (c *compiler) test(f span.Field, op traceql.Op, lit *traceql.Literal) (span
 		}
 		return withEmpty(span.Matches(f, spanOps[op], re)), nil
 	case f.Intrinsic == span.None && isEnumeration(v.Type):
-		c.neverHolds(f, op, v)
 		return judge.Never(), nil // no attribute is a status or a kind
 	}
 	if op != traceql.OpEqual && op != traceql.OpNotEqual {
 		return withEmpty(span.Compare(f, spanOps[op], value(span.Field{}, v))), nil // an id's text as it is written
 	}
 	return withEmpty(span.Compare(f, spanOps[op], value(f, v))), nil
-}
-
-// neverHolds notes that an attribute is compared with a status or a kind.
-func (c *compiler) neverHolds(f span.Field, op traceql.Op, v traceql.Static) {
-	name := FieldText(f)
-	c.never = append(c.never, fmt.Sprintf("%s is compared with the %s %s, and no attribute is one; a text stands in quotes: %s %s %q",
-		name, v.Type, v, name, op, v.String()))
 }
 
 // withEmpty makes a test of a string that every span has, though it is stored

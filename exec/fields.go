@@ -96,7 +96,7 @@ func FieldName(f span.Field) string {
 	if f.Intrinsic != span.None {
 		return f.String()
 	}
-	q := traceql.Field{Name: f.Key}
+	q := traceql.Field{Parent: f.Parent, Name: f.Key}
 	for scope, s := range scopes {
 		if s == f.Scope {
 			q.Scope = traceql.Scope(scope)

@@ -91,6 +91,13 @@ func TestSuggest(t *testing.T) {
 	f(`{ span.level = error || span.kindd = 1 }`, `span.level is compared with the status error, and no attribute is one; a text stands in quotes: span.level = "error"`,
 		`span.kindd does not occur`)
 
+	// What is to be doubted by itself, and what else follows of it.
+	f(`{ duration < 20 }`, `duration is compared with 20, which has no unit and is in nanoseconds; did you mean 20ms?`, `duration is at least 1ms here`)
+	f(`{ trace:id = "xyz" && name = "charge" }`, `trace:id is never "xyz": the id of a trace has 1 to 32 hex digits`)
+	f(`{ parent.name = "charge" }`, `parent.name is an attribute of the parent that is called "name"; for the parent's own name write { name … } > { … }`,
+		`parent.name does not occur`)
+	f(`{ parent.http.rout = "x" }`, `parent.http.rout does not occur; did you mean parent.span.http.route?`)
+
 	// What is asked not to be there is no reason.
 	f(`{ span.foo = nil && !(span.bar = 1) && !(!(span.okk)) }`, `span.okk does not occur; did you mean span.ok?`)
 	f(`{ span.a + 1 > span.b && !(span.c = span.d) }`, `span.a does not occur`, `span.b does not occur`)

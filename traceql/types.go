@@ -53,7 +53,7 @@ func (q *Query) checkStages(stages []Stage) *Error {
 			return err
 		}
 	}
-	return nil
+	return q.checkPoints(stages)
 }
 
 func (q *Query) checkStage(s Stage) *Error {

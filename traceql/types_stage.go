@@ -76,6 +76,25 @@ func (q *Query) checkScalarFilter(s *ScalarFilter) *Error {
 	return nil
 }
 
+// checkPoints refuses durations that the points of a metric are compared with which counts
+// spans, or values.
+func (q *Query) checkPoints(stages []Stage) *Error {
+	counts := ""
+	for _, s := range stages {
+		switch s := s.(type) {
+		case *Metric:
+			if !s.Fn.Measures() || s.Fn == CountDistinctOverTime {
+				counts = s.Fn.String()
+			}
+		case *MetricFilter:
+			if counts != "" && s.Value.Type == TypeDuration {
+				return q.errorf(Types, s.At, "%s(…) is a plain number; compare it with one that has no unit", counts)
+			}
+		}
+	}
+	return nil
+}
+
 // typeOfScalar returns the type of a scalar whose parts fit together.
 func (q *Query) typeOfScalar(s Scalar) (Type, *Error) {
 	switch s := s.(type) {

@@ -141,7 +141,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestSuggestions says why nothing was found, and nothing else does.
+// TestSuggestions says what is to be doubted, and why nothing was found.
 func TestSuggestions(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *server) {
 		ask := func(request string) string {
@@ -168,6 +168,10 @@ func TestSuggestions(t *testing.T) {
 		f(`{"end":"1"}`, "there are matches outside of the window, such as one at 2026-01-01T00:00:00Z")
 		f(`{"q":"{ name = \"x\" }","end":"1"}`, "no span starts within the window")
 		f(`{"limit":0,"count":true}`, "")
+		// What is to be doubted is said whatever is found.
+		const unit = "duration is compared with 20, which has no unit and is in nanoseconds; did you mean 20ms?"
+		f(`{"q":"{ duration > 20 }"}`, unit)
+		f(`{"q":"{ duration > 20 && name = \"x\" }"}`, unit+"\nname is never \"x\" here")
 	})
 	// What a page before has found is no reason to ask why.
 	s := serve(t, memory(), v1.Config{})

@@ -18,7 +18,7 @@ type metricsAnswer struct {
 	QuantileError float64        `json:"quantileError,omitempty"`
 	UnknownWeight int64          `json:"unknownWeight,omitempty"`
 	Series        []metricSeries `json:"series"`
-	// Suggestions say why nothing was counted.
+	// Suggestions say what of the query is to be doubted, and why nothing was counted.
 	Suggestions []string `json:"suggestions,omitempty"`
 }
 
@@ -74,9 +74,7 @@ func (a *API) metrics(c *call) error {
 	out := metricsOf(&m)
 	out.Explain = explanationOf(r.Explain)
 	r.Explain = nil
-	if out.nothing() && m.Cost.Complete {
-		out.Suggestions = a.suggestions(c, r.Over, plan)
-	}
+	out.Suggestions = suggestions(c, r.Over, plan, out.nothing() && m.Cost.Complete)
 	writeJSON(c.w, 200, out)
 	return nil
 }

@@ -56,7 +56,7 @@ type searchAnswer struct {
 	Traces     []traceSummary `json:"traces"`
 	NextCursor string         `json:"nextCursor,omitempty"`
 	Count      *countAnswer   `json:"count,omitempty"`
-	// Suggestions say why nothing was found.
+	// Suggestions say what of the query is to be doubted, and why nothing was found.
 	Suggestions []string `json:"suggestions,omitempty"`
 }
 
@@ -164,16 +164,21 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 	}
 	out.Explain = explanationOf(over.Explain)
 	over.Explain = nil
-	if out.nothing() && req.Cursor == "" && out.Coverage.Complete {
-		out.Suggestions = a.suggestions(c, over, plan)
+	if req.Cursor == "" {
+		out.Suggestions = suggestions(c, over, plan, out.nothing() && out.Coverage.Complete)
 	}
 	writeJSON(c.w, 200, out)
 	return nil
 }
 
-// suggestions say why nothing may have been found.
-func (a *API) suggestions(c *call, over exec.Over, plan *exec.Plan) (texts []string) {
-	for _, text := range suggest.For(c.r.Context(), c.store, over, plan) {
+// suggestions say what of a query is to be doubted, and, of one that found nothing, why that
+// may be.
+func suggestions(c *call, over exec.Over, plan *exec.Plan, nothing bool) (texts []string) {
+	all := plan.Doubts()
+	if nothing {
+		all = suggest.For(c.r.Context(), c.store, over, plan)
+	}
+	for _, text := range all {
 		texts = append(texts, shown(text))
 	}
 	return texts

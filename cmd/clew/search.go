@@ -170,7 +170,9 @@ func (s *search) run(ctx context.Context) error {
 			}
 			printed++
 		}
-		suggestions = answer.Suggestions
+		if request.Cursor == "" {
+			suggestions = answer.Suggestions
+		}
 		if c := answer.Coverage; !c.Complete {
 			partly = fmt.Errorf("only %.0f %% of the data was searched: %s%w", c.Searched*100, c.Reason, quietly(errPartly))
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
-// For says why a plan may have found nothing, one sentence for each cause, in
-// the order of the query: an attribute that no span of the window has, a value
+// For says why a plan may have found nothing, one sentence for each cause: what of it is
+// to be doubted by itself; then, in the order of the query: an attribute that no span of the window has, a value
 // compared with an attribute of another type, a text that a field never is, a
 // duration that none has; or that there are no spans at all. Where there are names
 // or values much like it, or only a few, it offers them:
@@ -39,11 +39,11 @@ func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan)
 		over.Budget.Time = suggestTime
 	}
 	if text := outside(ctx, store, over, plan); text != "" {
-		return []string{text}
+		return append(slices.Clone(plan.Doubts()), text)
 	}
 	names, cost, err := catalog.TagNames(ctx, store, over)
 	if err != nil || !cost.Complete {
-		return nil // what is not among some of the names may be among the others
+		return plan.Doubts() // what is not among some of the names may be among the others
 	}
 	if len(names) == 0 && nothingIn(ctx, store, over) {
 		if over.Window != (clew.Window{}) {
@@ -51,13 +51,8 @@ func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan)
 		}
 		return []string{"no spans have been received yet, or retention has removed them all"}
 	}
-	s := &suggester{ctx: ctx, store: store, over: over, names: names}
+	s := &suggester{ctx: ctx, store: store, over: over, names: names, out: slices.Clone(plan.Doubts())}
 	for _, asked := range plan.Asked() {
-		for _, text := range asked.Never {
-			if len(s.out) < maxSuggestions {
-				s.say("%s", text)
-			}
-		}
 		for i := range asked.Conditions {
 			s.condition(&asked.Conditions[i], true)
 		}
@@ -247,6 +242,9 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	if d, err := time.ParseDuration("0." + f.Key); err == nil && f.Scope == span.ScopeAny { // .5s
 		return []string{traceql.Static{Type: traceql.TypeDuration, Int: int64(d)}.String()}
 	}
+	if _, own := traceql.ParseIntrinsic("span:" + f.Key); own && f.Parent {
+		return nil // that is meant, and is told by doubts
+	}
 	usual := usualName(f)
 	if _, ok := traceql.ParseIntrinsic(usual); ok {
 		out = append(out, usual)
@@ -255,7 +253,7 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	var own, others []string
 	scopes := make(map[string][]span.Scope)
 	for _, n := range s.names {
-		text := exec.FieldText(span.Field{Scope: n.Scope, Key: n.Key})
+		text := exec.FieldText(span.Field{Parent: f.Parent, Scope: n.Scope, Key: n.Key})
 		switch {
 		case n.Key == f.Key || text == usual || slices.Contains(renamed, n.Key):
 			out = append(out, text)
@@ -273,7 +271,7 @@ func (s *suggester) similar(f span.Field) (out []string) {
 	for _, keys := range [][]string{own, others} {
 		for _, key := range spelling.Nearest(f.Key, keys, maxNearest) {
 			for _, scope := range scopes[key] {
-				if text := exec.FieldText(span.Field{Scope: scope, Key: key}); !slices.Contains(out, text) {
+				if text := exec.FieldText(span.Field{Parent: f.Parent, Scope: scope, Key: key}); !slices.Contains(out, text) {
 					out = append(out, text)
 				}
 			}
@@ -285,6 +283,9 @@ func (s *suggester) similar(f span.Field) (out []string) {
 // usualName is what is mostly meant by an attribute that does not occur: what a
 // span, an event or a link has of itself, or an attribute by its whole name.
 func usualName(f span.Field) string {
+	if f.Parent {
+		return ""
+	}
 	if id, ok := traceql.ParseIntrinsic(f.Scope.String() + ":" + f.Key); ok {
 		return id.String()
 	}
