@@ -84,7 +84,6 @@ func (b Budget) withDefaults() Budget {
 	return b
 }
 
-// series is what the series of one metric may take.
 // Without returns what is left of a budget for the next page of a question of which
 // pages have cost so much. ended says which part was spent, "" is none.
 func (b Budget) Without(c *Cost) (left Budget, ended string) {
@@ -114,6 +113,7 @@ func spentText(what string, limit any) string {
 	return text
 }
 
+// series is what the series of one metric may take.
 func (b *Budget) series() int64 { return max(leastSeriesBytes, seriesShare*b.Memory) }
 
 // ids is how many trace ids may be remembered.

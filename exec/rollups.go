@@ -24,7 +24,7 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 	out, err := a.Rollups(timed, r)
 	if err != nil {
 		if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
-			err = clew.Errorf(clew.TooLarge, "the rollups took longer than %v: ask for a shorter window", run.over.Budget.Time)
+			err = clew.Errorf(clew.TooLarge, "the rollups took longer than %v (query-max-time): ask for a shorter window", run.over.Budget.Time)
 		}
 		return storage.Rollups{}, Cost{}, err
 	}

@@ -3,6 +3,7 @@ package prom
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -64,9 +65,13 @@ func (a *API) exemplars(c *api.Call) (answer, error) {
 		}
 		left := exemplarTime - time.Since(began)
 		if left <= 0 {
-			break
+			notes.Add(fmt.Errorf("%w: there are no exemplars of %s: they are looked for for %v at most", annotations.PromQLInfo, names[0].name, exemplarTime))
+			continue
 		}
-		found, err := a.exemplify(c, names[0], matchers, left)
+		found, info, err := a.exemplify(c, names[0], matchers, left)
+		if info != nil {
+			notes.Add(info)
+		}
 		switch {
 		case err != nil && clew.KindOf(err) == clew.TooLarge: // a graph is drawn without
 			notes.Add(err)
@@ -79,18 +84,29 @@ func (a *API) exemplars(c *api.Call) (answer, error) {
 	return answer{data: slices.CompactFunc(list, func(x, y exemplarsOf) bool { return labels.Equal(x.Series, y.Series) }), query: text, notes: notes}, nil
 }
 
-// exemplify looks for spans that the series of a metric count which matchers let pass.
-func (a *API) exemplify(c *api.Call, m metric, matchers []*labels.Matcher, most time.Duration) ([]exemplarsOf, error) {
+// exemplify looks for spans that the series of a metric count which matchers let pass. If
+// not all spans were looked at, info says so, and why.
+func (a *API) exemplify(c *api.Call, m metric, matchers []*labels.Matcher, most time.Duration) (list []exemplarsOf, info, err error) {
 	plan, err := exec.Prepare(m.query(matchers))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r := exec.MetricsRequest{Plan: plan, Over: c.Over, Exemplars: maxExemplars}
-	r.Budget.Time = most
+	ours := r.Budget.Time <= 0 || r.Budget.Time > most
+	if ours {
+		r.Budget.Time = most
+	}
 	r.Step = max(time.Second, time.Duration(r.Window.End-r.Window.Start)/exemplarSteps)
 	out, err := exec.RunMetrics(c.R.Context(), c.Store, r)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if cost := &out.Cost; !cost.Complete {
+		why := api.HeaderText(cost.Reason)
+		if ours && cost.Took >= most {
+			why = fmt.Sprintf("they are looked for for %v at most", exemplarTime)
+		}
+		info = fmt.Errorf("%w: exemplars are of %.0f %% of the spans: %s", annotations.PromQLInfo, cost.Searched*100, why)
 	}
 	bySeries := make(map[string]*exemplarsOf)
 	for i := range out.Series {
@@ -116,12 +132,11 @@ func (a *API) exemplify(c *api.Call, m metric, matchers []*labels.Matcher, most 
 			})
 		}
 	}
-	list := make([]exemplarsOf, 0, len(bySeries))
 	for _, x := range bySeries {
 		slices.SortFunc(x.Exemplars, func(a, b exemplar) int { return cmp.Compare(a.Time, b.Time) })
 		list = append(list, *x)
 	}
-	return list, nil
+	return list, info, nil
 }
 
 // query returns the query that measures what a metric counts, by what its series are of.

@@ -183,18 +183,24 @@ func explain(err error) error {
 	case errors.As(err, &canceled):
 		return &failure{499, "canceled", err}
 	case errors.As(err, &timeout):
-		return &failure{http.StatusServiceUnavailable, "timeout", err}
+		return late(err)
 	}
 	var many promql.ErrTooManySamples
 	switch {
 	case errors.As(err, &many):
 		err = fmt.Errorf("%w: ask for a shorter time, a longer step, or sums by fewer labels, or raise the server's memory", err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return &failure{http.StatusServiceUnavailable, "timeout", err}
+		return late(err)
 	case errors.As(err, &ours):
 		return ours
 	}
 	return &failure{http.StatusUnprocessableEntity, "execution", err}
+}
+
+// late says of a query that had no more time how it may have an answer.
+func late(err error) error {
+	return &failure{http.StatusServiceUnavailable, "timeout",
+		fmt.Errorf("%w: ask for a shorter time, a longer step, or sums by fewer labels, or give it longer (query-max-time, and timeout where that is asked for)", err)}
 }
 
 // buildInfo tells clients what they may expect of the API: its version is Prometheus'.

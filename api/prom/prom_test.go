@@ -157,10 +157,33 @@ func TestCanceled(t *testing.T) {
 	for _, path := range []string{"/api/v1/query?query=traces_spanmetrics_calls_total", "/api/v1/query?query=traces_spanmetrics_calls_total&timeout=10ms",
 		"/api/v1/labels", "/api/v1/series?match[]=up&match[]=traces_spanmetrics_calls_total"} {
 		a := prom.New(prom.Config{Config: api.Config{Store: store(), Budget: exec.Budget{Time: time.Second}}})
-		if w := apitest.Get(a, path); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"errorType":"timeout"`) {
+		if w := apitest.Get(a, path); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), `"errorType":"timeout"`) || !strings.Contains(w.Body.String(), "query-max-time") {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 	}
+}
+
+// TestNoTimeLeft asks a server that gives questions next to no time: who draws a graph is
+// told what is missing, and by which setting there is more.
+func TestNoTimeLeft(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		apitest.Shop(t, s)
+		for path, want := range map[string]struct {
+			code int
+			text string
+		}{
+			"query_exemplars?query=rate(traces_spanmetrics_latency_bucket[5m])": {http.StatusOK,
+				`"data":[],"infos":["PromQL info: exemplars are of 0 % of the spans: the time budget of 1ns ended (query-max-time)"]`},
+			"query?query=traces_spanmetrics_calls_total":            {http.StatusServiceUnavailable, "query-max-time"},
+			"series?match[]=traces_spanmetrics_calls_total&start=1": {http.StatusServiceUnavailable, "query-max-time"},
+			"labels": {http.StatusServiceUnavailable, "query-max-time"},
+		} {
+			a := prom.New(prom.Config{Config: api.Config{Store: s, Budget: exec.Budget{Time: 1}}, Now: func() time.Time { return asked }})
+			if w := apitest.Get(a, "/api/v1/"+path); w.Code != want.code || !strings.Contains(w.Body.String(), want.text) {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+	})
 }
 
 // TestLimits asks for more than a question may.
