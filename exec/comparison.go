@@ -80,10 +80,7 @@ func (c *comparing) gather() error {
 		return err
 	}
 	g := &gathering{run: c.run, plan: c.q.plan, matcher: matcher, room: c.over.Budget.ids()}
-	j := judge.New(&c.q.plan.selection)
-	err := g.each(c.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
-		c.take(w, j.Selected(w, rows, c.over.Window))
-	})
+	err := g.each(c.ctx, columns, c.take)
 	c.share = min(c.share, g.share)
 	if err == nil {
 		err = c.counter.Err()

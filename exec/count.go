@@ -53,15 +53,12 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	}
 	plan.explainCount(over.Explain)
 	if plan.whole != nil {
-		j := judge.New(&plan.selection)
 		columns := wholeColumns(&plan.selection)
 		columns.Weights = !plan.raw
-		err = c.each(ctx, columns, func(w *span.Whole, rows column.Bitmap) {
-			if selected := j.Selected(w, rows, over.Window); selected.Any() {
-				estimate(w.Batch, selected)
-				out.Spans += int64(selected.Count())
-				out.Traces += int64(judge.TracesOf(w, selected).Count())
-			}
+		err = c.each(ctx, columns, func(w *span.Whole, selected column.Bitmap) {
+			estimate(w.Batch, selected)
+			out.Spans += int64(selected.Count())
+			out.Traces += int64(judge.TracesOf(w, selected).Count())
 		})
 	} else {
 		err = c.parts(ctx, storage.Columns{Weights: !plan.raw}, func(first bool, b *span.Batch, matched column.Bitmap) {
@@ -134,13 +131,34 @@ func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows fun
 	}
 }
 
-// each calls f for the traces, whole: one or more at a time, which have the given rows
-// (nil: all). They are f's until it returns, and have the columns that are asked for.
-func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, rows column.Bitmap)) error {
+// each calls f for the traces of which something is selected, whole: one or more at a
+// time, with the rows that are. They are f's until it returns, and have the columns that
+// are asked for.
+func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, selected column.Bitmap)) error {
+	j := judge.New(&g.plan.selection)
+	judged := func(w *span.Whole, rows column.Bitmap) (some bool) {
+		selected := j.Selected(w, rows, g.over.Window)
+		if some = selected.Any(); some {
+			f(w, selected)
+		}
+		return some
+	}
 	if s, ok := g.store.(storage.Store); ok && s.Capabilities().TracesMode {
 		g.over.Explain.Say("traces with such a row are gone through whole, by a scan by traces")
-		err := g.scan(ctx, storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
-			f(span.NewWhole(b), b.Traced)
+		inVain := 0 // traces that were read one by one
+		req := storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}
+		req.Apart = func(id clew.TraceID) (bool, error) {
+			if inVain++; inVain > witnessAfter {
+				if err := g.leaveOut(ctx); err != nil {
+					return false, err
+				}
+			}
+			return g.filter.has(id), nil
+		}
+		err := g.scan(ctx, req, func(b *span.Batch) (bool, error) {
+			if judged(span.NewWhole(b), b.Traced) && b.Traced == nil {
+				inVain--
+			}
 			return true, nil
 		})
 		g.share = g.part
@@ -165,7 +183,7 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 				return err
 			}
 			if t != nil {
-				f(span.OneTrace(t.Batch), nil)
+				judged(span.OneTrace(t.Batch), nil)
 				t.Free()
 			}
 		}
@@ -189,8 +207,7 @@ func Selected(ctx context.Context, store Store, over Over, plan *Plan, columns s
 			columns.Fields = append(columns.Fields, whole.Fields...)
 			columns.Tree = true
 		}
-		j := judge.New(&plan.selection)
-		err := g.each(ctx, columns, func(w *span.Whole, rows column.Bitmap) { each(w.Batch, j.Selected(w, rows, over.Window)) })
+		err := g.each(ctx, columns, func(w *span.Whole, selected column.Bitmap) { each(w.Batch, selected) })
 		return g.done(g.share), err
 	}
 	err := g.scan(ctx, storage.Request{Window: over.Window, Where: plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
@@ -261,8 +278,8 @@ func (g *gathering) leaveOut(ctx context.Context) (err error) {
 		return nil
 	}
 	g.filtered = true
-	part := g.part
+	part, scans := g.part, g.scans
 	g.filter, err = g.witnessed(ctx, g.plan.selection.Witnesses(nil, g.over.Window), g.room)
-	g.part = part
+	g.part, g.scans = part, scans
 	return err
 }

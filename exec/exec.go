@@ -207,7 +207,7 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 			}
 			return nil
 		}
-		if stats.Rows+stats.Damaged < stats.Total && r.outOf(1) {
+		if (stats.Rows+stats.Damaged < stats.Total || stats.ApartRead < stats.Apart) && r.outOf(1) {
 			return nil
 		}
 	}
@@ -236,6 +236,9 @@ func (r *run) scanned(stats *storage.Stats) {
 	}
 	if r.part = 1; stats.Total > 0 {
 		r.part = float64(stats.Rows) / float64(stats.Total)
+	}
+	if stats.ApartRead < stats.Apart {
+		r.part *= float64(stats.ApartRead) / float64(stats.Apart)
 	}
 	if stats.Damage != nil {
 		r.partial("%d rows could not be read: %v%s", stats.Damaged, stats.Damage, mend)

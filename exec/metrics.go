@@ -221,7 +221,6 @@ func (g *gauge) gather() error {
 	}
 	g.q.explain(g.over.Explain, wholeTraces, nil)
 	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
-	j := judge.New(&g.q.plan.selection)
 	columns := wholeColumns(&g.q.plan.selection)
 	for _, f := range fields {
 		addWhole(&columns, f)
@@ -230,9 +229,7 @@ func (g *gauge) gather() error {
 	if g.bySpan() {
 		columns.Intrinsics = append(slices.Clip(columns.Intrinsics), span.SpanID)
 	}
-	err := c.each(g.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
-		g.take(w, j.Selected(w, rows, g.over.Window))
-	})
+	err := c.each(g.ctx, columns, g.take)
 	g.share = min(g.share, c.share)
 	return err
 }

@@ -155,9 +155,7 @@ func (o *ordered) byTraces() error {
 	columns := wholeColumns(&o.r.Plan.selection)
 	o.order.by.Expr.Fields(func(f span.Field) { addWhole(&columns, f) })
 	g := &gathering{run: o.run, plan: o.r.Plan, matcher: o.match, room: o.over.Budget.ids()}
-	err := g.each(o.ctx, columns, func(w *span.Whole, rows column.Bitmap) {
-		o.offer(w, o.judge.Selected(w, rows, o.r.Window), o.whole)
-	})
+	err := g.each(o.ctx, columns, func(w *span.Whole, selected column.Bitmap) { o.offer(w, selected, o.whole) })
 	if o.part = g.share; err != nil {
 		return err
 	}

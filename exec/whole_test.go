@@ -1,11 +1,13 @@
 package exec_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,9 +16,11 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/traceql"
+	"github.com/clew-tracing/clew/vfs"
 )
 
 // sparse are traces of a root and a child, of which every nth root is "rare".
@@ -71,6 +75,50 @@ func TestSearchInVain(t *testing.T) {
 					t.Errorf("Count = %+v, %v, after %d trace reads", n, err, store.traces)
 				}
 			})
+		}
+	}
+}
+
+// apartStore counts the traces that its scans read one by one.
+type apartStore struct {
+	storage.Store
+	read int
+}
+
+func (s *apartStore) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	if ask := r.Apart; ask != nil {
+		r.Apart = func(id clew.TraceID) (bool, error) {
+			wanted, err := ask(id)
+			if wanted {
+				s.read++
+			}
+			return wanted, err
+		}
+	}
+	return s.Store.Scan(ctx, r)
+}
+
+// A scan by traces leaves out those that lack a witness, too, once it has read many in
+// vain that lie in several places; not before that, and not if it finds what it reads.
+func TestScanByTracesInVain(t *testing.T) {
+	spans := sparse(3000, 1000)
+	slices.SortStableFunc(spans, func(a, b clew.Span) int { return cmp.Compare(a.SpanID, b.SpanID) }) // roots, then children
+	db, err := spandb.Open(vfs.NewMem(), "data", spandb.Config{Window: -1, SealRows: 3000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	store := &apartStore{Store: db}
+	fill(t, store, spans, 3000)
+	for query, want := range map[string][2]int{ // traces, and how many are read at most
+		`{ rootName = "rare" && name = "child" }`:  {3, 256 + 3},
+		`{ name = "rare" } >> { name = "child" }`:  {3, 256 + 3},
+		`{ rootName = "often" && name = "child" }`: {2997, 3000},
+	} {
+		store.read = 0
+		n, err := exec.Count(t.Context(), store, exec.Over{Tenant: tenant}, prepare(t, query))
+		if err != nil || !n.Cost.Complete || n.Traces != int64(want[0]) || store.read > want[1] || store.read < want[0] {
+			t.Errorf("%s: %+v after %d reads, %v, want %v", query, n, store.read, err, want)
 		}
 	}
 }

@@ -35,7 +35,7 @@ func (db *DB) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Batch
 // scan is Scan of some heads and segments of a snapshot.
 func (db *DB) scan(ctx context.Context, snap *snapshot, r storage.Request, heads []*span.Batch, segs []*storedSegment, yield func(*span.Batch, error) bool) error {
 	traces := db.tracesOf(snap, scan.NeedOfTraces(&r.Columns, &r.Where))
-	defer traces.finder.Close()
+	defer traces.Close()
 	s := scan.Scan{Request: r, Heads: heads, Cache: &db.cache, Damaged: db.damaged, Traces: traces}
 	s.Segments = make([]scan.Segment, len(segs))
 	for i, seg := range segs {

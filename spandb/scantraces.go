@@ -14,16 +14,16 @@ import (
 
 // tracesOf implements scan.Traces on what a snapshot has.
 type tracesOf struct {
-	db     *DB
-	snap   *snapshot
-	need   *segment.Need // of traces that are read by themselves
-	finder *traceindex.Finder
+	*traceindex.Finder
+	db   *DB
+	snap *snapshot
+	need *segment.Need // of traces that are read by themselves
 }
 
-// tracesOf returns it; its finder is to be closed.
+// tracesOf returns it, to be closed.
 func (db *DB) tracesOf(snap *snapshot, need *segment.Need) *tracesOf {
 	x := &tracesOf{db: db, snap: snap, need: need}
-	x.finder = db.traces.Finder(x.listed)
+	x.Finder = db.traces.Finder(x.listed)
 	return x
 }
 
@@ -48,7 +48,7 @@ func (x *tracesOf) Alone(set column.Bitmap, ids []clew.TraceID, at scan.Place) {
 		t.mu.Unlock()
 	}
 	for ord := range set.Ones() {
-		if x.finder.Elsewhere(ids[ord], own) {
+		if x.Elsewhere(ids[ord], own) {
 			set.Clear(ord)
 		}
 	}

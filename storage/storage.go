@@ -138,7 +138,8 @@ const (
 	Rows Mode = iota
 	// Traces yields each trace that has a match whole: every row of it, wherever and
 	// whenever, resolved as Reader.Trace does, under one id, in one batch. The rows are
-	// those of Batch.Traced. Batches may be larger than MaxBatchRows.
+	// those of Batch.Traced. Batches may be larger than MaxBatchRows, and come in no stated
+	// order: their MaxStart says nothing.
 	Traces
 )
 
@@ -180,6 +181,10 @@ type Request struct {
 	// has reached its bound, so that it goes beyond by one batch at most. If
 	// something was left, Stats.Exhausted says so; the scan ends without an error.
 	MaxRows, MaxBytes int64
+	// Apart, where not nil, may be asked in a scan by traces before a trace is read by
+	// itself, since it lies in several places: whether it is wanted. Its error ends the
+	// scan.
+	Apart func(id clew.TraceID) (wanted bool, err error)
 	// Explain asks for Stats.Tests.
 	Explain bool
 	// Stats, where not nil, receives what the scan did, whatever it held before.
@@ -199,8 +204,12 @@ type Stats struct {
 	Rows, PrunedRows, Bytes int64
 	// Total is how many rows there are to look at, those pruned left out. It is a
 	// bound from the first batch on, and falls when more turn out to be pruned; the
-	// scan has seen all when Rows and Damaged add up to it.
+	// scan has seen all when Rows and Damaged add up to it. A scan by traces may have to
+	// go over its rows again, which are added then.
 	Total int64
+	// Apart is about how many traces a scan by traces has to read one by one, once it has
+	// found them; ApartRead is how many of them it has read.
+	Apart, ApartRead int
 	// Exhausted is set when MaxRows or MaxBytes ended the scan before that.
 	Exhausted bool
 	// Damaged counts rows that could not be read; Damage says where first.

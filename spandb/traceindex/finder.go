@@ -18,7 +18,8 @@ type Finder struct {
 	packs  []finderPack
 	opened bool
 	blind  bool // a wanted segment may have any trace
-	bytes  int  // of the buckets that are kept
+	failed error
+	bytes  int // of the buckets that are kept
 
 	asked  int       // of traces, until it is worth while to go through all
 	traces int       // in the packs
@@ -43,6 +44,10 @@ func (f *Finder) Close() {
 	}
 	f.packs = nil
 }
+
+// Failed returns an error once a pack turned out to be damaged: from then on Elsewhere says
+// yes of traces of which it may have said no.
+func (f *Finder) Failed() error { return f.failed }
 
 // open takes the packs that know of wanted segments.
 func (f *Finder) open() {
@@ -107,7 +112,7 @@ func (f *Finder) Elsewhere(id clew.TraceID, than Place) bool {
 func (f *Finder) read(p *finderPack, number int) *bucket {
 	b := new(bucket)
 	if err := p.read(b, number); err != nil {
-		f.blind = true
+		f.blind, f.failed = true, err
 		f.x.giveUp(p.pack, err)
 		return nil
 	}

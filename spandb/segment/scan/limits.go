@@ -20,6 +20,11 @@ const seekCost = 16
 // reads the matching rows alone; to unpack all of them costs less from there.
 const pickRows = 4
 
+// DefaultRoom is how many traces that lie in several places a scan by traces remembers: 3
+// MB. To read as many takes seconds, beside which another pass over the rows to find
+// further ones is nothing.
+const DefaultRoom = 1 << 16
+
 // resize returns s with length n, keeping its memory; contents are unspecified.
 func resize[T any](s []T, n int) []T {
 	if cap(s) < n {

@@ -46,6 +46,9 @@ type Scan struct {
 	Damaged func(error)
 	// Traces is needed in Mode Traces only.
 	Traces Traces
+	// Room is how many traces that lie in several places are remembered at a time,
+	// DefaultRoom if 0.
+	Room int
 
 	stats    *storage.Stats
 	matcher  *span.Matcher // for heads
@@ -58,7 +61,7 @@ type Scan struct {
 	rows     []uint32
 	all      column.Bitmap
 	counted  span.Batch
-	done     map[uint64]struct{} // low halves of ids of traces that were yielded apart
+	apart    apart
 }
 
 // Run yields all batches; the error is what the scan ends with. Heads and blocks are
@@ -76,29 +79,43 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 	if s.Request.Explain {
 		s.stats.Tests = s.selector.Tests()
 	}
+	if s.Request.Mode == storage.Traces {
+		return s.runTraces(ctx, yield)
+	}
+	_, err := s.pass(ctx, yield)
+	return err
+}
+
+// pass goes over all heads and blocks; whole is false where it was left before their end.
+func (s *Scan) pass(ctx context.Context, yield func(*span.Batch, error) bool) (whole bool, err error) {
 	s.list()
 	for {
 		u, more := s.next(ctx)
-		if ctx.Err() != nil {
-			return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
-		}
-		if !more {
-			return nil
+		if err := stopped(ctx); err != nil || !more {
+			return err == nil, err
 		}
 		if s.spent() {
 			s.stats.Exhausted = true
-			return nil
+			return false, nil
 		}
-		for b := range s.read(ctx, &u) {
-			if ctx.Err() != nil {
-				return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
+		for b := range s.read(&u) {
+			if err := stopped(ctx); err != nil {
+				return false, err
 			}
 			b.MaxStart = clew.UnixNanos(u.maxStart)
 			if !yield(b, nil) {
-				return nil
+				return false, nil
 			}
 		}
 	}
+}
+
+// stopped returns an error once ctx has ended.
+func stopped(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return clew.Errorf(clew.Canceled, "scan stopped: %w", context.Cause(ctx))
+	}
+	return nil
 }
 
 // want notes which columns the scan needs.
@@ -210,7 +227,7 @@ func (s *Scan) damaged(rows int, err error) {
 
 // read yields batches with the matching rows of a unit. They do not need its segment
 // to stay open.
-func (s *Scan) read(ctx context.Context, u *unit) iter.Seq[*span.Batch] {
+func (s *Scan) read(u *unit) iter.Seq[*span.Batch] {
 	if u.view != nil {
 		s.stats.Heads++
 	} else {
@@ -218,7 +235,7 @@ func (s *Scan) read(ctx context.Context, u *unit) iter.Seq[*span.Batch] {
 	}
 	return func(yield func(*span.Batch) bool) {
 		if s.Request.Mode == storage.Traces {
-			s.byTraces(ctx, u, yield)
+			s.byTraces(u, yield)
 			return
 		}
 		if u.view != nil {

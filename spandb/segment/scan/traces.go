@@ -5,7 +5,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
-	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -22,15 +21,18 @@ type Traces interface {
 	// Alone clears from set the numbers of the ids of traces that may have rows at other
 	// places, too.
 	Alone(set column.Bitmap, ids []clew.TraceID, at Place)
+	// Failed returns an error once Alone may say otherwise than before.
+	Failed() error
 	// Whole returns a whole trace, resolved, under one id, and what gives back its memory;
 	// an error of kind NotFound if it is gone, and one beside the trace if that is damaged.
 	// So many bytes were looked at.
 	Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error)
 }
 
-// byTraces yields the traces that have a match in a unit, whole: those that lie there
-// alone with the unit's columns, the others each by itself, once.
-func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bool) {
+// byTraces yields the traces that have a match in a unit and lie there alone, whole, with
+// the unit's columns, and remembers the others. Where it comes by once more to remember
+// further ones, it yields none.
+func (s *Scan) byTraces(u *unit, yield func(*span.Batch) bool) {
 	b, at := u.view, Place{View: u.view, Seg: u.seg, Block: u.blk}
 	var matched column.Bitmap
 	if b != nil {
@@ -71,7 +73,7 @@ func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bo
 	case !u.seg.Resolved && twice.Any():
 		withoutRepeats(alone, b, twice)
 	}
-	if alone.Any() {
+	if alone.Any() && s.apart.low == 0 {
 		b.Traced = column.NewBitmap(b.Rows)
 		for row, ord := range b.Trace {
 			if alone.Get(int(ord)) {
@@ -84,11 +86,9 @@ func (s *Scan) byTraces(ctx context.Context, u *unit, yield func(*span.Batch) bo
 		b.Traced = nil
 	}
 	found.AndNot(alone)
-	var rest []clew.TraceID
 	for ord := range found.Ones() {
-		rest = append(rest, b.TraceIDs[ord])
+		s.apart.add(b.TraceIDs[ord])
 	}
-	s.apart(ctx, rest, yield)
 }
 
 // withoutShort clears ids of 64 bits from a set, and those of which such a one is the
@@ -130,38 +130,6 @@ func withoutRepeats(set column.Bitmap, b *span.Batch, may column.Bitmap) {
 			continue
 		}
 		seen[k] = struct{}{}
-	}
-}
-
-// apart yields traces one by one, but those that were yielded before.
-func (s *Scan) apart(ctx context.Context, ids []clew.TraceID, yield func(*span.Batch) bool) {
-	if s.done == nil {
-		s.done = make(map[uint64]struct{})
-	}
-	for _, id := range ids {
-		if _, done := s.done[id.Low()]; done || cores.Yield(ctx) != nil {
-			continue
-		}
-		if s.spent() {
-			s.stats.Exhausted = true
-			return
-		}
-		s.done[id.Low()] = struct{}{}
-		b, bytes, free, err := s.Traces.Whole(ctx, id)
-		s.stats.Bytes += bytes
-		if kind := clew.KindOf(err); err != nil && kind != clew.NotFound && kind != clew.Canceled {
-			s.damaged(0, err)
-		}
-		if b == nil {
-			continue
-		}
-		b.Matched = s.matcher.Match(b)
-		s.clip(b)
-		more := !b.Matched.Any() || yield(b)
-		free()
-		if !more {
-			return
-		}
 	}
 }
 
