@@ -25,8 +25,10 @@ type Hit struct {
 	Errors   int // spans of status error
 	// Services are the services of the trace, by spans descending, then name.
 	Services []ServiceShare
-	// Whole says that there is a root and no span's parent is missing.
-	Whole bool
+	// Orphans counts spans whose parent is missing; Whole says that there is a root and
+	// there are none.
+	Orphans int
+	Whole   bool
 	// Newest is the start of the newest match in the window, MatchedSpans how
 	// many matches there are, Matched the newest of them, newest first, then by
 	// span id.
@@ -133,8 +135,8 @@ func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID,
 	}
 	for _, parent := range t.ParentID {
 		if _, ok := known[parent]; !ok && parent != 0 {
+			h.Orphans++
 			h.Whole = false
-			break
 		}
 	}
 	all := judge.Union(w, sets)

@@ -234,10 +234,15 @@ func limit(name, text string) (int, error) {
 	return n, nil
 }
 
-// find answers what traces a search finds.
-func (s *search) find(q *api.Question) (ids []clew.TraceID, cost exec.Cost, err error) {
+// hits answers what traces a search finds.
+func (s *search) hits(q *api.Question) ([]exec.Hit, exec.Cost, error) {
 	q.Window = s.window()
-	hits, cost, err := q.Search(s.query(), s.limit, maxTraces)
+	return q.Search(s.query(), s.limit, maxTraces)
+}
+
+// find answers the ids of what a search finds.
+func (s *search) find(q *api.Question) (ids []clew.TraceID, cost exec.Cost, err error) {
+	hits, cost, err := s.hits(q)
 	for i := range hits {
 		ids = append(ids, hits[i].TraceID)
 	}

@@ -58,10 +58,11 @@ func New(cfg api.Config) http.Handler {
 		mux.Handle(pattern, cfg.Handler(Fail, h))
 	}
 	for pattern, h := range map[string]func(*api.Call) error{
-		"GET /api/v3/services":    servicesV3,
-		"GET /api/v3/operations":  operationsV3,
-		"GET /api/v3/traces":      tracesV3,
-		"GET /api/v3/traces/{id}": traceV3,
+		"GET /api/v3/services":        servicesV3,
+		"GET /api/v3/operations":      operationsV3,
+		"GET /api/v3/traces":          tracesV3,
+		"GET /api/v3/traces/{id}":     traceV3,
+		"GET /api/v3/trace-summaries": summariesV3,
 	} {
 		mux.Handle(pattern, cfg.Handler(failV3, h))
 	}

@@ -33,6 +33,9 @@ func NewGRPC(cfg api.Config, notReady func() string) *api.GRPC {
 			"GetServices":     getServices,
 			"GetOperations":   getOperationsV3,
 			"GetDependencies": getDependencies,
+
+			"FindTraceSummaries": findTraceSummaries,
+			"FindSpans":          findSpans,
 		}})
 }
 

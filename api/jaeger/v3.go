@@ -3,6 +3,7 @@ package jaeger
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -26,8 +27,8 @@ func servicesV3(c *api.Call) error {
 }
 
 func operationsV3(c *api.Call) error {
-	q := c.R.URL.Query()
-	list, cost, err := operationsOf(&c.Question, q.Get("service"), q.Get("span_kind"))
+	q := parametersV3(c.R.URL.Query())
+	list, cost, err := operationsOf(&c.Question, q.get("service"), q.get("span_kind"))
 	if err != nil {
 		return err
 	}
@@ -39,18 +40,44 @@ func operationsV3(c *api.Call) error {
 	return nil
 }
 
-// searchV3 reads the parameters of /api/v3/traces.
-func searchV3(q url.Values) (*search, error) {
-	s := &search{service: q.Get("query.service_name"), operation: q.Get("query.operation_name"), tags: make(map[string]string)}
+// parametersV3 are those of /api/v3, each of which has two names: query.service_name is
+// query.serviceName, too.
+type parametersV3 url.Values
+
+func (p parametersV3) get(name string) string {
+	if text := url.Values(p).Get(camel(name)); text != "" {
+		return text
+	}
+	return url.Values(p).Get(name)
+}
+
+// camel returns a_name as aName.
+func camel(name string) string {
+	words := strings.Split(name, "_")
+	for i, w := range words[1:] {
+		words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+	}
+	return strings.Join(words, "")
+}
+
+// searchV3 reads the parameters of /api/v3/traces and /api/v3/trace-summaries.
+func searchV3(values url.Values) (*search, error) {
+	for name := range values {
+		if strings.HasPrefix(name, "query.filter") || strings.HasPrefix(name, "query.pagination") {
+			return nil, clew.Errorf(clew.Invalid, "%s is not known here, and without what it asks there would be more traces than asked for", name)
+		}
+	}
+	q := parametersV3(values)
+	s := &search{service: q.get("query.service_name"), operation: q.get("query.operation_name"), tags: make(map[string]string)}
 	var err error
-	if s.start, err = momentV3(q, "query.start_time_min"); err != nil {
+	if s.start, err = q.moment("query.start_time_min"); err != nil {
 		return nil, err
 	}
-	if s.end, err = momentV3(q, "query.start_time_max"); err != nil {
+	if s.end, err = q.moment("query.start_time_max"); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"query.num_traces", "query.search_depth"} {
-		n, err := limit(name, q.Get(name))
+		n, err := limit(name, q.get(name))
 		if err != nil {
 			return nil, err
 		}
@@ -58,14 +85,14 @@ func searchV3(q url.Values) (*search, error) {
 			s.limit = n
 		}
 	}
-	if s.least, err = duration("query.duration_min", q.Get("query.duration_min")); err != nil {
+	if s.least, err = duration("query.duration_min", q.get("query.duration_min")); err != nil {
 		return nil, err
 	}
-	if s.most, err = duration("query.duration_max", q.Get("query.duration_max")); err != nil {
+	if s.most, err = duration("query.duration_max", q.get("query.duration_max")); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"query.attributes", "query.tags"} {
-		if text := q.Get(name); text != "" {
+		if text := q.get(name); text != "" {
 			if err := tagsInto(s.tags, name, text); err != nil {
 				return nil, err
 			}
@@ -74,9 +101,9 @@ func searchV3(q url.Values) (*search, error) {
 	return s, s.check(time.Now())
 }
 
-// momentV3 reads a moment, which has to be there.
-func momentV3(q url.Values, name string) (clew.UnixNanos, error) {
-	text := q.Get(name)
+// moment reads a moment, which has to be there.
+func (p parametersV3) moment(name string) (clew.UnixNanos, error) {
+	text := p.get(name)
 	if text == "" {
 		return 0, clew.Errorf(clew.Invalid, "parameter '%s' is required", name)
 	}
