@@ -20,8 +20,8 @@ type Plan struct {
 	rows span.Condition
 	// whole is nil where that is all that is asked; otherwise it says what part of
 	// the query needs the whole trace, as an error at its place.
-	whole error
-	why   string // the part of the query
+	whole  error
+	why    string   // the part of the query
 	doubts []string // see Doubts
 	// fields are those that the answer tells of its spans; order says in which order
 	// traces come, nil: the newest first.
