@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/traceql"
 )
 
@@ -44,7 +45,9 @@ func (n naive) truth(x traceql.Expr) bool {
 			return n.comparison(x)
 		}
 	}
-	return slices.ContainsFunc(n.values(x), func(v naiveValue) bool { return v.v.Type == clew.TypeBool && v.v.Bool() })
+	return slices.ContainsFunc(n.values(x), func(v naiveValue) bool {
+		return naiveTest(traceql.OpEqual, v, naiveValue{traceql.TypeBool, clew.BoolValue(true)})
+	})
 }
 
 // comparison tries one event, or one link, after the other.
@@ -60,11 +63,17 @@ func (n naive) comparison(x *traceql.Binary) bool {
 		})
 		return some == (x.Op == traceql.OpNotEqual)
 	}
+	compare := naiveCompare
+	if _, ok := x.L.(*traceql.Field); ok && naiveConstant(x.R) {
+		compare = naiveTest
+	} else if _, ok := x.R.(*traceql.Field); ok && naiveConstant(x.L) {
+		compare = func(op traceql.Op, l, r naiveValue) bool { return naiveTest(op.Flip(), r, l) }
+	}
 	for _, p := range parts {
 		one := naive{n.whole, p, n.trace}
 		for _, l := range one.values(x.L) {
 			for _, r := range one.values(x.R) {
-				if naiveCompare(x.Op, l, r) {
+				if compare(x.Op, l, r) {
 					return true
 				}
 			}
@@ -72,6 +81,40 @@ func (n naive) comparison(x *traceql.Binary) bool {
 	}
 	return false
 }
+
+// naiveConstant reports whether a value is the same of every span.
+func naiveConstant(x traceql.Expr) bool {
+	switch x := x.(type) {
+	case *traceql.Field:
+		return false
+	case *traceql.Unary:
+		return naiveConstant(x.X)
+	case *traceql.Binary:
+		return naiveConstant(x.L) && naiveConstant(x.R)
+	}
+	return true
+}
+
+// naiveTest compares a value with a constant. Of an array an element has to hold, or if
+// it is about a difference, all.
+func naiveTest(op traceql.Op, v, constant naiveValue) bool {
+	if v.v.Type != clew.TypeOther {
+		return naiveCompare(op, v, constant)
+	}
+	hits, of := 0, storagetest.Elements(v.v)
+	for _, e := range of {
+		if naiveCompare(op, naiveValue{naiveTypes[e.Type], e}, constant) {
+			hits++
+		}
+	}
+	if op == traceql.OpNotEqual || op == traceql.OpNotRegexp {
+		return hits > 0 && hits == len(of)
+	}
+	return hits > 0
+}
+
+var naiveTypes = map[clew.Type]traceql.Type{clew.TypeString: traceql.TypeString, clew.TypeInt: traceql.TypeInt,
+	clew.TypeDouble: traceql.TypeFloat, clew.TypeBool: traceql.TypeBool, clew.TypeOther: traceql.TypeAny}
 
 // naiveSplit returns a span once for each of its events, or links, if such are read; for
 // each event with each link, if both are.
@@ -259,9 +302,7 @@ func (n naive) field(f *traceql.Field) (out []naiveValue) {
 	of := func(attrs []clew.Attr) {
 		for _, a := range attrs {
 			if a.Key == f.Name {
-				t := map[clew.Type]traceql.Type{clew.TypeString: traceql.TypeString, clew.TypeInt: traceql.TypeInt,
-					clew.TypeDouble: traceql.TypeFloat, clew.TypeBool: traceql.TypeBool, clew.TypeOther: traceql.TypeAny}[a.Value.Type]
-				out = append(out, naiveValue{t, a.Value})
+				out = append(out, naiveValue{naiveTypes[a.Value.Type], a.Value})
 			}
 		}
 	}

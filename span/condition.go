@@ -222,11 +222,26 @@ func (c *Condition) Fields(f func(Field)) {
 }
 
 // Test reports whether a present value meets the condition, which must be one
-// that tests a field.
+// that tests a field. An array does if one of its elements does; where the test is that
+// they differ (Ne, NotMatch), if it has some and all of them do.
 func (c *Condition) Test(v clew.Value) bool {
-	switch c.Op {
-	case Exists:
+	switch {
+	case c.Op == Exists:
 		return true
+	case v.Type != clew.TypeOther:
+		return c.testScalar(v)
+	}
+	all, some := c.Op == Ne || c.Op == NotMatch, false
+	for e := range Elements(v) {
+		if some = c.testScalar(e); some != all {
+			break
+		}
+	}
+	return some
+}
+
+func (c *Condition) testScalar(v clew.Value) bool {
+	switch c.Op {
 	case Match:
 		return v.Type == clew.TypeString && c.Regexp.Match(v.Bytes)
 	case NotMatch:

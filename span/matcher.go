@@ -159,10 +159,10 @@ func (m *Matcher) attrs(c *Condition, key string, a *Attrs, dst column.Bitmap) {
 
 // mayMeet reports whether a value of type t can meet the test at all.
 func (c *Condition) mayMeet(t clew.Type) bool {
-	switch c.Op {
-	case Exists:
+	switch {
+	case c.Op == Exists, t == clew.TypeOther: // an array may have such an element
 		return true
-	case Match, NotMatch:
+	case c.Op == Match, c.Op == NotMatch:
 		return t == clew.TypeString
 	}
 	switch c.Value.Type {
@@ -180,10 +180,10 @@ func (m *Matcher) column(c *Condition, col *Column, dst column.Bitmap) {
 		}
 		return
 	}
-	if col.Type == clew.TypeString {
+	if col.Type == clew.TypeString || col.Type == clew.TypeOther {
 		memo := m.memo(c, col.DictID, col.Strings.Len())
 		for i, r := range col.Rows {
-			if testCode(c, memo, col.Strings, col.Vals[i]) {
+			if testCode(c, memo, col.Type, col.Strings, col.Vals[i]) {
 				dst.Set(int(r))
 			}
 		}
@@ -239,14 +239,15 @@ func (m *Matcher) memo(c *Condition, dict uint64, n int) []uint8 {
 	return memo
 }
 
-func testCode(c *Condition, memo []uint8, s column.Strings, code uint64) bool {
+// testCode tests the value of type t that has a code.
+func testCode(c *Condition, memo []uint8, t clew.Type, s column.Strings, code uint64) bool {
 	switch memo[code] {
 	case memoYes:
 		return true
 	case memoNo:
 		return false
 	}
-	ok := c.Test(clew.Value{Type: clew.TypeString, Bytes: s.At(int(code))})
+	ok := c.Test(clew.Value{Type: t, Bytes: s.At(int(code))})
 	memo[code] = memoNo
 	if ok {
 		memo[code] = memoYes
@@ -258,7 +259,7 @@ func testCode(c *Condition, memo []uint8, s column.Strings, code uint64) bool {
 func (m *Matcher) codes(c *Condition, codes []uint32, s column.Strings, dict uint64, dst column.Bitmap) {
 	memo := m.memo(c, dict, s.Len())
 	for i, code := range codes {
-		if testCode(c, memo, s, uint64(code)) {
+		if testCode(c, memo, clew.TypeString, s, uint64(code)) {
 			dst.Set(i)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 // holds is what a condition means, told on objects: the model of Matcher.
@@ -121,6 +122,13 @@ func values(f span.Field, s *clew.Span) []clew.Value {
 
 // tests says whether one value meets a test, by exact arithmetic.
 func tests(c *span.Condition, v clew.Value) bool {
+	if of := storagetest.Elements(v); c.Op != span.Exists && len(of) > 0 {
+		meets := func(e clew.Value) bool { return e.Type != clew.TypeOther && tests(c, e) }
+		if c.Op == span.Ne || c.Op == span.NotMatch {
+			return !slices.ContainsFunc(of, func(e clew.Value) bool { return !meets(e) })
+		}
+		return slices.ContainsFunc(of, meets)
+	}
 	switch c.Op {
 	case span.Exists:
 		return true

@@ -11,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/storage/storagetest"
 )
 
 // row is one span of the model: a slice of these, read with loops, is what every
@@ -39,7 +40,14 @@ func (r random) value() clew.Value {
 	case 3:
 		return clew.BoolValue(r.one(2))
 	case 4:
-		return clew.Value{Type: clew.TypeOther, Bytes: []byte{0x3a, 1, byte(r.IntN(3))}}
+		if r.one(2) {
+			return clew.Value{Type: clew.TypeOther, Bytes: []byte{0x3a, 1, byte(r.IntN(3))}}
+		}
+		list := make([]clew.Value, r.IntN(4))
+		for i := range list {
+			list[i] = r.value()
+		}
+		return storagetest.ArrayValue(list...)
 	}
 	return clew.StringValue(fmt.Sprint("v", r.IntN(6)))
 }

@@ -60,7 +60,7 @@ func TestWholeTrace(t *testing.T) {
 			}
 		}
 	}
-	if matched < total/10 || matched > total*9/10 || bounded < total/20 || rootless < 100 {
+	if matched < total/10 || matched > total*9/10 || bounded < total/20 || rootless < 60 {
 		t.Errorf("of %d rows %d matched and %d were out of bounds, and %d roots: the conditions tell nothing", total, matched, bounded, rootless)
 	}
 }

@@ -305,7 +305,8 @@ type Catalog interface {
 	TagNames(ctx context.Context, t clew.Tenant, w clew.Window) ([]TagName, error)
 	// TagValues returns up to limit values of a field, most frequent first, then
 	// by value; more reports that there are others. A row counts once for each of
-	// its values, however many of its events or links have it.
+	// its values, however many of its events or links have it; of arrays the elements
+	// are values, maps and bytes are none.
 	TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f span.Field, limit int) (values []TagValue, more bool, err error)
 	// Services returns the services, by name.
 	Services(ctx context.Context, t clew.Tenant, w clew.Window) ([]Service, error)

@@ -129,7 +129,7 @@ func tagValueOf(v clew.Value) tagValue {
 
 // TagValues returns up to limit values of a field, most frequent first, then by
 // type and value, each with how many spans of the window have it; more reports
-// that there are others. Arrays, maps and bytes are left out.
+// that there are others. Of arrays there are the elements; maps and bytes are left out.
 func TagValues(ctx context.Context, store exec.Store, over exec.Over, f span.Field, limit int) (values []storage.TagValue, more bool, cost exec.Cost, err error) {
 	if limit <= 0 {
 		return nil, false, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d of tag values: want at least 1", limit)
@@ -147,15 +147,15 @@ func ValuesOf(ctx context.Context, store exec.Store, over exec.Over, plan *exec.
 	r := &counting{ctx: ctx, store: store, over: over}
 	counts := make(map[tagValue]int64)
 	size, room := int64(0), cmp.Or(over.Budget.Memory, exec.DefaultBudgetMemory) // of texts
-	var own []tagValue                                                           // of one span: it counts once, however many events have it
+	own := make(map[tagValue]struct{})                                           // of one span: it counts once, however many events have it
 	cost, err = r.each(plan, func(s *clew.Span) {
-		own = own[:0]
-		eachValue(f, s, func(v clew.Value) {
+		clear(own)
+		eachScalar(f, s, func(v clew.Value) {
 			k := tagValueOf(v)
-			if v.Type == clew.TypeOther || slices.Contains(own, k) {
+			if _, ok := own[k]; ok {
 				return
 			}
-			own = append(own, k)
+			own[k] = struct{}{}
 			if _, ok := counts[k]; !ok {
 				if size += int64(len(k.text)); len(counts) == maxTagValues || size > room {
 					size -= int64(len(k.text))

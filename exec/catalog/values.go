@@ -7,6 +7,21 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
+// eachScalar calls f for each value that a span has for a field, and of arrays for each
+// element. It leaves out maps and bytes.
+func eachScalar(field span.Field, s *clew.Span, f func(clew.Value)) {
+	eachValue(field, s, func(v clew.Value) {
+		if v.Type != clew.TypeOther {
+			f(v)
+		}
+		for e := range span.Elements(v) {
+			if e.Type != clew.TypeOther {
+				f(e)
+			}
+		}
+	})
+}
+
 // eachValue calls f for each value that a span has for a field.
 func eachValue(field span.Field, s *clew.Span, f func(clew.Value)) {
 	if field.Intrinsic != span.None {

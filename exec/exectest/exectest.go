@@ -18,7 +18,8 @@
 // fixed moment, 1 s if absent; duration is 1 ms if absent, and none of a span that has
 // not ended. .x and span.x are
 // attributes of the span, resource.x, event.x, link.x, instrumentation.x those of
-// its resource, its last event or link, its scope; values are TraceQL literals.
+// its resource, its last event or link, its scope; values are TraceQL literals, or
+// such in brackets with commas between and without spaces: arrays.
 // event="name"@offset and link=trace/span add an event or a link; scope="name"
 // and version="…" are the instrumentation scope's; message="…" is the status
 // message's.

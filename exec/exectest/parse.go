@@ -1,6 +1,7 @@
 package exectest
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -292,27 +293,67 @@ func (d *draft) scoped(key, value string) error {
 }
 
 func (d *draft) attr(dst *[]clew.Attr, key, literal string) error {
+	v, err := valueOf(literal)
+	if err == nil {
+		*dst = append(*dst, clew.Attr{Key: key, Value: v})
+	}
+	return err
+}
+
+func valueOf(literal string) (v clew.Value, err error) {
+	if inner, ok := strings.CutPrefix(literal, "["); ok {
+		return arrayOf(strings.TrimSuffix(inner, "]"))
+	}
 	q, err := traceql.Parse("{ .x = " + literal + " }")
 	if err != nil {
-		return err
+		return v, err
 	}
 	lit, ok := q.Stages[0].(*traceql.Filter).Where.(*traceql.Binary).R.(*traceql.Literal)
 	if !ok {
-		return fmt.Errorf("want a literal")
+		return v, fmt.Errorf("want a literal")
 	}
-	v := clew.Value{}
 	switch lit.Value.Type {
 	case traceql.TypeString:
-		v = clew.StringValue(lit.Value.Str)
+		return clew.StringValue(lit.Value.Str), nil
 	case traceql.TypeInt, traceql.TypeDuration:
-		v = clew.IntValue(lit.Value.Int)
+		return clew.IntValue(lit.Value.Int), nil
 	case traceql.TypeFloat:
-		v = clew.DoubleValue(lit.Value.Float)
+		return clew.DoubleValue(lit.Value.Float), nil
 	case traceql.TypeBool:
-		v = clew.BoolValue(lit.Value.IsTrue())
-	default:
-		return fmt.Errorf("no attribute is a %s", lit.Value.Type)
+		return clew.BoolValue(lit.Value.IsTrue()), nil
 	}
-	*dst = append(*dst, clew.Attr{Key: key, Value: v})
-	return nil
+	return v, fmt.Errorf("no attribute is a %s", lit.Value.Type)
+}
+
+// arrayOf reads literals with commas between, in which there are none, as OTLP's AnyValue
+// with an ArrayValue.
+func arrayOf(literals string) (clew.Value, error) {
+	var list []byte
+	for literal := range strings.SplitSeq(literals, ",") {
+		if literal == "" {
+			continue
+		}
+		v, err := valueOf(literal)
+		if err != nil {
+			return v, err
+		}
+		var item []byte
+		switch v.Type {
+		case clew.TypeString:
+			item = sized(nil, 1, v.Bytes)
+		case clew.TypeBool:
+			item = binary.AppendUvarint([]byte{2 << 3}, v.Bits)
+		case clew.TypeInt:
+			item = binary.AppendUvarint([]byte{3 << 3}, v.Bits)
+		case clew.TypeDouble:
+			item = binary.LittleEndian.AppendUint64([]byte{4<<3 | 1}, v.Bits)
+		}
+		list = sized(list, 1, item)
+	}
+	return clew.Value{Type: clew.TypeOther, Bytes: sized(nil, 5, list)}, nil
+}
+
+// sized appends a field of protobuf that has bytes.
+func sized(dst []byte, number byte, data []byte) []byte {
+	return append(binary.AppendUvarint(append(dst, number<<3|2), uint64(len(data))), data...)
 }

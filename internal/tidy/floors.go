@@ -64,6 +64,7 @@ var plan = []place{
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
+	{"storage/storagetest/tree", 2, everywhere},
 	{"internal/corpus", 3, everywhere},
 
 	{"analyze", 4, asking},

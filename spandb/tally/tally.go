@@ -83,14 +83,21 @@ type Values struct {
 	most  int64
 	bytes int64 // of the values
 	more  bool  // there were more distinct values than are counted
-	own   []valueKey
+	// own are the values of a row that were counted, while they are few; seen as well, once
+	// they are many.
+	own  []valueKey
+	seen map[valueKey]struct{}
 }
+
+// maxOwn is how many values of a row are looked through for one more, rather than looked
+// up. Most rows have one.
+const maxOwn = 16
 
 // New returns counts of nothing, which will take up to so many bytes of memory.
 func New(maxBytes int64) *Values { return &Values{count: make(map[valueKey]int64), most: maxBytes} }
 
 func (c *Values) add(v clew.Value, n int64) {
-	if n > 0 && v.Type != clew.TypeOther { // arrays, maps, bytes: nothing to choose from
+	if n > 0 {
 		c.addKey(keyOf(v), n)
 	}
 }
@@ -166,7 +173,7 @@ func (c *Values) resources(b *span.Batch, key string, rows column.Bitmap) {
 
 // list counts the values of key, each once.
 func (c *Values) list(attrs []clew.Attr, key string, n int64) {
-	c.own = c.own[:0]
+	c.nextRow()
 	for _, a := range attrs {
 		if a.Key == key {
 			c.once(a.Value, n)
@@ -174,15 +181,52 @@ func (c *Values) list(attrs []clew.Attr, key string, n int64) {
 	}
 }
 
-// once counts a value unless it is among those of the row already.
+// once counts a value unless it is among those of the row already, and of an array its
+// elements. Maps and bytes are nothing to choose from.
 func (c *Values) once(v clew.Value, n int64) {
-	if v.Type == clew.TypeOther {
+	if v.Type != clew.TypeOther {
+		c.onceScalar(v, n)
 		return
 	}
-	if k := keyOf(v); !slices.Contains(c.own, k) {
-		c.own = append(c.own, k)
+	for e := range span.Elements(v) {
+		if e.Type != clew.TypeOther {
+			c.onceScalar(e, n)
+		}
+	}
+}
+
+func (c *Values) onceScalar(v clew.Value, n int64) {
+	if k := keyOf(v); c.isNews(k) {
 		c.addKey(k, n)
 	}
+}
+
+// nextRow forgets the values of the row before.
+func (c *Values) nextRow() {
+	c.own = c.own[:0]
+	clear(c.seen)
+}
+
+// isNews notes a value of a row, and reports whether it is the first such.
+func (c *Values) isNews(k valueKey) bool {
+	switch {
+	case len(c.own) < maxOwn:
+		if slices.Contains(c.own, k) {
+			return false
+		}
+		c.own = append(c.own, k)
+		return true
+	case len(c.seen) == 0:
+		if c.seen == nil {
+			c.seen = make(map[valueKey]struct{})
+		}
+		for _, k := range c.own {
+			c.seen[k] = struct{}{}
+		}
+	}
+	had := len(c.seen)
+	c.seen[k] = struct{}{}
+	return len(c.seen) > had
 }
 
 // attrs counts the values of spans' attributes, by code first.
@@ -191,6 +235,28 @@ func (c *Values) attrs(a *span.Attrs, key string, matched column.Bitmap) {
 		if col := a.Lookup(key, t); col != nil {
 			c.column(col, matched)
 		}
+	}
+	if arrays := a.Lookup(key, clew.TypeOther); arrays != nil {
+		c.arrays(arrays, a, key, matched)
+	}
+}
+
+// arrays counts the elements of arrays that are not among the other values of the key in
+// the same row, which are counted already.
+func (c *Values) arrays(col *span.Column, a *span.Attrs, key string, matched column.Bitmap) {
+	for i, r := range col.Rows {
+		if !matched.Get(int(r)) {
+			continue
+		}
+		c.nextRow()
+		for t := range clew.Type(clew.TypeOther) {
+			if other := a.Lookup(key, t); other != nil {
+				if at, found := slices.BinarySearch(other.Rows, r); found {
+					c.isNews(keyOf(other.ValueAt(at)))
+				}
+			}
+		}
+		c.once(col.ValueAt(i), 1)
 	}
 }
 
@@ -213,6 +279,10 @@ func (c *Values) column(col *span.Column, matched column.Bitmap) {
 // children counts the values of attributes of events or links, each once for the
 // row that owns them.
 func (c *Values) children(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
+	if a.Lookup(key, clew.TypeOther) != nil {
+		c.mixedChildren(a, key, owner, matched)
+		return
+	}
 	for t := range clew.Type(clew.TypeOther) {
 		col := a.Lookup(key, t)
 		if col == nil {
@@ -222,13 +292,34 @@ func (c *Values) children(a *span.Attrs, key string, owner []uint32, matched col
 	}
 }
 
+// mixedChildren is children where some values are arrays, whose elements may be the values
+// of others.
+func (c *Values) mixedChildren(a *span.Attrs, key string, owner []uint32, matched column.Bitmap) {
+	type place struct {
+		col *span.Column
+		i   int
+	}
+	var all []place
+	for t := range clew.Type(clew.TypeCount) {
+		if col := a.Lookup(key, t); col != nil {
+			for i := range col.Rows {
+				all = append(all, place{col, i})
+			}
+		}
+	}
+	of := func(p place) uint32 { return owner[p.col.Rows[p.i]] }
+	slices.SortFunc(all, func(a, b place) int { return cmp.Compare(of(a), of(b)) })
+	c.each(len(all), func(i int) uint32 { return of(all[i]) }, func(i int) clew.Value { return all[i].col.ValueAt(all[i].i) }, matched)
+}
+
 // each counts n values, the i-th of row owner(i), which ascends.
 func (c *Values) each(n int, owner func(i int) uint32, value func(i int) clew.Value, matched column.Bitmap) {
 	last := span.NoCode
 	for i := range n {
 		row := owner(i)
 		if row != last {
-			c.own, last = c.own[:0], row
+			c.nextRow()
+			last = row
 		}
 		if matched.Get(int(row)) {
 			c.once(value(i), 1)

@@ -60,7 +60,7 @@ func (m *Memory) TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f 
 	var out []storage.TagValue
 	for _, r := range m.in(t, w) {
 		var own []clew.Value // a row counts once however many of its events have a value
-		for _, v := range valuesOf(f, &r.span) {
+		for _, v := range withElements(valuesOf(f, &r.span)) {
 			if v.Type == clew.TypeOther || slices.ContainsFunc(own, func(o clew.Value) bool { return compareValues(o, v) == 0 }) {
 				continue
 			}
@@ -85,6 +85,15 @@ func (m *Memory) TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f 
 		return out[:limit], true, nil
 	}
 	return out, false, nil
+}
+
+// withElements returns values, and behind them the elements of those that are arrays.
+func withElements(values []clew.Value) []clew.Value {
+	out := slices.Clone(values)
+	for _, v := range values {
+		out = append(out, Elements(v)...)
+	}
+	return out
 }
 
 // compareValues orders values by type, then numbers by size and the rest by

@@ -155,6 +155,31 @@ func ArrayValue(values ...clew.Value) clew.Value {
 	return clew.Value{Type: clew.TypeOther, Bytes: message(nil, 5, list)}
 }
 
+// Elements returns what is in an array, by the plainest reading of the protocol; nothing of
+// a value that is none.
+func Elements(v clew.Value) (out []clew.Value) {
+	if v.Type != clew.TypeOther {
+		return nil
+	}
+	err := fields(v.Bytes, func(x field) error {
+		if !x.is(5, bytesT) {
+			return nil
+		}
+		return fields(x.data, func(x field) error {
+			if !x.is(1, bytesT) {
+				return nil
+			}
+			e, err := decodeValue(x.data)
+			out = append(out, e)
+			return err
+		})
+	})
+	if err != nil {
+		return nil
+	}
+	return out
+}
+
 // BytesValue returns the AnyValue of a byte string, as a value of TypeOther.
 func BytesValue(data []byte) clew.Value {
 	return clew.Value{Type: clew.TypeOther, Bytes: message(nil, 7, data)}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"regexp"
+	"strings"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -87,7 +88,26 @@ func (g *Generator) Value() clew.Value {
 	if g.r.IntN(2) == 0 {
 		return BytesValue([]byte(pick(g, texts)))
 	}
-	return ArrayValue(clew.StringValue("a"), clew.IntValue(1))
+	return g.array()
+}
+
+// array returns an array of a few values, mostly of one type. Its texts are UTF-8, since
+// JSON shows others in arrays otherwise.
+func (g *Generator) array() clew.Value {
+	var list []clew.Value
+	for range g.r.IntN(4) {
+		switch g.r.IntN(8) {
+		case 0:
+			list = append(list, clew.IntValue(pick(g, ints)))
+		case 1:
+			list = append(list, clew.BoolValue(g.r.IntN(2) == 0))
+		case 2:
+			list = append(list, ArrayValue(clew.StringValue(strings.ToValidUTF8(pick(g, texts), "?"))))
+		default:
+			list = append(list, clew.StringValue(strings.ToValidUTF8(pick(g, texts), "?")))
+		}
+	}
+	return ArrayValue(list...)
 }
 
 // attrs returns up to n attributes of different keys.
@@ -227,6 +247,9 @@ func (g *Generator) Leaf(probe []clew.Span) span.Condition {
 		v = clew.StringValue(pick(g, services))
 	case span.ChildCount:
 		v = clew.IntValue(g.r.Int64N(3))
+	}
+	if of := Elements(v); len(of) > 0 {
+		v = pick(g, of)
 	}
 	if v.Type == clew.TypeOther {
 		v = clew.IntValue(1)

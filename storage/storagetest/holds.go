@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage/storagetest/tree"
 )
 
 // Holds reports whether a span meets a condition, by the plainest reading of
@@ -46,7 +47,21 @@ func HoldsIn(c span.Condition, s *clew.Span, trace []*clew.Span) bool {
 	return false
 }
 
+// meets says whether a value meets a test. An array does if one of its elements does; if
+// none may be equal, or match, it has to have some, of which all do.
 func meets(c span.Condition, v clew.Value) bool {
+	if v.Type == clew.TypeOther && c.Op != span.Exists {
+		hits, of := 0, Elements(v)
+		for _, e := range of {
+			if e.Type != clew.TypeOther && meets(c, e) {
+				hits++
+			}
+		}
+		if c.Op == span.Ne || c.Op == span.NotMatch {
+			return hits > 0 && hits == len(of)
+		}
+		return hits > 0
+	}
 	switch c.Op {
 	case span.Exists:
 		return true
@@ -123,13 +138,13 @@ func valuesIn(f span.Field, s *clew.Span, trace []*clew.Span) []clew.Value {
 	if trace == nil {
 		return nil
 	}
-	s = memberOf(s, trace)
+	s = tree.Member(s, trace)
 	switch f.Intrinsic {
 	case span.NestedSetLeft, span.NestedSetRight, span.NestedSetParent:
-		return []clew.Value{clew.IntValue(placeIn(f.Intrinsic, s, trace))}
+		return []clew.Value{clew.IntValue(tree.Place(f.Intrinsic, s, trace))}
 	}
 	if f.Parent {
-		if s, _ = parentIn(s, trace); s == nil {
+		if s, _ = tree.Parent(s, trace); s == nil {
 			return nil
 		}
 		f.Parent = false

@@ -370,11 +370,12 @@ func meant(near []string) string {
 	return "; did you mean " + strings.Join(near, " or ") + "?"
 }
 
-// canHold reports whether a test can hold for a value of type t.
+// canHold reports whether a test can hold for a value of type t. What is of another type
+// may be an array with such elements.
 func canHold(c *span.Condition, t clew.Type) bool {
 	number := func(t clew.Type) bool { return t == clew.TypeInt || t == clew.TypeDouble }
 	want := wantedType(c)
-	return c.Op == span.Exists || t == want || number(t) && number(want)
+	return c.Op == span.Exists || t == want || t == clew.TypeOther || number(t) && number(want)
 }
 
 func wantedType(c *span.Condition) clew.Type {

@@ -30,7 +30,7 @@ type columnPlan struct {
 func columnPlans(c *span.Condition, attrs []segment.Attr, shapes *segment.Shapes) (plans []columnPlan) {
 	for i := range attrs {
 		info := &attrs[i]
-		if info.Key != c.Field.Key || c.Op != span.Exists && (info.Type == clew.TypeOther || !typesMeet(c, info.Type)) {
+		if info.Key != c.Field.Key || c.Op != span.Exists && !typesMeet(c, info.Type) {
 			continue
 		}
 		p := columnPlan{col: info.Column, typ: info.Type, all: c.Op == span.Exists, partial: info.Partial, byTrace: info.ByTrace}
@@ -48,8 +48,12 @@ func columnPlans(c *span.Condition, attrs []segment.Attr, shapes *segment.Shapes
 	return plans
 }
 
-// typesMeet reports whether values of type t compare with the condition's.
+// typesMeet reports whether values of type t compare with the condition's. Arrays may
+// have elements that do.
 func typesMeet(c *span.Condition, t clew.Type) bool {
+	if t == clew.TypeOther {
+		return true
+	}
 	if c.Op == span.Match || c.Op == span.NotMatch {
 		return t == clew.TypeString
 	}
@@ -62,12 +66,12 @@ func typesMeet(c *span.Condition, t clew.Type) bool {
 func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Tables) (narrower bool, err error) {
 	kept := p.columns[:0]
 	for _, c := range p.columns {
-		if c.typ == clew.TypeString && !c.all {
+		if (c.typ == clew.TypeString || c.typ == clew.TypeOther) && !c.all {
 			some, ok, err := s.testDictionary(&c, n.cond, r, t)
 			if err != nil {
 				return false, err
 			}
-			if ok && !some || !ok && n.cond.Op == span.Eq && s.cache.Lacks(r, t, c.col, n.cond.Value.Bytes) {
+			if ok && !some || !ok && n.cond.Op == span.Eq && c.typ == clew.TypeString && s.cache.Lacks(r, t, c.col, n.cond.Value.Bytes) {
 				narrower = true
 				continue
 			}
@@ -82,7 +86,7 @@ func (s *Selector) narrow(p *leafPlan, n *node, r *segment.Reader, t *segment.Ta
 // testDictionary tests the values of a column's dictionary, and reports whether any meets
 // the condition; not ok: the column has none.
 func (s *Selector) testDictionary(c *columnPlan, cond *span.Condition, r *segment.Reader, t *segment.Tables) (some, ok bool, err error) {
-	if cond.Op == span.Eq || cond.Op == span.Ne {
+	if c.typ == clew.TypeString && (cond.Op == span.Eq || cond.Op == span.Ne) {
 		code, values, ok, err := s.cache.CodeOf(r, t, c.col, cond.Value.Bytes)
 		if err != nil || !ok {
 			return false, false, err
@@ -112,7 +116,7 @@ func (c *columnPlan) testCode(op span.Op, code, values int) bool {
 func (c *columnPlan) test(cond *span.Condition, values *column.Strings) bool {
 	set, found := column.NewBitmap(values.Len()), 0
 	for i := range values.Len() {
-		if cond.Test(clew.Value{Type: clew.TypeString, Bytes: values.At(i)}) {
+		if cond.Test(clew.Value{Type: c.typ, Bytes: values.At(i)}) {
 			set.Set(i)
 			found++
 		}
@@ -158,7 +162,7 @@ func (c *blockColumn) testAll(cond *span.Condition, src []byte, x *column.Ints, 
 			return have, x.Select(c.hits, 0, 0, have, c.in)
 		}
 		return have, x.SelectCodes(c.hits, 0, 0, have, c.codes)
-	case c.typ == clew.TypeString:
+	case c.typ == clew.TypeString, c.typ == clew.TypeOther:
 		return c.testStrings(cond, src, n)
 	default:
 		var vals []uint64
@@ -173,14 +177,14 @@ func (c *blockColumn) testAll(cond *span.Condition, src []byte, x *column.Ints, 
 	return have, err
 }
 
-// testStrings is testAll for strings that have no dictionary.
+// testStrings is testAll for strings, and for arrays and the like, that have no dictionary.
 func (c *blockColumn) testStrings(cond *span.Condition, src []byte, n int) (have int, err error) {
 	x, err := segment.ParseStrings(src, n)
 	if err != nil {
 		return 0, err
 	}
 	have = x.Len()
-	if cond.Op == span.Eq || cond.Op == span.Ne {
+	if c.typ == clew.TypeString && (cond.Op == span.Eq || cond.Op == span.Ne) {
 		c.hits = c.hits.Reset(have)
 		if err := x.SelectEqual(c.hits, 0, cond.Value.Bytes); err != nil {
 			return 0, err

@@ -1,4 +1,6 @@
-package storagetest
+// Package tree is span.Tree on span objects, by its plainest reading: the model that it is
+// compared with.
+package tree
 
 import (
 	"cmp"
@@ -8,16 +10,14 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// What follows is span.Tree on span objects, by its plainest reading.
-
-// comparePlace orders the spans of a trace, which are of different identities.
-func comparePlace(x, y *clew.Span) int {
+// Compare orders the spans of a trace, which are of different identities.
+func Compare(x, y *clew.Span) int {
 	return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.SpanID, y.SpanID), cmp.Compare(x.Kind.Side(), y.Kind.Side()))
 }
 
-// namedIn returns the span of a trace that a span names as its parent, or of which it is
+// Named returns the span of a trace that a span names as its parent, or of which it is
 // the other half.
-func namedIn(s *clew.Span, trace []*clew.Span) *clew.Span {
+func Named(s *clew.Span, trace []*clew.Span) *clew.Span {
 	find := func(id clew.SpanID, side uint8) *clew.Span {
 		for _, x := range trace {
 			if x.SpanID == id && x.Kind.Side() == side {
@@ -38,40 +38,40 @@ func namedIn(s *clew.Span, trace []*clew.Span) *clew.Span {
 	return find(s.ParentID, 0)
 }
 
-// memberOf returns the span of a trace of which s may be a copy with less in it.
-func memberOf(s *clew.Span, trace []*clew.Span) *clew.Span {
+// Member returns the span of a trace of which s may be a copy with less in it.
+func Member(s *clew.Span, trace []*clew.Span) *clew.Span {
 	for _, x := range trace {
-		if comparePlace(s, x) == 0 {
+		if Compare(s, x) == 0 {
 			return x
 		}
 	}
 	return s
 }
 
-// parentIn returns the parent of a span of a trace, nil if it has none there; lost says
+// Parent returns the parent of a span of a trace, nil if it has none there; lost says
 // that it names one.
-func parentIn(s *clew.Span, trace []*clew.Span) (parent *clew.Span, lost bool) {
-	p := namedIn(s, trace)
+func Parent(s *clew.Span, trace []*clew.Span) (parent *clew.Span, lost bool) {
+	p := Named(s, trace)
 	if p == nil {
 		return nil, s.ParentID != 0
 	}
 	circle := []*clew.Span{s}
-	for x := p; x != s; x = namedIn(x, trace) {
+	for x := p; x != s; x = Named(x, trace) {
 		if x == nil || slices.Contains(circle, x) {
 			return p, false // s is not in a circle itself
 		}
 		circle = append(circle, x)
 	}
-	if slices.MinFunc(circle, comparePlace) == s {
+	if slices.MinFunc(circle, Compare) == s {
 		return nil, false
 	}
 	return p, false
 }
 
-// placeIn numbers a trace and returns a number of one of its spans.
-func placeIn(i span.Intrinsic, s *clew.Span, trace []*clew.Span) int64 {
+// Place numbers a trace and returns a number of one of its spans.
+func Place(i span.Intrinsic, s *clew.Span, trace []*clew.Span) int64 {
 	sorted := slices.Clone(trace)
-	slices.SortFunc(sorted, comparePlace)
+	slices.SortFunc(sorted, Compare)
 	left, right, above := make(map[*clew.Span]int64), make(map[*clew.Span]int64), make(map[*clew.Span]int64)
 	number := int64(0)
 	var walk func(x *clew.Span)
@@ -79,7 +79,7 @@ func placeIn(i span.Intrinsic, s *clew.Span, trace []*clew.Span) int64 {
 		number++
 		left[x] = number
 		for _, y := range sorted {
-			if p, _ := parentIn(y, trace); p == x {
+			if p, _ := Parent(y, trace); p == x {
 				above[y] = left[x]
 				walk(y)
 			}
@@ -88,7 +88,7 @@ func placeIn(i span.Intrinsic, s *clew.Span, trace []*clew.Span) int64 {
 		right[x] = number
 	}
 	for _, x := range sorted {
-		if p, lost := parentIn(x, trace); p == nil {
+		if p, lost := Parent(x, trace); p == nil {
 			if above[x] = -1; lost {
 				above[x] = 0
 			}
