@@ -70,10 +70,38 @@ func (a *Accumulator) Merge(h *Histogram) {
 
 // Move makes h what a has counted, in h's own memory, and empties a.
 func (a *Accumulator) Move(h *Histogram) {
+	n := a.hi - a.lo
+	a.move(h, resize(h.place, n), resize(h.n, n))
+}
+
+// A Room is memory for histograms that are kept as long as each other. The zero value is
+// ready.
+type Room struct {
+	place []uint16
+	n     []uint64
+}
+
+// roomBuckets is how many buckets a Room makes memory for at a time, at least: 80 KiB.
+const roomBuckets = 8 << 10
+
+// MoveTo is Move for an h without memory, which gets some of r.
+func (a *Accumulator) MoveTo(h *Histogram, r *Room) {
+	if n := a.hi - a.lo; cap(r.n) < n {
+		r.place, r.n = make([]uint16, max(n, roomBuckets)), make([]uint64, max(n, roomBuckets))
+	}
+	a.move(h, r.place, r.n)
+	k := len(h.n)
+	h.place, h.n = h.place[:k:k], h.n[:k:k]
+	r.place, r.n = r.place[k:], r.n[k:]
+}
+
+// move makes h what a has counted, in memory for as many buckets as may be in use.
+func (a *Accumulator) move(h *Histogram, place []uint16, n []uint64) {
 	used := a.n[a.lo:a.hi]
+	place, n = place[:len(used)], n[:len(used)]
 	// Every bucket is written, and those that are empty overwritten: no branch, as
 	// half of them are.
-	place, n, k := resize(h.place, len(used)), resize(h.n, len(used)), 0
+	k := 0
 	for i, c := range used {
 		place[k], n[k] = uint16(a.lo+i), c
 		if c != 0 {
@@ -81,9 +109,8 @@ func (a *Accumulator) Move(h *Histogram) {
 		}
 	}
 	clear(used)
-	place, n = place[:k], n[:k]
 	*h = a.rest
-	h.place, h.n = place, n
+	h.place, h.n = place[:k], n[:k]
 	a.rest, a.lo, a.hi = Histogram{}, 0, 0
 }
 

@@ -162,6 +162,9 @@ func (h *Histogram) Buckets() iter.Seq2[int, uint64] {
 	}
 }
 
+// Len returns how many buckets are not empty.
+func (h *Histogram) Len() int { return len(h.n) }
+
 // Add counts v n times more. It is for few values: see Accumulator for many.
 func (h *Histogram) Add(v, n uint64) {
 	if n == 0 {
@@ -246,16 +249,29 @@ func (h *Histogram) Quantile(q float64) float64 {
 	case r <= float64(h.zero):
 		return 0
 	}
-	rank := uint64(r) - h.zero
-	for i, n := range h.n {
-		if rank > n && i < len(h.n)-1 {
-			rank -= n
-			continue
+	i := h.bucketOf(uint64(r))
+	// The harmonic mean of the bounds has the same relative error to both.
+	hi := math.Exp2(float64(h.place[i]) / subs)
+	lo := math.Exp2((float64(h.place[i]) - 1) / subs)
+	return min(max(2*lo*hi/(lo+hi), float64(h.min)), float64(h.max))
+}
+
+// bucketOf returns which bucket has the value of a rank, which is more than h.zero and
+// less than h.count: it is looked for from the nearer end.
+func (h *Histogram) bucketOf(rank uint64) int {
+	last := len(h.n) - 1
+	if rank > h.count/2 && h.count < math.MaxUint64 { // and so no count has stayed at the greatest number
+		i, left := last, h.count-rank // values above it
+		for i > 0 && left >= h.n[i] {
+			left -= h.n[i]
+			i--
 		}
-		// The harmonic mean of the bounds has the same relative error to both.
-		hi := math.Exp2(float64(h.place[i]) / subs)
-		lo := math.Exp2((float64(h.place[i]) - 1) / subs)
-		return min(max(2*lo*hi/(lo+hi), float64(h.min)), float64(h.max))
+		return i
 	}
-	return 0
+	i, left := 0, rank-h.zero
+	for i < last && left > h.n[i] {
+		left -= h.n[i]
+		i++
+	}
+	return i
 }

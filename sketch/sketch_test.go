@@ -214,6 +214,21 @@ func TestAccumulator(t *testing.T) {
 			t.Errorf("%s: accumulated %v, want %v", name, got, histogramOf(values))
 		}
 	}
+	var room Room
+	all, kept := distributions(r), make(map[string]*Histogram)
+	for name, values := range all { // all in one memory, which none takes from another
+		h := new(Histogram)
+		a.Merge(histogramOf(values))
+		a.MoveTo(h, &room)
+		h.Merge(histogramOf([]counted{{1 << 40, 1}, {77, 1}}))
+		kept[name] = h
+	}
+	for name, values := range all {
+		want := histogramOf(append(slices.Clone(values), counted{1 << 40, 1}, counted{77, 1}))
+		if !same(kept[name], want) {
+			t.Errorf("%s: in common memory %v, want %v", name, kept[name], want)
+		}
+	}
 	a.Add([]uint64{0, 5, 5, 1 << 50, 0}, 3)
 	want := histogramOf([]counted{{0, 6}, {5, 6}, {1 << 50, 3}})
 	if a.Move(&got); !same(&got, want) {
@@ -269,4 +284,24 @@ func ExampleHistogram_Quantile() {
 	}
 	fmt.Printf("p99 about %.0f ms, exactly 989 ms; p100 exactly %.0f ms\n", h.Quantile(0.99)/1e6, h.Quantile(1)/1e6)
 	// Output: p99 about 995 ms, exactly 989 ms; p100 exactly 999 ms
+}
+
+// TestQuantileFromEitherEnd compares each rank with the value that stands there, in the
+// order of the buckets, whichever end it is looked for from.
+func TestQuantileFromEitherEnd(t *testing.T) {
+	var h Histogram
+	var sorted []float64
+	for i, n := range []uint64{3, 1, 2, 5, 1, 1, 4} {
+		v := uint64(i) * 1000
+		h.Add(v, n)
+		for range n {
+			sorted = append(sorted, float64(v))
+		}
+	}
+	for rank := 1; rank <= len(sorted); rank++ {
+		want, got := sorted[rank-1], h.Quantile(float64(rank)/float64(len(sorted)))
+		if math.Abs(got-want) > want*RelativeError {
+			t.Errorf("rank %d of %d: %v, want about %v", rank, len(sorted), got, want)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -128,8 +129,13 @@ type RollupKey struct {
 
 // Compare orders keys.
 func (k *RollupKey) Compare(o *RollupKey) int {
-	return cmp.Or(cmp.Compare(k.Start, o.Start),
-		cmp.Compare(k.Service, o.Service), cmp.Compare(k.Operation, o.Operation), cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Status, o.Status),
+	if c := cmp.Compare(k.Start, o.Start); c != 0 {
+		return c
+	}
+	if c := strings.Compare(k.Service, o.Service); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(k.Operation, o.Operation), cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Status, o.Status),
 		cmp.Compare(k.Client, o.Client), cmp.Compare(k.Server, o.Server), cmp.Compare(k.Connection, o.Connection),
 		compareBools(k.Other, o.Other), compareBools(k.Virtual, o.Virtual), compareBools(k.Unresolved, o.Unresolved))
 }

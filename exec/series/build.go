@@ -98,6 +98,7 @@ type cells struct {
 	edgeAt   []Exemplar
 	has      []bool
 	dist     []sketch.Signed
+	sole     []*sketch.Histogram // what a step has alone, so far: dist has nothing of it
 	distinct []map[string]struct{}
 
 	exemplars []Exemplar // at most one for each step
@@ -217,7 +218,7 @@ func (b *Builder) Add(series int, m *Measurement) {
 				c.sums[m.Step].AddFloat(value, uint64(m.Weight))
 			}
 		case Quantile, Octaves:
-			d := &c.dist[m.Step]
+			d := c.distribution(m.Step)
 			before := d.Buckets()
 			d.Add(value, uint64(m.Weight))
 			b.Remember(int64(d.Buckets()-before) * bucketBytes)
@@ -236,7 +237,7 @@ type Sums struct {
 	Durations *sketch.Histogram
 }
 
-// AddSums adds sums to a step of a series.
+// AddSums adds sums to a step of a series. Their durations are the builder's from now on.
 func (b *Builder) AddSums(series, step int, s *Sums) {
 	if b.err != nil {
 		return
@@ -251,10 +252,7 @@ func (b *Builder) AddSums(series, step int, s *Sums) {
 		sum := s.Durations.Sum()
 		c.sums[step].AddWide(sum.Hi, sum.Lo)
 	case Quantile, Octaves:
-		d := &c.dist[step]
-		before := d.Buckets()
-		d.AddHistogram(s.Durations)
-		b.Remember(int64(d.Buckets()-before) * bucketBytes)
+		b.addHistogram(c, step, s.Durations)
 	case Min, Max:
 		if s.Durations.Count() > 0 {
 			for _, v := range []uint64{s.Durations.Min(), s.Durations.Max()} {
@@ -262,6 +260,36 @@ func (b *Builder) AddSums(series, step int, s *Sums) {
 			}
 		}
 	}
+}
+
+// addHistogram adds a histogram, which is the builder's from now on. The first one of a
+// step is left as it is: mostly there is no other.
+func (b *Builder) addHistogram(c *cells, step int, h *sketch.Histogram) {
+	if h.Count() == 0 {
+		return
+	}
+	if c.sole == nil {
+		c.sole = make([]*sketch.Histogram, len(c.dist))
+	}
+	if c.sole[step] == nil && c.dist[step].Count() == 0 {
+		c.sole[step] = h
+		b.Remember(int64(h.Len()) * bucketBytes)
+		return
+	}
+	d := c.distribution(step)
+	before := d.Buckets()
+	d.AddHistogram(h)
+	b.Remember(int64(d.Buckets()-before) * bucketBytes)
+}
+
+// distribution returns the distribution of a step, with what it has alone.
+func (c *cells) distribution(step int) *sketch.Signed {
+	d := &c.dist[step]
+	if c.sole != nil && c.sole[step] != nil {
+		d.AddHistogram(c.sole[step])
+		c.sole[step] = nil
+	}
+	return d
 }
 
 // different remembers a value.
@@ -440,7 +468,13 @@ func (b *Builder) quantiles(c *cells) []Series {
 	}
 	var values []float64
 	for i := range c.dist {
-		values = c.dist[i].Quantiles(values[:0], b.spec.Quantiles...)
+		if values = values[:0]; c.sole != nil && c.sole[i] != nil {
+			for _, q := range b.spec.Quantiles {
+				values = append(values, c.sole[i].Quantile(q))
+			}
+		} else {
+			values = c.dist[i].Quantiles(values, b.spec.Quantiles...)
+		}
 		for q, v := range values {
 			out[q].Points[i] = b.scale(v)
 		}
@@ -453,7 +487,7 @@ func (b *Builder) octaves(c *cells) []Series {
 	var out []Series
 	places := make(map[float64]int)
 	for i := range c.dist {
-		c.dist[i].Octaves(func(bound float64, n uint64) {
+		c.distribution(i).Octaves(func(bound float64, n uint64) {
 			at, ok := places[bound]
 			if !ok {
 				at = len(out)

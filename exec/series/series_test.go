@@ -219,3 +219,46 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// TestQuantilesOfSums has steps of one histogram, of two, and of one and values besides:
+// all are as if each value had been added by itself.
+func TestQuantilesOfSums(t *testing.T) {
+	for _, fn := range []Fn{Quantile, Octaves} {
+		spec := Spec{Fn: fn, Unit: 1, Quantiles: []float64{0, 0.5, 0.99, 1}, Steps: 5}
+		sums, each := NewBuilder(spec), NewBuilder(spec)
+		sums.Series(nil)
+		each.Series(nil)
+		histogram := func(step int, values ...uint64) {
+			h := new(sketch.Histogram)
+			for _, v := range values {
+				h.Add(v, uint64(clew.WeightOne))
+				each.Add(0, &Measurement{Step: step, Weight: clew.WeightOne, Value: clew.IntValue(int64(v))})
+			}
+			sums.AddSums(0, step, &Sums{Weight: clew.Weight(len(values)) * clew.WeightOne, Durations: h})
+		}
+		value := func(step int, v int64) {
+			for _, b := range []*Builder{sums, each} {
+				b.Add(0, &Measurement{Step: step, Weight: clew.WeightOne, Value: clew.IntValue(v)})
+			}
+		}
+		histogram(0, 0, 5, 17, 1000, 1000, 77777)
+		histogram(1, 3, 9)
+		histogram(1, 4, 1<<40)
+		histogram(2, 8, 8)
+		value(2, -3)
+		value(3, 12)
+		histogram(3, 1, 2)
+		histogram(4)
+		got, err := sums.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := each.Finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text(got) != text(want) {
+			t.Errorf("%v: of histograms %s, of values %s", fn, text(got), text(want))
+		}
+	}
+}

@@ -17,16 +17,20 @@ type Answer struct {
 	groups map[storage.RollupKey]*group
 	key    storage.RollupKey // asked for last, and its group: series of one come together
 	last   *group
-	dense  int                // groups that have an accumulator
-	spare  sketch.Accumulator // for those that have none
+	byStep map[string]map[clew.UnixNanos]*group // instead of groups, where they are of services
+	all    []*group
+	open   []*group // those that have an accumulator
+	hand   int      // the place in open of the one that had it longest
+	room   sketch.Room
 	out    storage.Rollups
 	err    error
 }
 
-// group is the sums of a series of the answer. The first maxDense have an accumulator,
-// to which a segment's buckets are added at a nanosecond each; merging them into the
-// distribution goes through all buckets that it has.
+// group is the sums of a series of the answer. Some have an accumulator, to which a
+// segment's buckets are added at a nanosecond each; merging them into the distribution
+// goes through all buckets that it has.
 type group struct {
+	storage.RollupKey
 	storage.Figures
 	durations *sketch.Accumulator
 }
@@ -36,7 +40,7 @@ var accumulators = sync.Pool{New: func() any { return new(sketch.Accumulator) }}
 
 // NewAnswer returns an empty answer to a request, which is kept.
 func NewAnswer(r *storage.RollupRequest) *Answer {
-	return &Answer{r: r, groups: make(map[storage.RollupKey]*group)}
+	return &Answer{r: r, groups: make(map[storage.RollupKey]*group), byStep: make(map[string]map[clew.UnixNanos]*group)}
 }
 
 // Add adds what a rollup has. services and names are those that it points into.
@@ -65,31 +69,79 @@ func (a *Answer) OfServices() bool {
 
 // services adds what services did.
 func (a *Answer) services(r *Rollup, services []string) {
+	var steps map[clew.UnixNanos]*group // of the service
+	name := ""
 	for i := range r.Services {
 		s := &r.Services[i]
 		at := startOf(s.Minute)
 		if !a.r.Window.Contains(at) || !wanted(a.r.Services, services[s.Service]) {
 			continue
 		}
-		key := storage.RollupKey{Start: a.r.StepOf(at)}
-		if a.r.By&storage.ByService != 0 {
-			key.Service = services[s.Service]
+		if of := services[s.Service]; a.r.By&storage.ByService == 0 {
+			steps = a.steps("")
+		} else if steps == nil || of != name {
+			name, steps = of, a.steps(of)
 		}
-		sum := a.group(key)
+		sum := a.ofService(steps, name, a.r.StepOf(at))
 		if sum == nil {
 			return
 		}
 		sum.counted(&s.Sums)
 		sum.failed(s.Errors, s.ErrorWeight)
-		switch {
-		case !a.r.Durations:
-		case sum.durations != nil:
+		if a.r.Durations {
+			a.dense(sum)
 			r.Times.AddTo(sum.durations, i)
-		default:
-			r.Times.AddTo(&a.spare, i)
-			a.spare.Merge(&sum.Durations)
-			a.spare.Move(&sum.Durations)
 		}
+	}
+}
+
+// steps returns the groups of a service.
+func (a *Answer) steps(service string) map[clew.UnixNanos]*group {
+	of := a.byStep[service]
+	if of == nil {
+		of = make(map[clew.UnixNanos]*group)
+		a.byStep[service] = of
+	}
+	return of
+}
+
+// ofService returns the group of a service in a step; nil if there are too many.
+func (a *Answer) ofService(steps map[clew.UnixNanos]*group, service string, step clew.UnixNanos) *group {
+	sum := steps[step]
+	if sum == nil {
+		if sum = a.add(storage.RollupKey{Start: step, Service: service}); sum != nil {
+			steps[step] = sum
+		}
+	}
+	return sum
+}
+
+// dense has a group have an accumulator, if need be that of the one that had it longest:
+// segments come in the order of time, more or less, so that nothing is added to that any
+// more.
+func (a *Answer) dense(g *group) {
+	switch {
+	case g.durations != nil:
+		return
+	case len(a.open) < maxDense:
+		g.durations = accumulators.Get().(*sketch.Accumulator)
+		a.open = append(a.open, g)
+	default:
+		old := a.open[a.hand]
+		a.close(old)
+		g.durations, old.durations = old.durations, nil
+		a.open[a.hand] = g
+		a.hand = (a.hand + 1) % len(a.open)
+	}
+	g.durations.Merge(&g.Durations)
+}
+
+// close makes the durations of a group what its accumulator has, and empties that.
+func (a *Answer) close(g *group) {
+	if g.Durations.Len() > 0 {
+		g.durations.Move(&g.Durations)
+	} else {
+		g.durations.MoveTo(&g.Durations, &a.room)
 	}
 }
 
@@ -153,7 +205,7 @@ func (a *Answer) operations(r *Rollup, services []string, names *column.Strings)
 		if by&storage.ByStatus != 0 {
 			group.Status = clew.Status(k.Status)
 		}
-		a.add(group, list, clew.Status(k.Status) == clew.StatusError)
+		a.sum(group, list, clew.Status(k.Status) == clew.StatusError)
 	})
 }
 
@@ -189,7 +241,7 @@ func (a *Answer) edges(r *Rollup, services []string) {
 		if by&storage.ByConnection != 0 {
 			group.Connection = k.Connection
 		}
-		a.add(group, list, k.Failed)
+		a.sum(group, list, k.Failed)
 	})
 }
 
@@ -214,8 +266,8 @@ func each(list []Series, f func(key uint32, list []Series)) {
 	}
 }
 
-// add adds the series of a key, by ascending minute, to those of a group.
-func (a *Answer) add(key storage.RollupKey, list []Series, failed bool) {
+// sum adds the series of a key, by ascending minute, to those of a group.
+func (a *Answer) sum(key storage.RollupKey, list []Series, failed bool) {
 	var sum *group
 	for i := range list {
 		s := &list[i]
@@ -248,16 +300,28 @@ func (a *Answer) group(k storage.RollupKey) *group {
 		a.key, a.last = k, sum
 		return sum
 	}
-	if len(a.groups) >= storage.MaxRollupSeries {
+	if a.OfServices() { // those of a head
+		return a.ofService(a.steps(k.Service), k.Service, k.Start)
+	}
+	sum := a.add(k)
+	if sum != nil {
+		a.groups[k] = sum
+		a.key, a.last = k, sum
+	}
+	return sum
+}
+
+// add adds a group; nil if there are too many.
+func (a *Answer) add(k storage.RollupKey) *group {
+	if len(a.all) >= storage.MaxRollupSeries {
 		a.err = storage.TooManySeries()
 		return nil
 	}
-	sum := new(group)
-	if a.r.Durations && a.dense < maxDense {
-		a.dense++
-		sum.durations = accumulators.Get().(*sketch.Accumulator)
+	sum := &group{RollupKey: k}
+	if a.r.Durations && len(a.open) < maxDense {
+		a.dense(sum)
 	}
-	a.groups[k] = sum
+	a.all = append(a.all, sum)
 	return sum
 }
 
@@ -277,13 +341,17 @@ func (a *Answer) Finish() (storage.Rollups, error) {
 	if a.err != nil {
 		return storage.Rollups{}, a.err
 	}
-	for k, g := range a.groups {
-		if g.durations != nil {
-			g.durations.Move(&g.Durations)
-			accumulators.Put(g.durations)
-		}
-		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: k, Figures: g.Figures})
+	for _, g := range a.open {
+		a.close(g)
+		accumulators.Put(g.durations)
 	}
-	slices.SortFunc(a.out.Series, func(x, y storage.RollupSeries) int { return x.Compare(&y.RollupKey) })
+	if len(a.all) == 0 {
+		return a.out, nil
+	}
+	slices.SortFunc(a.all, func(x, y *group) int { return x.Compare(&y.RollupKey) })
+	a.out.Series = make([]storage.RollupSeries, 0, len(a.all))
+	for _, g := range a.all {
+		a.out.Series = append(a.out.Series, storage.RollupSeries{RollupKey: g.RollupKey, Figures: g.Figures})
+	}
 	return a.out, nil
 }

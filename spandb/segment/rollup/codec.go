@@ -222,7 +222,7 @@ func (r *Rollup) ParseOperations(src []byte, n Sizes) error {
 		r.OperationKeys[i] = k
 	}
 	var err error
-	r.Operations, err = r.parseSeries(src, keys, n.Rows)
+	r.Operations, err = r.parseSeries(r.Operations, src, keys, n.Rows)
 	return err
 }
 
@@ -251,7 +251,7 @@ func (r *Rollup) ParseEdges(src []byte, n Sizes) error {
 		}
 		r.EdgeKeys = append(r.EdgeKeys, k)
 	}
-	r.Edges, err = r.parseSeries(src, keys, limit)
+	r.Edges, err = r.parseSeries(r.Edges, src, keys, limit)
 	return err
 }
 
@@ -270,15 +270,17 @@ func ParseDurations(list []Series, src []byte, n Sizes) error {
 	return nil
 }
 
-func (r *Rollup) parseSeries(src []byte, keys, rows int) ([]Series, error) {
+// parseSeries reads what appendSeries wrote, in the memory of list.
+func (r *Rollup) parseSeries(list []Series, src []byte, keys, rows int) ([]Series, error) {
 	if err := r.columns.read(src, seriesFields, rows); err != nil {
 		return nil, err
 	}
 	f := r.columns
-	list := make([]Series, len(f[0]))
+	list = resize(list, len(f[0]))
 	left := uint64(rows)
 	for i := range list {
 		s := &list[i]
+		*s = Series{}
 		if f[0][i] >= uint64(keys) || f[1][i] >= uint64(len(r.Minutes)) || !s.parse(f[2:], i, &left) {
 			return nil, damaged("series %d points outside its tables", i)
 		}

@@ -18,6 +18,7 @@ const maxDenseMinutes = 1 << 15
 // the strings of a segment.
 const maxText = 256 << 20
 
-// maxDense is the most series of an answer that have an accumulator of 16 KiB: 8 MiB
-// for one answer.
-const maxDense = 512
+// maxDense is the most series of an answer that have an accumulator of 16 KiB at a time:
+// 4 MiB for one answer. It is several minutes of dozens of services, which is what
+// segments that follow each other have in common.
+const maxDense = 256
