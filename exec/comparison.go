@@ -48,7 +48,7 @@ type comparing struct {
 // over them: only then is it known which values are to be counted step by step.
 func (m *metering) compare(q *metrics) ([]series.Series, error) {
 	q.explainComparison(m.over.Explain, m.steps)
-	c := &comparing{metering: m, q: q, counter: compare.New(), steps: 1, where: span.NewMatcher(q.compare.where)}
+	c := &comparing{metering: m, q: q, counter: compare.New(m.over.Budget.series()), steps: 1, where: span.NewMatcher(q.compare.where)}
 	err := c.gather()
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ const tooManyValues = "__too_many_values__"
 
 // series makes the answer.
 func (c *comparing) series() ([]series.Series, error) {
-	b := series.NewBuilder(series.Spec{Fn: series.Count, Unit: 1, Steps: c.steps, Seconds: c.step.Seconds()})
+	b := c.building(series.Spec{Fn: series.Count, Unit: 1, Steps: c.steps, Seconds: c.step.Seconds()})
 	meta := func(name, text string) series.Label {
 		return series.Label{Name: name, Value: clew.StringValue(text), Text: text}
 	}
@@ -182,7 +182,7 @@ func (c *comparing) series() ([]series.Series, error) {
 			add(meta("__meta_error", tooManyValues), a.Field, judge.None, different)
 		}
 		if b.Err() != nil {
-			return nil, clew.Errorf(clew.TooLarge, "the answer has more than %d series, or %d points: ask for fewer values of each attribute, or a longer step", series.MaxSeries, series.MaxCells)
+			return nil, clew.Errorf(clew.TooLarge, "%w, or for fewer values of each attribute", b.Err())
 		}
 	}
 	return b.Finish()

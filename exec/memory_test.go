@@ -43,3 +43,53 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("small values: %d traces, %+v, %v", len(res.Hits), res.Cost, err)
 	}
 }
+
+// Metrics that are calculated with others share memory with those that wait for them.
+func TestMemoryOfCalculations(t *testing.T) {
+	spans := make([]clew.Span, 400)
+	for i := range spans {
+		at := storagetest.Epoch + clew.UnixNanos(i)
+		spans[i] = clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Start: at, End: at + 1, Attrs: []clew.Attr{{Key: "n", Value: clew.IntValue(int64(i))}}}
+	}
+	store := variants()["memory, one batch"](t)
+	fill(t, store, spans, len(spans))
+	over := exec.Over{Tenant: tenant, Window: clew.Window{Start: storagetest.Epoch, End: storagetest.Epoch + 100e9}, Budget: exec.Budget{Memory: 1}}
+	const one, n = "({ } | count_over_time() by (span.n))", 40
+	for name, c := range map[string]struct {
+		query string
+		kind  clew.ErrorKind
+	}{
+		"in turn":          {one + strings.Repeat(" + "+one, n), 0},
+		"all at the end":   {strings.Repeat("("+one+" + ", n) + one + strings.Repeat(")", n), clew.TooLarge},
+		"a few at the end": {strings.Repeat("("+one+" + ", 4) + one + strings.Repeat(")", 4), 0},
+	} {
+		m, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: prepare(t, c.query), Step: time.Second})
+		if c.kind != 0 && clew.KindOf(err) != c.kind || c.kind == 0 && (err != nil || len(m.Series) != len(spans)) {
+			t.Errorf("%s: %d series, %v", name, len(m.Series), err)
+		}
+	}
+}
+
+// A comparison remembers less where there is less memory, and says how much is too much.
+func TestMemoryOfComparisons(t *testing.T) {
+	spans := make([]clew.Span, 1000)
+	for i := range spans {
+		s := clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Start: storagetest.Epoch, End: storagetest.Epoch + 1}
+		for k := range 50 {
+			s.Attrs = append(s.Attrs, clew.Attr{Key: fmt.Sprintf("a%02d", k), Value: clew.IntValue(int64(i))})
+		}
+		spans[i] = s
+	}
+	store := variants()["memory, one batch"](t)
+	fill(t, store, spans, len(spans))
+	over := exec.Over{Tenant: tenant, Window: clew.Window{Start: storagetest.Epoch, End: storagetest.Epoch + 100e9}}
+	plan := prepare(t, "{ } | compare({ status = error })")
+	if m, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: plan}); err != nil || len(m.Series) < 50*10 {
+		t.Errorf("%d series, %v", len(m.Series), err)
+	}
+	over.Budget.Memory = 1
+	_, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: plan})
+	if clew.KindOf(err) != clew.TooLarge || !strings.Contains(err.Error(), "select fewer of them") {
+		t.Errorf("with little memory: %v", err)
+	}
+}

@@ -96,6 +96,7 @@ type metering struct {
 	approximate bool
 	unknown     int64
 	share       float64 // the least share of the rows that a part of the answer is made of
+	held        int64   // bytes, about, of series that wait for what they are calculated with
 }
 
 func (m *metering) grid(r *MetricsRequest) error {
@@ -149,8 +150,19 @@ func (m *metering) calculate(x *metricMath) ([]series.Series, error) {
 	if err != nil {
 		return nil, err
 	}
+	held := series.Bytes(l)
+	m.held += held
 	r, err := m.calculate(x.r)
+	m.held -= held
 	return series.Calculate(x.op, l, r), err
+}
+
+// building returns a builder of series, for which there is the memory that others leave.
+func (m *metering) building(s series.Spec) *series.Builder {
+	s.Memory = m.over.Budget.series()
+	b := series.NewBuilder(s)
+	b.Remember(m.held)
+	return b
 }
 
 // measure makes series of spans.
@@ -160,7 +172,7 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	if q.of != nil && q.of.Type == traceql.TypeDuration && q.fn != series.CountDistinct {
 		unit = 1e9
 	}
-	g := &gauge{metering: m, q: q, builder: series.NewBuilder(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles, Memory: m.over.Budget.series(),
+	g := &gauge{metering: m, q: q, builder: m.building(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
 		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
 	g.groups = newGrouping(q.by, g.builder)
 	if q.of != nil {

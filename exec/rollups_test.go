@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -105,5 +107,34 @@ func TestRareOperations(t *testing.T) {
 		if err != nil || sums.Others != c.others || cost.Complete != (c.others == 0) || cost.Complete != (cost.Searched == 1) {
 			t.Errorf("%+v: %d others, %+v, %v, want %d", c.RollupRequest, sums.Others, cost, err, c.others)
 		}
+	}
+}
+
+// A metric for which a store's sums take longer than there is time is not known, and says
+// so.
+func TestMetricsOfSlowSums(t *testing.T) {
+	s := &sums{Memory: storagetest.NewMemory(storagetest.AllCapabilities()), slow: true}
+	over := exec.Over{Tenant: tenant, Window: clew.Window{Start: 60e9, End: 120e9}, Budget: exec.Budget{Time: time.Millisecond}}
+	for _, query := range []string{"{ } | rate()", "({ } | rate()) / ({ } | rate())"} {
+		m, err := exec.RunMetrics(t.Context(), s, exec.MetricsRequest{Over: over, Plan: prepare(t, query)})
+		if err != nil || m.Cost.Complete || m.Cost.Searched != 0 || !strings.HasPrefix(m.Cost.Reason, "the time budget of 1ms ended") {
+			t.Errorf("%s: %+v, %v", query, m.Cost, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := exec.RunMetrics(ctx, s, exec.MetricsRequest{Over: over, Plan: prepare(t, "{ } | rate()")}); clew.KindOf(err) != clew.Canceled {
+		t.Errorf("a question that was withdrawn: %v", err)
+	}
+}
+
+// In the last minute of time there is no whole one.
+func TestMetricsAtTheEndOfTime(t *testing.T) {
+	store := variants()["memory, one batch"](t)
+	fill(t, store, []clew.Span{{TraceID: clew.MakeTraceID(1, 1), SpanID: 1, Start: storagetest.Epoch, End: storagetest.Epoch + 1}}, 1)
+	over := exec.Over{Tenant: tenant, Window: clew.Window{Start: math.MaxUint64 - 10, End: math.MaxUint64}}
+	m, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: prepare(t, "{ } | count_over_time()")})
+	if err != nil || len(m.Series) != 1 || m.Series[0].Points[0] != 0 {
+		t.Errorf("%+v, %v", m, err)
 	}
 }

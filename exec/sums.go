@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -102,7 +104,9 @@ func (m *metering) inner() (w clew.Window, ok bool) {
 	w = m.over.Window
 	switch {
 	case m.steps == 1:
-		w.Start = (w.Start + minute - 1) / minute * minute
+		if rest := w.Start % minute; rest != 0 {
+			w.Start = max(w.Start, w.Start+minute-rest) // in the last minute of time there is no next one
+		}
 	case w.Start%minute != 0 || m.step%time.Minute != 0:
 		return w, false
 	}
@@ -134,6 +138,10 @@ func (g *gauge) fromSums() (rest []clew.Window, why string, err error) {
 	switch {
 	case err != nil && clew.KindOf(err) == clew.TooLarge:
 		return nil, "they are too many", nil
+	case err != nil && g.ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget):
+		g.spent("time", g.over.Budget.Time)
+		g.share = 0
+		return nil, "", nil
 	case err != nil:
 		return nil, "", err
 	case out.Damage != nil:

@@ -22,19 +22,24 @@ import (
 // counted. Of so many values none stands out, and a name that a page can show is short.
 const (
 	MaxValues = 4096
-	MaxText   = 512 << 10
+	MaxText   = MaxValues * textBytes
+	textBytes = 128
 )
 
-// maxMemory bounds what is remembered of all attributes, in bytes: some hundred of
-// them can have MaxValues. valueBytes is what a value takes beside its text, and
-// attributeBytes what an attribute does.
+// MaxMemory bounds what is remembered of all attributes, in bytes. Where there is as much,
+// some hundred of them can have MaxValues; with less memory they are fullAttributes, until
+// MaxValues would be less than leastValues. valueBytes is what a value takes beside its
+// text, attributeBytes what an attribute does, and cellBytes each number of either.
 const (
-	maxMemory      = 128 << 20
+	MaxMemory      = 128 << 20
+	fullAttributes = 40
+	leastValues    = 256
 	valueBytes     = 192
 	attributeBytes = 512
+	cellBytes      = 32
 )
 
-// maxCells bounds the numbers of one answer over time, of 32 bytes each.
+// maxCells bounds the numbers of one answer over time.
 const maxCells = 2_000_000
 
 // Group is one of the two.
@@ -72,7 +77,7 @@ type Attribute struct {
 	// Spans are those that have the attribute, by group and step.
 	Spans  [groups][]Sums
 	Values []Value
-	// Different is how many values there are, MaxValues+1 if more than are remembered.
+	// Different is how many values there are, one more than are remembered if there are more.
 	Different int
 	// Left reports that a group has values that are not told.
 	Left bool
@@ -90,6 +95,8 @@ type Counter struct {
 	steps  int
 	fixed  bool // only values that are known are told apart
 	memory int
+	most   int // of memory
+	values int // at most, of an attribute
 	attrs  map[span.Field]*attribute
 	err    error
 
@@ -116,8 +123,13 @@ type attribute struct {
 	columns []*span.Column // of the batch at hand
 }
 
-// New returns a counter over the whole of a window; Again makes one that counts by steps.
-func New() *Counter { return &Counter{steps: 1, attrs: make(map[span.Field]*attribute)} }
+// New returns a counter over the whole of a window that may remember so many bytes, about;
+// Again makes one that counts by steps.
+func New(memory int64) *Counter {
+	c := &Counter{steps: 1, most: int(min(memory, MaxMemory)), attrs: make(map[span.Field]*attribute)}
+	c.values = min(MaxValues, max(leastValues, c.most/(fullAttributes*(valueBytes+textBytes))))
+	return c
+}
 
 // Err returns why nothing more can be counted, once that is so.
 func (c *Counter) Err() error { return c.err }
@@ -132,7 +144,7 @@ func (c *Counter) attribute(f span.Field) *attribute {
 		a = &attribute{field: f, spans: make([]Sums, c.steps*groups), texts: make(map[string]uint32),
 			others: make(map[clew.Type]map[uint64]uint32), more: c.fixed}
 		c.attrs[f] = a
-		c.remember(attributeBytes)
+		c.remember(attributeBytes + len(f.Key) + (c.steps-1)*groups*cellBytes)
 	}
 	return a
 }
@@ -140,7 +152,7 @@ func (c *Counter) attribute(f span.Field) *attribute {
 // remember notes that more memory is used. It does not shrink, so that it does not depend
 // on the order of batches whether there is too much.
 func (c *Counter) remember(n int) {
-	if c.memory += n; c.memory > maxMemory && c.err == nil {
+	if c.memory += n; c.memory > c.most && c.err == nil {
 		c.err = clew.Errorf(clew.TooLarge, "the spans have too many attributes of too many values to compare: select fewer of them, or ask for a shorter window")
 	}
 }
@@ -181,8 +193,8 @@ func (c *Counter) room(a *attribute, text int) bool {
 	if a.more {
 		return false
 	}
-	if len(a.values) == MaxValues || a.text+text > MaxText {
-		c.remember(MaxText + MaxValues*valueBytes - a.text - len(a.values)*valueBytes) // as much in whatever order values come
+	if len(a.values) == c.values || a.text+text > c.values*textBytes {
+		c.remember(c.values*(textBytes+valueBytes) - a.text - len(a.values)*valueBytes) // as much in whatever order values come
 		a.more = true
 		a.values, a.cells, a.texts, a.others, a.table, a.dict = nil, nil, nil, nil, nil, 0
 		return false
@@ -252,24 +264,33 @@ func asDouble(v clew.Value) float64 {
 
 // Again returns a counter by steps of the values that were chosen.
 func (c *Counter) Again(steps int) (*Counter, error) {
-	next := &Counter{steps: steps, fixed: true, attrs: make(map[span.Field]*attribute)}
-	cells := 0
+	next := &Counter{steps: steps, fixed: true, most: c.most, values: c.values, attrs: make(map[span.Field]*attribute)}
+	cells, most := 0, min(maxCells, c.most/cellBytes)
+	count := func() error {
+		if cells += steps * groups; cells > most {
+			return clew.Errorf(clew.TooLarge, "the answer has more than %d points: ask for a longer step, or fewer values of each attribute", most)
+		}
+		return nil
+	}
 	for f, a := range c.attrs {
+		if err := count(); err != nil {
+			return nil, err
+		}
 		b := next.attribute(f)
 		b.left = a.left
 		for n, v := range a.values {
 			if a.told[n] == [groups]bool{} {
 				continue
 			}
-			if cells += steps * groups; cells > maxCells {
-				return nil, clew.Errorf(clew.TooLarge, "the answer has more than %d points: ask for a longer step, or fewer values of each attribute", maxCells)
+			if err := count(); err != nil {
+				return nil, err
 			}
 			b.more = false
 			next.number(b, v)
 			b.told = append(b.told, a.told[n])
 		}
 		b.more = true // further ones are not wanted
-		b.count = a.different()
+		b.count = c.different(a)
 	}
 	return next, nil
 }
@@ -277,10 +298,10 @@ func (c *Counter) Again(steps int) (*Counter, error) {
 // gone reports that there were too many values, so that none is remembered.
 func (a *attribute) gone() bool { return a.more && a.values == nil }
 
-// different returns how many values there are.
-func (a *attribute) different() int {
+// different returns how many values there are of an attribute.
+func (c *Counter) different(a *attribute) int {
 	if a.gone() {
-		return MaxValues + 1
+		return c.values + 1
 	}
 	return len(a.values)
 }
@@ -289,7 +310,7 @@ func (a *attribute) different() int {
 func (c *Counter) Attributes() []Attribute {
 	out := make([]Attribute, 0, len(c.attrs))
 	for f, a := range c.attrs {
-		x := Attribute{Field: f, Left: a.left, Different: a.different()}
+		x := Attribute{Field: f, Left: a.left, Different: c.different(a)}
 		if c.fixed {
 			x.Different = a.count
 		}

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/clew-tracing/clew"
 )
@@ -37,6 +38,18 @@ type Series struct {
 	// sampled spans.
 	Errors    []float64
 	Exemplars []Exemplar
+}
+
+// Bytes is about what series take of memory.
+func Bytes(list []Series) (n int64) {
+	for i := range list {
+		s := &list[i]
+		n += int64(unsafe.Sizeof(*s)) + int64(len(s.Points)+len(s.Errors))*8 + int64(len(s.Exemplars))*int64(unsafe.Sizeof(Exemplar{}))
+		for k := range s.Labels {
+			n += int64(unsafe.Sizeof(Label{})) + int64(len(s.Labels[k].Text)+len(s.Labels[k].Value.Bytes))
+		}
+	}
+	return n
 }
 
 // Key returns a text that is equal for equal labels.
