@@ -68,3 +68,44 @@ func TestKeptIsBounded(t *testing.T) {
 		t.Error("nothing is kept")
 	}
 }
+
+// Segments have other values than those before, and another field has some of them: each
+// is counted as often as if nothing were kept, also when all was emptied in between.
+func TestKeptOfManySegments(t *testing.T) {
+	var k Kept
+	fields := []span.Field{{Scope: span.ScopeSpan, Key: "a"}, {Scope: span.ScopeSpan, Key: "b"}}
+	own := func(segment uint64, f int) *Values {
+		c := New(1 << 30)
+		for i := range uint64(9) {
+			c.addText([]byte(fmt.Sprint((segment*uint64(3+f)+i)%20)), int64(segment+i))
+		}
+		return c
+	}
+	for range 2 {
+		for f, field := range fields {
+			want, got := New(1<<30), New(1<<30)
+			for segment := range uint64(12) {
+				for v, slot := range own(segment, f).count {
+					want.addKey(v, own(segment, f).rows[slot])
+				}
+				if !k.AddTo(got, segment, field) {
+					k.Take(got, own(segment, f), segment, field, true)
+				}
+				if segment == 7 && f == 1 {
+					k.of = nil // emptied for others
+				}
+			}
+			w, _ := want.Top(0)
+			if g, more := got.Top(0); more || fmt.Sprint(g) != fmt.Sprint(w) {
+				t.Errorf("field %s: %v, want %v", field.Key, g, w)
+			}
+		}
+	}
+	few := New(3 * (valueBytes + 2))
+	for segment := range uint64(12) {
+		k.AddTo(few, segment, fields[1])
+	}
+	if values, more := few.Top(0); len(values) != 3 || !more {
+		t.Errorf("%d values in memory for three, more %v", len(values), more)
+	}
+}

@@ -58,16 +58,26 @@ func (n Names) columns(scope span.Scope, columns []span.Column) {
 
 // Entries notes the attributes of resources and scopes.
 func (n Names) Entries(resources []*span.ResourceEntry, scopes []*span.ScopeEntry) {
+	var before []clew.Attr
 	for _, r := range resources {
-		for _, a := range r.Attrs {
-			n[nameKey{span.ScopeResource, a.Key}] |= 1 << a.Value.Type
-		}
+		before = n.attrs(span.ScopeResource, r.Attrs, before)
 	}
+	before = nil
 	for _, s := range scopes {
-		for _, a := range s.Attrs {
-			n[nameKey{span.ScopeInstrumentation, a.Key}] |= 1 << a.Value.Type
+		before = n.attrs(span.ScopeInstrumentation, s.Attrs, before)
+	}
+}
+
+// attrs notes attributes, and returns them. Those that were noted before mostly have the
+// same keys in the same order, and to compare these is faster than to look them up.
+func (n Names) attrs(scope span.Scope, attrs, before []clew.Attr) []clew.Attr {
+	for i := range attrs {
+		a := &attrs[i]
+		if i >= len(before) || before[i].Key != a.Key || before[i].Value.Type != a.Value.Type {
+			n.Note(scope, a.Key, a.Value.Type)
 		}
 	}
+	return attrs
 }
 
 // entriesInUse returns the resources and scopes that rows have: a head knows others

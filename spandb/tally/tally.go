@@ -17,7 +17,8 @@ import (
 // is all. more reports that there are others.
 func (c *Values) Top(limit int) (values []storage.TagValue, more bool) {
 	values = make([]storage.TagValue, 0, len(c.count))
-	for k, n := range c.count {
+	for k, slot := range c.count {
+		n := c.rows[slot]
 		v := clew.Value{Type: k.typ, Bits: k.bits}
 		if text(k.typ) {
 			v.Bytes = []byte(k.text)
@@ -79,7 +80,8 @@ func keyOf(v clew.Value) valueKey {
 
 // Values counts how many rows have each value of a field.
 type Values struct {
-	count map[valueKey]int64
+	count map[valueKey]int32 // the place in rows
+	rows  []int64
 	most  int64
 	bytes int64 // of the values
 	more  bool  // there were more distinct values than are counted
@@ -87,14 +89,20 @@ type Values struct {
 	// they are many.
 	own  []valueKey
 	seen map[valueKey]struct{}
+	// slots are the places in rows of values that are kept, by their numbers: see Kept.
+	slots   []int32
+	emptied uint64
 }
+
+// noSlot is the place of a value that is not counted.
+const noSlot = -1
 
 // maxOwn is how many values of a row are looked through for one more, rather than looked
 // up. Most rows have one.
 const maxOwn = 16
 
 // New returns counts of nothing, which will take up to so many bytes of memory.
-func New(maxBytes int64) *Values { return &Values{count: make(map[valueKey]int64), most: maxBytes} }
+func New(maxBytes int64) *Values { return &Values{count: make(map[valueKey]int32), most: maxBytes} }
 
 func (c *Values) add(v clew.Value, n int64) {
 	if n > 0 {
@@ -103,15 +111,26 @@ func (c *Values) add(v clew.Value, n int64) {
 }
 
 func (c *Values) addKey(k valueKey, n int64) {
-	if _, ok := c.count[k]; !ok {
-		size := valueBytes + int64(len(k.text))
-		if len(c.count) >= maxCountedValues || c.bytes+size > c.most {
-			c.more = true
-			return
-		}
-		c.bytes += size
+	if slot := c.slot(k); slot != noSlot {
+		c.rows[slot] += n
 	}
-	c.count[k] += n
+}
+
+// slot returns the place of a value in rows; noSlot if there are too many.
+func (c *Values) slot(k valueKey) int32 {
+	slot, ok := c.count[k]
+	if ok {
+		return slot
+	}
+	size := valueBytes + int64(len(k.text))
+	if len(c.rows) >= maxCountedValues || c.bytes+size > c.most {
+		c.more = true
+		return noSlot
+	}
+	c.bytes += size
+	slot = int32(len(c.rows))
+	c.count[k], c.rows = slot, append(c.rows, 0)
+	return slot
 }
 
 func (c *Values) addText(b []byte, n int64) {
