@@ -16,7 +16,7 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// benchSpans may be raised to what a server has of some hours.
+// benchSpans may be raised to what a server has of an hour.
 var benchSpans = flag.Int("bench-spans", 500_000, "spans of BenchmarkQueries")
 
 // BenchmarkQueries asks what dashboards ask, over an hour in steps of a minute, of a
@@ -31,6 +31,7 @@ func BenchmarkQueries(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	c.SpansPerSecond = float64(*benchSpans) / time.Hour.Seconds()
 	var buf []byte
 	for {
 		body, n := c.Next(buf)

@@ -45,6 +45,7 @@ type counters struct {
 	matchers []*labels.Matcher
 	request  storage.RollupRequest
 	keep     []string // the only labels wanted; nil: all
+	failed   bool     // only spans that failed count: see project
 
 	byKey  map[storage.RollupKey]*counter // nil: not wanted
 	byText map[string]*counter
@@ -156,6 +157,9 @@ func nanos(ms int64) clew.UnixNanos {
 
 // add adds one row of an answer.
 func (c *counters) add(at int32, s *storage.RollupSeries) error {
+	if c.failed && s.Errors == 0 {
+		return nil
+	}
 	one, known := c.byKey[s.RollupKey]
 	if !known {
 		var err error
@@ -249,6 +253,10 @@ func (c *counters) grow(one *counter, at int32, f *storage.Figures) {
 	}
 	switch d := &f.Durations; c.part {
 	case calls:
+		if c.failed {
+			add(0, uint64(f.ErrorWeight))
+			return
+		}
 		add(0, uint64(f.Weight))
 	case failures:
 		add(0, uint64(f.ErrorWeight))

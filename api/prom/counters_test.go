@@ -257,6 +257,9 @@ func TestProjection(t *testing.T) {
 				{`traces_spanmetrics_latency_bucket{le=~"0.0.*",span_name=~"a|b"}`, 0},
 				{`traces_spanmetrics_latency_sum{service="cart"}`, 0},
 				{"increase(traces_spanmetrics_calls_total[2h])", 0.05},
+				{`increase(traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR"}[2h])`, 0.05},
+				{`traces_spanmetrics_calls_total{status_code="STATUS_CODE_ERROR",status_code=~".*_ERROR|.*_OK",span_name!="b"}`, 0},
+				{`traces_spanmetrics_latency_count{status_code="STATUS_CODE_ERROR"}`, 0},
 				{"rate(traces_spanmetrics_latency_count{span_kind=\"SPAN_KIND_SERVER\"}[3h])", 0.05},
 			} {
 				early := fmt.Sprintf("sum by (%s) (%s)", by, c.selector)

@@ -1,12 +1,14 @@
 package prom
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -91,6 +93,9 @@ var dimensions = [2]map[string]storage.Dimensions{
 
 // project makes counters have the labels of names only, if there is a projection, and
 // asks the store for what these and the matchers need.
+//
+// How many spans failed a store has without telling spans apart by their status, and of
+// services in one sum each: rates of errors are asked for as often as rates.
 func (c *counters) project(names []string, projected bool) {
 	all, of := storage.OperationDimensions, dimensions[0]
 	if c.edges {
@@ -104,12 +109,20 @@ func (c *counters) project(names []string, projected bool) {
 	for _, n := range names {
 		c.request.By |= of[n]
 	}
+	if c.failed = c.part == calls && !c.edges && !slices.Contains(names, "status_code") && slices.ContainsFunc(c.matchers, ofFailed); c.failed {
+		c.matchers = slices.DeleteFunc(slices.Clone(c.matchers), ofFailed)
+	}
 	for _, m := range c.matchers {
 		c.request.By |= of[m.Name]
 	}
 	if c.virtual {
 		c.request.By |= storage.ByServer
 	}
+}
+
+// ofFailed reports whether a matcher lets all spans that failed pass, and no other.
+func ofFailed(m *labels.Matcher) bool {
+	return m.Name == "status_code" && m.Type == labels.MatchEqual && m.Value == statusOf(clew.StatusError)
 }
 
 // tells reports whether the store is asked for all that a label is made of.

@@ -57,6 +57,7 @@ type samples struct {
 	n    uint64
 	here bool // it was there before in the day
 	last bool // it was there at the end of the day before
+	told int  // samples of the day
 	// grown, where not nil, is told of each entry instead, and that a day begins.
 	grown func(e *entry)
 	again func()
@@ -68,7 +69,7 @@ func (x *samples) Next() chunkenc.ValueType {
 		x.at++
 		if at := int32(x.at); x.first[at] == at {
 			x.last = x.here && x.times[x.at-1]+1 == x.times[x.at]
-			x.n, x.here = 0, false
+			x.n, x.here, x.told = 0, false, 0
 			if x.again != nil {
 				x.again()
 			}
@@ -83,6 +84,7 @@ func (x *samples) Next() chunkenc.ValueType {
 			}
 		}
 		if x.here || x.begins() {
+			x.told++
 			return x.kind()
 		}
 	}
@@ -208,5 +210,8 @@ func (x *nativeSamples) AtFloatHistogram(h *histogram.FloatHistogram) (int64, *h
 		h.PositiveBuckets = append(h.PositiveBuckets, clew.Weight(n).Float64())
 	}
 	h.Count = clew.Weight(total).Float64()
+	if x.told > 1 { // or the engine would go through all buckets to see whether it starts again
+		h.CounterResetHint = histogram.NotCounterReset
+	}
 	return x.times[x.at], h
 }
