@@ -68,8 +68,8 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	mux.HandleFunc("/healthz", alive)
 	mux.HandleFunc("/livez", alive) // the other name that watchers know
 	mux.HandleFunc("/readyz", s.readyz)
-	mux.HandleFunc("/v1/", s.elsewhere("OTLP over HTTP", doorOTLPHTTP, s.otlpHTTP.Deny))
-	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", doorOTLPGRPC, s.otlpGRPC.Deny))
+	mux.HandleFunc("/v1/", s.elsewhere("OTLP over HTTP", doorOTLPHTTP, s.otlpHTTP.DenyAt(doorPage)))
+	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", doorOTLPGRPC, s.otlpGRPC.DenyAt(doorPage)))
 	mux.Handle("/", web.Handler())
 	// Another site's page must not act here through a visitor's browser.
 	return http.NewCrossOriginProtection().Handler(mux)
@@ -77,7 +77,7 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 
 // elsewhere answers those who send spans to the page's address where the door is
 // that they mean.
-func (s *server) elsewhere(what, name string, deny func(http.ResponseWriter, *http.Request, int, codes.Code, string)) http.HandlerFunc {
+func (s *server) elsewhere(what, name string, deny otlpdoor.Denial) http.HandlerFunc {
 	text := "this address has the page and the read API; "
 	for _, d := range s.doors {
 		if d.Name != name {

@@ -3,6 +3,7 @@ package otlpdoor
 import (
 	"encoding/binary"
 	"fmt"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -41,14 +42,17 @@ func (d *door) failed(err error) (ingest.Answer, *status.Status) {
 	return a, st
 }
 
+// Denial answers a request that is not let through.
+type Denial func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string)
+
 // denied counts a request that somebody else answered: it was not let through, or met a
-// fault of the server.
-func (d *door) denied(code codes.Code, text string) {
+// fault of the server. at is the door where it came in.
+func (d *door) denied(at string, code codes.Code, text string) {
 	kind := clew.Invalid
 	if code == codes.Internal {
 		kind = clew.Internal
 	}
-	d.counters.Failed(d.name, clew.Errorf(kind, "%s", text), d.cfg.Now())
+	d.counters.Failed(at, clew.Errorf(kind, "%s", text), d.cfg.Now())
 }
 
 // appendResponse writes an ExportTraceServiceResponse: empty where all spans were

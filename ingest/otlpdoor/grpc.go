@@ -61,6 +61,7 @@ func isGRPC(kind string) bool {
 // call takes one request.
 func (g *GRPC) call(w http.ResponseWriter, r *http.Request) {
 	var req request
+	defer req.room.Release() // as in HTTP.post
 	res, err := g.record(w, r, &req)
 	g.release(&req)
 	if err != nil {
@@ -174,12 +175,19 @@ func timeUnit(c byte) time.Duration {
 // Deny answers a call that somebody before the door does not let through, or that met
 // a fault (codes.Internal); its HTTP status is 200 as that of every call.
 func (g *GRPC) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	g.denied(code, text)
-	if !isGRPC(r.Header.Get("Content-Type")) {
-		writeStatus(w, r, httpStatus, status.New(code, text))
-		return
+	g.DenyAt(g.name)(w, r, httpStatus, code, text)
+}
+
+// DenyAt is Deny of calls that came in somewhere else: at is where.
+func (g *GRPC) DenyAt(at string) Denial {
+	return func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
+		g.denied(at, code, text)
+		if !isGRPC(r.Header.Get("Content-Type")) {
+			writeStatus(w, r, httpStatus, status.New(code, text))
+			return
+		}
+		g.end(w, status.New(code, text))
 	}
-	g.end(w, status.New(code, text))
 }
 
 // end answers a call with its status alone: one block of headers that is trailers

@@ -57,6 +57,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // post takes one request.
 func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
 	var req request
+	defer req.room.Release() // of a fault, too; its buffers are left to whoever has them
 	res, err := h.record(w, r, &req)
 	h.release(&req)
 	if err != nil {
@@ -161,9 +162,16 @@ func (h *HTTP) refuse(w http.ResponseWriter, r *http.Request, httpStatus int, co
 // Deny answers a request that somebody before the door does not let through, or that
 // met a fault (codes.Internal), in the form that OTLP's clients read, and lets pages of allowed origins read it.
 func (h *HTTP) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	h.origins.allow(w.Header(), r)
-	h.denied(code, text)
-	h.status(w, r, httpStatus, status.New(code, text))
+	h.DenyAt(h.name)(w, r, httpStatus, code, text)
+}
+
+// DenyAt is Deny of requests that came in somewhere else: at is where.
+func (h *HTTP) DenyAt(at string) Denial {
+	return func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
+		h.origins.allow(w.Header(), r)
+		h.denied(at, code, text)
+		h.status(w, r, httpStatus, status.New(code, text))
+	}
 }
 
 // status answers with a Status message in the encoding of the request, JSON where
