@@ -2,15 +2,16 @@ package otlp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp/gunzip"
 )
 
 // Encoding is how a request is packed, in the words of HTTP's Content-Encoding.
@@ -55,7 +56,7 @@ func ParseEncoding(s string) (Encoding, error) {
 // An Unpacker unpacks requests and keeps its decoders for the next one. The zero
 // value is ready to use, by many goroutines at once; each call runs in its own.
 type Unpacker struct {
-	gzips sync.Pool // of *gunzipper
+	gzips sync.Pool // of *gunzip.Decoder
 	zstds sync.Pool // of *unzstder
 }
 
@@ -85,55 +86,78 @@ func tooLarge(limit int) error {
 	return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes unpacked; send smaller batches or raise --max-request", limit)
 }
 
-// gunzipper and unzstder are decoders with the reader they read from, which lets
-// go of a request when it is done.
-type gunzipper struct {
-	src bytes.Reader
-	r   gzip.Reader
+func (u *Unpacker) gunzip(dst, src []byte, limit int) ([]byte, error) {
+	g, _ := u.gzips.Get().(*gunzip.Decoder)
+	if g == nil {
+		g = new(gunzip.Decoder)
+	}
+	defer u.gzips.Put(g)
+	out, err := g.Gunzip(dst, src, claimed(src, limit), limit)
+	switch {
+	case err == nil:
+		return out, nil
+	case errors.Is(err, gunzip.ErrTooLarge):
+		return dst, tooLarge(limit)
+	case len(out) == len(dst) && (len(src) < 10 || errors.Is(err, gunzip.ErrHeader)):
+		return dst, clew.Errorf(clew.Invalid, "the request is not gzip: %w", err)
+	}
+	return dst, clew.Errorf(clew.Invalid, "the request is not valid gzip: byte %d unpacked: %w", len(out)-len(dst), err)
 }
 
+// claimed returns the size that a gzip file says in its last bytes that its last member
+// has, which is the only one but of strange files, if it is not more than is expected.
+func claimed(src []byte, limit int) int {
+	n := min(limit, unpackRatio*len(src))
+	if len(src) >= 4 {
+		n = min(n, int(binary.LittleEndian.Uint32(src[len(src)-4:])))
+	}
+	return n
+}
+
+// unzstder is a decoder with the reader that it reads from, which lets go of a request
+// when it is done.
 type unzstder struct {
 	src bytes.Reader
 	r   *zstd.Decoder
 }
 
-func (u *Unpacker) gunzip(dst, src []byte, limit int) ([]byte, error) {
-	g, _ := u.gzips.Get().(*gunzipper)
-	if g == nil {
-		g = new(gunzipper)
-	}
-	defer u.gzips.Put(g)
-	defer g.src.Reset(nil)
-	g.src.Reset(src)
-	if err := g.r.Reset(&g.src); err != nil {
-		return dst, clew.Errorf(clew.Invalid, "the request is not gzip: %w", unexpectedEnd(err))
-	}
-	return drain(dst, &g.r, Gzip, src, limit)
-}
-
+// unzstd unpacks straight into dst, where what came out is the window. What has no room
+// there, or is damaged, is read again as a stream: that tells the one from the other,
+// and takes memory as it goes.
 func (u *Unpacker) unzstd(dst, src []byte, limit int) ([]byte, error) {
 	z, _ := u.zstds.Get().(*unzstder)
 	if z == nil {
 		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(maxWindowBytes))
+			zstd.WithDecoderMaxWindow(maxWindowBytes), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
 			return dst, clew.Errorf(clew.Internal, "zstd: %w", err)
 		}
 		z = &unzstder{r: r}
 	}
 	defer u.zstds.Put(z)
-	defer z.src.Reset(nil)
+	start := len(dst)
+	out := slices.Grow(dst, min(limit, unpackRatio*len(src))+1)
+	room := out[start:start:min(cap(out), start+limit)]
+	if whole, err := z.r.DecodeAll(src, room); err == nil && len(whole) <= cap(room) {
+		out = out[:start+len(whole)]
+		copy(out[start:], whole) // they are there
+		return out, nil
+	}
+	defer func() {
+		z.src.Reset(nil)
+		_ = z.r.Reset(nil) // gives back what reading whole frames needs, too; cannot fail
+	}()
 	z.src.Reset(src)
 	if err := z.r.Reset(&z.src); err != nil {
 		return dst, clew.Errorf(clew.Invalid, "the request is not zstd: %w", unexpectedEnd(err))
 	}
-	return drain(dst, z.r, Zstd, src, limit)
+	return drain(out, z.r, limit)
 }
 
 // drain reads r to its end, but at most limit bytes.
-func drain(dst []byte, r io.Reader, e Encoding, src []byte, limit int) ([]byte, error) {
+func drain(dst []byte, r io.Reader, limit int) ([]byte, error) {
 	start := len(dst)
-	out := slices.Grow(dst, min(limit, unpackRatio*len(src))+1)
+	out := slices.Grow(dst, 1)
 	for {
 		room := out[len(out):cap(out)]
 		if over := start + limit + 1 - len(out); len(room) > over {
@@ -149,7 +173,7 @@ func drain(dst []byte, r io.Reader, e Encoding, src []byte, limit int) ([]byte, 
 		case errors.Is(err, zstd.ErrWindowSizeExceeded):
 			return dst, clew.Errorf(clew.TooLarge, "the zstd frame wants a window of more than %d bytes; use a lower compression level", maxWindowBytes)
 		case err != nil:
-			return dst, clew.Errorf(clew.Invalid, "the request is not valid %v: byte %d unpacked: %w", e, len(out)-start, unexpectedEnd(err))
+			return dst, clew.Errorf(clew.Invalid, "the request is not valid zstd: byte %d unpacked: %w", len(out)-start, unexpectedEnd(err))
 		}
 		if len(out) == cap(out) {
 			out = slices.Grow(out, min(len(out), start+limit+1-len(out)))
