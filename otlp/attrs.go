@@ -56,52 +56,84 @@ func (l *attrList) column(key []byte, t clew.Type, kv []byte) *build.ColumnBuild
 	if c.Head.Size == 0 {
 		c.Head = headOf(key)
 	}
+	if size := 3 + len(key); size >= minSlotHead && size <= build.HeadBytes && len(kv) > size+1 && kv[size-1] == tagValue {
+		l.a.Note(build.SlotOf(kv, size, kv[size+1]), c)
+	}
 	l.at = next
 	return c
 }
 
-// expected takes attributes of m from place i on for as long as they are those that
-// followed last time, written as encoders write them: a key, and a value of a single
-// field, shorter than 128 bytes together. It returns the place of what it has not taken.
+// minSlotHead is the shortest head for which there is a slot.
+const minSlotHead = 8
+
+// expected takes attributes of m from place i on for as long as their columns can be
+// foretold: by what followed last time, or by what their keys look like. They are written
+// as encoders write them: a key, and a value of a single field, shorter than 128 bytes
+// together. It returns the place of what it has not taken.
 func (l *attrList) expected(m []byte, i int) int {
-	at := l.at
-	for cap(m)-i >= l.beyond+2+build.HeadBytes { // words may reach behind m, but not behind the request
+	at, start := l.at, i
+	end := 0                                                              // of the attribute
+	for ; cap(m)-i >= l.beyond+2+build.HeadBytes && i < len(m); i = end { // words may reach behind m, but not behind the request
+		w := (*[2 + build.HeadBytes]byte)(m[i : i+2+build.HeadBytes])
+		if end = i + 2 + int(w[1]); w[0] != l.tag || w[1] >= 0x80 || end > len(m) {
+			break
+		}
 		c, next := l.a.Likely(at)
-		if c == nil || c.Head.Size == 0 {
+		likely := c != nil
+		if likely {
+			h := &c.Head
+			// Whether the words are the same is asked once: how long keys are is hard to foretell.
+			x := binary.LittleEndian.Uint64(w[2:])&h.Masks[0] ^ h.Words[0]
+			x |= binary.LittleEndian.Uint64(w[10:])&h.Masks[1] ^ h.Words[1]
+			x |= binary.LittleEndian.Uint64(w[18:])&h.Masks[2] ^ h.Words[2]
+			x |= binary.LittleEndian.Uint64(w[26:])&h.Masks[3] ^ h.Words[3]
+			x |= binary.LittleEndian.Uint64(w[34:])&h.Masks[4] ^ h.Words[4]
+			likely = x == 0 && h.Size != 0
+		}
+		if !likely {
+			if c = l.bySlot((*[build.HeadBytes]byte)(w[2:]), m[i:end]); c == nil {
+				break
+			}
+		}
+		v := m[i+2 : end] // the value, its length before it
+		if c.Head.Size+3 > len(v) {
 			break
 		}
-		w := (*[build.HeadBytes]byte)(m[i+2 : i+2+build.HeadBytes])
-		h := &c.Head
-		// Whether the words are the same is asked once: how long keys are is hard to foretell.
-		x := binary.LittleEndian.Uint64(w[0:])&h.Masks[0] ^ h.Words[0]
-		x |= binary.LittleEndian.Uint64(w[8:])&h.Masks[1] ^ h.Words[1]
-		x |= binary.LittleEndian.Uint64(w[16:])&h.Masks[2] ^ h.Words[2]
-		x |= binary.LittleEndian.Uint64(w[24:])&h.Masks[3] ^ h.Words[3]
-		x |= binary.LittleEndian.Uint64(w[32:])&h.Masks[4] ^ h.Words[4]
-		k := i + 2 + h.Size // place of the value's length
-		if x != 0 || k+2 >= len(m) || m[i] != l.tag {
+		if v = v[c.Head.Size:]; int(v[0]) != len(v)-1 {
 			break
 		}
-		n := int(m[k])
-		v := m[k+1:]
-		if n >= 0x80 || n < 2 || n > len(v) || int(m[i+1]) != h.Size+1+n || !l.put(c, v[:n]) {
+		if c.Type() == clew.TypeString && v[1] == tagString && int(v[2]) == len(v)-3 {
+			l.d.PutText(c, l.row, v[3:])
+		} else if !l.put(c, v[1:]) {
 			break
 		}
-		at, l.empty = next, false
-		i = k + 1 + n
+		if !likely {
+			next = l.a.Follow(at, c)
+		}
+		at = next
 	}
-	l.at = at
+	l.at, l.empty = at, l.empty && i == start
 	return i
 }
 
-// put puts a value into its column, if it is written as encoders write that.
+// bySlot returns the column of an attribute, with tag and length, whose message begins
+// with w, if its key is known and the row has no value there.
+func (l *attrList) bySlot(w *[build.HeadBytes]byte, attr []byte) *build.ColumnBuilder {
+	size := 3 + int(w[1])
+	if size < minSlotHead || size > build.HeadBytes || 2+size+1 >= len(attr) {
+		return nil
+	}
+	c := l.a.AtSlot(build.SlotOf(w[:], size, attr[2+size+1]))
+	if c == nil || !c.Head.Meets(w) || l.a.Has(c) {
+		return nil
+	}
+	return c
+}
+
+// put puts a value that is no text into its column, if it is written as encoders write
+// that.
 func (l *attrList) put(c *build.ColumnBuilder, v []byte) bool {
 	switch c.Type() {
-	case clew.TypeString:
-		if v[0] != tagString || int(v[1]) != len(v)-2 {
-			return false
-		}
-		l.d.PutText(c, l.row, v[2:])
 	case clew.TypeInt:
 		bits, ok := shortVarint(v[1:])
 		if v[0] != tagInt || !ok {
@@ -113,6 +145,11 @@ func (l *attrList) put(c *build.ColumnBuilder, v []byte) bool {
 			return false
 		}
 		c.PutBits(l.row, binary.LittleEndian.Uint64(v[1:]))
+	case clew.TypeBool:
+		if v[0] != tagBool || len(v) != 2 || v[1] > 1 {
+			return false
+		}
+		c.PutBits(l.row, uint64(v[1]))
 	default:
 		return false
 	}

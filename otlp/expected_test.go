@@ -2,6 +2,7 @@ package otlp_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -63,4 +64,65 @@ func answer(dec *otlp.Decoder, body []byte) string {
 		return err.Error()
 	}
 	return fmt.Sprintf("%+v %q", res, otlp.AppendTraces(nil, span.NewRows(b.View(b.Rows())), nil))
+}
+
+// TestChangingAttributes decodes spans whose attributes are ever others, some twice or
+// under two types, with a decoder that has given up their orders and with fresh ones.
+func TestChangingAttributes(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	values := []string{"\x0a\x03abc", "\x0a\x00", "\x18\x05", "\x18\x85\x01", "\x10\x01", "\x21\x00\x00\x00\x00\x00\x00\xf0\x3f", "\x3a\x01b", "\x18\x01\x0a\x01a"}
+	var knows otlp.Decoder
+	loose := 0
+	for range 200 {
+		var spans []string
+		for range 20 {
+			s := goodTrace + goodSpan + field(0x2a, "name")
+			for k := range 30 {
+				if r.IntN(3) > 0 {
+					continue
+				}
+				for range 1 + r.IntN(40)/39 {
+					v := values[k%len(values)]
+					if r.IntN(60) == 0 {
+						v = values[r.IntN(len(values))]
+					}
+					s += field(0x4a, field(0x0a, fmt.Sprintf("app.%c%d", 'a'+k%3, k))+field(0x12, v))
+				}
+			}
+			if r.IntN(30) == 0 {
+				s = s[:8] + s[9:] // refused, or malformed
+			}
+			spans = append(spans, s)
+		}
+		var fresh otlp.Decoder
+		body := request(spans...)
+		got, want := unordered(t, &knows, body, &loose), unordered(t, &fresh, body, new(int))
+		if got != want {
+			t.Fatalf("%q is\n%s\nelse\n%s", body, got, want)
+		}
+	}
+	if loose < 200 {
+		t.Errorf("only %d orders given up", loose)
+	}
+}
+
+// unordered decodes body and says what came of it but the order of attributes; it counts
+// the rows whose order is not kept.
+func unordered(t *testing.T, dec *otlp.Decoder, body []byte, loose *int) string {
+	b := build.NewBuilder(2)
+	res, err := dec.Decode(b, body, otlp.Options{})
+	if err != nil {
+		return err.Error()
+	}
+	rows := span.NewRows(b.View(b.Rows()))
+	text := fmt.Sprintf("%+v", res)
+	for i := range b.Rows() {
+		if rows.Batch().Attrs.Shape[i] == span.NoCode {
+			*loose++
+		}
+		one := unmarshal(t, otlp.AppendTraces(nil, rows, []uint32{uint32(i)}))
+		sortAttrs(one)
+		text += fmt.Sprintf("\n%x", marshal(t, one))
+	}
+	return text
 }

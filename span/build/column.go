@@ -19,21 +19,12 @@ type ColumnBuilder struct {
 	key  string
 	typ  clew.Type
 	bad  bool   // the key is not UTF-8
+	twin bool   // there is a column of the same key and another type
 	of   uint32 // the key's code
+	at   uint32 // the column's index
 	dict column.Dict
 	odd  []uint32 // codes of strings that are not UTF-8, ascending
 }
-
-// A Head is what the attributes of one column begin with in messages: Size bytes, at
-// most HeadBytes, of which 0 says that nothing is known. Masks has all bits set where
-// Words has bytes of the head.
-type Head struct {
-	Size         int
-	Words, Masks [HeadBytes / 8]uint64
-}
-
-// HeadBytes is enough for the keys of the semantic conventions.
-const HeadBytes = 40
 
 // Type returns the type of c's values.
 func (c *ColumnBuilder) Type() clew.Type { return c.typ }
@@ -77,6 +68,9 @@ func (c *ColumnBuilder) findOdd(known int) {
 		}
 	}
 }
+
+// Has reports whether the row being decoded has a value in c.
+func (a *AttrsBuilder) Has(c *ColumnBuilder) bool { return c.has(uint32(len(a.shape))) }
 
 // has reports whether row already has a value; row is the newest row.
 func (c *ColumnBuilder) has(row uint32) bool {
@@ -124,6 +118,7 @@ type AttrsBuilder struct {
 	cols  []*ColumnBuilder // those between len and cap are kept by reset, for their memory
 	keys  column.Dict
 	byKey [][clew.TypeCount]uint32 // column by key code and type, NoCode: none
+	heads *headTable               // nil until the first column is noted
 
 	parent []uint32
 	col    []uint32
@@ -220,21 +215,26 @@ func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 	if len(a.cols) >= maxColumns && !a.known(key, t) {
 		return nil, at
 	}
-	i := a.column(key, t)
-	c := a.cols[i]
+	c := a.cols[a.column(key, t)]
 	if c.has(uint32(len(a.shape))) {
 		return nil, at
 	}
-	n := a.branch(at, i)
+	return c, a.Follow(at, c)
+}
+
+// Follow returns the node that column c leads to from node at. The row being decoded had
+// no value there.
+func (a *AttrsBuilder) Follow(at uint32, c *ColumnBuilder) uint32 {
+	n := a.branch(at, c.at)
 	if n == span.NoCode {
-		a.giveUp(at, i)
-		return c, span.NoCode
+		a.giveUp(at, c.at)
+		return span.NoCode
 	}
 	for uint32(len(a.pred)) <= at {
 		a.pred = append(a.pred, step{})
 	}
 	a.pred[at] = step{c, n}
-	return c, n
+	return n
 }
 
 // branch returns the child of node at for column col; NoCode if there is none and it is
@@ -310,8 +310,8 @@ func (a *AttrsBuilder) dropPath(from, shape uint32) {
 // decoded odd.
 func (a *AttrsBuilder) oddColumn(col uint32) bool {
 	c := a.cols[col]
-	if c.bad {
-		return true
+	if c.bad || !c.twin {
+		return c.bad
 	}
 	for _, i := range a.byKey[c.of] {
 		if i != span.NoCode && i != col && a.cols[i].has(uint32(len(a.shape))) {
@@ -359,7 +359,12 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	if c.key != string(key) {
 		c.key = string(key)
 	}
-	c.typ, c.of, c.bad, c.Head.Size = t, code, !utf8.Valid(key), 0
+	c.typ, c.of, c.at, c.bad, c.twin, c.Head.Size = t, code, uint32(i), !utf8.Valid(key), false, 0
+	for _, k := range a.byKey[code] {
+		if k != span.NoCode {
+			a.cols[k].twin, c.twin = true, true
+		}
+	}
 	a.byKey[code][t] = uint32(i)
 	return uint32(i)
 }
@@ -389,6 +394,9 @@ func (a *AttrsBuilder) reset() {
 	a.cols = a.cols[:0]
 	a.keys.Reset()
 	a.byKey = a.byKey[:0]
+	if a.heads != nil {
+		clear(a.heads[:])
+	}
 	a.parent, a.col, a.pred, a.odd = a.parent[:0], a.col[:0], a.pred[:0], a.odd[:0]
 	a.roots, a.root, a.branches = a.roots[:0], 0, 0
 	a.child.reset()

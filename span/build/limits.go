@@ -27,6 +27,13 @@ const maxShapeRoots = 4096
 // columnBytes is what a column takes besides its values.
 const columnBytes = 256
 
+// headSlots is the size of a table of columns by the heads of their attributes: enough
+// for some hundred columns, and 16 KiB.
+const (
+	headBits  = 11
+	headSlots = 1 << headBits
+)
+
 // maxColumns bounds the attribute columns (key and type) of a Builder's spans,
 // events or links. An empty column takes about 1 KiB and is looked at by every
 // view, and eight bytes of a request are enough to ask for one; attributes beyond
