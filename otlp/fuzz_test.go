@@ -2,6 +2,7 @@ package otlp_test
 
 import (
 	"bytes"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -36,10 +37,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(r.scramble(marshal(f, r.request()), "TracesData"))
 	}
 	f.Add(request(goodTrace+goodSpan+"\x30\x80\x02", "\x0b\x0c", goodTrace+"\x12\x00"+goodSpan))
+	first := corpus.Requests(corpus.Shop, 1, 5, 5)[0]
 	f.Fuzz(func(t *testing.T, body []byte) {
 		b := build.NewBuilder(4)
 		var dec otlp.Decoder
-		if _, err := dec.Decode(b, corpus.Requests(corpus.Shop, 1, 5, 5)[0], otlp.Options{}); err != nil {
+		if _, err := dec.Decode(b, first, otlp.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		rows := b.Rows()
@@ -71,6 +73,17 @@ func FuzzDecode(f *testing.F) {
 		}
 		if count != res.Accepted+res.Refused || b.Rows()-rows != res.Accepted || len(res.RefusedSpans) != res.Refused {
 			t.Fatalf("%+v; CountSpans = %d, %d rows", res, count, b.Rows()-rows)
+		}
+		once := otlp.AppendTraces(nil, span.NewRows(b.View(b.Rows())), nil)
+		b.Truncate(rows)
+		again, err := dec.Decode(b, body, otlp.Options{})
+		again.UnknownFields = res.UnknownFields // of resources and scopes they count once
+		if err != nil || !reflect.DeepEqual(again, res) {
+			t.Fatalf("the second time %+v, %v, the first %+v", again, err, res)
+		}
+		all = span.NewRows(b.View(b.Rows()))
+		if twice := otlp.AppendTraces(nil, all, nil); !bytes.Equal(once, twice) {
+			t.Fatalf("the second time the rows are %x, the first %x", twice, once)
 		}
 		var official tracepb.TracesData
 		if (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(body, &official) != nil {

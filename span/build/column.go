@@ -115,7 +115,8 @@ func (c *ColumnBuilder) view() span.Column {
 // hardly come again. Once there are many branches, it gets new ones only as its rows
 // are more; the rest of its rows have no shape (see mayBranch).
 type AttrsBuilder struct {
-	cols  []*ColumnBuilder // those between len and cap are kept by reset, for their memory
+	cols  []*ColumnBuilder  // those between len and cap are kept by reset, for their memory
+	were  map[columnKey]int // where in cols what reset kept lies
 	keys  column.Dict
 	byKey [][clew.TypeCount]uint32 // column by key code and type, NoCode: none
 	heads *headTable               // nil until the first column is noted
@@ -145,6 +146,12 @@ type root struct {
 	node     uint32
 	rows     uint32 // that began there
 	branches uint32 // below it: children of nodes that had one
+}
+
+// columnKey is what makes a column.
+type columnKey struct {
+	key string
+	typ clew.Type
 }
 
 // step is a child of a node and the column that leads there; no column: no child.
@@ -351,6 +358,7 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 		a.cols = slices.Grow(a.cols, 1)
 	}
 	a.cols = a.cols[:i+1]
+	a.recall(i, key, t)
 	c := a.cols[i]
 	if c == nil {
 		c = new(ColumnBuilder)
@@ -367,6 +375,23 @@ func (a *AttrsBuilder) column(key []byte, t clew.Type) uint32 {
 	}
 	a.byKey[code][t] = uint32(i)
 	return uint32(i)
+}
+
+// recall brings what was the column (key, t) before reset to place i of cols: it has the
+// memory that such a column needs.
+func (a *AttrsBuilder) recall(i int, key []byte, t clew.Type) {
+	at, ok := a.were[columnKey{string(key), t}]
+	if !ok || at <= i {
+		return
+	}
+	kept := a.cols[:cap(a.cols)]
+	if kept[at] == nil || kept[at].typ != t || kept[at].key != string(key) {
+		return
+	}
+	kept[i], kept[at] = kept[at], kept[i]
+	if c := kept[at]; c != nil {
+		a.were[columnKey{c.key, c.typ}] = at
+	}
 }
 
 // PutExtra keeps KeyValue messages that found no place in a column: their key and
@@ -388,8 +413,13 @@ func (a *AttrsBuilder) truncate(row uint32) {
 }
 
 func (a *AttrsBuilder) reset() {
-	for _, c := range a.cols {
+	if a.were == nil {
+		a.were = make(map[columnKey]int)
+	}
+	clear(a.were)
+	for i, c := range a.cols {
 		c.reset()
+		a.were[columnKey{c.key, c.typ}] = i
 	}
 	a.cols = a.cols[:0]
 	a.keys.Reset()
