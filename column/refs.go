@@ -21,11 +21,17 @@ func (r *Refs) At(ref uint64) []byte {
 // internChunk is how many values InternRefs looks up together.
 const internChunk = 64
 
+// lookup is a value to be found in a table.
+type lookup struct {
+	hash   uint64 // 0: the value is that before it
+	w0, w1 uint64 // of a short value in Body with enough behind it: its bytes
+}
+
 // InternRefs replaces each of vals, refs of r, by the code that Intern gives its
 // value. It looks values up many at a time: their places in the table are read one
 // after the other before any is compared, so that waiting for memory overlaps.
 func (d *Dict) InternRefs(r *Refs, vals []uint64) {
-	var hashes [internChunk]uint64
+	var lookups [internChunk]lookup
 	for len(vals) > 0 {
 		n := min(len(vals), internChunk)
 		if d.raw {
@@ -38,75 +44,83 @@ func (d *Dict) InternRefs(r *Refs, vals []uint64) {
 		for 2*(d.used+n) >= len(d.table) {
 			d.grow()
 		}
-		d.touch(r, vals[:n], &hashes)
+		d.touch(r, vals[:n], &lookups)
+		last := uint64(d.last)
 		for i, ref := range vals[:n] {
-			switch {
-			case hashes[i] == 0 && i > 0:
-				vals[i] = vals[i-1]
-			case hashes[i] == 0:
-				vals[i] = uint64(d.last)
-			default:
-				vals[i] = uint64(d.internRef(r, ref, hashes[i]))
+			if l := &lookups[i]; l.hash != 0 {
+				last = uint64(d.internRef(r, ref, l))
 			}
+			vals[i] = last
 		}
 		vals = vals[n:]
 	}
 }
 
-// touch hashes values and reads their slots. A long value that repeats the one before,
+// touch hashes values and reads their slots. A value that repeats the one before,
 // or the first of them the last one that d was given, gets hash 0.
-func (d *Dict) touch(r *Refs, vals []uint64, hashes *[internChunk]uint64) {
+func (d *Dict) touch(r *Refs, vals []uint64, lookups *[internChunk]lookup) {
 	var before []byte
 	first := len(d.vals.Ends) == 0
 	if !first {
 		before = d.vals.At(int(d.last))
 	}
-	table := d.table
+	table, mask := d.table, uint64(len(d.table)-1)
 	touched := uint64(0)
-	for i, ref := range vals {
+	for i, ref := range vals[:min(len(vals), internChunk)] {
 		at, n := int(ref>>32), int(uint32(ref))
-		var h uint64
-		v := r.At(ref)
-		switch {
-		case n <= hashed.ShortBytes && at+hashed.ShortBytes <= len(r.Body):
+		l := &lookups[i]
+		if n <= hashed.ShortBytes && at+hashed.ShortBytes <= len(r.Body) {
+			w := (*[hashed.ShortBytes]byte)(r.Body[at:])
 			m := &hashed.ShortMasks[n]
-			h = d.hash.Short(hashed.Word(r.Body, at)&m[0], hashed.Word(r.Body, at+8)&m[1], n)
-		case n > hashed.MidBytes && !first && string(v) == string(before):
-		default:
-			h = d.hash.Of(v)
+			l.w0, l.w1 = hashed.Word(w[:], 0)&m[0], hashed.Word(w[:], 8)&m[1]
+			l.hash = d.hash.Short(l.w0, l.w1, n)
+			first, before = false, r.Body[at:at+n]
+			touched ^= table[l.hash&mask]
+			continue
 		}
+		v := r.At(ref)
+		if !first && n > hashed.ShortBytes && string(v) == string(before) {
+			l.hash = 0
+			continue
+		}
+		l.hash = d.hash.Of(v)
 		first, before = false, v
-		hashes[i] = h
-		touched ^= table[h&uint64(len(table)-1)]
+		touched ^= table[l.hash&mask]
 	}
 	d.touched = touched
 }
 
 // internRef is internHashed for a ref.
-func (d *Dict) internRef(r *Refs, ref, h uint64) uint32 {
+func (d *Dict) internRef(r *Refs, ref uint64, l *lookup) uint32 {
 	at, n := int(ref>>32), int(uint32(ref))
 	if n > hashed.ShortBytes || at+hashed.ShortBytes > len(r.Body) {
-		return d.internHashed(r.At(ref), h)
+		return d.internHashed(r.At(ref), l.hash)
 	}
 	m := &hashed.ShortMasks[n]
-	w0, w1 := hashed.Word(r.Body, at), hashed.Word(r.Body, at+8)
-	mask := uint64(len(d.table) - 1)
-	for i := h & mask; d.table[i] != 0; i = (i + 1) & mask {
-		e := d.table[i]
-		if (e^h)>>32 != 0 {
+	table, mask := d.table, uint64(len(d.table)-1)
+	for i := l.hash & mask; ; i = (i + 1) & mask {
+		e := table[i]
+		if (e^l.hash)>>32 != 0 || e == 0 {
+			if e == 0 {
+				break
+			}
 			continue
 		}
 		code := uint32(e) - 1
 		start, end := d.vals.bounds(int(code))
-		if buf := d.vals.Buf[:cap(d.vals.Buf)]; end-start == n && start+hashed.ShortBytes <= len(buf) {
-			if (hashed.Word(buf, start)^w0)&m[0]|(hashed.Word(buf, start+8)^w1)&m[1] == 0 {
+		if end-start != n {
+			continue
+		}
+		if buf := d.vals.Buf[:cap(d.vals.Buf)]; start+hashed.ShortBytes <= len(buf) {
+			w := (*[hashed.ShortBytes]byte)(buf[start:])
+			if (hashed.Word(w[:], 0)&m[0]^l.w0)|(hashed.Word(w[:], 8)&m[1]^l.w1) == 0 {
 				d.last = code
 				return code
 			}
-		} else if string(d.vals.Buf[start:end]) == string(r.At(ref)) {
+		} else if string(buf[start:end]) == string(r.At(ref)) {
 			d.last = code
 			return code
 		}
 	}
-	return d.internHashed(r.At(ref), h)
+	return d.internHashed(r.At(ref), l.hash)
 }
