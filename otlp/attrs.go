@@ -54,9 +54,9 @@ func (l *attrList) column(key []byte, t clew.Type, kv []byte) *build.ColumnBuild
 		return nil
 	}
 	if c.Head.Size == 0 {
-		c.Head = headOf(key)
+		c.Head = headOf(key, t)
 	}
-	if size := 3 + len(key); size >= minSlotHead && size <= build.HeadBytes && len(kv) > size+1 && kv[size-1] == tagValue {
+	if size := c.Head.Size; size >= minSlotHead && len(kv) > size+1 && kv[size-1] == tagValue {
 		l.a.Note(build.SlotOf(kv, size, kv[size+1]), c)
 	}
 	l.at = next
@@ -71,69 +71,101 @@ const minSlotHead = 8
 // as encoders write them: a key, and a value of a single field, shorter than 128 bytes
 // together. It returns the place of what it has not taken.
 func (l *attrList) expected(m []byte, i int) int {
-	at, start := l.at, i
-	end := 0                                                              // of the attribute
-	for ; cap(m)-i >= l.beyond+2+build.HeadBytes && i < len(m); i = end { // words may reach behind m, but not behind the request
-		w := (*[2 + build.HeadBytes]byte)(m[i : i+2+build.HeadBytes])
-		if end = i + 2 + int(w[1]); w[0] != l.tag || w[1] >= 0x80 || end > len(m) {
+	start := i
+	last := min(len(m)-1, cap(m)-l.beyond-2-build.HeadBytes) // words may reach behind m, but not behind the request
+	for i <= last {
+		k := l.usual(m, i, last)
+		if k <= last {
+			k = l.known(m, k)
+		}
+		if k == i {
 			break
 		}
-		c, next := l.a.Likely(at)
-		likely := c != nil
-		if likely {
-			h := &c.Head
-			// Whether the words are the same is asked once: how long keys are is hard to foretell.
-			x := binary.LittleEndian.Uint64(w[2:])&h.Masks[0] ^ h.Words[0]
-			x |= binary.LittleEndian.Uint64(w[10:])&h.Masks[1] ^ h.Words[1]
-			x |= binary.LittleEndian.Uint64(w[18:])&h.Masks[2] ^ h.Words[2]
-			x |= binary.LittleEndian.Uint64(w[26:])&h.Masks[3] ^ h.Words[3]
-			x |= binary.LittleEndian.Uint64(w[34:])&h.Masks[4] ^ h.Words[4]
-			likely = x == 0 && h.Size != 0
-		}
-		if !likely {
-			if c = l.bySlot((*[build.HeadBytes]byte)(w[2:]), m[i:end]); c == nil {
-				break
-			}
-		}
-		v := m[i+2 : end] // the value, its length before it
-		if c.Head.Size+3 > len(v) {
-			break
-		}
-		if v = v[c.Head.Size:]; int(v[0]) != len(v)-1 {
-			break
-		}
-		if c.Type() == clew.TypeString && v[1] == tagString && int(v[2]) == len(v)-3 {
-			l.d.PutText(c, l.row, v[3:])
-		} else if !l.put(c, v[1:]) {
-			break
-		}
-		if !likely {
-			next = l.a.Follow(at, c)
-		}
-		at = next
+		i = k
 	}
-	l.at, l.empty = at, l.empty && i == start
+	l.empty = l.empty && i == start
 	return i
 }
 
-// bySlot returns the column of an attribute, with tag and length, whose message begins
-// with w, if its key is known and the row has no value there.
-func (l *attrList) bySlot(w *[build.HeadBytes]byte, attr []byte) *build.ColumnBuilder {
-	size := 3 + int(w[1])
-	if size < minSlotHead || size > build.HeadBytes || 2+size+1 >= len(attr) {
-		return nil
+// usual takes the attributes that are as last time, as long as their columns have room.
+// It calls nothing, so that all that it needs stays in registers.
+func (l *attrList) usual(m []byte, i, last int) int {
+	a, at, row, tag := l.a, l.at, l.row, l.tag
+	place := l.d.Place(m)
+	for i <= last {
+		w := (*[2 + build.HeadBytes]byte)(m[i : i+2+build.HeadBytes])
+		n := int(w[1]) // what of the attribute is left
+		end := i + 2 + n
+		c, next := a.Likely(at)
+		if w[0] != tag || n >= 0x80 || end > len(m) || c == nil {
+			break
+		}
+		h := &c.Head
+		// Whether the words are the same is asked once: how long keys are is hard to foretell.
+		x := binary.LittleEndian.Uint64(w[2:])&h.Masks[0] ^ h.Words[0]
+		x |= binary.LittleEndian.Uint64(w[10:])&h.Masks[1] ^ h.Words[1]
+		x |= binary.LittleEndian.Uint64(w[18:])&h.Masks[2] ^ h.Words[2]
+		x |= binary.LittleEndian.Uint64(w[26:])&h.Masks[3] ^ h.Words[3]
+		x |= binary.LittleEndian.Uint64(w[34:])&h.Masks[4] ^ h.Words[4]
+		n -= h.Size + 1
+		if x != 0 || h.Size == 0 || n < 2 {
+			break
+		}
+		v := m[end-n-1 : end] // the value, its length before it
+		if len(v) < 3 || int(v[0]) != n {
+			break
+		}
+		var bits uint64
+		var ok bool
+		switch c.Type() {
+		case clew.TypeString:
+			bits, ok = uint64(place+end-n+2)<<32|uint64(n-2), int(v[2]) == n-2
+		case clew.TypeInt:
+			bits, ok = shortVarint(v[2:])
+		case clew.TypeDouble:
+			if ok = len(v) == 10; ok {
+				bits = binary.LittleEndian.Uint64(v[2:])
+			}
+		case clew.TypeBool:
+			bits, ok = uint64(v[2]), n == 2 && v[2] <= 1
+		}
+		if !ok || !c.PutInRoom(row, bits) {
+			break
+		}
+		at, i = next, end
 	}
-	c := l.a.AtSlot(build.SlotOf(w[:], size, attr[2+size+1]))
-	if c == nil || !c.Head.Meets(w) || l.a.Has(c) {
-		return nil
-	}
-	return c
+	l.at = at
+	return i
 }
 
-// put puts a value that is no text into its column, if it is written as encoders write
-// that.
+// known takes the attribute at m[i] if what it begins with is known and the row has no
+// value there. Behind i there is room for the longest head. It returns where the attribute
+// ends, or i.
+func (l *attrList) known(m []byte, i int) int {
+	head := (*[build.HeadBytes]byte)(m[i+2 : i+2+build.HeadBytes])
+	n, size := int(m[i+1]), 3+int(head[1])
+	end := i + 2 + n
+	n -= size + 1 // of the value
+	if m[i] != l.tag || m[i+1] >= 0x80 || end > len(m) || n < 2 || size < minSlotHead || size > build.HeadBytes || int(m[end-n-1]) != n {
+		return i
+	}
+	v := m[end-n : end]
+	c := l.a.AtSlot(build.SlotOf(head[:], size, v[0]))
+	if c == nil || !c.Head.Meets(head) || l.a.Has(c) || !l.put(c, v) {
+		return i
+	}
+	l.at = l.a.Follow(l.at, c)
+	return end
+}
+
+// put puts a value into its column, if it is written as encoders write that.
 func (l *attrList) put(c *build.ColumnBuilder, v []byte) bool {
 	switch c.Type() {
+	case clew.TypeString:
+		if v[0] != tagString || int(v[1]) != len(v)-2 {
+			return false
+		}
+		l.d.PutText(c, l.row, v[2:])
 	case clew.TypeInt:
 		bits, ok := shortVarint(v[1:])
 		if v[0] != tagInt || !ok {
@@ -156,19 +188,21 @@ func (l *attrList) put(c *build.ColumnBuilder, v []byte) bool {
 	return true
 }
 
-// headOf returns what attributes of a key begin with, behind their own tag and length,
-// up to the length of the value.
-func headOf(key []byte) (h build.Head) {
+// headOf returns what attributes of a key and type begin with, behind their own tag and
+// length: what there is up to the length of the value, and the tag behind that.
+func headOf(key []byte, t clew.Type) (h build.Head) {
 	h.Size = 3 + len(key)
-	if h.Size > build.HeadBytes {
+	tag := [clew.TypeCount]byte{clew.TypeString: tagString, clew.TypeInt: tagInt, clew.TypeDouble: tagDouble, clew.TypeBool: tagBool}[t]
+	if h.Size+2 > build.HeadBytes || tag == 0 {
 		return build.Head{}
 	}
 	var words, masks [build.HeadBytes]byte
-	words[0], words[1], words[2+len(key)] = tagKey, byte(len(key)), tagValue
+	words[0], words[1], words[2+len(key)], words[h.Size+1] = tagKey, byte(len(key)), tagValue, tag
 	copy(words[2:], key)
-	for i := range masks[:h.Size] {
+	for i := range masks[:h.Size+2] {
 		masks[i] = 0xff
 	}
+	masks[h.Size] = 0
 	for i := range h.Words {
 		h.Words[i] = binary.LittleEndian.Uint64(words[8*i:])
 		h.Masks[i] = binary.LittleEndian.Uint64(masks[8*i:])

@@ -35,6 +35,19 @@ func (c *ColumnBuilder) PutBits(row uint32, bits uint64) {
 	c.vals = append(c.vals, bits)
 }
 
+// PutInRoom is PutBits where c has room; it reports whether it had.
+func (c *ColumnBuilder) PutInRoom(row uint32, bits uint64) bool {
+	n := len(c.vals)
+	if n >= cap(c.rows) || n >= cap(c.vals) {
+		return false
+	}
+	c.rows = c.rows[:n+1]
+	c.rows[n] = row
+	c.vals = c.vals[:n+1]
+	c.vals[n] = bits
+	return true
+}
+
 // PutBytes adds a string or raw value, copying it.
 func (c *ColumnBuilder) PutBytes(row uint32, v []byte) {
 	code := c.intern(v)

@@ -95,6 +95,9 @@ func (d *Draft) Name(name []byte) (code uint32, odd bool) {
 	return code, d.oddNames[code]
 }
 
+// Place returns where in the message m lies, a slice of it whose capacity nobody has cut.
+func (d *Draft) Place(m []byte) int { return cap(d.refs.Body) - cap(m) }
+
 // PutText adds a string or raw value of row to a column of d. v is a slice of the
 // message whose capacity nobody has cut: that says where in the message it lies.
 func (d *Draft) PutText(c *ColumnBuilder, row uint32, v []byte) {

@@ -2,9 +2,9 @@ package build
 
 import "encoding/binary"
 
-// A Head is what the attributes of one column begin with in messages: Size bytes, at
-// most HeadBytes, of which 0 says that nothing is known. Masks has all bits set where
-// Words has bytes of the head.
+// A Head is what the attributes of one column begin with in messages: Size bytes, the
+// length of the value, which is any, and the value's tag; 0 says that nothing is known.
+// Together they are at most HeadBytes. Masks has all bits set where Words has what counts.
 type Head struct {
 	Size         int
 	Words, Masks [HeadBytes / 8]uint64
