@@ -46,6 +46,9 @@ func (s *search) query() string {
 		for _, key := range remoteKeys {
 			names = append(names, api.Reads(traceql.ScopeSpan, key.name, s.remote)...)
 		}
+		for _, key := range edgeKeys {
+			names = append(names, api.Reads(traceql.ScopeSpan, key, s.remote)...)
+		}
 		var server api.Filter
 		server.And(api.OfService(s.remote))
 		parts = append(parts, "("+of("(kind = client || kind = producer)", api.AnyOf(names...))+" || ("+of()+" > "+server.String()+"))")

@@ -49,6 +49,11 @@ var remoteKeys = []struct{ name, port string }{
 	{"net.sock.peer.name", ""}, {"net.sock.peer.addr", "net.sock.peer.port"}, {"peer.hostname", ""}, {"peer.address", ""}, {"db.name", ""},
 }
 
+// edgeKeys are the attributes besides by which /remoteServices and /dependencies name what
+// sends no spans of its own, as storage.Rollups says: a search finds the names that these
+// list.
+var edgeKeys = []string{"service.peer.name", "db.system.name", "db.system", "messaging.system"}
+
 // spanOf translates a row.
 func spanOf(r *span.Rows, row int) spanJSON {
 	s := r.Span(row)

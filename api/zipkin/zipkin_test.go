@@ -75,6 +75,8 @@ func TestSearch(t *testing.T) {
 			{"serviceName=frontend&remoteServiceName=payment", 1},
 			{"serviceName=payment&remoteServiceName=frontend", 0},
 			{"remoteServiceName=10.0.0.2", 1},
+			{"serviceName=payment&remoteServiceName=postgresql", 1}, // as /remoteServices has it
+			{"serviceName=frontend&remoteServiceName=postgresql", 0},
 			{"serviceName=frontend&minDuration=100000", 1},
 			{"serviceName=frontend&minDuration=100001", 0},
 			{"serviceName=frontend&minDuration=49999&maxDuration=50001", 1},
