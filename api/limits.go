@@ -45,3 +45,6 @@ const (
 	// healthEvery is how often it is looked whether a client that watches has to be told.
 	healthEvery = time.Second
 )
+
+// maxShownBytes is how much of a text from outside is said again in an error.
+const maxShownBytes = 100

@@ -162,7 +162,7 @@ func micros(name, text string) (clew.UnixNanos, error) {
 	return clew.UnixNanos(n * 1000), nil
 }
 
-// tagsIn reads tags as {"key":"value"} and as key:value.
+// tagsIn reads tags as {"key":"value"} or in logfmt, and as key:value.
 func tagsIn(q url.Values) (map[string]string, error) {
 	out := make(map[string]string)
 	for _, text := range q["tag"] {
@@ -173,7 +173,11 @@ func tagsIn(q url.Values) (map[string]string, error) {
 		out[key] = value
 	}
 	for _, text := range q["tags"] {
-		if err := tagsInto(out, "tags", text); err != nil {
+		read := tagsInto
+		if !strings.HasPrefix(strings.TrimSpace(text), "{") {
+			read = logfmtInto
+		}
+		if err := read(out, "tags", text); err != nil {
 			return nil, err
 		}
 	}
@@ -192,6 +196,20 @@ func tagsInto(out map[string]string, name, text string) error {
 			return clew.Errorf(clew.Invalid, `malformed '%s' parameter: the value of %q is no text`, name, key)
 		}
 		out[key] = value
+	}
+	return nil
+}
+
+// logfmtInto reads key=value pairs, as people write them; a key alone is true.
+func logfmtInto(out map[string]string, name, text string) error {
+	pairs, err := api.Logfmt(text)
+	if err != nil {
+		return clew.Errorf(clew.Invalid, `malformed '%s' parameter: %v; or {"key":"value"}`, name, err)
+	}
+	for _, p := range pairs {
+		if out[p.Key] = p.Value; p.Bare {
+			out[p.Key] = "true"
+		}
 	}
 	return nil
 }

@@ -89,8 +89,13 @@ func TestSearch(t *testing.T) {
 			{"tag=cache.hit:true&tag=exception.type:Declined", 0},
 			{"tags=%7B%22cache.hit%22:true,%22load%22:0.5%7D", 1},
 			{"tags=%7B%22cache.hit%22:%22true%22%7D&tag=load:1", 0},
+			{"tags=cache.hit%3Dtrue load%3D0.5", 1},
+			{"tags=error", 1},
+			{"tags=error%3Dfalse&service=mailer", 1},
+			{"tags=otel.status_description%3D%22card <declined>%22 error%3Dtrue", 1},
+			{"tags=cache.hit%3Dtrue load%3D1", 0},
 		} {
-			w := apitest.Get(h, "/api/traces?"+c.query+"&"+day)
+			w := apitest.Get(h, "/api/traces?"+strings.ReplaceAll(c.query, " ", "%20")+"&"+day)
 			var out struct{ Total int }
 			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != http.StatusOK || out.Total != c.want {
 				t.Errorf("%s: %d, %d traces, want %d", c.query, w.Code, out.Total, c.want)

@@ -3,8 +3,6 @@ package tempo
 import "time"
 
 const (
-	// maxShownBytes bounds what an error repeats of a request.
-	maxShownBytes = 100
 	// secondDigits is how many digits a time has at most that is in seconds: with so many
 	// the year is 2286, and in nanoseconds it would be ten seconds past 1970.
 	secondDigits = 10

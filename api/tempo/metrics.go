@@ -97,7 +97,7 @@ func since(q url.Values) (w clew.Window, err error) {
 	back := defaultSince
 	if s := q.Get("since"); s != "" {
 		if back, err = duration(s); err != nil || back <= 0 {
-			return w, clew.Errorf(clew.Invalid, "invalid since: %q: want a duration such as 15m or 2d", clip(s))
+			return w, clew.Errorf(clew.Invalid, "invalid since: %q: want a duration such as 15m or 2d", api.ShortText(s))
 		}
 	}
 	if w.End == 0 {
@@ -107,7 +107,7 @@ func since(q url.Values) (w clew.Window, err error) {
 		w.Start = w.End - min(w.End, clew.UnixNanos(back))
 	}
 	if w.End <= w.Start {
-		return w, clew.Errorf(clew.Invalid, "http parameter start must be before end. received start=%s end=%s", clip(q.Get("start")), clip(q.Get("end")))
+		return w, clew.Errorf(clew.Invalid, "http parameter start must be before end. received start=%s end=%s", api.ShortText(q.Get("start")), api.ShortText(q.Get("end")))
 	}
 	return w, nil
 }
@@ -180,7 +180,7 @@ func overRange(asked *api.Question, q url.Values) (*rangeAnswer, exec.Cost, erro
 	}
 	if m.Step = defaultStep(m.Window); q.Get("step") != "" {
 		if m.Step, err = duration(q.Get("step")); err != nil || m.Step < time.Millisecond {
-			return nil, none, clew.Errorf(clew.Invalid, "invalid step: %q: want seconds or a duration such as 15s, at least 1ms", clip(q.Get("step")))
+			return nil, none, clew.Errorf(clew.Invalid, "invalid step: %q: want seconds or a duration such as 15s, at least 1ms", api.ShortText(q.Get("step")))
 		}
 	}
 	// Steps lie on multiples of their length, so that asking again a little later

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 )
 
 // parameters reads a URL's query.
@@ -27,7 +28,7 @@ func window(q url.Values) (w clew.Window, err error) {
 		return w, err
 	}
 	if w.End != 0 && w.End <= w.Start {
-		return w, clew.Errorf(clew.Invalid, "http parameter start must be before end. received start=%s end=%s", clip(q.Get("start")), clip(q.Get("end")))
+		return w, clew.Errorf(clew.Invalid, "http parameter start must be before end. received start=%s end=%s", api.ShortText(q.Get("start")), api.ShortText(q.Get("end")))
 	}
 	return w, nil
 }
@@ -53,7 +54,7 @@ func moment(q url.Values, name string) (clew.UnixNanos, error) {
 	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil || t.UnixNano() < 0 {
-		return 0, clew.Errorf(clew.Invalid, "invalid %s: %q: want seconds or nanoseconds since 1970, or RFC 3339 as 2026-11-23T14:00:00Z", name, clip(s))
+		return 0, clew.Errorf(clew.Invalid, "invalid %s: %q: want seconds or nanoseconds since 1970, or RFC 3339 as 2026-11-23T14:00:00Z", name, api.ShortText(s))
 	}
 	return clew.FromTime(t), nil
 }
@@ -66,7 +67,7 @@ func count(q url.Values, name string, def, least, most int) (int, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < least || n > most {
-		return 0, clew.Errorf(clew.Invalid, "invalid %s: %q: want %d to %d", name, clip(s), least, most)
+		return 0, clew.Errorf(clew.Invalid, "invalid %s: %q: want %d to %d", name, api.ShortText(s), least, most)
 	}
 	return n, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -50,13 +51,19 @@ func text(s string) string { return traceql.Static{Type: traceql.TypeString, Str
 // ofTags turns a search by tags, of before there was TraceQL, into a query: each tag is
 // on some span of the trace, and its value holds the wanted one, whatever the case.
 func ofTags(tags, least, most string) (string, error) {
-	pairs, err := logfmt(tags)
+	pairs, err := api.Logfmt(tags)
 	if err != nil {
-		return "", err
+		return "", clew.Errorf(clew.Invalid, "invalid tags: %v", err)
 	}
 	var parts []string
-	for _, p := range pairs {
-		part, err := tagTest(p[0], p[1])
+	for i, p := range pairs {
+		if p.Bare {
+			return "", clew.Errorf(clew.Invalid, "invalid tags: %q: want key=value pairs in logfmt, such as service.name=cart http.url=\"a b\"", api.ShortText(p.Key))
+		}
+		if slices.ContainsFunc(pairs[:i], func(q api.Pair) bool { return q.Key == p.Key }) {
+			return "", clew.Errorf(clew.Invalid, "invalid tags: tag %s has been set twice", api.ShortText(p.Key))
+		}
+		part, err := tagTest(p.Key, p.Value)
 		if err != nil {
 			return "", err
 		}
@@ -68,7 +75,7 @@ func ofTags(tags, least, most string) (string, error) {
 		}
 		d, err := time.ParseDuration(bound[1])
 		if err != nil || d < 0 {
-			return "", clew.Errorf(clew.Invalid, "invalid %s: %q: want a duration such as 100ms or 2s", bound[0], clip(bound[1]))
+			return "", clew.Errorf(clew.Invalid, "invalid %s: %q: want a duration such as 100ms or 2s", bound[0], api.ShortText(bound[1]))
 		}
 		parts = append(parts, fmt.Sprintf("{ trace:duration %s %dns }", bound[2], d.Nanoseconds()))
 	}
@@ -92,7 +99,7 @@ func tagTest(key, value string) (string, error) {
 		return "resource.service.name" + like, nil
 	case "status", "status.code":
 		if _, ok := clew.ParseStatus(value); !ok {
-			return "", clew.Errorf(clew.Invalid, "invalid tags: %s=%q: want error, ok or unset", key, clip(value))
+			return "", clew.Errorf(clew.Invalid, "invalid tags: %s=%q: want error, ok or unset", key, api.ShortText(value))
 		}
 		return "status = " + value, nil
 	case "error":
@@ -109,38 +116,4 @@ func tagTest(key, value string) (string, error) {
 		test += " || " + field + " = " + value
 	}
 	return test, nil
-}
-
-// logfmt reads key=value pairs, with values in quotes where they have spaces.
-func logfmt(s string) (pairs [][2]string, err error) {
-	seen := make(map[string]bool)
-	for s = strings.TrimLeft(s, " \t\n"); s != ""; s = strings.TrimLeft(s, " \t\n") {
-		key, rest, ok := strings.Cut(s, "=")
-		if !ok || key == "" || strings.ContainsAny(key, " \t\n\"") {
-			return nil, clew.Errorf(clew.Invalid, "invalid tags: %q: want key=value pairs in logfmt, such as service.name=cart http.url=\"a b\"", clip(s))
-		}
-		value := rest
-		if strings.HasPrefix(rest, `"`) {
-			quoted, err := strconv.QuotedPrefix(rest)
-			if err == nil {
-				value, err = strconv.Unquote(quoted)
-			}
-			if err != nil {
-				return nil, clew.Errorf(clew.Invalid, "invalid tags: the quotes of %q do not close", clip(s))
-			}
-			rest = rest[len(quoted):]
-		} else {
-			end := strings.IndexAny(rest, " \t\n")
-			if end < 0 {
-				end = len(rest)
-			}
-			value, rest = rest[:end], rest[end:]
-		}
-		if seen[key] {
-			return nil, clew.Errorf(clew.Invalid, "invalid tags: tag %s has been set twice", clip(key))
-		}
-		seen[key] = true
-		pairs, s = append(pairs, [2]string{key, value}), rest
-	}
-	return pairs, nil
 }

@@ -35,7 +35,7 @@ func tagScopes(asked *api.Question, q url.Values) ([]tagScope, exec.Cost, error)
 	switch want {
 	case "", "none", "resource", "span", "intrinsic", "event", "link", "instrumentation", "trace":
 	default:
-		return nil, none, clew.Errorf(clew.Invalid, "invalid scope: %s", clip(want))
+		return nil, none, clew.Errorf(clew.Invalid, "invalid scope: %s", api.ShortText(want))
 	}
 	if want == "none" {
 		want = ""
@@ -151,7 +151,7 @@ func (a *API) tagValues(answer func(c *call, values []tagValue, cost *exec.Cost)
 	return func(c *call) error {
 		name, ok := strings.CutSuffix(c.r.PathValue("rest"), "/values")
 		if !ok || name == "" {
-			return clew.Errorf(clew.NotFound, "%s is not part of this API; did you mean …/values?", clip(c.r.URL.Path))
+			return clew.Errorf(clew.NotFound, "%s is not part of this API; did you mean …/values?", api.ShortText(c.r.URL.Path))
 		}
 		q, err := parameters(c)
 		if err != nil {
@@ -334,7 +334,7 @@ func fieldOf(name string) (f span.Field, ofRoot string, err error) {
 	if bare, bareErr := exec.ParseField((&traceql.Field{Name: name}).String()); bareErr == nil {
 		return bare, "", nil
 	}
-	return f, "", clew.Errorf(clew.Invalid, "invalid tag name %s: %w", clip(name), err)
+	return f, "", clew.Errorf(clew.Invalid, "invalid tag name %s: %w", api.ShortText(name), err)
 }
 
 // filtered counts values of the spans that are selected, or of the roots of their traces.

@@ -21,7 +21,6 @@ import (
 	"net/http"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
@@ -88,7 +87,7 @@ func New(cfg Config) *API {
 		writeText(w, http.StatusOK, "clew "+cfg.Program+", with the API of Tempo "+Version+"\n")
 	})
 	a.mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
-		writeText(w, http.StatusNotFound, fmt.Sprintf("%s is not part of this API; docs/reference/tempo.md lists what is\n", clip(r.URL.Path)))
+		writeText(w, http.StatusNotFound, fmt.Sprintf("%s is not part of this API; docs/reference/tempo.md lists what is\n", api.ShortText(r.URL.Path)))
 	})
 	return a
 }
@@ -198,12 +197,4 @@ const (
 // wantsProtobuf reports whether the client asks for protobuf rather than JSON.
 func (c *call) wantsProtobuf() bool {
 	return api.Preferred(c.r.Header.Values("Accept"), typeJSON, typeProtobuf, "application/x-protobuf") != typeJSON
-}
-
-func clip(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > maxShownBytes {
-		s = s[:api.WholeRunes([]byte(s), maxShownBytes)] + "…"
-	}
-	return s
 }
