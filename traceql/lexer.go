@@ -53,12 +53,8 @@ func (l *lexer) fail(q *Query, class Class, at Range, format string, args ...any
 
 // next returns the next token. At the end, and after an error, it stays there.
 func (l *lexer) next(q *Query) token {
-	for l.off < len(l.text) {
-		r, n := utf8.DecodeRuneInString(l.text[l.off:])
-		if !unicode.IsSpace(r) {
-			break
-		}
-		l.off += n
+	if open := l.skip(); open >= 0 {
+		return l.fail(q, Syntax, Range{open, open + 2}, "the comment is not closed; */ ends it")
 	}
 	if l.off == len(l.text) {
 		return token{kind: tokEOF, at: Range{l.off, l.off}}
@@ -92,6 +88,27 @@ func (l *lexer) next(q *Query) token {
 		t.err.Msg = fmt.Sprintf(`strings stand in plain double quotes, not in %c`, r)
 	}
 	return t
+}
+
+// skip goes on to the next token, over spaces and comments. It returns where a comment
+// begins that does not end, else -1.
+func (l *lexer) skip() (open int) {
+	for {
+		rest := strings.TrimLeftFunc(l.text[l.off:], unicode.IsSpace)
+		l.off = len(l.text) - len(rest)
+		size := 0
+		switch {
+		case strings.HasPrefix(rest, "//"):
+			size = strings.IndexByte(rest+"\n", '\n')
+		case strings.HasPrefix(rest, "/*"):
+			if size = strings.Index(rest[2:], "*/") + 4; size < 4 {
+				return l.off
+			}
+		default:
+			return -1
+		}
+		l.off += size
+	}
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }

@@ -100,7 +100,7 @@ func PastedID(text string) string {
 // searchFor is the condition that looks for a few plain words; "" if text is more.
 func searchFor(text string) string {
 	text = strings.Trim(text, `"'`)
-	if text == "" || len(strings.Fields(text)) > 3 || strings.ContainsAny(text, "{}()[]|=<>!~&\"`\\,:") {
+	if text == "" || strings.HasPrefix(text, "//") || len(strings.Fields(text)) > 3 || strings.ContainsAny(text, "{}()[]|=<>!~&\"`\\,:") {
 		return ""
 	}
 	pattern := strconv.Quote(".*" + regexp.QuoteMeta(text) + ".*")
