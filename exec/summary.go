@@ -9,7 +9,6 @@ import (
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
-	"github.com/clew-tracing/clew/traceql"
 )
 
 // Hit is one trace of a page: the whole trace in numbers, and its matches.
@@ -98,6 +97,10 @@ func newSummariser(p *Plan, spansPerTrace int) *summariser {
 	return s
 }
 
+// asked are the intrinsics that an answer tells of its spans where filters ask for them:
+// what is short and not told in any case.
+var asked = []span.Intrinsic{span.StatusCode, span.StatusMessage, span.SpanKind}
+
 // shown returns the fields that an answer tells of its spans: those of select(…), then
 // those that its filters ask for; not those that are told in any case, or that are of
 // events and links, of which a span may have many.
@@ -108,11 +111,11 @@ func (p *Plan) shown() []judge.Measure {
 	}
 	p.rows.Fields(func(f span.Field) {
 		text := FieldText(f)
-		if f.Intrinsic != span.None || f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || known[text] || len(fields) == maxShown {
+		if f.Intrinsic != span.None && !slices.Contains(asked, f.Intrinsic) || f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || known[text] || len(fields) == maxShown {
 			return
 		}
 		known[text] = true
-		fields = append(fields, judge.Measure{Text: text, Type: traceql.TypeAny, Expr: span.FieldOf(f)})
+		fields = append(fields, judge.Measure{Text: text, Type: typeOfField(f), Expr: span.FieldOf(f)})
 	})
 	return fields
 }

@@ -60,7 +60,7 @@ func TestSelected(t *testing.T) {
 				got = append(got, x.Key+" "+kind+" "+value)
 			}
 		}
-		want := "service.name stringValue cart, exception.type stringValue NoStock, nestedSetParent intValue 2, nestedSetLeft intValue 3, nestedSetRight intValue 4"
+		want := "service.name stringValue cart, exception.type stringValue NoStock, nestedSetParent intValue 2, nestedSetLeft intValue 3, nestedSetRight intValue 4, status stringValue error"
 		if text := strings.Join(got, ", "); text != want {
 			a.Errorf("%s, want %s", text, want)
 		}

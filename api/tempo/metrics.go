@@ -279,7 +279,7 @@ func (m *metering) overTime(found *exec.Metrics, s *series.Series) timeSeries {
 func (m *metering) labels(s *series.Series) (list []keyValue, text string) {
 	list = []keyValue{}
 	for _, l := range s.Labels {
-		list = append(list, labelled(l.Name, l.Value, l.Text))
+		list = append(list, labelled(nameOf(l.Name), l.Value, l.Text))
 	}
 	if len(list) == 0 && m.fn != 0 {
 		list = append(list, keyValue{"__name__", anyValue(clew.StringValue(m.fn.String()))})

@@ -108,8 +108,17 @@ func bare(name string) string {
 		}
 		return rest
 	}
-	return name
+	return nameOf(name)
 }
+
+// tempoNames are what Tempo calls fields of the whole trace, however a query names them:
+// Grafana looks for them under these names.
+var tempoNames = map[string]string{
+	"trace:rootName": "rootName", "trace:rootService": "rootServiceName", "trace:duration": "traceDuration",
+}
+
+// nameOf is what Tempo calls a field.
+func nameOf(field string) string { return cmp.Or(tempoNames[field], field) }
 
 // aggregates begin the names of what was calculated of a set.
 var aggregates = []string{"count(", "avg(", "max(", "min(", "sum(", "count_distinct(", "first(", "last("}
@@ -121,7 +130,7 @@ func setKey(l judge.Label) string {
 			return l.Name
 		}
 	}
-	return "by(" + l.Name + ")"
+	return "by(" + nameOf(l.Name) + ")"
 }
 
 // search answers which traces have spans that a query selects.

@@ -39,6 +39,24 @@ func TestSearchGolden(t *testing.T) {
 	})
 }
 
+// TestSearchNames holds the names under which Grafana looks for what a query is about, and
+// that what its filters ask for is told of spans.
+func TestSearchNames(t *testing.T) {
+	eachStore(t, func(a *api) {
+		w := apitest.Get(a, search("q", `{ kind = server && status = error && trace:rootName != nil } | by(trace:rootService) | by(rootName)`))
+		for _, want := range []string{`{"key":"kind","value":{"stringValue":"server"}}`, `{"key":"status","value":{"stringValue":"error"}}`,
+			`{"key":"by(rootServiceName)","value":{"stringValue":"front"}}`, `{"key":"by(rootName)","value":{"stringValue":"GET /cart"}}`} {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("no %s in %s", want, w.Body)
+			}
+		}
+		w = apitest.Get(a, ask("/api/metrics/query", "q", `{ } | rate() by (trace:rootName, rootServiceName, trace:duration)`, "start", "1763888000", "end", "1763890000"))
+		if want := `"promLabels":"{rootName=\"GET /cart\", rootServiceName=\"front\", traceDuration=`; !strings.Contains(w.Body.String(), want) {
+			t.Errorf("no %s in %s", want, w.Body)
+		}
+	})
+}
+
 // TestSearchTags finds by tags as before TraceQL: on any spans of a trace, by part of a
 // text, whatever the case.
 func TestSearchTags(t *testing.T) {
