@@ -50,6 +50,12 @@ func TestSearchNames(t *testing.T) {
 				t.Errorf("no %s in %s", want, w.Body)
 			}
 		}
+		w = apitest.Get(a, search("q", `{ } | max(duration) > 1ms | avg(duration) > 1.5 | avg(trace:duration) / 2 > 1ms`))
+		for _, want := range []string{`{"key":"max(duration)","value":{"stringValue":"250ms"}}`, `{"key":"avg(duration)","value":{"stringValue":"`} {
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("no %s in %s", want, w.Body)
+			}
+		}
 		w = apitest.Get(a, ask("/api/metrics/query", "q", `{ } | rate() by (trace:rootName, rootServiceName, trace:duration)`, "start", "1763888000", "end", "1763890000"))
 		if want := `"promLabels":"{rootName=\"GET /cart\", rootServiceName=\"front\", traceDuration=`; !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in %s", want, w.Body)

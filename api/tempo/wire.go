@@ -31,7 +31,7 @@ func (v anyValue) MarshalJSON() ([]byte, error) {
 // labelled makes a keyValue of what a query names: text where the value is a word of the
 // language, or a duration, and not the number that it is kept as.
 func labelled(key string, v clew.Value, text string) keyValue {
-	if v.Type == clew.TypeOther || v.Type == clew.TypeInt && text != v.String() {
+	if v.Type == clew.TypeOther || (v.Type == clew.TypeInt || v.Type == clew.TypeDouble) && text != v.String() {
 		v = clew.StringValue(text)
 	}
 	if v.Type == clew.TypeString {

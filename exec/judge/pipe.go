@@ -252,6 +252,8 @@ func LabelOf(name string, typ traceql.Type, v clew.Value) Label {
 		text = "nil"
 	case v.Type == clew.TypeInt && (typ == traceql.TypeDuration || typ == traceql.TypeStatus || typ == traceql.TypeKind):
 		text = traceql.Static{Type: typ, Int: v.Int()}.String()
+	case v.Type == clew.TypeDouble && typ == traceql.TypeDuration && math.Abs(v.Double()) < 1<<62: // a mean
+		text = traceql.Static{Type: typ, Int: int64(math.Round(v.Double()))}.String()
 	}
 	return Label{Name: name, Value: v, Text: text}
 }
