@@ -416,7 +416,7 @@ func (m *Matcher) testBytes(c *Condition, vals []uint8, dst column.Bitmap) {
 	for i := range dst[:(len(vals)+63)>>6] {
 		word := uint64(0)
 		for k, v := range vals[i<<6 : min(len(vals), i<<6+64)] {
-			word |= uint64(table[v]) << k
+			word |= uint64(table[v]) << (k & 63)
 		}
 		dst[i] |= word
 	}

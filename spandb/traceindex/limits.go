@@ -9,9 +9,9 @@ const bucketEntries = 1024
 const finderBytes = 2 << 20
 
 // lookupCost is how many entries of a pack, one after the other, cost as much as looking
-// one up: 5 ns each. After so many lookups that going through all packs would have cost as
-// much, a Finder does that.
-const lookupCost = 6
+// one up. After so many lookups that going through all packs would have cost as much, a
+// Finder does that.
+const lookupCost = 12
 
 // nearTraces is how many traces are looked at together to find those that are in two
 // blocks: their table fits the first-level cache.

@@ -42,20 +42,22 @@ func (l *Lists) Build(local, perm []uint32, traces int) {
 	}
 }
 
-// BuildAll is Build of all rows in their order: trace has the trace of each.
-func (l *Lists) BuildAll(trace []uint32, traces int) {
-	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(trace))
+// BuildSome lists rows, which are all of some traces, in their order: trace has the trace
+// of each row, also of the others.
+func (l *Lists) BuildSome(rows, trace []uint32, traces int) {
+	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(rows))
 	ends := l.ends
 	clear(ends)
-	for _, t := range trace {
-		ends[t+2]++
+	for _, row := range rows {
+		ends[trace[row]+2]++
 	}
 	for i := 2; i < len(ends); i++ {
 		ends[i] += ends[i-1]
 	}
-	for k, t := range trace {
-		l.all[ends[t+1]] = uint32(k)
-		ends[t+1]++
+	for _, row := range rows {
+		end := &ends[trace[row]+1]
+		l.all[*end] = row
+		*end++
 	}
 }
 
@@ -156,15 +158,17 @@ func resize[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// Parents returns, in the memory of dst, the row of each row's parent by its code:
-// span.NoParent if there is none, span.LostParent if it is elsewhere. l lists all rows,
-// and trace has the trace of each.
-func (l *Lists) Parents(dst []int32, trace, codes []uint32) ([]int32, error) {
+// Parents returns, in the memory of dst, the row of each row's parent by its code, of the
+// given rows, which l lists: span.NoParent if there is none, which all others have, too, and
+// span.LostParent if it is elsewhere. trace has the trace of each row.
+func (l *Lists) Parents(dst []int32, rows, trace, codes []uint32) ([]int32, error) {
 	dst = resize(dst, len(codes))
-	for row, c := range codes {
-		switch c {
+	for row := range dst {
+		dst[row] = span.NoParent
+	}
+	for _, row := range rows {
+		switch c := codes[row]; c {
 		case None:
-			dst[row] = span.NoParent
 		case Elsewhere:
 			dst[row] = span.LostParent
 		default:

@@ -3,6 +3,8 @@ package places
 import (
 	"slices"
 	"testing"
+
+	"github.com/clew-tracing/clew/span"
 )
 
 func TestLists(t *testing.T) {
@@ -12,6 +14,25 @@ func TestLists(t *testing.T) {
 		if got := l.Rows(trace); !slices.Equal(got, want) {
 			t.Errorf("trace %d has rows %v, want %v", trace, got, want)
 		}
+	}
+}
+
+// TestParents finds the parents of the rows of two of three traces; of the third, whose
+// codes point nowhere, nothing is told.
+func TestParents(t *testing.T) {
+	trace := []uint32{0, 1, 2, 0, 2, 1, 0}
+	codes := []uint32{None, 77, First + 1, First, Elsewhere, 77, First + 1}
+	var l Lists
+	for range 2 { // in memory that is used already
+		l.BuildSome([]uint32{0, 2, 3, 4, 6}, trace, 3)
+		got, err := l.Parents([]int32{9, 9, 9, 9, 9, 9, 9}, []uint32{0, 2, 3, 4, 6}, trace, codes)
+		if want := []int32{span.NoParent, span.NoParent, 4, 0, span.LostParent, span.NoParent, 3}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("parents %v, %v; want %v", got, err, want)
+		}
+	}
+	codes[6] = First + 3
+	if _, err := l.Parents(nil, []uint32{0, 2, 3, 4, 6}, trace, codes); err == nil {
+		t.Error("a parent at the fourth place of three is none that is wrong")
 	}
 }
 

@@ -51,44 +51,38 @@ func (s *Scan) byTraces(u *unit, yield func(*span.Batch) bool) {
 	if !matched.Any() {
 		return
 	}
-	var twice column.Bitmap // traces that may have rows of one identity; of a head any may
-	if b == nil {
-		if b, twice = s.wholeBlock(u); b == nil {
-			return
-		}
-		b.Matched = matched
-	}
-	found := column.NewBitmap(len(b.TraceIDs))
-	for row := range matched.Ones() {
-		found.Set(int(b.Trace[row]))
-	}
-	alone := append(column.Bitmap(nil), found...)
-	s.Traces.Alone(alone, b.TraceIDs, at)
-	withoutShort(alone, b.TraceIDs)
-	switch {
-	case b.Parent != nil:
-		alone.AndNot(twice)
-	case u.view != nil:
-		withoutRepeats(alone, b, alone)
-	case !u.seg.Resolved && twice.Any():
-		withoutRepeats(alone, b, twice)
+	var found, alone column.Bitmap
+	if b != nil {
+		found, alone = s.alone(b, matched, at)
+		withoutRepeats(alone, b, alone) // any trace of a head may have rows of one identity
+	} else if b, found, alone = s.wholeBlock(u, matched, at); b == nil {
+		return
 	}
 	if alone.Any() && s.apart.low == 0 {
-		b.Traced = column.NewBitmap(b.Rows)
-		for row, ord := range b.Trace {
-			if alone.Get(int(ord)) {
-				b.Traced.Set(row)
-			}
+		if b.Matched = matched; b.Parent == nil {
+			s.tree.trace(b, alone)
 		}
 		if !yield(b) {
 			return
 		}
-		b.Traced = nil
 	}
+	b.Traced = nil
 	found.AndNot(alone)
 	for ord := range found.Ones() {
 		s.apart.add(b.TraceIDs[ord])
 	}
+}
+
+// alone returns which traces of a unit have a match, and which of these lie there alone.
+func (s *Scan) alone(b *span.Batch, matched column.Bitmap, at Place) (found, alone column.Bitmap) {
+	found = column.NewBitmap(len(b.TraceIDs))
+	for row := range matched.Ones() {
+		found.Set(int(b.Trace[row]))
+	}
+	alone = append(column.Bitmap(nil), found...)
+	s.Traces.Alone(alone, b.TraceIDs, at)
+	withoutShort(alone, b.TraceIDs)
+	return found, alone
 }
 
 // withoutShort clears ids of 64 bits from a set, and those of which such a one is the
@@ -146,28 +140,32 @@ func (s *Scan) wantTraces() {
 	}
 }
 
-// wholeBlock reads a block, and says which of its traces may have two rows of one
-// identity; nil if it is damaged. Where it is asked how rows hang together, that is taken
-// from where parents are said to be, unless too many traces are such that this tells too
-// little of.
-func (s *Scan) wholeBlock(u *unit) (b *span.Batch, twice column.Bitmap) {
+// wholeBlock reads a block, and says which of its traces have a match, and which of these
+// lie there alone and have no two rows of one identity; nil if it is damaged. Where it is
+// asked how rows hang together, that is taken from where parents are said to be, unless too
+// many traces are such that this tells too little of.
+func (s *Scan) wholeBlock(u *unit, matched column.Bitmap, at Place) (b *span.Batch, found, alone column.Bitmap) {
 	if s.Request.Columns.Tree {
 		if b = s.columns(u, nil, &s.need); b == nil {
-			return nil, nil
+			return nil, nil, nil
 		}
-		ok, err := s.tree.read(s, u, b)
+		found, alone = s.alone(b, matched, at)
+		ok, err := s.tree.read(s, u, b, alone)
 		if err != nil {
 			s.stats.Rows -= int64(u.rows)
 			s.damaged(u.rows, err)
-			return nil, nil
+			return nil, nil, nil
 		}
 		if ok {
-			b.Parent = s.tree.parent
-			return b, s.tree.twice
+			return b, found, alone
 		}
 	}
 	if b = s.columns(u, nil, &s.ids); b == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return b, s.tree.tracesOf(s, u, b)
+	found, alone = s.alone(b, matched, at)
+	if twice := s.tree.tracesOf(s, u, b); !u.seg.Resolved && twice.Any() {
+		withoutRepeats(alone, b, twice)
+	}
+	return b, found, alone
 }

@@ -14,9 +14,10 @@ type parents struct {
 	parent []int32       // as span.Batch.Parent
 	twice  column.Bitmap // traces with rows whose trace and span id others have, too
 
-	rows  column.Bitmap
-	codes []uint32
-	lists segment.Places
+	rows   column.Bitmap
+	codes  []uint32
+	traced []uint32
+	lists  segment.Places
 }
 
 // Of a block in which more than one of manyTwice rows shares its ids with another, parents
@@ -76,9 +77,10 @@ func (p *parents) tracesOf(s *Scan, u *unit, b *span.Batch) column.Bitmap {
 	return p.twice
 }
 
-// read finds the parents of the rows of a block that has been read; false if places do
-// not tell them well.
-func (p *parents) read(s *Scan, u *unit, b *span.Batch) (ok bool, err error) {
+// read finds the parents of the rows of some traces of a block that has been read, of which
+// it takes those with rows that share their ids with others; false if places do not tell
+// parents well.
+func (p *parents) read(s *Scan, u *unit, b *span.Batch, of column.Bitmap) (ok bool, err error) {
 	r, err := u.seg.Take()
 	if err != nil {
 		return false, err
@@ -93,25 +95,51 @@ func (p *parents) read(s *Scan, u *unit, b *span.Batch) (ok bool, err error) {
 		return false, err
 	}
 	p.mark(b, n > 0)
+	if of.AndNot(p.twice); !of.Any() {
+		return true, nil
+	}
+	p.trace(b, of)
 	x, err := blk.Ints(blk.Tables.Parent)
 	if err != nil {
 		return false, err
 	}
 	s.stats.Bytes += blk.Bytes
 	if p.codes, err = column.DecodeRange(p.codes[:0], x, 0, b.Rows); err == nil {
-		p.lists.BuildAll(b.Trace, len(b.TraceIDs))
-		p.parent, err = p.lists.Parents(p.parent, b.Trace, p.codes)
+		p.lists.BuildSome(p.traced, b.Trace, len(b.TraceIDs))
+		p.parent, err = p.lists.Parents(p.parent, p.traced, b.Trace, p.codes)
 	}
 	if err != nil {
 		return false, blk.Corrupt(blk.Tables.Parent, err)
 	}
+	b.Parent = p.parent
 	return !p.circular(b.Start), nil
+}
+
+// trace sets b.Traced to the rows of some traces, and lists them.
+func (p *parents) trace(b *span.Batch, of column.Bitmap) {
+	b.Traced = column.NewBitmap(b.Rows)
+	if cap(p.traced) <= b.Rows {
+		p.traced = make([]uint32, b.Rows+1)
+	}
+	rows, k := p.traced[:b.Rows+1], 0
+	for i := range b.Traced[:(b.Rows+63)>>6] {
+		word := uint64(0)
+		for j, ord := range b.Trace[i<<6 : min(b.Rows, i<<6+64)] {
+			in := of[ord>>6] >> (ord & 63) & 1 // no branch: it is nothing a processor can guess
+			word |= in << (j & 63)
+			rows[k] = uint32(i<<6 + j)
+			k += int(in)
+		}
+		b.Traced[i] = word
+	}
+	p.traced = rows[:k]
 }
 
 // circular reports whether a row is its own ancestor, or may be. In a circle there is a
 // row that does not start after its parent.
 func (p *parents) circular(start []uint64) bool {
-	for row, up := range p.parent {
+	for _, row := range p.traced {
+		up := p.parent[row]
 		if up < 0 || start[up] < start[row] {
 			continue
 		}
