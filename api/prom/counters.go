@@ -241,6 +241,14 @@ func (c *counters) labelsOf(k *storage.RollupKey) labels.Labels {
 	return b.Labels()
 }
 
+// room makes room for so many entries more: a histogram has thousands, and what append
+// makes for a long list is soon full again.
+func (c *counter) room(n int) {
+	if cap(c.entries)-len(c.entries) < n {
+		c.entries = slices.Grow(c.entries, max(n, len(c.entries)))
+	}
+}
+
 // grow notes what figures add to a counter. That it is there is noted in any case.
 func (c *counters) grow(one *counter, at int32, f *storage.Figures) {
 	add := func(bucket int32, n uint64) {
@@ -265,11 +273,13 @@ func (c *counters) grow(one *counter, at int32, f *storage.Figures) {
 	case sums:
 		add(0, wholeNanos(d.Sum()))
 	case buckets:
+		one.room(bounds)
 		add(0, d.Zero())
 		for i, n := range d.Buckets() {
 			add(boundOf(i), n)
 		}
 	case native:
+		one.room(d.Len() + 2)
 		add(sumBucket, wholeNanos(d.Sum()))
 		add(zeroBucket, d.Zero())
 		for i, n := range d.Buckets() {

@@ -14,10 +14,7 @@ import (
 // segments and heads.
 type Answer struct {
 	r      *storage.RollupRequest
-	groups map[storage.RollupKey]*group
-	key    storage.RollupKey // asked for last, and its group: series of one come together
-	last   *group
-	byStep map[string]map[clew.UnixNanos]*group // instead of groups, where they are of services
+	groups map[storage.RollupKey]*steps // without a start
 	all    []*group
 	open   []*group // those that have an accumulator
 	hand   int      // the place in open of the one that had it longest
@@ -35,12 +32,19 @@ type group struct {
 	durations *sketch.Accumulator
 }
 
+// steps are the groups of a key, by their start: hashing all of a key for each would cost
+// more than adding to it.
+type steps struct {
+	last *group // asked for last: those of one step come together
+	more map[clew.UnixNanos]*group
+}
+
 // accumulators are empty ones.
 var accumulators = sync.Pool{New: func() any { return new(sketch.Accumulator) }}
 
 // NewAnswer returns an empty answer to a request, which is kept.
 func NewAnswer(r *storage.RollupRequest) *Answer {
-	return &Answer{r: r, groups: make(map[storage.RollupKey]*group), byStep: make(map[string]map[clew.UnixNanos]*group)}
+	return &Answer{r: r, groups: make(map[storage.RollupKey]*steps)}
 }
 
 // Add adds what a rollup has. services and names are those that it points into.
@@ -69,20 +73,23 @@ func (a *Answer) OfServices() bool {
 
 // services adds what services did.
 func (a *Answer) services(r *Rollup, services []string) {
-	var steps map[clew.UnixNanos]*group // of the service
-	name := ""
+	var (
+		of  *steps // of the service
+		key storage.RollupKey
+	)
 	for i := range r.Services {
 		s := &r.Services[i]
 		at := startOf(s.Minute)
 		if !a.r.Window.Contains(at) || !wanted(a.r.Services, services[s.Service]) {
 			continue
 		}
-		if of := services[s.Service]; a.r.By&storage.ByService == 0 {
-			steps = a.steps("")
-		} else if steps == nil || of != name {
-			name, steps = of, a.steps(of)
+		if name := services[s.Service]; a.r.By&storage.ByService != 0 && name != key.Service {
+			key.Service, of = name, nil
 		}
-		sum := a.ofService(steps, name, a.r.StepOf(at))
+		if of == nil {
+			of = a.steps(key)
+		}
+		sum := a.group(of, key, a.r.StepOf(at))
 		if sum == nil {
 			return
 		}
@@ -95,24 +102,36 @@ func (a *Answer) services(r *Rollup, services []string) {
 	}
 }
 
-// steps returns the groups of a service.
-func (a *Answer) steps(service string) map[clew.UnixNanos]*group {
-	of := a.byStep[service]
+// steps returns the groups of a key, whose start is not looked at.
+func (a *Answer) steps(k storage.RollupKey) *steps {
+	k.Start = 0
+	of := a.groups[k]
 	if of == nil {
-		of = make(map[clew.UnixNanos]*group)
-		a.byStep[service] = of
+		of = new(steps)
+		a.groups[k] = of
 	}
 	return of
 }
 
-// ofService returns the group of a service in a step; nil if there are too many.
-func (a *Answer) ofService(steps map[clew.UnixNanos]*group, service string, step clew.UnixNanos) *group {
-	sum := steps[step]
+// group returns the sums of a key in a step; nil if there are too many groups.
+func (a *Answer) group(of *steps, k storage.RollupKey, step clew.UnixNanos) *group {
+	if of.last != nil && of.last.Start == step {
+		return of.last
+	}
+	sum := of.more[step]
 	if sum == nil {
-		if sum = a.add(storage.RollupKey{Start: step, Service: service}); sum != nil {
-			steps[step] = sum
+		k.Start = step
+		if sum = a.add(k); sum == nil {
+			return nil
+		}
+		if of.last != nil {
+			if of.more == nil {
+				of.more = map[clew.UnixNanos]*group{of.last.Start: of.last}
+			}
+			of.more[step] = sum
 		}
 	}
+	of.last = sum
 	return sum
 }
 
@@ -268,18 +287,19 @@ func each(list []Series, f func(key uint32, list []Series)) {
 
 // sum adds the series of a key, by ascending minute, to those of a group.
 func (a *Answer) sum(key storage.RollupKey, list []Series, failed bool) {
-	var sum *group
+	var of *steps
 	for i := range list {
 		s := &list[i]
 		at := startOf(s.Minute)
 		if !a.r.Window.Contains(at) {
 			continue
 		}
-		if step := a.r.StepOf(at); sum == nil || step != key.Start {
-			key.Start = step
-			if sum = a.group(key); sum == nil {
-				return
-			}
+		if of == nil {
+			of = a.steps(key)
+		}
+		sum := a.group(of, key, a.r.StepOf(at))
+		if sum == nil {
+			return
 		}
 		sum.counted(&s.Sums)
 		if failed {
@@ -289,26 +309,6 @@ func (a *Answer) sum(key storage.RollupKey, list []Series, failed bool) {
 			sum.took(&s.Durations)
 		}
 	}
-}
-
-// group returns the sums of a group; nil if there are too many groups.
-func (a *Answer) group(k storage.RollupKey) *group {
-	if a.last != nil && k == a.key {
-		return a.last
-	}
-	if sum := a.groups[k]; sum != nil {
-		a.key, a.last = k, sum
-		return sum
-	}
-	if a.OfServices() { // those of a head
-		return a.ofService(a.steps(k.Service), k.Service, k.Start)
-	}
-	sum := a.add(k)
-	if sum != nil {
-		a.groups[k] = sum
-		a.key, a.last = k, sum
-	}
-	return sum
 }
 
 // add adds a group; nil if there are too many.
