@@ -20,6 +20,7 @@ import (
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -30,6 +31,7 @@ import (
 	"github.com/clew-tracing/clew/api/apitest"
 	"github.com/clew-tracing/clew/api/apitest/protoset"
 	"github.com/clew-tracing/clew/api/jaeger"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
@@ -49,10 +51,34 @@ const (
 // dial serves the API of a store over gRPC.
 func dial(t *testing.T, s storage.Store) *apitest.Client {
 	t.Helper()
-	h := jaeger.NewGRPC(api.Config{Store: s}, nil)
+	return dialWith(t, api.Config{Store: s})
+}
+
+func dialWith(t *testing.T, cfg api.Config) *apitest.Client {
+	t.Helper()
+	h := jaeger.NewGRPC(cfg, nil)
 	c := &apitest.Client{Conn: apitest.Listen(t, h), Files: queryProtocol(t, false)}
 	t.Cleanup(h.Stop)
 	return c
+}
+
+// TestGRPCPartial asks with a budget that ends at once: the trailer says so, and by which
+// setting there is more.
+func TestGRPCPartial(t *testing.T) {
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		c := dialWith(t, api.Config{Store: s, Budget: exec.Budget{Time: 1}})
+		for method, request := range map[string]string{
+			v2 + "FindTraces": `{"query":{"startTimeMin":"2025-11-23T00:00:00Z","startTimeMax":"2025-11-24T00:00:00Z","searchDepth":5}}`,
+			v3 + "FindTraces": `{"query":{"startTimeMin":"2025-11-23T00:00:00Z","startTimeMax":"2025-11-24T00:00:00Z","searchDepth":5}}`,
+		} {
+			var trailer metadata.MD
+			_, err := c.Call(t.Context(), method, request, grpc.Trailer(&trailer))
+			why := strings.Join(trailer.Get(api.PartialHeader), "|")
+			if err != nil || !strings.Contains(why, "the time budget of 1ns ended (query-max-time)") {
+				t.Errorf("%s: %q, %v", method, why, err)
+			}
+		}
+	})
 }
 
 // TestGRPCGolden holds what the methods named in testdata/grpc.txt answer to that file.
