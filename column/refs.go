@@ -4,7 +4,11 @@ import "github.com/clew-tracing/clew/column/hashed"
 
 // Refs are byte strings in two buffers that somebody else owns: a value is named by
 // its place and length, place<<32 | length, with InMore added to places in More.
-type Refs struct{ Body, More []byte } // each below 1<<31 bytes
+type Refs struct {
+	Body, More []byte // each below 1<<31 bytes
+
+	lookups [internChunk]lookup // scratch of InternRefs: to clear it would cost more than few values
+}
 
 // InMore marks places in Refs.More.
 const InMore = 1 << 31
@@ -31,7 +35,6 @@ type lookup struct {
 // value. It looks values up many at a time: their places in the table are read one
 // after the other before any is compared, so that waiting for memory overlaps.
 func (d *Dict) InternRefs(r *Refs, vals []uint64) {
-	var lookups [internChunk]lookup
 	for len(vals) > 0 {
 		n := min(len(vals), internChunk)
 		if d.raw {
@@ -44,10 +47,10 @@ func (d *Dict) InternRefs(r *Refs, vals []uint64) {
 		for 2*(d.used+n) >= len(d.table) {
 			d.grow()
 		}
-		d.touch(r, vals[:n], &lookups)
+		d.touch(r, vals[:n])
 		last := uint64(d.last)
 		for i, ref := range vals[:n] {
-			if l := &lookups[i]; l.hash != 0 {
+			if l := &r.lookups[i]; l.hash != 0 {
 				last = uint64(d.internRef(r, ref, l))
 			}
 			vals[i] = last
@@ -58,7 +61,7 @@ func (d *Dict) InternRefs(r *Refs, vals []uint64) {
 
 // touch hashes values and reads their slots. A value that repeats the one before,
 // or the first of them the last one that d was given, gets hash 0.
-func (d *Dict) touch(r *Refs, vals []uint64, lookups *[internChunk]lookup) {
+func (d *Dict) touch(r *Refs, vals []uint64) {
 	var before []byte
 	first := len(d.vals.Ends) == 0
 	if !first {
@@ -68,7 +71,7 @@ func (d *Dict) touch(r *Refs, vals []uint64, lookups *[internChunk]lookup) {
 	touched := uint64(0)
 	for i, ref := range vals[:min(len(vals), internChunk)] {
 		at, n := int(ref>>32), int(uint32(ref))
-		l := &lookups[i]
+		l := &r.lookups[i]
 		if n <= hashed.ShortBytes && at+hashed.ShortBytes <= len(r.Body) {
 			w := (*[hashed.ShortBytes]byte)(r.Body[at:])
 			m := &hashed.ShortMasks[n]
