@@ -69,25 +69,32 @@ func (d *Dict) touch(r *Refs, vals []uint64) {
 	}
 	table, mask := d.table, uint64(len(d.table)-1)
 	touched := uint64(0)
+	var w0, w1 uint64 // of the value before
+	short := -1       // its length, if it is short
 	for i, ref := range vals[:min(len(vals), internChunk)] {
 		at, n := int(ref>>32), int(uint32(ref))
 		l := &r.lookups[i]
 		if n <= hashed.ShortBytes && at+hashed.ShortBytes <= len(r.Body) {
 			w := (*[hashed.ShortBytes]byte)(r.Body[at:])
 			m := &hashed.ShortMasks[n]
-			l.w0, l.w1 = hashed.Word(w[:], 0)&m[0], hashed.Word(w[:], 8)&m[1]
-			l.hash = d.hash.Short(l.w0, l.w1, n)
-			first, before = false, r.Body[at:at+n]
+			x0, x1 := hashed.Word(w[:], 0)&m[0], hashed.Word(w[:], 8)&m[1]
+			if n == short && x0 == w0 && x1 == w1 {
+				l.hash = 0
+				continue
+			}
+			w0, w1, short, first = x0, x1, n, false
+			l.w0, l.w1 = x0, x1
+			l.hash = d.hash.Short(x0, x1, n)
 			touched ^= table[l.hash&mask]
 			continue
 		}
 		v := r.At(ref)
-		if !first && n > hashed.ShortBytes && string(v) == string(before) {
+		if short < 0 && !first && n > hashed.ShortBytes && string(v) == string(before) {
 			l.hash = 0
 			continue
 		}
 		l.hash = d.hash.Of(v)
-		first, before = false, v
+		first, before, short = false, v, -1
 		touched ^= table[l.hash&mask]
 	}
 	d.touched = touched
