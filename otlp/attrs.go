@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
 )
 
@@ -74,7 +75,10 @@ func (l *attrList) expected(m []byte, i int) int {
 	start := i
 	last := min(len(m)-1, cap(m)-l.beyond-2-build.HeadBytes) // words may reach behind m, but not behind the request
 	for i <= last {
-		k := l.usual(m, i, last)
+		k := i
+		if l.at != span.NoCode {
+			k = l.usual(m, i, last)
+		}
 		if k <= last {
 			k = l.known(m, k)
 		}

@@ -245,7 +245,10 @@ func (a *AttrsBuilder) Next(at uint32, key []byte, t clew.Type) (*ColumnBuilder,
 // Follow returns the node that column c leads to from node at. The row being decoded had
 // no value there.
 func (a *AttrsBuilder) Follow(at uint32, c *ColumnBuilder) uint32 {
-	n := a.branch(at, c.at)
+	n := span.NoCode
+	if at != span.NoCode {
+		n = a.branch(at, c.at)
+	}
 	if n == span.NoCode {
 		a.giveUp(at, c.at)
 		return span.NoCode
@@ -260,9 +263,6 @@ func (a *AttrsBuilder) Follow(at uint32, c *ColumnBuilder) uint32 {
 // branch returns the child of node at for column col; NoCode if there is none and it is
 // not to be made.
 func (a *AttrsBuilder) branch(at, col uint32) uint32 {
-	if at == span.NoCode {
-		return span.NoCode
-	}
 	if c, _ := a.Likely(at); c == nil {
 		return a.step(at, col)
 	}
@@ -294,7 +294,9 @@ func (a *AttrsBuilder) giveUp(at, col uint32) {
 		}
 		a.looseFrom, a.looseOdd = at, a.odd[at]
 	}
-	a.looseOdd = a.looseOdd || a.oddColumn(col)
+	if c := a.cols[col]; (c.bad || c.twin) && a.oddColumn(col) {
+		a.looseOdd = true
+	}
 	a.loose = append(a.loose, col)
 }
 
