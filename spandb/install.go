@@ -33,12 +33,15 @@ func (db *DB) commit(e folder.Edit) error {
 	return err
 }
 
-// durable notes the log's first record in the manifest before anybody is told of it, as
-// a log that has no file after that is lost, and publishes rows. It runs in the log's
-// goroutine.
+// logStarted is told of each file of the log, in the log's goroutine.
+func (db *DB) logStarted(_ string, first uint64) { db.logNewest = first }
+
+// durable notes in the manifest that a file of the log has a record, before anybody is
+// told of the first, as a log without that file after that has lost it; and publishes
+// rows. It runs in the log's goroutine.
 func (db *DB) durable(upTo uint64) {
-	if !db.logged {
-		db.logged = db.commit(folder.Edit{Logged: true}) == nil
+	if db.logNewest > db.logNoted && db.commit(folder.Edit{Log: db.logNewest, NextSeq: db.logNewest + 1}) == nil {
+		db.logNoted = db.logNewest
 	}
 	db.publish(upTo)
 }

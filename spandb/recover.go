@@ -87,7 +87,7 @@ func (db *DB) replay() error {
 	for _, d := range report.Damaged {
 		db.damaged(d.Err())
 	}
-	if missing := db.manifest.LogMissing(db.dir, report.Files); missing != nil && err == nil {
+	if missing := db.manifest.LogMissing(db.dir, report.Files, report.Newest); missing != nil && err == nil {
 		db.damaged(missing)
 	}
 	if err == nil && db.cfg.Events.Replayed != nil {

@@ -152,8 +152,10 @@ type DB struct {
 	listing  sync.Mutex
 	manMu    sync.Mutex // serialises edits, held across their I/O; guards lastID
 	manifest *folder.Manifest
-	logged   bool   // the manifest says that there is a log; the log's goroutine has it
-	lastID   uint64 // given to a segment file
+	// logNewest names the log's newest file, logNoted the one that the manifest knows;
+	// the log's goroutine has them.
+	logNewest, logNoted uint64
+	lastID              uint64 // given to a segment file
 
 	cache     segment.Cache
 	values    tally.Kept
@@ -240,12 +242,12 @@ func (db *DB) open() (err error) {
 		db.manifest.Close()
 		return err
 	}
-	db.logged = db.manifest.Logged
+	db.logNoted = db.manifest.Log
 	db.log, err = wal.Open(db.fs, path.Join(db.dir, folder.LogDir), wal.Config{
 		Window: db.cfg.Window, Sync: db.cfg.Durability, SyncEvery: db.cfg.SyncEvery,
 		MinNextSeq: db.manifest.NextSeq, OnDurable: db.durable,
 		MaxRecordBytes: maxRecordBytes, SegmentBytes: db.logFile, BufferBytes: int(db.cfg.Memory.Log),
-		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
+		Events: wal.Events{Synced: db.cfg.Events.Synced, Failed: db.fail, Started: db.logStarted, Stalled: db.space.Stalled, Resumed: db.space.Resumed},
 	})
 	if err != nil {
 		db.manifest.Close()

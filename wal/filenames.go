@@ -33,4 +33,5 @@ func parseFileName(name string) (first uint64, ok bool) {
 	return first, err == nil && fileName(first) == name
 }
 
-func filePath(dir string, first uint64) string { return path.Join(dir, fileName(first)) }
+// FilePath is the name of the file of a log whose first record has number first.
+func FilePath(dir string, first uint64) string { return path.Join(dir, fileName(first)) }

@@ -437,7 +437,7 @@ func (l *Log) TruncateBefore(seq uint64) error {
 		if !ok {
 			return nil
 		}
-		if err := l.fsys.Remove(filePath(l.dir, first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := l.fsys.Remove(FilePath(l.dir, first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		l.removed = true

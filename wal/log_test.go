@@ -141,7 +141,7 @@ func TestNumbersGoOnAfterReopening(t *testing.T) {
 func TestFilesFollowEachOtherAndAreTruncated(t *testing.T) {
 	m := vfs.NewMem()
 	var started []string
-	l := open(t, m, wal.Config{SegmentBytes: 10_000, Events: wal.Events{Started: func(name string) { started = append(started, name) }}})
+	l := open(t, m, wal.Config{SegmentBytes: 10_000, Events: wal.Events{Started: func(name string, _ uint64) { started = append(started, name) }}})
 	var want []string
 	for i := range 10 {
 		payload := strings.Repeat(fmt.Sprint(i), 1000)

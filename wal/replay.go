@@ -12,6 +12,7 @@ import (
 // Report says what a reading of the log met.
 type Report struct {
 	Files   int    // that are there
+	Newest  uint64 // names the newest of them, 0 if there is none, but for what a crash leaves of one that is made
 	Records int    // handed to fn
 	Bytes   int64  // of their payloads
 	Next    uint64 // one after the last record there is, 0 for an empty log
@@ -68,6 +69,11 @@ func Replay(fsys vfs.FS, dir string, from uint64, fn func(seq uint64, payload []
 	}
 	r := replay{fsys: fsys, from: from, fn: fn}
 	r.report.Files = len(files)
+	for i := range files {
+		if !files[i].stillborn() {
+			r.report.Newest = files[i].nameFirst
+		}
+	}
 	for i := range files {
 		if err := r.file(&files[i], following(files, i)); err != nil {
 			return r.report, err

@@ -169,8 +169,9 @@ type Config struct {
 type Events struct {
 	// Synced comes after each write of records, once their waiters were woken.
 	Synced func(SyncInfo)
-	// Started comes when a file was made, with its name.
-	Started func(name string)
+	// Started comes when a file was made, with its name and the number of its first
+	// record, before that is written.
+	Started func(name string, first uint64)
 	// Failed comes once, when the log breaks, before its waiters are woken.
 	Failed func(error)
 	// Stalled comes when the disk is full, Resumed when there is room again.

@@ -284,7 +284,7 @@ func TestRotateComesBeforeTheNextGroup(t *testing.T) {
 		var seen []string
 		l := open(t, m, wal.Config{Window: -1, Events: wal.Events{
 			Synced:  func(wal.SyncInfo) { seen = append(seen, "synced") },
-			Started: func(name string) { seen = append(seen, path.Base(name)) },
+			Started: func(name string, _ uint64) { seen = append(seen, path.Base(name)) },
 		}})
 		add(t, l, "this one makes the file")
 		gate := make(chan struct{})

@@ -183,7 +183,7 @@ func (l *Log) syncAll() error {
 		files := slices.Clone(l.files)
 		l.mu.Unlock()
 		for _, f := range files[:len(files)-1] {
-			if err := syncFile(l.fsys, filePath(l.dir, f.first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := syncFile(l.fsys, FilePath(l.dir, f.first)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
@@ -266,13 +266,13 @@ func (l *Log) giveUpFile(first uint64, torn int64) error {
 	empty, alone := last.first == first, len(l.files) == 1
 	if empty && alone {
 		l.files = l.files[:0]
-		w.torn = filePath(l.dir, first)
+		w.torn = FilePath(l.dir, first)
 	}
 	l.mu.Unlock()
 	if !empty || alone {
 		return nil
 	}
-	if err := l.fsys.Remove(filePath(l.dir, first)); err != nil {
+	if err := l.fsys.Remove(FilePath(l.dir, first)); err != nil {
 		return err
 	}
 	l.mu.Lock()
@@ -407,7 +407,7 @@ func (l *Log) startFile(first uint64) error {
 	if l.cfg.Sync != SyncAlways {
 		h.flags |= flagLax
 	}
-	name := filePath(l.dir, first)
+	name := FilePath(l.dir, first)
 	at := name
 	if w.torn == name {
 		at = name + besideSuffix
@@ -437,7 +437,7 @@ func (l *Log) startFile(first uint64) error {
 	l.files = append(l.files, fileRange{first: first, end: first, sizeBytes: recordsOffset})
 	l.mu.Unlock()
 	if l.cfg.Events.Started != nil {
-		l.cfg.Events.Started(name)
+		l.cfg.Events.Started(name, first)
 	}
 	return nil
 }

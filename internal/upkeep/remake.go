@@ -304,8 +304,12 @@ func (r *repairer) writeLogged() error {
 	for _, d := range report.Damaged {
 		r.lost(Loss{File: d.File, Requests: r.nowhereElse(d), Why: d.Err()})
 	}
-	if err := r.old.LogMissing(r.dir, report.Files); err != nil {
-		r.lost(Loss{File: path.Join(r.dir, folder.LogDir), Spans: -1, Why: clew.Errorf(clew.Corrupt, "the log is missing")})
+	if err := r.old.LogMissing(r.dir, report.Files, report.Newest); err != nil {
+		what := "the log is missing"
+		if report.Files > 0 {
+			what = "its newest file is missing"
+		}
+		r.lost(Loss{File: path.Join(r.dir, folder.LogDir), Spans: -1, Why: clew.Errorf(clew.Corrupt, "%s", what)})
 	}
 	r.done.LogEnded = report.DamagedCount > 0 || report.TornBytes > 0
 	w := &logWriter{r: r, covered: r.covered(), heads: map[clew.Tenant]*logHead{}, seen: map[xxh3.Uint128]bool{}, back: map[*found]int64{}}

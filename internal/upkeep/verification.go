@@ -136,7 +136,7 @@ func (v *Verification) log(filesystem vfs.FS, dir string, m *folder.Manifest) (f
 	if err != nil {
 		return first, err
 	}
-	if missing := m.LogMissing(path.Dir(dir), report.Files); missing != nil {
+	if missing := m.LogMissing(path.Dir(dir), report.Files, report.Newest); missing != nil {
 		v.add(missing)
 	}
 	v.TornBytes += report.TornBytes

@@ -50,7 +50,7 @@ func goldenManifest(t *testing.T) string {
 			Sealed: map[clew.Tenant]uint64{"default": 4}, NextID: 2, NextSeq: 5},
 		{Add: []Segment{{ID: 2, Tenant: "b", Hour: 9, Size: 8, Rows: 7, InMemory: 10, MinArrival: 6, MaxArrival: 5, FirstSeq: 5, LastSeq: 6, Merged: 1,
 			MinStart: 4, MaxStart: 5, Sum: 3}},
-			Remove: []uint64{1}, Sealed: map[clew.Tenant]uint64{"b": 6, "a": 5}, NextID: 3, NextSeq: 7, Needed: 5, Logged: true},
+			Remove: []uint64{1}, Sealed: map[clew.Tenant]uint64{"b": 6, "a": 5}, NextID: 3, NextSeq: 7, Needed: 5, Log: 6},
 	} {
 		if err == nil {
 			err = m.Commit(e)

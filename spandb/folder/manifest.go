@@ -12,6 +12,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/vfs"
+	"github.com/clew-tracing/clew/wal"
 )
 
 // The manifest is the list of edits that says which segments there are: nothing
@@ -50,7 +51,7 @@ const (
 	tagSealed
 	tagCounters
 	tagNeeded
-	tagLogged
+	tagLog
 )
 
 // Segment is what the manifest knows of a segment: all that must be known to
@@ -84,8 +85,8 @@ type Edit struct {
 	// log record may have, Needed that of a record whose rows are in no segment. 0, or
 	// less than what holds, changes nothing.
 	NextID, NextSeq, Needed uint64
-	// Logged says that the log has a file.
-	Logged bool
+	// Log is the number of the first record of a log's file, which has it.
+	Log uint64
 }
 
 // State is the sum of all edits. Sealed has the tenants that are further than Needed
@@ -94,18 +95,22 @@ type State struct {
 	Segments                map[uint64]Segment // by id
 	Sealed                  map[clew.Tenant]uint64
 	NextID, NextSeq, Needed uint64
-	// Logged says that the log has had a record: its newest file is never removed, so a
-	// log without any is lost.
-	Logged bool
+	// Log is the number of the first record of the newest file of the log that has had
+	// one, 0 if there was none. A newest file is never removed, so a log without that
+	// one, or a newer, has lost it.
+	Log uint64
 }
 
-// LogMissing is the damage of a store in dir whose log has so many files, nil if it has
-// those that it must have.
-func (s *State) LogMissing(dir string, files int) error {
-	if !s.Logged || files > 0 {
+// LogMissing is the damage of a store in dir whose log has so many files, of which the
+// newest is named by a number; nil if it has those that it must have.
+func (s *State) LogMissing(dir string, files int, newest uint64) error {
+	switch {
+	case newest >= s.Log:
 		return nil
+	case files == 0:
+		return clew.Corruptf(path.Join(dir, LogDir), 0, "the log is missing: what it had and no segment has is lost, unless its files are brought back")
 	}
-	return clew.Corruptf(path.Join(dir, LogDir), 0, "the log is missing: what it had and no segment has is lost, unless its files are brought back")
+	return clew.Corruptf(wal.FilePath(path.Join(dir, LogDir), s.Log), 0, "the log's newest file is missing: what it had and no segment has is lost, unless it is brought back")
 }
 
 // SealedUpTo returns the log record up to which all rows of a tenant are in segments, or
@@ -150,8 +155,8 @@ func (e *Edit) append(dst []byte) []byte {
 	if e.Needed > 0 {
 		dst = binary.AppendUvarint(append(dst, tagNeeded), e.Needed)
 	}
-	if e.Logged {
-		dst = append(dst, tagLogged)
+	if e.Log > 0 {
+		dst = binary.AppendUvarint(append(dst, tagLog), e.Log)
 	}
 	return binary.AppendUvarint(binary.AppendUvarint(append(dst, tagCounters), e.NextID), e.NextSeq)
 }
@@ -180,8 +185,8 @@ func (m *Manifest) apply(payload []byte) error {
 		case tagNeeded:
 			m.Needed = f.uint()
 			maps.DeleteFunc(m.Sealed, func(_ clew.Tenant, seq uint64) bool { return seq < m.Needed })
-		case tagLogged:
-			m.Logged = true
+		case tagLog:
+			m.Log = f.uint()
 		default:
 			return clew.Errorf(clew.Corrupt, "entry with unknown tag %d", tag)
 		}
@@ -431,7 +436,7 @@ func recordChecksum(payload []byte, off int) uint32 {
 // an error of kind Busy, the disk is full and the old one is in force; after another
 // it is unknown which one is, and every later commit fails.
 func (m *Manifest) rewrite() error {
-	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq, Needed: m.Needed, Logged: m.Logged}
+	e := Edit{Sealed: m.Sealed, NextID: m.NextID, NextSeq: m.NextSeq, Needed: m.Needed, Log: m.Log}
 	for _, id := range slices.Sorted(maps.Keys(m.Segments)) {
 		e.Add = append(e.Add, m.Segments[id])
 	}
@@ -534,7 +539,9 @@ func (m *Manifest) Commit(e Edit) error {
 	if e.Needed <= m.Needed {
 		e.Needed = 0 // it is known
 	}
-	e.Logged = e.Logged && !m.Logged
+	if e.Log <= m.Log {
+		e.Log = 0 // likewise
+	}
 	payload := e.append(nil)
 	if len(payload) > maxManifestPayload {
 		return clew.Errorf(clew.TooLarge, "manifest edit of %d bytes", len(payload))
