@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/cores"
+	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -188,6 +190,38 @@ func TestJSONPieces(t *testing.T) {
 		}
 		if got != n || len(out.X.Batches[0].ScopeSpans[0].Spans[0].TraceID) != 16 {
 			t.Errorf("%d spans came out as %d: %.300s", n, got, text)
+		}
+	}
+}
+
+// TestPagesHaveOneBudget asks for more traces than a page has: what they cost together is
+// what one question may.
+func TestPagesHaveOneBudget(t *testing.T) {
+	const n = exec.MaxLimit + 100
+	store := storagetest.NewMemory(storagetest.AllCapabilities())
+	spans := make([]clew.Span, n)
+	for i := range spans {
+		at := storagetest.Epoch + clew.UnixNanos(i)
+		spans[i] = clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Name: "a", Start: at, End: at + 1}
+	}
+	if _, err := store.Append(t.Context(), storage.Record{Tenant: "t", Body: storagetest.Body(spans...)}); err != nil {
+		t.Fatal(err)
+	}
+	q := api.Question{Ctx: t.Context(), Over: exec.Over{Tenant: "t"}, Store: store}
+	hits, cost, err := q.Search("{ }", n, n)
+	if err != nil || len(hits) != n || !cost.Complete || cost.Rows <= n {
+		t.Fatalf("%d traces, %+v, %v", len(hits), cost, err)
+	}
+	for rows, want := range map[int64]int{cost.Rows + 1: n, cost.Rows * 3 / 5: 0, n + 1: 0} {
+		q.Budget.Rows = rows
+		hits, cost, err := q.Search("{ }", n, n)
+		switch {
+		case err != nil || cost.Rows > rows*3/2+1: // traces are read for half as much again
+			t.Errorf("%d rows: %+v, %v", rows, cost, err)
+		case want == n && (len(hits) != n || !cost.Complete):
+			t.Errorf("%d rows are enough: %d traces, %+v", rows, len(hits), cost)
+		case want == 0 && (len(hits) >= n || cost.Complete || cost.Searched >= 1 || cost.Reason != fmt.Sprintf("the row budget of %d ended", rows)):
+			t.Errorf("%d rows are not enough: %d traces, %+v", rows, len(hits), cost)
 		}
 	}
 }

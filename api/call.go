@@ -106,7 +106,8 @@ func (c *Call) SayPartial(reason string) string {
 }
 
 // Search returns up to limit traces of a query, which may be more than a page of exec
-// has, the newest match first; most is the greatest limit.
+// has, the newest match first; most is the greatest limit. All pages together have one
+// budget, and the cost is theirs.
 func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, error) {
 	if limit < 1 || limit > most {
 		return nil, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d: want 1 to %d", limit, most)
@@ -117,6 +118,7 @@ func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost,
 	}
 	req := exec.Request{Over: q.Over, Plan: plan, SpansPerTrace: 1}
 	var hits []exec.Hit
+	var cost exec.Cost
 	for {
 		req.Limit = min(limit-len(hits), exec.MaxLimit)
 		res, err := exec.Search(q.Ctx, q.Store, req)
@@ -124,10 +126,17 @@ func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost,
 			return nil, exec.Cost{}, err
 		}
 		hits = append(hits, res.Hits...)
-		if !res.Cost.Complete || res.Next == "" || len(hits) >= limit {
-			return hits, res.Cost, nil
+		cost = res.Cost.After(&cost)
+		left, ended := q.Budget.Without(&cost)
+		more := res.Next != "" && len(hits) < limit
+		if more && ended != "" || !cost.Complete {
+			cost.Complete, cost.Reason = false, cmp.Or(ended, cost.Reason)
+			cost.Searched = min(cost.Searched, float64(len(hits))/float64(limit))
 		}
-		req.Cursor = res.Next
+		if !more || !cost.Complete {
+			return hits, cost, nil
+		}
+		req.Cursor, req.Budget = res.Next, left
 	}
 }
 

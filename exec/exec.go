@@ -136,6 +136,15 @@ type Cost struct {
 	Rows, PrunedRows, Bytes int64
 }
 
+// After returns the cost of a page and of those before it, which cost so much.
+func (c Cost) After(pages *Cost) Cost {
+	c.Took, c.Rows, c.PrunedRows, c.Bytes = c.Took+pages.Took, c.Rows+pages.Rows, c.PrunedRows+pages.PrunedRows, c.Bytes+pages.Bytes
+	if !pages.Watermark.IsZero() && pages.Watermark.Before(c.Watermark) {
+		c.Watermark = pages.Watermark
+	}
+	return c
+}
+
 // run is one question on its way: its budget and what it has cost.
 type run struct {
 	store Store

@@ -226,7 +226,7 @@ func (f *finding) pages(yield func([]exec.Hit, error) bool) {
 	whole, cost := f.Budget, exec.Cost{}
 	for page := f.first; ; {
 		f.metrics.add(&page.Cost)
-		cost.Rows, cost.Bytes, cost.Took = cost.Rows+page.Cost.Rows, cost.Bytes+page.Cost.Bytes, cost.Took+page.Cost.Took
+		cost = page.Cost.After(&cost)
 		f.metrics.InspectedTraces += uint32(len(page.Hits))
 		left, ended := whole.Without(&cost)
 		if !page.Cost.Complete {
