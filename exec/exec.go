@@ -166,8 +166,8 @@ func begin(store Store, over Over) *run {
 	return &run{store: store, over: over, began: time.Now(), cost: Cost{Complete: true}}
 }
 
-// mend is what is to be done about damage that an answer lacks rows for.
-const mend = "; to mend it, stop the server and run clew verify --repair"
+// Mend is what is to be done about damage that an answer lacks rows for.
+const Mend = "; to mend it, stop the server and run clew verify --repair"
 
 // partial notes the first reason why the answer is not complete.
 func (r *run) partial(format string, args ...any) {
@@ -250,7 +250,7 @@ func (r *run) scanned(stats *storage.Stats) {
 		r.part *= float64(stats.ApartRead) / float64(stats.Apart)
 	}
 	if stats.Damage != nil {
-		r.partial("%d rows could not be read: %v%s", stats.Damaged, stats.Damage, mend)
+		r.partial("%d rows could not be read: %v%s", stats.Damaged, stats.Damage, Mend)
 	}
 }
 
@@ -295,7 +295,7 @@ func (r *run) trace(ctx context.Context, id clew.TraceID) (*storage.Trace, error
 	case err != nil:
 		return nil, fmt.Errorf("exec: trace %s: %w", id, err)
 	case t.Damaged != nil:
-		r.partial("trace %s is not whole: %v%s", id, t.Damaged, mend)
+		r.partial("trace %s is not whole: %v%s", id, t.Damaged, Mend)
 	}
 	stage.EndTrace(t.Rows, t.Bytes)
 	r.cost.Rows += int64(t.Rows)

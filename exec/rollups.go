@@ -33,7 +33,7 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 		counted += int64(out.Series[i].Spans)
 	}
 	if out.Damaged > 0 {
-		run.partial("%d spans may be missing: %v%s", out.Damaged, out.Damage, mend)
+		run.partial("%d spans may be missing: %v%s", out.Damaged, out.Damage, Mend)
 	}
 	if out.Others > 0 {
 		run.partial("%d spans may be missing: they are of operations or servers that are so many that rollups do not keep them apart", out.Others)

@@ -24,10 +24,7 @@ func (db *DB) TagNames(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 		found.Entries(resources, scopes)
 		return db.cache.Attrs(r, found.Note)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return found.List(), nil
+	return found.List(), err
 }
 
 // TagValues implements storage.Catalog by scans of the field's column; those of segments
@@ -58,12 +55,12 @@ func (db *DB) TagValues(ctx context.Context, name clew.Tenant, w clew.Window, f 
 		return nil, false, err
 	}
 	values, more := counts.Top(limit)
-	return values, more, nil
+	return values, more, storage.LackingFor(r.Stats.Damage)
 }
 
 // eachPart calls one function for the view of every head and the other for every
 // segment that has rows which start within the window, or may have. A segment that
-// cannot be read is reported and left out.
+// cannot be read is reported and left out; the error is then a *storage.Lacking.
 func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, head func(*span.Batch), seg func(*segment.Reader) error) error {
 	t, err := db.tenantOf(name)
 	if t == nil {
@@ -76,6 +73,7 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 			head(v)
 		}
 	}
+	var damage error
 	for _, s := range snap.list.segs {
 		if cores.Yield(ctx) != nil {
 			return clew.Errorf(clew.Canceled, "stopped: %w", context.Cause(ctx))
@@ -90,9 +88,10 @@ func (db *DB) eachPart(ctx context.Context, name clew.Tenant, w clew.Window, hea
 		}
 		if err != nil {
 			db.damaged(err)
+			damage = err
 		}
 	}
-	return nil
+	return storage.LackingFor(damage)
 }
 
 // Services implements storage.Catalog. Of segments that lie within the window it
@@ -103,8 +102,5 @@ func (db *DB) Services(ctx context.Context, name clew.Tenant, w clew.Window) ([]
 	err := db.eachPart(ctx, name, w, func(v *span.Batch) { c.Batch(v, w) }, func(r *segment.Reader) error {
 		return db.cache.Count(r, w, func(o segment.Operation, rows int64) { c.Add(o.Service, o.Name, o.Kind, o.Status, rows) })
 	})
-	if err != nil {
-		return nil, err
-	}
-	return c.Services(), nil
+	return c.Services(), err
 }

@@ -1,7 +1,9 @@
 package spandb
 
 import (
+	"errors"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/clew-tracing/clew"
@@ -50,4 +52,48 @@ func TestValuesAreKept(t *testing.T) {
 			t.Errorf("values %v, and %v when nothing is kept", before, again)
 		}
 	}
+}
+
+// TestCatalogOfDamage asks for what there is while a segment cannot be read: what the
+// others have is told, with the damage.
+func TestCatalogOfDamage(t *testing.T) {
+	fs := vfs.NewMem()
+	db, err := Open(fs, "data", Config{Window: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	halt(db)
+	sendTo(t, db, clew.DefaultTenant, storagetest.NewGenerator(1).Spans(20, 6)...)
+	sealNow(t, db)
+	sendTo(t, db, clew.DefaultTenant, clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: 1, Name: "whole", Start: storagetest.Epoch, End: storagetest.Epoch + 1,
+		Attrs: []clew.Attr{{Key: "here", Value: clew.IntValue(1)}}})
+	sealNow(t, db)
+	ask := func(lacks bool) {
+		t.Helper()
+		names, err1 := db.TagNames(t.Context(), clew.DefaultTenant, clew.Window{})
+		values, more, err2 := db.TagValues(t.Context(), clew.DefaultTenant, clew.Window{}, span.Field{Intrinsic: span.Name}, 1000)
+		services, err3 := db.Services(t.Context(), clew.DefaultTenant, clew.Window{})
+		for _, err := range []error{err1, err2, err3} {
+			if lacking := (*storage.Lacking)(nil); errors.As(err, &lacking) != lacks || !lacks && err != nil {
+				t.Errorf("the error is %v", err)
+			}
+		}
+		here := slices.ContainsFunc(names, func(n storage.TagName) bool { return n.Key == "here" })
+		whole := slices.ContainsFunc(values, func(v storage.TagValue) bool { return string(v.Value.Bytes) == "whole" })
+		if !here || !whole || more || len(services) == 0 || lacks && (len(names) != 1 || len(values) != 1) {
+			t.Errorf("with damage %v: names %v, values %v, services %v", lacks, names, values, services)
+		}
+	}
+	ask(false)
+	bad := tenantOfTest(t, db, clew.DefaultTenant).list.segs[0]
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	flip(t, fs, bad.path, -1)
+	if db, err = Open(fs, "data", Config{Window: -1}); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	halt(db)
+	ask(true)
 }

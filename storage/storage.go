@@ -298,7 +298,8 @@ type Operation struct {
 }
 
 // A Catalog answers what there is to ask for. A store that does not implement it
-// has its catalogue computed by scans.
+// has its catalogue computed by scans. An error that is a *Lacking stands beside an
+// answer.
 type Catalog interface {
 	// TagNames returns the keys that occur in rows received in the retention
 	// period and overlapping w, by scope, then key.
@@ -310,6 +311,23 @@ type Catalog interface {
 	TagValues(ctx context.Context, t clew.Tenant, w clew.Window, f span.Field, limit int) (values []TagValue, more bool, err error)
 	// Services returns the services, by name.
 	Services(ctx context.Context, t clew.Tenant, w clew.Window) ([]Service, error)
+}
+
+// Lacking says that an answer may lack something since it could not be read.
+type Lacking struct{ Damage error }
+
+// Error implements error.
+func (l *Lacking) Error() string { return "not all could be read: " + l.Damage.Error() }
+
+// Unwrap returns the damage.
+func (l *Lacking) Unwrap() error { return l.Damage }
+
+// LackingFor returns a *Lacking of damage, nil of none.
+func LackingFor(damage error) error {
+	if damage == nil {
+		return nil
+	}
+	return &Lacking{damage}
 }
 
 // A Tailer tells of rows as they become visible.

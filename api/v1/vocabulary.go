@@ -42,7 +42,7 @@ func (a *API) services(c *call) error {
 	if _, err := parameters(c); err != nil {
 		return err
 	}
-	list, _, err := catalog.Services(c.r.Context(), c.store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
+	list, cost, err := catalog.Services(c.r.Context(), c.store, exec.Over{Tenant: c.tenant, Budget: a.cfg.Budget})
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,11 @@ func (a *API) services(c *call) error {
 	numbers := a.cfg.Numbers(c.tenant, names)
 	out := struct {
 		Services []serviceAnswer `json:"services"`
-	}{[]serviceAnswer{}}
+		Coverage *coverage       `json:"coverage,omitempty"`
+	}{Services: []serviceAnswer{}}
+	if !cost.Complete {
+		out.Coverage = &coverage{cost.Complete, cost.Searched, cost.Reason}
+	}
 	for i := range list {
 		s := &list[i]
 		name, _ := api.Escape(s.Name)
@@ -275,13 +279,13 @@ var roundDurations = [...]time.Duration{time.Microsecond, 10 * time.Microsecond,
 // durations answers for the intrinsic of which nearly every span has another value:
 // the range, and the round durations within it.
 func (a *API) durations(c *call, over exec.Over, prefix string, limit int) error {
-	found, _, err := catalog.Durations(c.r.Context(), c.store, over)
+	found, cost, err := catalog.Durations(c.r.Context(), c.store, over)
 	if err != nil {
 		return err
 	}
 	out := valuesAnswer{Values: []valueAnswer{}}
 	if found == nil {
-		out.Complete = true
+		out.Complete = cost.Complete
 		writeJSON(c.w, 200, out)
 		return nil
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -22,10 +23,13 @@ import (
 // it; of others the window is scanned.
 func TagNames(ctx context.Context, store exec.Store, over exec.Over) ([]storage.TagName, exec.Cost, error) {
 	r := &counting{ctx: ctx, store: store, over: over}
-	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
-		names, err := c.TagNames(ctx, over.Tenant, over.Window)
-		return names, told(began), err
+		var names []storage.TagName
+		cost, err := told(ctx, over, func(ctx context.Context) (err error) {
+			names, err = c.TagNames(ctx, over.Tenant, over.Window)
+			return err
+		})
+		return names, cost, err
 	}
 	type name struct {
 		scope span.Scope
@@ -103,9 +107,26 @@ func (c *counting) partial(format string, args ...any) {
 	}
 }
 
-// told is the cost of what a store's own catalogue told.
-func told(began time.Time) exec.Cost {
-	return exec.Cost{Complete: true, Searched: 1, Took: time.Since(began)}
+var errTime = errors.New("the time ended")
+
+// told asks a store's own catalogue, within the time of the budget, and returns the cost of
+// what it tells.
+func told(ctx context.Context, over exec.Over, ask func(context.Context) error) (exec.Cost, error) {
+	most := cmp.Or(over.Budget.Time, exec.DefaultBudgetTime)
+	timed, cancel := context.WithTimeoutCause(ctx, most, errTime)
+	defer cancel()
+	began := time.Now()
+	err := ask(timed)
+	cost := exec.Cost{Complete: true, Searched: 1, Took: time.Since(began)}
+	var lacking *storage.Lacking
+	switch {
+	case errors.As(err, &lacking):
+		cost.Complete, cost.Searched, cost.Reason = false, 0, lacking.Error()+exec.Mend
+		return cost, nil
+	case err != nil && ctx.Err() == nil && context.Cause(timed) == errTime:
+		err = clew.Errorf(clew.TooLarge, "the list took longer than %v (query-max-time): ask for a shorter window", most)
+	}
+	return cost, err
 }
 
 // tagValue is a value as a map's key.
@@ -134,10 +155,12 @@ func TagValues(ctx context.Context, store exec.Store, over exec.Over, f span.Fie
 	if limit <= 0 {
 		return nil, false, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d of tag values: want at least 1", limit)
 	}
-	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
-		values, more, err = c.TagValues(ctx, over.Tenant, over.Window, f, limit)
-		return values, more, told(began), err
+		cost, err = told(ctx, over, func(ctx context.Context) (err error) {
+			values, more, err = c.TagValues(ctx, over.Tenant, over.Window, f, limit)
+			return err
+		})
+		return values, more, cost, err
 	}
 	return ValuesOf(ctx, store, over, exec.Everything(), f, limit)
 }
@@ -228,10 +251,13 @@ func orderValues(a, b clew.Value) int {
 // operations by name, then kind.
 func Services(ctx context.Context, store exec.Store, over exec.Over) ([]storage.Service, exec.Cost, error) {
 	r := &counting{ctx: ctx, store: store, over: over}
-	began := time.Now()
 	if c, ok := store.(storage.Catalog); ok {
-		services, err := c.Services(ctx, over.Tenant, over.Window)
-		return services, told(began), err
+		var services []storage.Service
+		cost, err := told(ctx, over, func(ctx context.Context) (err error) {
+			services, err = c.Services(ctx, over.Tenant, over.Window)
+			return err
+		})
+		return services, cost, err
 	}
 	type operation struct {
 		name string

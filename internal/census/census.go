@@ -3,6 +3,7 @@ package census
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -87,7 +88,7 @@ func (c *Census) count(t clew.Tenant, known *Count) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil {
+	if lacking := (*storage.Lacking)(nil); err == nil || errors.As(err, &lacking) { // what can be read counts
 		known.Spans, known.Services = spans, len(services)
 	}
 	known.at, known.took = time.Now(), time.Since(began)

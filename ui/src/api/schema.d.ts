@@ -515,6 +515,8 @@ export interface components {
             rows: number[];
         };
         ServicesAnswer: {
+            /** @description Present where not all could be read. */
+            coverage?: components["schemas"]["Coverage"];
             services: {
                 name: string;
                 /** @description Place in the registry of services. */
