@@ -55,6 +55,8 @@ type Order struct {
 	operations []operation
 	seen       column.Bitmap // shapes
 	rare       column.Bitmap // shapes with rare columns
+	words      []uint64      // scratch, as those below: of a trace to be sorted
+	unsorted   []uint32
 	sorted     []started
 }
 
@@ -276,21 +278,18 @@ type started struct {
 	row uint32
 }
 
+// Starts of a trace lie close together: counted from the first of them they leave room
+// in a word for a place among the trace's rows. Words are sorted in half the time.
+const (
+	placeBits = 20
+	startBits = 64 - placeBits // of nanoseconds: close to five hours
+)
+
 // sortByStart is stable: rows of equal start, which ascend, stay in that order.
 func (o *Order) sortByStart(rows []uint32, start []uint64) {
 	if len(rows) > 32 {
-		o.sorted = o.sorted[:0]
-		for _, r := range rows {
-			o.sorted = append(o.sorted, started{start[r], r})
-		}
-		slices.SortFunc(o.sorted, func(x, y started) int {
-			if x.at != y.at {
-				return cmp.Compare(x.at, y.at)
-			}
-			return cmp.Compare(x.row, y.row)
-		})
-		for i := range o.sorted {
-			rows[i] = o.sorted[i].row
+		if !o.sortWords(rows, start) {
+			o.sortPairs(rows, start)
 		}
 		return
 	}
@@ -302,6 +301,39 @@ func (o *Order) sortByStart(rows []uint32, start []uint64) {
 			j--
 		}
 		rows[j] = r
+	}
+}
+
+// sortWords sorts rows by words of start and place, if those of the rows fit in one.
+func (o *Order) sortWords(rows []uint32, start []uint64) bool {
+	first, last := start[rows[0]], start[rows[0]]
+	for _, r := range rows[1:] {
+		first, last = min(first, start[r]), max(last, start[r])
+	}
+	if len(rows) > 1<<placeBits || (last-first)>>startBits != 0 {
+		return false
+	}
+	o.words, o.unsorted = o.words[:0], append(o.unsorted[:0], rows...)
+	for i, r := range rows {
+		o.words = append(o.words, (start[r]-first)<<placeBits|uint64(i))
+	}
+	slices.Sort(o.words)
+	for i, w := range o.words {
+		rows[i] = o.unsorted[w&(1<<placeBits-1)]
+	}
+	return true
+}
+
+func (o *Order) sortPairs(rows []uint32, start []uint64) {
+	o.sorted = o.sorted[:0]
+	for _, r := range rows {
+		o.sorted = append(o.sorted, started{start[r], r})
+	}
+	slices.SortFunc(o.sorted, func(x, y started) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.row, y.row))
+	})
+	for i := range o.sorted {
+		rows[i] = o.sorted[i].row
 	}
 }
 
