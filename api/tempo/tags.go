@@ -293,7 +293,7 @@ func (l *listing) values() ([]tagValue, exec.Cost, error) {
 		return []tagValue{}, all, nil // nearly as many as there are spans
 	}
 	if filter := valid(l.query); filter != "" || ofRoot != "" {
-		values, cost, err := l.filtered(filter, ofRoot)
+		values, cost, err := l.filtered(f, filter, ofRoot)
 		if err == nil || clew.KindOf(err) == clew.Canceled || ofRoot != "" {
 			return values, cost, err
 		}
@@ -337,10 +337,12 @@ func fieldOf(name string) (f span.Field, ofRoot string, err error) {
 	return f, "", clew.Errorf(clew.Invalid, "invalid tag name %s: %w", api.ShortText(name), err)
 }
 
-// filtered counts values of the spans that are selected, or of the roots of their traces.
-func (l *listing) filtered(filter, ofRoot string) ([]tagValue, exec.Cost, error) {
+// filtered counts values of a field of the spans that are selected, or of the roots of their traces.
+func (l *listing) filtered(f span.Field, filter, ofRoot string) ([]tagValue, exec.Cost, error) {
 	by, over := l.name, l.Over
 	switch {
+	case ofRoot == "" && f.Intrinsic == span.None:
+		by = exec.FieldName(f) // the name may be bare
 	case ofRoot != "" && filter == "":
 		filter, by = "{ nestedSetParent < 0 }", ofRoot
 	case ofRoot == "resource.service.name":

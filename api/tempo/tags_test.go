@@ -81,6 +81,9 @@ func TestTagValues(t *testing.T) {
 				a.Errorf("%s: %s, want %s", tag, got, want)
 			}
 		}
+		if got := a.values("http.status_code", "q", `{ resource.service.name = "cart" }`); got != "int:404 int:500" {
+			a.Errorf("of a name without its scope: %s", got)
+		}
 		if got := a.values("rootName", "q", `{ status = error }`); got != "string:GET /cart" {
 			a.Errorf("roots of traces with an error: %s", got)
 		}
