@@ -55,8 +55,10 @@ func (db *DB) retain() {
 	if limits.MaxBytes == 0 {
 		return
 	}
+	// The log's next file is counted before it is there, as far as it is a small part.
+	most := limits.MaxBytes - min(db.logFile, limits.MaxBytes/logFileShare)
 	total := db.diskBytes()
-	if total <= limits.MaxBytes {
+	if total <= most {
 		return
 	}
 	db.drop("size", func(all []*storedSegment) []*storedSegment {
@@ -64,7 +66,7 @@ func (db *DB) retain() {
 			return cmp.Or(cmp.Compare(a.MaxArrival, b.MaxArrival), cmp.Compare(a.ID, b.ID))
 		})
 		n := 0
-		for n < len(all) && total > limits.MaxBytes {
+		for n < len(all) && total > most {
 			total -= int64(all[n].Size)
 			n++
 		}

@@ -160,7 +160,7 @@ func storeSettings() []Setting {
 			Help:  "How long spans are kept, counted from their arrival.",
 			field: func(c *Config) Value { return &c.Retention }},
 		{Name: "max-disk", Group: group, Scope: Server, Reloadable: true,
-			Help:  "How much disk the store may use; beyond it the oldest spans go first. auto is the smaller of 50GB and 20 % of the file system, 64MiB at least. It is looked at after every seal and every five seconds: under load it may be exceeded by what comes meanwhile, by the log of spans that are not in segments yet and by a merge that is being written, some 64 MiB more; leave room for that.",
+			Help:  "How much disk the store may use; beyond it the oldest spans go first. auto is the smaller of 50GB and 20 % of the file system, 64MiB at least. It is looked at after every seal and every five seconds, and the log's next file (a sixteenth of it, 16 MiB at most) is counted beforehand: under load it may be exceeded by what comes meanwhile, by the log of spans that are not in segments yet and by a merge that is being written, some 48 MiB more; leave room for that.",
 			field: func(c *Config) Value { return &c.MaxDisk }},
 		{Name: "durability", Group: group, Scope: Server,
 			Help:  "When a reply leaves. sync: after its spans are on disk; no acknowledged span is ever lost. interval: after they are written, and at least every durability-interval they are put on disk; a power cut or a crash of the machine may take what was acknowledged since. os: after they are written, and the operating system decides when they reach the disk; a power cut may take the last half minute and more. kill -9 loses nothing at any of them.",
