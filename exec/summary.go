@@ -228,6 +228,8 @@ func (s *summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset
 			for i := range values {
 				if v := values[i].Of(row); v.Type != clew.TypeOther {
 					info.Fields = append(info.Fields, judge.LabelOf(s.fields[i].Text, s.fields[i].Type, v))
+				} else if l, ok := arrayLabel(w.Batch, &s.fields[i], row); ok {
+					info.Fields = append(info.Fields, l)
 				}
 			}
 			out = append(out, info)

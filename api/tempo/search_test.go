@@ -63,6 +63,31 @@ func TestSearchNames(t *testing.T) {
 	})
 }
 
+// TestSearchArrays looks into arrays, and has them whole.
+func TestSearchArrays(t *testing.T) {
+	eachStore(t, func(a *api) {
+		array := storagetest.ArrayValue(clew.StringValue("go"), clew.StringValue("\xff"), clew.StringValue(""))
+		numbers := storagetest.ArrayValue(clew.IntValue(80), clew.DoubleValue(1.5), clew.BoolValue(true))
+		deep := storagetest.ArrayValue(clew.IntValue(1), storagetest.ArrayValue(clew.IntValue(2)))
+		a.put(storagetest.Body(clew.Span{TraceID: clew.MakeTraceID(0, 77), SpanID: 7, Name: "arrays", Start: 1763889000e9, End: 1763889001e9,
+			Attrs:    []clew.Attr{{Key: "langs", Value: array}, {Key: "numbers", Value: numbers}, {Key: "deep", Value: deep}, {Key: "raw", Value: storagetest.BytesValue([]byte("x"))}},
+			Resource: &clew.Resource{Attrs: []clew.Attr{{Key: "tags", Value: storagetest.ArrayValue(clew.StringValue("v1"))}}}, Scope: &clew.Scope{}}), 1)
+		w := a.get(search("q", `{ span.langs = "go" && .tags =~ "v." } | select(span.numbers, resource.tags, span.deep, span.raw)`))
+		want := `"attributes":[{"key":"numbers","value":{"arrayValue":{"values":[{"intValue":"80"},{"doubleValue":1.5},{"boolValue":true}]}}},` +
+			`{"key":"tags","value":{"arrayValue":{"values":[{"stringValue":"v1"}]}}},{"key":"deep","value":{"stringValue":"[1,[2]]"}},` +
+			`{"key":"langs","value":{"arrayValue":{"values":[{"stringValue":"go"},{"stringValue":"\\xff"},{"stringValue":""}]}}},` +
+			`{"key":"tags","value":{"arrayValue":{"values":[{"stringValue":"v1"}]}}}]`
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s, want %s", w.Body, want)
+		}
+		for tag, want := range map[string]string{"span.langs": `"\\xff"`, "span.numbers": `{"type":"int","value":"80"}`, "resource.tags": `{"type":"string","value":"v1"}`} {
+			if w := a.get("/api/v2/search/tag/" + tag + "/values"); !strings.Contains(w.Body.String(), want) {
+				t.Errorf("values of %s: %s, want %s", tag, w.Body, want)
+			}
+		}
+	})
+}
+
 // TestSearchTags finds by tags as before TraceQL: on any spans of a trace, by part of a
 // text, whatever the case.
 func TestSearchTags(t *testing.T) {

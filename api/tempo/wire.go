@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/span"
 )
 
 // What answers are made of, each as JSON by its tags and as protobuf by append.
@@ -31,6 +32,10 @@ func (v anyValue) MarshalJSON() ([]byte, error) {
 // labelled makes a keyValue of what a query names: text where the value is a word of the
 // language, or a duration, and not the number that it is kept as.
 func labelled(key string, v clew.Value, text string) keyValue {
+	if v, ok := arrayOf(v); ok {
+		key, _ = api.Escape(key)
+		return keyValue{key, anyValue(v)}
+	}
 	if v.Type == clew.TypeOther || (v.Type == clew.TypeInt || v.Type == clew.TypeDouble) && text != v.String() {
 		v = clew.StringValue(text)
 	}
@@ -40,6 +45,22 @@ func labelled(key string, v clew.Value, text string) keyValue {
 	}
 	key, _ = api.Escape(key)
 	return keyValue{key, anyValue(v)}
+}
+
+// arrayOf returns an array of scalars with its texts as they are shown; not ok if v is none.
+func arrayOf(v clew.Value) (_ clew.Value, ok bool) {
+	var list []byte
+	for e := range span.Elements(v) {
+		switch ok = true; e.Type {
+		case clew.TypeOther:
+			return v, false
+		case clew.TypeString:
+			shown, _ := api.Escape(string(e.Bytes))
+			e = clew.StringValue(shown)
+		}
+		list = api.AppendMessage(list, 1, anyValue(e).append(nil))
+	}
+	return clew.Value{Type: clew.TypeOther, Bytes: api.AppendMessage(nil, 5, list)}, ok
 }
 
 func (kv keyValue) append(dst []byte) []byte {
