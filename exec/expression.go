@@ -200,7 +200,11 @@ func whereEmpty(x span.Expr, op traceql.Op, y span.Expr) []span.Condition {
 	if x.Op != span.Reading || y.Op != span.Reading || !mayBeEmpty(x.Field) {
 		return nil
 	}
-	empty := withEmpty(span.Compare(y.Field, spanOps[op.Flip()], clew.StringValue("")))
+	op = op.Flip()
+	empty := withEmpty(span.Compare(y.Field, spanOps[op], clew.StringValue("")))
+	if y.Field.Intrinsic == span.None { // a Compare would look into arrays, which are no values beside another field
+		empty = span.Relates(y, spanOps[op], span.ValueOf(clew.StringValue("")))
+	}
 	return []span.Condition{span.AllOf(span.Negate(span.Has(x.Field)), empty)}
 }
 
