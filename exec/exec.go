@@ -103,6 +103,9 @@ func (b Budget) Without(c *Cost) (left Budget, ended string) {
 
 // spentText says which budget ended, and by which setting of a server there is more.
 func spentText(what string, limit any) string {
+	if n, ok := limit.(int64); ok && what == "byte" {
+		limit = sizeText(n)
+	}
 	text := fmt.Sprintf("the %s budget of %v ended", what, limit)
 	switch what {
 	case "time":
@@ -111,6 +114,20 @@ func spentText(what string, limit any) string {
 		text += " (query-max-bytes)"
 	}
 	return text
+}
+
+// sizeText writes a number of bytes in the largest unit that holds it exactly, as settings
+// have it.
+func sizeText(n int64) string {
+	for _, u := range []struct {
+		name  string
+		bytes int64
+	}{{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}} {
+		if n >= u.bytes && n%u.bytes == 0 {
+			return fmt.Sprintf("%d %s", n/u.bytes, u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // series is what the series of one metric may take.

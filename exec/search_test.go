@@ -378,7 +378,7 @@ func TestBudgets(t *testing.T) {
 		}
 	}
 	f(exec.Budget{Rows: 30}, "row budget of 30")
-	f(exec.Budget{Bytes: 3000}, "byte budget of 3000")
+	f(exec.Budget{Bytes: 3000}, "byte budget of 3 KB")
 	f(exec.Budget{Time: 1}, "time budget of 1ns")
 }
 

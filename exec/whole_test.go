@@ -175,7 +175,9 @@ func TestBudgetsOfScansThatMatchNothing(t *testing.T) {
 	}
 	f(exec.Budget{Rows: 30}, 30, "the row budget of 30 ended")
 	f(exec.Budget{Rows: 31}, 40, "the row budget of 31 ended")
-	f(exec.Budget{Bytes: 4500}, 50, "the byte budget of 4500 ended (query-max-bytes)")
+	f(exec.Budget{Bytes: 4500}, 50, "the byte budget of 4500 bytes ended (query-max-bytes)")
+	f(exec.Budget{Bytes: 4000}, 40, "the byte budget of 4 KB ended (query-max-bytes)")
+	f(exec.Budget{Bytes: 4 << 10}, 50, "the byte budget of 4 KiB ended (query-max-bytes)")
 	f(exec.Budget{Rows: int64(len(spans))}, len(spans), "")
 	f(exec.Budget{Rows: int64(len(spans)) - 1}, len(spans), "")
 }
