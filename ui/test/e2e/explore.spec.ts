@@ -239,6 +239,19 @@ test("why nothing was found is said, with the query as it may have been meant", 
   await expect(page.locator(rows).first()).toBeVisible();
 });
 
+test("what of a query is to be doubted is said beside what it found", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    answer.suggestions = ["duration is compared with a number without a unit, which is nanoseconds"];
+    await route.fulfill({ response, json: answer });
+  });
+  await page.goto(`/explore?t=6h&q=${encodeURIComponent("{ duration > 500 }")}`);
+  await expect(page.locator(rows).first()).toBeVisible();
+  await expect(page.getByText("duration is compared with a number without a unit")).toBeVisible();
+  await expectAccessible(page, "doubts beside results");
+});
+
 test("a query that could not be read is offered as it may have been meant", async ({ page }) => {
   await page.route("**/api/v1/search", async (route) => {
     if (route.request().postDataJSON().q !== "{ status == error }") return route.continue();

@@ -17,7 +17,7 @@ import { Late } from "./late";
 import { type ListHandle, TraceList } from "./list";
 import { useLive } from "./live";
 import { asksNumbers } from "./metrics";
-import { Nothing } from "./nothing";
+import { Nothing, Reasons } from "./nothing";
 import { Numbers } from "./numbers";
 import { Problem, QueryBox } from "./query-box";
 import { RangePicker } from "./range-picker";
@@ -229,7 +229,17 @@ function Results({
       <Nothing t={t} q={q} go={go} reasons={results.data?.pages[0].suggestions} coverage={leastOf(answers)} />
     );
   }
-  return <TraceList traces={traces} handle={list} foot={<Foot results={results} shown={traces.length} />} />;
+  const doubts = results.data?.pages[0].suggestions ?? [];
+  return (
+    <>
+      {doubts.length > 0 && (
+        <div className={style.aside}>
+          <Reasons reasons={doubts} q={q} go={go} />
+        </div>
+      )}
+      <TraceList traces={traces} handle={list} foot={<Foot results={results} shown={traces.length} />} />
+    </>
+  );
 }
 
 function Foot({ results, shown }: { results: Results; shown: number }) {
