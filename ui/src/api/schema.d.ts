@@ -337,6 +337,37 @@ export interface components {
              */
             explain: boolean;
         };
+        /** @description One line of an answer that tells how far it is. It has one of these. */
+        ProgressLine: {
+            progress?: {
+                /**
+                 * @description How much was looked at of what there is to look at; it does not fall. A question that ends early does not come
+                 *     to 1, one that reads in several passes may stay at 1 for a while.
+                 */
+                share: number;
+                /**
+                 * Format: int64
+                 * @description Spans looked at.
+                 */
+                rows: number;
+                /** Format: int64 */
+                bytes: number;
+                /**
+                 * Format: int64
+                 * @description Traces read each by itself.
+                 */
+                traces: number;
+                tookMs: number;
+            };
+            /** @description What is answered without progress. */
+            answer?: {
+                [key: string]: unknown;
+            };
+            /** @description That of ErrorBody. */
+            error?: {
+                [key: string]: unknown;
+            };
+        };
         SearchAnswer: components["schemas"]["Cost"] & {
             traces: components["schemas"]["TraceSummary"][];
             /** @description Present if asked for. */
@@ -344,8 +375,9 @@ export interface components {
             /** @description Absent after the last page. */
             nextCursor?: string;
             /**
-             * @description Where nothing was found: why that may be, one sentence each. An attribute that no span has, a text that it
-             *     never is, and what is similar.
+             * @description One sentence each. What of the query is probably not meant, such as a duration without a unit; and where
+             *     nothing was found: why that may be, such as an attribute that no span has, a text that it never is, and what is
+             *     similar.
              */
             suggestions?: string[];
             /** @description Present if asked for. */
@@ -619,7 +651,7 @@ export interface components {
             steps: number;
             /** @description Present if asked for. */
             explain?: components["schemas"]["Explanation"];
-            /** @description Where no span was counted: why that may be, as with a search. */
+            /** @description As with a search; also where no span was counted. */
             suggestions?: string[];
             /** @description How far a quantile may be off, as a part of it; absent if there are none. */
             quantileError?: number;
