@@ -7,8 +7,8 @@ package series
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
-	"strings"
 	"unsafe"
 
 	"github.com/clew-tracing/clew"
@@ -54,11 +54,14 @@ func Bytes(list []Series) (n int64) {
 
 // Key returns a text that is equal for equal labels.
 func (s *Series) Key() string {
-	var b strings.Builder
+	var b []byte
 	for i := range s.Labels {
-		b.WriteString(s.Labels[i].Name + "\x00" + s.Labels[i].Value.Key() + "\x00")
+		// Lengths first: names and values may have every byte.
+		for _, part := range [...]string{s.Labels[i].Name, s.Labels[i].Value.Key()} {
+			b = append(binary.AppendUvarint(b, uint64(len(part))), part...)
+		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // compareLabels orders series: by their labels' names, then values; numbers by size.

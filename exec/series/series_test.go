@@ -65,6 +65,35 @@ func TestTop(t *testing.T) {
 	f(5, false, "a=- 1", "a=- 1")
 }
 
+// Names and values may have every byte; what is read from them is not what parts them.
+func TestKeysTellLabelsApart(t *testing.T) {
+	label := func(name, value string) Label { return Label{Name: name, Value: clew.StringValue(value)} }
+	kind := label("b", "").Value.Key() // what comes before a text's bytes
+	seen := make(map[string]int)
+	for i, labels := range [][]Label{
+		{},
+		{label("a", "x"), label("b", "y")},
+		{label("a", "x\x00b\x00"+kind+"y")},
+		{label("a\x00"+kind+"x\x00b", "y")},
+		{label("a", "x\x00"), label("b", "y")},
+		{label("a", "x"), label("\x00b", "y")},
+		{label("a", ""), label("", "")},
+		{label("a", "")},
+	} {
+		s := Series{Labels: labels}
+		if other, ok := seen[s.Key()]; ok {
+			t.Errorf("labels %d and %d have one key: %q", other, i, s.Key())
+		}
+		seen[s.Key()] = i
+	}
+	l := []Series{{Labels: []Label{label("a", "x"), label("b", "y")}, Points: []float64{1}}}
+	r := []Series{{Labels: []Label{label("a", "x\x00b\x00"+kind+"y")}, Points: []float64{2}}}
+	l, r = append(l, Series{Labels: []Label{label("a", "z")}, Points: []float64{3}}), append(r, Series{Labels: []Label{label("a", "w")}, Points: []float64{4}})
+	if got := Calculate(span.Sum, l, r); len(got) != 0 {
+		t.Errorf("series of different labels were added: %s", text(got))
+	}
+}
+
 func TestFilter(t *testing.T) {
 	f := func(op span.Op, want string) {
 		t.Helper()
