@@ -179,6 +179,9 @@ func seriesOf(q string, from, to clew.UnixNanos, want map[string]int) func(conte
 			return wrong, nil
 		}
 		for _, s := range answer.Series {
+			if len(s.Labels) == 0 {
+				return fmt.Errorf("%s: a series without labels, want one for each of %d services", q, len(want)), nil
+			}
 			sum := 0.
 			for _, p := range s.Points {
 				if p != nil {

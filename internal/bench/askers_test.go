@@ -89,6 +89,11 @@ func TestChecksOfSeries(t *testing.T) {
 			t.Errorf("want %q: %v, %v", want, wrong, err)
 		}
 	}
+	answer = `{"coverage":{"complete":true},"series":[{"labels":[],"points":[1]}]}`
+	wrong, err := seriesOf("{ } | count_over_time()", 0, 1, map[string]int{"": 1})(context.Background(), newClient(base))
+	if err != nil || wrong == nil || !strings.Contains(wrong.Error(), "a series without labels") {
+		t.Errorf("without labels: %v, %v", wrong, err)
+	}
 }
 
 // Lists that are always whole do not say so.
