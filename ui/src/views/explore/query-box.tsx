@@ -125,7 +125,7 @@ function useSuggestions(wanted: Wanted): Suggestion[] {
     queryKey: ["values", name, prefix],
     queryFn: ({ signal }) => listTagValues(name, prefix, signal),
     enabled: name !== "",
-    placeholderData: (old) => old,
+    placeholderData: (old, query) => (query?.queryKey[1] === name ? old : undefined),
   });
   if (wanted?.kind === "name") {
     const known = new Map((tags.data?.tags ?? []).map((t) => [t.query, t.types.join(", ")]));
@@ -134,7 +134,10 @@ function useSuggestions(wanted: Wanted): Suggestion[] {
     return ranked.map((query) => ({ insert: query, hint: known.get(query) ?? "" }));
   }
   if (wanted?.kind === "value") {
-    return (values.data?.values ?? []).slice(0, mostSuggestions).map((v) => ({
+    // Until those of what is typed are there, the others that fit: a key never takes what no longer does.
+    const fits = (v: unknown) => !values.isPlaceholderData || String(v).startsWith(prefix);
+    const found = (values.data?.values ?? []).filter((v) => fits(v.value));
+    return found.slice(0, mostSuggestions).map((v) => ({
       insert: v.query ?? JSON.stringify(v.value),
       hint: v.spans === undefined ? "" : `${v.spans}`,
     }));
