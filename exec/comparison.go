@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"cmp"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/exec/compare"
@@ -49,7 +51,10 @@ type comparing struct {
 func (m *metering) compare(q *metrics) ([]series.Series, error) {
 	q.explainComparison(m.over.Explain, m.steps)
 	c := &comparing{metering: m, q: q, counter: compare.New(m.over.Budget.series()), steps: 1, where: span.NewMatcher(q.compare.where)}
-	err := c.gather()
+	err := c.roots()
+	if err == nil {
+		err = c.gather()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -65,6 +70,25 @@ func (m *metering) compare(q *metrics) ([]series.Series, error) {
 	}
 	m.unknown += c.unknown
 	return c.series()
+}
+
+// roots finds the roots of traces: a scan of these costs little, whole traces much.
+func (c *comparing) roots() error {
+	w := compare.RootsOf(c.over.Window)
+	req := storage.Request{Window: w, Where: span.Negate(span.Has(span.Field{Intrinsic: span.ParentID})),
+		Columns: storage.Columns{Resources: true, Intrinsics: []span.Intrinsic{span.SpanID, span.Name}}}
+	roots, matcher := compare.NewRoots(c.over.Budget.ids()/2), span.NewMatcher(req.Where)
+	c.counter.Roots = roots
+	err := c.scan(c.ctx, req, func(b *span.Batch) (bool, error) {
+		roots.Add(b, matching(matcher, b, w))
+		return !roots.Full(), nil
+	})
+	if roots.Full() {
+		c.partial("rootName and rootServiceName are not told: there are more than %d traces, or their roots have too many names: ask for a shorter window", c.over.Budget.ids()/2)
+	} else {
+		c.share = min(c.share, c.part)
+	}
+	return err
 }
 
 // gather counts all that is selected.
@@ -139,13 +163,6 @@ func (c *comparing) weightsOf(w *span.Whole, rows column.Bitmap) []clew.Weight {
 	return c.weights
 }
 
-// metaTypes name what a series of a group is of: spans with one value of an attribute,
-// and all that have the attribute.
-var metaTypes = [2][2]string{
-	compare.Baseline:  {"baseline", "baseline_total"},
-	compare.Selection: {"selection", "selection_total"},
-}
-
 // tooManyValues is said of an attribute of which not all values are told.
 const tooManyValues = "__too_many_values__"
 
@@ -156,10 +173,10 @@ func (c *comparing) series() ([]series.Series, error) {
 		return series.Label{Name: name, Value: clew.StringValue(text), Text: text}
 	}
 	add := func(first series.Label, f span.Field, v clew.Value, sums []compare.Sums) {
-		if none(sums) {
+		if compare.Zero(sums) {
 			return
 		}
-		at := b.Series([]series.Label{first, series.Label(judge.LabelOf(FieldName(f), typeOfField(f), v))})
+		at := b.Series([]series.Label{first, series.Label(judge.LabelOf(cmp.Or(compare.RootNames[f.Intrinsic], FieldName(f)), typeOfField(f), v))})
 		for step := range sums {
 			weight, squares := sums[step].Total()
 			if at >= 0 && weight > 0 {
@@ -168,7 +185,7 @@ func (c *comparing) series() ([]series.Series, error) {
 		}
 	}
 	for _, a := range c.counter.Attributes() {
-		for group, names := range metaTypes {
+		for group, names := range compare.MetaTypes {
 			for _, v := range a.Values {
 				add(meta("__meta_type", names[0]), a.Field, v.Value, v.Spans[group])
 			}
@@ -186,15 +203,6 @@ func (c *comparing) series() ([]series.Series, error) {
 		}
 	}
 	return b.Finish()
-}
-
-func none(sums []compare.Sums) bool {
-	for i := range sums {
-		if weight, _ := sums[i].Total(); weight > 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // typeOfField returns what the language has for a field.

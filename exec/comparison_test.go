@@ -19,7 +19,7 @@ import (
 
 // naiveAttributes lists what a span has, by name: of several values under one name the
 // number, the text or the truth value; of events and links the first that has it.
-func naiveAttributes(s *clew.Span) map[string]clew.Value {
+func naiveAttributes(s *clew.Span, near []*clew.Span) map[string]clew.Value {
 	out := make(map[string]clew.Value)
 	put := func(scope string, attrs []clew.Attr) {
 		best := make(map[string]clew.Value)
@@ -46,6 +46,10 @@ func naiveAttributes(s *clew.Span) map[string]clew.Value {
 	}
 	out["name"] = clew.StringValue(s.Name)
 	out["kind"], out["status"] = clew.IntValue(int64(s.Kind)), clew.IntValue(int64(s.Status))
+	if root := naiveTrace(clew.TraceID{}, near, nil).rootSpan; root != nil {
+		out["rootName"] = clew.StringValue(root.Name)
+		text("rootServiceName", root.Service())
+	}
 	text("statusMessage", s.StatusMessage)
 	text("instrumentation:name", s.Scope.Name)
 	text("instrumentation:version", s.Scope.Version)
@@ -98,13 +102,16 @@ func naiveComparison(t *testing.T, spans []clew.Span, query string, w clew.Windo
 	}
 	for _, trace := range byTrace {
 		from := slices.DeleteFunc(slices.Clone(trace), func(s *clew.Span) bool { return !w.Contains(s.Start) })
+		near := slices.DeleteFunc(slices.Clone(trace), func(s *clew.Span) bool {
+			return s.Start+clew.UnixNanos(time.Hour) < w.Start || s.Start >= w.End+clew.UnixNanos(time.Hour)
+		})
 		for _, s := range naiveSelect(q.Stages[:len(q.Stages)-1], from, trace, trace) {
 			group := "baseline"
 			if (c.Selection.Where == nil || naive{s, s, trace}.truth(c.Selection.Where)) && (c.End == 0 || int64(s.Start) >= c.Start && int64(s.Start) < c.End) {
 				group = "selection"
 			}
 			at := int(uint64(s.Start-w.Start) / uint64(step))
-			for name, v := range naiveAttributes(s) {
+			for name, v := range naiveAttributes(s, near) {
 				add(group, name, v, at)
 				add(group+"_total", name, clew.Value{Type: clew.TypeOther}, at)
 			}
@@ -270,6 +277,7 @@ func TestComparisonOfTooManyValues(t *testing.T) {
 		"__meta_type=baseline_total span.long=nil [150]", "__meta_type=baseline_total span.mod=nil [3147]", "__meta_type=baseline_total status=nil [3147]",
 		"__meta_type=selection kind=unspecified [1049]", "__meta_type=selection name=a [1049]", "__meta_type=selection span.mod=0 [2]", "__meta_type=selection status=error [1049]",
 		"__meta_type=selection_total kind=nil [1049]", "__meta_type=selection_total name=nil [1049]", "__meta_type=selection_total span.id=nil [1049]",
+		"__meta_type=baseline rootName=a [3147]", "__meta_type=baseline_total rootName=nil [3147]", "__meta_type=selection rootName=a [1049]", "__meta_type=selection_total rootName=nil [1049]",
 		"__meta_type=selection_total span.long=nil [50]", "__meta_type=selection_total span.mod=nil [1049]", "__meta_type=selection_total status=nil [1049]",
 	}
 	for name, open := range variants() {
@@ -321,6 +329,59 @@ func TestComparisonOfSampledSpans(t *testing.T) {
 			}
 			if found != 3 {
 				t.Errorf("%s: %s: %d series by name", name, query, found)
+			}
+		}
+	}
+}
+
+// Of a trace the first root counts that starts within an hour of the window, in whatever
+// batch it is; with more traces than there is room for none is told, and the answer says so.
+func TestComparisonOfRoots(t *testing.T) {
+	const hour = clew.UnixNanos(time.Hour)
+	at := storagetest.Epoch + 10*hour
+	w := clew.Window{Start: at, End: at + hour}
+	s := func(trace, id, parent uint64, start clew.UnixNanos, name string) clew.Span {
+		return clew.Span{TraceID: clew.MakeTraceID(1, trace), SpanID: clew.SpanID(id), ParentID: clew.SpanID(parent), Start: start, End: start + 1, Name: name}
+	}
+	few := []clew.Span{
+		s(1, 2, 1, at, "child"), s(2, 2, 1, at, "child"), s(3, 2, 1, at, "child"), s(4, 2, 1, at, "child"), s(5, 2, 1, at, "child"),
+		s(1, 1, 0, at-hour-1, "too early"), s(2, 1, 0, at-hour, "early"), s(3, 1, 0, w.End+hour-1, "late"), s(4, 1, 0, w.End+hour, "too late"),
+		s(5, 5, 0, at-1, "second"), s(5, 4, 0, at-1, "first"),
+	}
+	many := make([]clew.Span, 9000)
+	for i := range many {
+		many[i] = s(uint64(i+1), 1, 0, at, "root")
+	}
+	for _, c := range []struct {
+		spans  []clew.Span
+		memory int64
+		want   string
+		reason string
+	}{
+		{few, 1, "early late first", ""},
+		{many, 1, "", "rootName and rootServiceName are not told"},
+		{many, 1 << 20, "", "rootName and rootServiceName are not told"},
+		{many, 2 << 20, "root", ""},
+	} {
+		for name, open := range variants() {
+			store := open(t)
+			fill(t, store, c.spans, 3000)
+			over := exec.Over{Tenant: tenant, Window: w, Budget: exec.Budget{Memory: c.memory}}
+			got, err := exec.RunMetrics(t.Context(), store, exec.MetricsRequest{Over: over, Plan: prepare(t, "{ } | compare({ status = error })")})
+			if err != nil || got.Cost.Complete != (c.reason == "") || !strings.HasPrefix(got.Cost.Reason, c.reason) || got.Cost.Searched != 1 {
+				t.Fatalf("%s: %+v, %v", name, got.Cost, err)
+			}
+			told, want := map[string]bool{}, map[string]bool{}
+			for _, x := range got.Series {
+				if x.Labels[0].Text == "baseline" && x.Labels[1].Name == "rootName" {
+					told[x.Labels[1].Text] = true
+				}
+			}
+			for _, x := range strings.Fields(c.want) {
+				want[x] = true
+			}
+			if diff := difference(sorted(told), sorted(want)); diff != "" {
+				t.Errorf("%s, %d bytes:\n%s", name, c.memory, diff)
 			}
 		}
 	}

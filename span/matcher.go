@@ -462,7 +462,7 @@ func testIDs(c *Condition, ids []uint64, dst column.Bitmap, zeroAbsent bool) {
 		if id == 0 && zeroAbsent {
 			continue
 		}
-		if c.Test(clew.Value{Type: clew.TypeString, Bytes: []byte(clew.SpanID(id).String())}) {
+		if c.Op == Exists || c.Test(clew.Value{Type: clew.TypeString, Bytes: []byte(clew.SpanID(id).String())}) {
 			dst.Set(i)
 		}
 	}

@@ -66,13 +66,13 @@ func TestMetrics(t *testing.T) {
 			{"{ kind = client } | count_over_time() by (name) | topk(1)", "name:GET = 1 0"},
 			{"{ .nobody = 1 } | rate() by (name)", ""},
 			{`{ kind = server } | compare({ name = "GET /" }, 1)`, "__meta_type:baseline kind:server = 1 4; __meta_type:baseline name:GET /cart = 1 4; " +
-				"__meta_type:baseline resource.service.name:cart = 1 4; __meta_type:baseline status:unset = 1 4; " +
+				"__meta_type:baseline resource.service.name:cart = 1 4; __meta_type:baseline rootName:GET / = 1 0; __meta_type:baseline rootServiceName:web = 1 0; __meta_type:baseline status:unset = 1 4; " +
 				"__meta_type:baseline_total kind:nil = 1 4; __meta_type:baseline_total name:nil = 1 4; " +
-				"__meta_type:baseline_total resource.service.name:nil = 1 4; __meta_type:baseline_total status:nil = 1 4; " +
+				"__meta_type:baseline_total resource.service.name:nil = 1 4; __meta_type:baseline_total rootName:nil = 1 0; __meta_type:baseline_total rootServiceName:nil = 1 0; __meta_type:baseline_total status:nil = 1 4; " +
 				"__meta_type:selection kind:server = 1 0; __meta_type:selection name:GET / = 1 0; " +
-				"__meta_type:selection resource.service.name:web = 1 0; __meta_type:selection status:unset = 1 0; " +
+				"__meta_type:selection resource.service.name:web = 1 0; __meta_type:selection rootName:GET / = 1 0; __meta_type:selection rootServiceName:web = 1 0; __meta_type:selection status:unset = 1 0; " +
 				"__meta_type:selection_total kind:nil = 1 0; __meta_type:selection_total name:nil = 1 0; " +
-				"__meta_type:selection_total resource.service.name:nil = 1 0; __meta_type:selection_total status:nil = 1 0"},
+				"__meta_type:selection_total resource.service.name:nil = 1 0; __meta_type:selection_total rootName:nil = 1 0; __meta_type:selection_total rootServiceName:nil = 1 0; __meta_type:selection_total status:nil = 1 0"},
 		} {
 			var got metrics
 			s.get("/api/v1/metrics?start=2026-01-01T00:00:00Z&end=2026-01-01T00:02:00Z&step=60&exemplars=4&q=" + url.QueryEscape(c.q)).ok(&got)

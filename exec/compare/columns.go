@@ -54,6 +54,9 @@ func (c *Counter) Count(b *span.Batch, places []uint32, weights []clew.Weight) {
 	}
 	c.b, c.places, c.weights = b, places, weights
 	c.names()
+	if c.Roots != nil && !c.Roots.full {
+		c.roots()
+	}
 	runs(c, b.Kind, enumerated(c, c.attribute(span.Field{Intrinsic: span.SpanKind})))
 	runs(c, b.Status, enumerated(c, c.attribute(span.Field{Intrinsic: span.StatusCode})))
 	c.resources()

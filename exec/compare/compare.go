@@ -92,6 +92,8 @@ type Value struct {
 
 // A Counter counts batch after batch. One goroutine at a time.
 type Counter struct {
+	Roots *Roots // nil: those of traces are not compared
+
 	steps  int
 	fixed  bool // only values that are known are told apart
 	memory int
@@ -264,7 +266,7 @@ func asDouble(v clew.Value) float64 {
 
 // Again returns a counter by steps of the values that were chosen.
 func (c *Counter) Again(steps int) (*Counter, error) {
-	next := &Counter{steps: steps, fixed: true, most: c.most, values: c.values, attrs: make(map[span.Field]*attribute)}
+	next := &Counter{Roots: c.Roots, steps: steps, fixed: true, most: c.most, values: c.values, attrs: make(map[span.Field]*attribute)}
 	cells, most := 0, min(maxCells, c.most/cellBytes)
 	count := func() error {
 		if cells += steps * groups; cells > most {
@@ -345,4 +347,21 @@ func (c *Counter) group(places []Sums, g int) []Sums {
 		out[i] = places[i*groups+g]
 	}
 	return out
+}
+
+// Zero reports that there is nothing in sums.
+func Zero(sums []Sums) bool {
+	for i := range sums {
+		if weight, _ := sums[i].Total(); weight > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// MetaTypes name what a series of a group is of: spans with one value of an attribute,
+// and all that have the attribute.
+var MetaTypes = [groups][2]string{
+	Baseline:  {"baseline", "baseline_total"},
+	Selection: {"selection", "selection_total"},
 }
