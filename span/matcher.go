@@ -11,6 +11,11 @@ import (
 // found out about dictionaries that batches share, and it owns its scratch
 // memory: one goroutine at a time.
 type Matcher struct {
+	// Stop, where not nil, is asked time and again while relations are calculated, of which
+	// one over a span's events and links takes as many steps as there are pairs. Once it
+	// says true matches end early, and what they return is nothing to rely on.
+	Stop func() bool
+
 	cond  Condition
 	memos map[memoKey][]uint8
 	free  []column.Bitmap

@@ -132,5 +132,8 @@ func (s *Scan) readOne(ctx context.Context, id clew.TraceID, yield func(*span.Ba
 	defer free()
 	b.Matched = s.matcher.Match(b)
 	s.clip(b)
+	if ctx.Err() != nil {
+		return false
+	}
 	return !b.Matched.Any() || yield(b, nil)
 }

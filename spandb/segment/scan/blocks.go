@@ -19,7 +19,8 @@ type blockSelector struct {
 	dst           column.Bitmap
 	free          []column.Bitmap
 	u32, inGroup  []uint32
-	bytes         int64 // read of the blocks before
+	bytes         int64       // read of the blocks before
+	stop          func() bool // ends matches early
 }
 
 // blockLeaf is what a leaf has read of a block.
@@ -328,6 +329,7 @@ func (b *blockSelector) load(n *node, f *blockLeaf) (err error) {
 func (b *blockSelector) onColumns(n *node, f *blockLeaf) error {
 	if n.matcher == nil || n.tested == matcherBlocks {
 		n.matcher, n.tested = span.NewMatcher(*n.cond), 0
+		n.matcher.Stop = b.stop
 	}
 	n.tested++
 	batch, err := b.reader.Read(b.Reader, b.Number, &n.need)

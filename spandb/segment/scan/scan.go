@@ -76,6 +76,8 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 	}
 	s.stats = s.Request.Stats
 	s.want()
+	stop := func() bool { return ctx.Err() != nil } // what was matched till then is not yielded
+	s.matcher.Stop, s.selector.block.stop = stop, stop
 	if s.Request.Explain {
 		s.stats.Tests = s.selector.Tests()
 	}
