@@ -3,14 +3,12 @@ package exec
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -356,17 +354,4 @@ func TestCountWholeTracesWithLittleRoom(t *testing.T) {
 		}
 	}
 	compareCounts(t, store, p, rows, traces)
-}
-
-func TestIDSetStaysSmall(t *testing.T) {
-	s := &few.IDSet{Room: 100, High: math.MaxUint64, IDs: make(map[clew.TraceID]struct{})}
-	for i := range uint64(10_000) {
-		s.Add(clew.MakeTraceID(1, i*i+1))
-		if len(s.IDs) > 101 {
-			t.Fatalf("%d ids with room for 100", len(s.IDs))
-		}
-	}
-	if len(s.IDs) < 20 {
-		t.Errorf("only %d ids are left: the halves are uneven", len(s.IDs))
-	}
 }

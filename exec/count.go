@@ -2,14 +2,13 @@ package exec
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
-	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/traceset"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -85,7 +84,7 @@ type gathering struct {
 	plan    *Plan
 	matcher *span.Matcher
 	room    int
-	ids     *few.IDSet
+	ids     *traceset.Set
 	share   float64 // of the question that was looked at
 
 	filtered bool // filter is known
@@ -95,11 +94,8 @@ type gathering struct {
 // parts calls rows for each batch, once for each part, and then then with the traces of
 // the part. Batches have the columns that are asked for, in the first part.
 func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows func(first bool, b *span.Batch, matched column.Bitmap), then func([]clew.TraceID) error) error {
-	g.ids = &few.IDSet{Room: g.room, IDs: make(map[clew.TraceID]struct{})}
-	for {
-		g.ids.High = math.MaxUint64
-		clear(g.ids.IDs)
-		first := g.ids.Low == 0
+	for g.ids = traceset.New(g.room); ; g.ids.Next() {
+		first := g.ids.First()
 		if !first {
 			columns = storage.Columns{}
 		}
@@ -121,13 +117,12 @@ func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows fun
 		if err != nil {
 			return err
 		}
-		if g.ids.High == math.MaxUint64 || g.ended {
+		if g.ids.Last() || g.ended {
 			// The ids are spread evenly, so that their range is a part of the rows.
-			before, here := float64(g.ids.Low)/(1<<64), float64(g.ids.High-g.ids.Low)/(1<<64)
+			before, here := g.ids.Share()
 			g.share = before + here*g.part
 			return nil
 		}
-		g.ids.Low = g.ids.High + 1
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package few keeps few of many traces: the best, or a part of them by their ids.
+// Package few keeps the best of many traces, in some order.
 package few
 
 import (

@@ -1,77 +1,24 @@
 package scan
 
 import (
+	"cmp"
 	"context"
-	"maps"
-	"math"
 	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/traceset"
 )
-
-// apart are traces that lie in several places, of which each may have a match: those of
-// a range of hashes, so that no more are remembered at a time than there is room for.
-type apart struct {
-	room      int
-	low, high uint64
-	ids       map[uint64]clew.TraceID // by their low halves
-}
-
-// hashLow spreads ids evenly, no two to one place; a 64-bit id and its 128-bit form are
-// one trace.
-func hashLow(low uint64) uint64 {
-	low ^= low >> 32
-	low *= 0x9E3779B97F4A7C15
-	low ^= low >> 29
-	low *= 0xBF58476D1CE4E5B9
-	return low ^ low>>32
-}
-
-// add adds a trace of the range. If there is no room, it halves the range and forgets
-// what is outside.
-func (a *apart) add(id clew.TraceID) {
-	h := hashLow(id.Low())
-	if _, known := a.ids[id.Low()]; known || h < a.low || h > a.high {
-		return
-	}
-	a.ids[id.Low()] = id
-	for len(a.ids) > a.room {
-		a.high = a.low + (a.high-a.low)/2
-		maps.DeleteFunc(a.ids, func(low uint64, _ clew.TraceID) bool { return hashLow(low) > a.high })
-	}
-}
-
-// total is about how many there are, of all hashes, if those before the range were so
-// many.
-func (a *apart) total(before int) int {
-	left := float64(math.MaxUint64-a.low) / (float64(a.high-a.low) + 1)
-	return before + int(float64(len(a.ids))*max(left, 1))
-}
-
-// next moves to the range behind; false if there is none.
-func (a *apart) next() bool {
-	if a.high == math.MaxUint64 {
-		return false
-	}
-	a.low, a.high = a.high+1, math.MaxUint64
-	clear(a.ids)
-	return true
-}
 
 // runTraces goes over all places, and then reads the traces that lie in several, each
 // once. If there are more of these than may be remembered, that is done once for each part
 // of their ids, over the same heads and segments.
 func (s *Scan) runTraces(ctx context.Context, yield func(*span.Batch, error) bool) error {
-	s.apart = apart{room: s.Room, high: math.MaxUint64, ids: make(map[uint64]clew.TraceID)}
-	if s.apart.room == 0 {
-		s.apart.room = DefaultRoom
-	}
-	for {
+	for s.apart = traceset.New(cmp.Or(s.Room, DefaultRoom)); ; s.apart.Next() {
 		before := *s.stats
 		more, err := s.pass(ctx, yield)
-		if s.apart.low > 0 { // what was pruned, read and damaged is known from the first pass
+		if !s.apart.First() { // what was pruned, read and damaged is known from the first pass
 			st := s.stats
 			st.Total -= st.Damaged - before.Damaged
 			st.PrunedRows, st.Damaged, st.Damage = before.PrunedRows, before.Damaged, before.Damage
@@ -80,7 +27,7 @@ func (s *Scan) runTraces(ctx context.Context, yield func(*span.Batch, error) boo
 		if err == nil && more {
 			more, err = s.readApart(ctx, yield)
 		}
-		if err != nil || !more || !s.apart.next() {
+		if err != nil || !more || s.apart.Last() {
 			return err
 		}
 		if err := s.Traces.Failed(); err != nil { // who was yielded is not to be told from who was not
@@ -93,8 +40,11 @@ func (s *Scan) runTraces(ctx context.Context, yield func(*span.Batch, error) boo
 // readApart yields the traces that are remembered, one by one, and reports whether there
 // is more to do.
 func (s *Scan) readApart(ctx context.Context, yield func(*span.Batch, error) bool) (more bool, err error) {
-	s.stats.Apart = s.apart.total(s.stats.ApartRead)
-	for _, id := range slices.SortedFunc(maps.Values(s.apart.ids), clew.TraceID.Compare) {
+	ids := s.apart.Traces()
+	slices.SortFunc(ids, clew.TraceID.Compare)
+	before, in := s.apart.Share()
+	s.stats.Apart = s.stats.ApartRead + int(float64(len(ids))*max((1-before)/in, 1))
+	for _, id := range ids {
 		_ = cores.Yield(ctx)
 		if err := stopped(ctx); err != nil {
 			return false, err

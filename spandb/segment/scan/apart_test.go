@@ -59,7 +59,7 @@ func (h *halves) Failed() error { return h.failed }
 
 func (h *halves) Whole(_ context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {
 	h.whole++
-	h.most = max(h.most, len(h.scan.apart.ids))
+	h.most = max(h.most, h.scan.apart.Len())
 	both := build.NewBuilder(0)
 	for _, half := range h.in[id] {
 		from := h.heads[half]

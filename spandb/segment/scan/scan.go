@@ -15,6 +15,7 @@ import (
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/span/traceset"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -61,7 +62,7 @@ type Scan struct {
 	rows     []uint32
 	all      column.Bitmap
 	counted  span.Batch
-	apart    apart
+	apart    *traceset.Set // traces that lie in several places, of which each may have a match
 }
 
 // Run yields all batches; the error is what the scan ends with. Heads and blocks are

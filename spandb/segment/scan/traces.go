@@ -58,7 +58,7 @@ func (s *Scan) byTraces(u *unit, yield func(*span.Batch) bool) {
 	} else if b, found, alone = s.wholeBlock(u, matched, at); b == nil {
 		return
 	}
-	if alone.Any() && s.apart.low == 0 {
+	if alone.Any() && s.apart.First() {
 		if b.Matched = matched; b.Parent == nil {
 			s.tree.trace(b, alone)
 		}
@@ -69,7 +69,7 @@ func (s *Scan) byTraces(u *unit, yield func(*span.Batch) bool) {
 	b.Traced = nil
 	found.AndNot(alone)
 	for ord := range found.Ones() {
-		s.apart.add(b.TraceIDs[ord])
+		s.apart.Add(b.TraceIDs[ord])
 	}
 }
 
