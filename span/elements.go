@@ -1,9 +1,9 @@
 package span
 
 import (
-	"encoding/binary"
 	"iter"
-	"math"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/clew-tracing/clew"
 )
@@ -11,21 +11,14 @@ import (
 // The fields of OTLP's AnyValue and ArrayValue (common.proto), each as its tag: number
 // and wire type.
 const (
-	anyString = 1<<3 | wireBytes
-	anyBool   = 2<<3 | wireVarint
-	anyInt    = 3<<3 | wireVarint
-	anyDouble = 4<<3 | wireFixed64
-	anyArray  = 5<<3 | wireBytes
-	anyMap    = 6<<3 | wireBytes
-	anyBytes  = 7<<3 | wireBytes
-	arrayItem = 1<<3 | wireBytes
-)
-
-const (
-	wireVarint  = 0
-	wireFixed64 = 1
-	wireBytes   = 2
-	wireFixed32 = 5
+	anyString = 1<<3 | uint64(protowire.BytesType)
+	anyBool   = 2<<3 | uint64(protowire.VarintType)
+	anyInt    = 3<<3 | uint64(protowire.VarintType)
+	anyDouble = 4<<3 | uint64(protowire.Fixed64Type)
+	anyArray  = 5<<3 | uint64(protowire.BytesType)
+	anyMap    = 6<<3 | uint64(protowire.BytesType)
+	anyBytes  = 7<<3 | uint64(protowire.BytesType)
+	arrayItem = 1<<3 | uint64(protowire.BytesType)
 )
 
 // Elements yields what is in an array, in order: nothing of a value that is none. What is
@@ -89,36 +82,24 @@ type wireField struct {
 func wireFields(m []byte) iter.Seq2[uint64, wireField] {
 	return func(yield func(uint64, wireField) bool) {
 		for len(m) > 0 {
-			tag, n := binary.Uvarint(m)
-			if n <= 0 {
+			number, kind, n := protowire.ConsumeTag(m)
+			if n < 0 {
 				return
 			}
-			m = m[n:]
+			size := protowire.ConsumeFieldValue(number, kind, m[n:])
+			if size < 0 {
+				return
+			}
 			var f wireField
-			switch tag & 7 {
-			case wireVarint:
-				if f.bits, n = binary.Uvarint(m); n <= 0 {
-					return
-				}
-			case wireFixed64:
-				if n = 8; len(m) < n {
-					return
-				}
-				f.bits = binary.LittleEndian.Uint64(m)
-			case wireFixed32:
-				if n = 4; len(m) < n {
-					return
-				}
-			case wireBytes:
-				size, head := binary.Uvarint(m)
-				if head <= 0 || size > math.MaxInt32 || int(size) > len(m)-head {
-					return
-				}
-				f.data, n = m[head:head+int(size)], head+int(size)
-			default:
-				return
+			switch value := m[n : n+size]; kind {
+			case protowire.VarintType:
+				f.bits, _ = protowire.ConsumeVarint(value)
+			case protowire.Fixed64Type:
+				f.bits, _ = protowire.ConsumeFixed64(value)
+			case protowire.BytesType:
+				f.data, _ = protowire.ConsumeBytes(value)
 			}
-			if m = m[n:]; !yield(tag, f) {
+			if m = m[n+size:]; !yield(protowire.EncodeTag(number, kind), f) {
 				return
 			}
 		}
