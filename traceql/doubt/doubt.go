@@ -4,6 +4,7 @@ package doubt
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,12 +35,7 @@ type finder struct {
 
 func (f *finder) say(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	for _, said := range f.out {
-		if said == text {
-			return
-		}
-	}
-	if len(f.out) < maxDoubts {
+	if len(f.out) < maxDoubts && !slices.Contains(f.out, text) {
 		f.out = append(f.out, text)
 	}
 }
@@ -147,16 +143,17 @@ func (f *finder) comparison(l traceql.Expr, op traceql.Op, r traceql.Expr) {
 	}
 }
 
-// literal returns the value of a literal, also one with a minus before it.
-func literal(x traceql.Expr) (traceql.Static, bool) {
-	if u, ok := x.(*traceql.Unary); ok && u.Op == traceql.OpNeg {
-		x = u.X
+// literal returns the value of a literal, also one with minuses before it.
+func literal(x traceql.Expr) (v traceql.Static, ok bool) {
+	switch x := x.(type) {
+	case *traceql.Literal:
+		return x.Value, true
+	case *traceql.Unary:
+		v, ok = literal(x.X)
+		v.Int, v.Float = -v.Int, -v.Float
+		return v, ok && x.Op == traceql.OpNeg
 	}
-	l, ok := x.(*traceql.Literal)
-	if !ok {
-		return traceql.Static{}, false
-	}
-	return l.Value, true
+	return v, false
 }
 
 // measured looks at numbers of sets of spans.
