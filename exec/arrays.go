@@ -19,7 +19,11 @@ func arrayLabel(b *span.Batch, m *judge.Measure, row uint32) (judge.Label, bool)
 	}
 	var v clew.Value
 	if f.Scope == span.ScopeSpan || f.Scope == span.ScopeAny {
-		v = arrayAt(b.Attrs.Lookup(f.Key, clew.TypeOther), row)
+		if col := b.Attrs.Lookup(f.Key, clew.TypeOther); col != nil {
+			if i, found := col.Find(row); found {
+				v = col.ValueAt(i)
+			}
+		}
 	}
 	if r := b.Resources[b.Resource[row]]; r != nil && (f.Scope == span.ScopeResource || f.Scope == span.ScopeAny && len(v.Bytes) == 0) {
 		i := slices.IndexFunc(r.Attrs, func(a clew.Attr) bool { return a.Key == f.Key && a.Value.Type == clew.TypeOther })
@@ -32,14 +36,4 @@ func arrayLabel(b *span.Batch, m *judge.Measure, row uint32) (judge.Label, bool)
 		return judge.Label{Name: m.Text, Value: v, Text: otlp.ValueText(v)}, true
 	}
 	return judge.Label{}, false
-}
-
-// arrayAt returns what a column of arrays, maps and bytes has for a row.
-func arrayAt(col *span.Column, row uint32) (v clew.Value) {
-	if col != nil {
-		if i, found := slices.BinarySearch(col.Rows, row); found {
-			v = col.ValueAt(i)
-		}
-	}
-	return v
 }
