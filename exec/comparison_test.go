@@ -335,7 +335,7 @@ func TestComparisonOfSampledSpans(t *testing.T) {
 }
 
 // Of a trace the first root counts that starts within an hour of the window, in whatever
-// batch it is; with more traces than there is room for none is told, and the answer says so.
+// batch it is, and of whichever of its ids, if it has a 64-bit one besides; with more traces than there is room for none is told, and the answer says so.
 func TestComparisonOfRoots(t *testing.T) {
 	const hour = clew.UnixNanos(time.Hour)
 	at := storagetest.Epoch + 10*hour
@@ -343,10 +343,18 @@ func TestComparisonOfRoots(t *testing.T) {
 	s := func(trace, id, parent uint64, start clew.UnixNanos, name string) clew.Span {
 		return clew.Span{TraceID: clew.MakeTraceID(1, trace), SpanID: clew.SpanID(id), ParentID: clew.SpanID(parent), Start: start, End: start + 1, Name: name}
 	}
+	short := func(s clew.Span) clew.Span {
+		s.TraceID = clew.MakeTraceID(0, s.TraceID.Low())
+		return s
+	}
 	few := []clew.Span{
 		s(1, 2, 1, at, "child"), s(2, 2, 1, at, "child"), s(3, 2, 1, at, "child"), s(4, 2, 1, at, "child"), s(5, 2, 1, at, "child"),
 		s(1, 1, 0, at-hour-1, "too early"), s(2, 1, 0, at-hour, "early"), s(3, 1, 0, w.End+hour-1, "late"), s(4, 1, 0, w.End+hour, "too late"),
 		s(5, 5, 0, at-1, "second"), s(5, 4, 0, at-1, "first"),
+		s(6, 2, 1, at, "child"), short(s(6, 1, 0, at-1, "short")),
+		short(s(7, 2, 1, at, "child")), s(7, 1, 0, at-1, "long"),
+		s(8, 2, 1, at, "child"), short(s(8, 3, 0, at-2, "one")), s(8, 1, 0, at-1, "another"),
+		short(s(9, 2, 1, at, "child")), short(s(9, 3, 0, at-1, "other")), s(9, 1, 0, at-2, "two"),
 	}
 	many := make([]clew.Span, 9000)
 	for i := range many {
@@ -358,7 +366,7 @@ func TestComparisonOfRoots(t *testing.T) {
 		want   string
 		reason string
 	}{
-		{few, 1, "early late first", ""},
+		{few, 1, "early late first short long one two", ""},
 		{many, 1, "", "rootName and rootServiceName are not told"},
 		{many, 1 << 20, "", "rootName and rootServiceName are not told"},
 		{many, 2 << 20, "root", ""},

@@ -30,7 +30,8 @@ type Roots struct {
 	room    int
 	text    int // bytes of texts
 	full    bool
-	of      map[clew.TraceID]root
+	of      map[clew.TraceID]root // by the ids that spans have
+	low     map[uint64]root       // of 128-bit ids, by their low half; nil: not asked for
 	numbers map[string]uint32
 	texts   []string
 }
@@ -39,6 +40,12 @@ type Roots struct {
 type root struct {
 	start, span   uint64
 	name, service uint32
+}
+
+// compare says which of two spans without a parent is rather the root, as span.Batch.Root
+// has it.
+func (x root) compare(y root) int {
+	return cmp.Or(cmp.Compare(x.start, y.start), cmp.Compare(x.span, y.span))
 }
 
 // NewRoots returns a set with room for the roots of so many traces.
@@ -57,7 +64,7 @@ func (r *Roots) Add(b *span.Batch, rows column.Bitmap) {
 			return
 		}
 		id, x := b.TraceIDs[b.Trace[row]], root{start: b.Start[row], span: b.SpanID[row]}
-		if old, has := r.of[id]; has && cmp.Or(cmp.Compare(old.start, x.start), cmp.Compare(old.span, x.span)) <= 0 {
+		if old, has := r.of[id]; has && old.compare(x) <= 0 {
 			continue
 		}
 		x.name, x.service = r.number(string(b.Names.At(int(b.Name[row])))), r.number(b.Service(row))
@@ -78,9 +85,36 @@ func (r *Roots) number(text string) uint32 {
 	return n
 }
 
+// find returns the root of a trace, which is the first of all ids that meet the trace's own:
+// a 64-bit id meets each 128-bit form of it.
+func (r *Roots) find(id clew.TraceID) (x root, ok bool) {
+	x, ok = r.of[id]
+	other, has := r.of[clew.MakeTraceID(0, id.Low())]
+	if id.High() == 0 {
+		other, has = r.long()[id.Low()]
+	}
+	if has && (!ok || other.compare(x) < 0) {
+		return other, true
+	}
+	return x, ok
+}
+
+// long returns the first roots of 128-bit ids, by the low half of these.
+func (r *Roots) long() map[uint64]root {
+	if r.low == nil {
+		r.low = make(map[uint64]root)
+		for id, x := range r.of {
+			if old, has := r.low[id.Low()]; id.High() != 0 && (!has || x.compare(old) < 0) {
+				r.low[id.Low()] = x
+			}
+		}
+	}
+	return r.low
+}
+
 // value returns what the root of a trace has for a field; false if that is nothing.
 func (r *Roots) value(id clew.TraceID, f span.Intrinsic) (v clew.Value, ok bool) {
-	x, ok := r.of[id]
+	x, ok := r.find(id)
 	if !ok {
 		return v, false
 	}
