@@ -215,7 +215,7 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 	}()
 	for b, err := range r.store.Scan(timed, req) {
 		if err != nil {
-			if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
+			if late(ctx, timed) {
 				r.spent("time", r.over.Budget.Time)
 				return nil
 			}
@@ -249,6 +249,24 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 // timed returns a context that ends with the time budget.
 func (r *run) timed(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadlineCause(ctx, r.began.Add(r.over.Budget.Time), errTimeBudget)
+}
+
+// late reports whether a context ended with the time budget, and not with the one it is of.
+func late(ctx, timed context.Context) bool {
+	return ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget)
+}
+
+// InTime asks for what there is no part of, within the time of the budget. If that ends the
+// error is of kind TooLarge.
+func (b Budget) InTime(ctx context.Context, what string, ask func(context.Context) error) error {
+	most := b.withDefaults().Time
+	timed, cancel := context.WithTimeoutCause(ctx, most, errTimeBudget)
+	defer cancel()
+	err := ask(timed)
+	if err != nil && late(ctx, timed) {
+		err = clew.Errorf(clew.TooLarge, "%s took longer than %v (query-max-time): ask for a shorter window", what, most)
+	}
+	return err
 }
 
 // scanned adds what a scan has cost.

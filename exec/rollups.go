@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/storage"
@@ -19,13 +18,12 @@ func Rollups(ctx context.Context, store Store, over Over, r storage.RollupReques
 		return storage.Rollups{}, Cost{}, clew.Errorf(clew.Unsupported, "this store has no rollups")
 	}
 	r.Tenant, r.Window = over.Tenant, over.Window
-	timed, cancel := run.timed(ctx)
-	defer cancel()
-	out, err := a.Rollups(timed, r)
+	var out storage.Rollups
+	err := over.Budget.InTime(ctx, "the rollups", func(ctx context.Context) (err error) {
+		out, err = a.Rollups(ctx, r)
+		return err
+	})
 	if err != nil {
-		if ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget) {
-			err = clew.Errorf(clew.TooLarge, "the rollups took longer than %v (query-max-time): ask for a shorter window", run.over.Budget.Time)
-		}
 		return storage.Rollups{}, Cost{}, err
 	}
 	counted := int64(0)

@@ -1,8 +1,6 @@
 package exec
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -138,7 +136,7 @@ func (g *gauge) fromSums() (rest []clew.Window, why string, err error) {
 	switch {
 	case err != nil && clew.KindOf(err) == clew.TooLarge:
 		return nil, "they are too many", nil
-	case err != nil && g.ctx.Err() == nil && errors.Is(context.Cause(timed), errTimeBudget):
+	case err != nil && late(g.ctx, timed):
 		g.spent("time", g.over.Budget.Time)
 		g.share = 0
 		return nil, "", nil

@@ -107,25 +107,20 @@ func (c *counting) partial(format string, args ...any) {
 	}
 }
 
-var errTime = errors.New("the time ended")
-
 // told asks a store's own catalogue, within the time of the budget, and returns the cost of
 // what it tells.
 func told(ctx context.Context, over exec.Over, ask func(context.Context) error) (exec.Cost, error) {
-	most := cmp.Or(over.Budget.Time, exec.DefaultBudgetTime)
-	timed, cancel := context.WithTimeoutCause(ctx, most, errTime)
-	defer cancel()
-	began := time.Now()
-	err := ask(timed)
-	cost := exec.Cost{Complete: true, Searched: 1, Took: time.Since(began)}
-	var lacking *storage.Lacking
-	switch {
-	case errors.As(err, &lacking):
+	began, cost := time.Now(), exec.Cost{Complete: true, Searched: 1}
+	err := over.Budget.InTime(ctx, "the list", func(ctx context.Context) error {
+		err := ask(ctx)
+		var lacking *storage.Lacking
+		if !errors.As(err, &lacking) {
+			return err
+		}
 		cost.Complete, cost.Searched, cost.Reason = false, 0, lacking.Error()+exec.Mend
-		return cost, nil
-	case err != nil && ctx.Err() == nil && context.Cause(timed) == errTime:
-		err = clew.Errorf(clew.TooLarge, "the list took longer than %v (query-max-time): ask for a shorter window", most)
-	}
+		return nil
+	})
+	cost.Took = time.Since(began)
 	return cost, err
 }
 
