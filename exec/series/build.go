@@ -93,8 +93,8 @@ type cells struct {
 	squares  []sketch.Uint128
 	sampled  bool // a weight was not 1
 	sums     []sketch.Sum
-	doubt    []doubt   // of sums and averages
-	edge     []float64 // least, greatest, first or last
+	variance []variance // of sums and averages
+	edge     []float64  // least, greatest, first or last
 	edgeAt   []Exemplar
 	has      []bool
 	dist     []sketch.Signed
@@ -439,14 +439,14 @@ func (b *Builder) points(c *cells) []float64 {
 // probability 1/w the variance of the sum of w is the sum of w·(w−1).
 func (b *Builder) errors(c *cells) []float64 {
 	out := make([]float64, b.spec.Steps)
-	for i := range c.doubt {
+	for i := range c.variance {
 		if b.spec.Fn == Sum {
-			out[i] = b.scale(c.doubt[i].ofSum())
+			out[i] = b.scale(c.variance[i].ofSum())
 		} else {
-			out[i] = b.scale(c.doubt[i].ofMean(c.weight[i], &c.sums[i]))
+			out[i] = b.scale(c.variance[i].ofMean(c.weight[i], &c.sums[i]))
 		}
 	}
-	if c.doubt != nil {
+	if c.variance != nil {
 		return out
 	}
 	for i, w := range c.weight {
