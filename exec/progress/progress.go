@@ -17,9 +17,10 @@ type SoFar struct {
 	// Rows and Bytes were looked at, Traces read each by itself.
 	Rows, Bytes int64
 	Traces      uint32
-	// Share of what there is to look at, from 0 to 1, was: of the scan that was farthest,
-	// since nobody knows what scans are to follow. It does not fall, and a question that
-	// ends early never comes to 1.
+	// Share of what there is to look at, from 0 to 1, was: of the rows of the scan that was
+	// farthest. It does not fall. It can be 1 before there is an answer, since nobody knows
+	// what scans, and traces that are read one by one, are to follow; of a question that has
+	// enough before a scan ends it does not come to 1.
 	Share float64
 }
 
