@@ -110,6 +110,10 @@ func TestSuggest(t *testing.T) {
 	if got := suggest.For(t.Context(), memory, w, prepare(t, `{ .a = 1 }`)); !slices.Equal(got, []string{"no spans have been received yet, or retention has removed them all"}) {
 		t.Errorf("Suggest of a tenant without spans = %q", got)
 	}
+	doubt := "duration is compared with 20, which has no unit and is in nanoseconds; did you mean 20ms?"
+	if got := suggest.For(t.Context(), memory, w, prepare(t, `{ duration > 20 }`)); !slices.Equal(got, []string{doubt, "no spans have been received yet, or retention has removed them all"}) {
+		t.Errorf("Suggest of a doubtful query of a tenant without spans = %q", got)
+	}
 	matches := "there are matches outside of the window, such as one at 2026-01-01T00:00:00Z"
 	late := exec.Over{Tenant: tenant, Window: clew.Window{Start: storagetest.Epoch + 1}}
 	if got := suggest.For(t.Context(), memory, late, prepare(t, `{ name = "charge" }`)); !slices.Equal(got, []string{matches}) {

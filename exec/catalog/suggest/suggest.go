@@ -20,10 +20,10 @@ import (
 )
 
 // For says why a plan may have found nothing, one sentence for each cause: what of it is
-// to be doubted by itself; then, in the order of the query: an attribute that no span of the window has, a value
-// compared with an attribute of another type, a text that a field never is, a
-// duration that none has; or that there are no spans at all. Where there are names
-// or values much like it, or only a few, it offers them:
+// to be doubted by itself; then, in the order of the query: an attribute that no span of
+// the window has, a value compared with an attribute of another type, a text that a field
+// never is, a duration that none has; or that there are no spans at all. Where there are
+// names or values much like it, or only a few, it offers them:
 //
 //	span.htp.route does not occur; did you mean span.http.route?
 //	resource.service.name is never "crat" here; did you mean "cart"?
@@ -38,20 +38,21 @@ func For(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan)
 	if over.Budget.Time <= 0 || over.Budget.Time > suggestTime {
 		over.Budget.Time = suggestTime
 	}
+	s := &suggester{ctx: ctx, store: store, over: over, out: slices.Clone(plan.Doubts())}
 	if text := outside(ctx, store, over, plan); text != "" {
-		return append(slices.Clone(plan.Doubts()), text)
+		return append(s.out, text)
 	}
 	names, cost, err := catalog.TagNames(ctx, store, over)
 	if err != nil || !cost.Complete {
-		return plan.Doubts() // what is not among some of the names may be among the others
+		return s.out // what is not among some of the names may be among the others
 	}
 	if len(names) == 0 && nothingIn(ctx, store, over) {
 		if over.Window != (clew.Window{}) {
-			return []string{"no span starts within the window"}
+			return append(s.out, "no span starts within the window")
 		}
-		return []string{"no spans have been received yet, or retention has removed them all"}
+		return append(s.out, "no spans have been received yet, or retention has removed them all")
 	}
-	s := &suggester{ctx: ctx, store: store, over: over, names: names, out: slices.Clone(plan.Doubts())}
+	s.names = names
 	for _, asked := range plan.Asked() {
 		for i := range asked.Conditions {
 			s.condition(&asked.Conditions[i], true)
