@@ -77,14 +77,15 @@ func (c *comparing) roots() error {
 	w := compare.RootsOf(c.over.Window)
 	req := storage.Request{Window: w, Where: span.Negate(span.Has(span.Field{Intrinsic: span.ParentID})),
 		Columns: storage.Columns{Resources: true, Intrinsics: []span.Intrinsic{span.SpanID, span.Name}}}
-	roots, matcher := compare.NewRoots(c.over.Budget.ids()/2), span.NewMatcher(req.Where)
+	room := c.over.Budget.ids() / 2
+	roots, matcher := compare.NewRoots(room), span.NewMatcher(req.Where)
 	c.counter.Roots = roots
 	err := c.scan(c.ctx, req, func(b *span.Batch) (bool, error) {
 		roots.Add(b, matching(matcher, b, w))
 		return !roots.Full(), nil
 	})
 	if roots.Full() {
-		c.partial("rootName and rootServiceName are not told: there are more than %d traces, or their roots have too many names: ask for a shorter window", c.over.Budget.ids()/2)
+		c.partial("rootName and rootServiceName are not told: there are more than %d traces, or their roots have too many names: ask for a shorter window", room)
 	} else {
 		c.share = min(c.share, c.part)
 	}

@@ -335,7 +335,8 @@ func TestComparisonOfSampledSpans(t *testing.T) {
 }
 
 // Of a trace the first root counts that starts within an hour of the window, in whatever
-// batch it is, and of whichever of its ids, if it has a 64-bit one besides; with more traces than there is room for none is told, and the answer says so.
+// batch it is, and of whichever of its ids, if it has a 64-bit one besides; with more traces
+// than there is room for none is told, and the answer says so.
 func TestComparisonOfRoots(t *testing.T) {
 	const hour = clew.UnixNanos(time.Hour)
 	at := storagetest.Epoch + 10*hour

@@ -216,12 +216,12 @@ func (o *ordered) offer(w *span.Whole, of column.Bitmap, by *span.Calculator) {
 		return
 	}
 	values := judge.ValuesOf(w, by, of)
+	var one clew.TraceID
+	if w.Traces == 1 && len(w.TraceIDs) > 1 { // one trace under several ids
+		one = canonical(w.TraceIDs[0], w.TraceIDs)
+	}
 	for row := range of.Ones() {
-		id := w.TraceIDs[w.Trace[row]]
-		if w.Traces == 1 && len(w.TraceIDs) > 1 { // one trace under several ids
-			id = canonical(w.TraceIDs[0], w.TraceIDs)
-		}
-		p := placeOf(values.Of(uint32(row)), id)
+		p := placeOf(values.Of(uint32(row)), cmp.Or(one, w.TraceIDs[w.Trace[row]]))
 		if n := len(o.best.Keys); n == o.best.Limit && o.order.compare(p, o.best.Keys[n-1]) >= 0 {
 			o.best.Drop(p)
 			continue
