@@ -2,7 +2,6 @@ package jaeger
 
 import (
 	"cmp"
-	"encoding/binary"
 	"net/http"
 	"slices"
 	"strconv"
@@ -40,20 +39,13 @@ func summaryOf(h *exec.Hit) summary {
 		Services: make([]serviceSummary, 0, len(h.Services)), start: h.Start, end: h.Start + clew.UnixNanos(h.Duration)}
 	s.Start, s.End = strconv.FormatUint(uint64(s.start), 10), strconv.FormatUint(uint64(s.end), 10)
 	if h.Root != nil {
-		s.Service = serviceName(h.Root.Service)
-		s.Operation, _ = api.Escape(h.Root.Name)
+		s.Service, s.Operation = api.ServiceName(h.Root.Service), api.Shown(h.Root.Name)
 	}
 	for _, x := range h.Services {
-		s.Services = append(s.Services, serviceSummary{serviceName(x.Name), x.Spans, x.Errors})
+		s.Services = append(s.Services, serviceSummary{api.ServiceName(x.Name), x.Spans, x.Errors})
 	}
 	slices.SortFunc(s.Services, func(a, b serviceSummary) int { return cmp.Compare(a.Name, b.Name) })
 	return s
-}
-
-// serviceName is how a service is shown by which something is asked again.
-func serviceName(name string) string {
-	text, _ := api.Escape(cmp.Or(name, api.MissingService))
-	return text
 }
 
 // append appends the summary as query_v3.proto has it.
@@ -74,7 +66,7 @@ func (s *summary) append(dst []byte) []byte {
 }
 
 func appendFixed(dst []byte, num protowire.Number, n uint64) []byte {
-	return binary.LittleEndian.AppendUint64(protowire.AppendTag(dst, num, protowire.Fixed64Type), n)
+	return protowire.AppendFixed64(protowire.AppendTag(dst, num, protowire.Fixed64Type), n)
 }
 
 // summaries answers what traces a search finds, in short.
