@@ -12,8 +12,8 @@ const (
 // A counter starts at 0 with each day of UTC. A sample stands at the end of each period,
 // a minute or some of them, and has what has started in the day before: that of midnight
 // is the last of the day that ends. A millisecond later is room for the 0 of counters that
-// were not there then. In the minute that is running
-// the last sample stands at the moment that is asked for, or now.
+// were not there then. In the minute that is running the last sample stands at the moment
+// that is asked for, or now.
 type grid struct {
 	times []int64
 	first []int32 // of each sample, the first one of its day

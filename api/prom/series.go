@@ -56,7 +56,6 @@ type samples struct {
 	next int // the entry
 	n    uint64
 	here bool // it was there before in the day
-	last bool // it was there at the end of the day before
 	told int  // samples of the day
 	// grown, where not nil, is told of each entry instead, and that a day begins.
 	grown func(e *entry)
@@ -67,8 +66,9 @@ type samples struct {
 func (x *samples) Next() chunkenc.ValueType {
 	for x.at+1 < len(x.times) {
 		x.at++
+		carried := false // it was there at the end of the day before, a millisecond ago
 		if at := int32(x.at); x.first[at] == at {
-			x.last = x.here && x.times[x.at-1]+1 == x.times[x.at]
+			carried = x.here && x.times[x.at-1]+1 == x.times[x.at]
 			x.n, x.here, x.told = 0, false, 0
 			if x.again != nil {
 				x.again()
@@ -83,7 +83,7 @@ func (x *samples) Next() chunkenc.ValueType {
 				x.n = plus(x.n, e.n)
 			}
 		}
-		if x.here || x.begins() {
+		if x.here || !carried && x.begins() {
 			x.told++
 			return x.kind()
 		}
@@ -92,13 +92,9 @@ func (x *samples) Next() chunkenc.ValueType {
 	return chunkenc.ValNone
 }
 
-// begins reports whether the counter grows with the next sample, and in the same day, and
-// has no sample just before.
+// begins reports whether the counter grows with the next sample, and in the same day.
 func (x *samples) begins() bool {
 	next := x.at + 1
-	if x.last && int(x.first[x.at]) == x.at {
-		return false
-	}
 	return x.next < len(x.entries) && int(x.entries[x.next].at) == next && x.first[next] == x.first[x.at]
 }
 
