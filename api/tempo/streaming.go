@@ -190,7 +190,7 @@ func (s *searchStream) add(f *finding, h *exec.Hit) error {
 func (s *searchStream) send(f *finding, traces []byte) error {
 	s.news = nil
 	m := f.metrics
-	m.CompletedJobs = min(m.CompletedJobs, jobs-1) // more is to come
+	m.stopped() // more is to come
 	return s.watched.send(api.AppendMessage(traces, 2, m.append(nil)))
 }
 

@@ -60,7 +60,10 @@ func arrayOf(v clew.Value) (_ clew.Value, ok bool) {
 		}
 		list = api.AppendMessage(list, 1, anyValue(e).append(nil))
 	}
-	return clew.Value{Type: clew.TypeOther, Bytes: api.AppendMessage(nil, 5, list)}, ok
+	if !ok {
+		return v, false
+	}
+	return clew.Value{Type: clew.TypeOther, Bytes: api.AppendMessage(nil, 5, list)}, true
 }
 
 func (kv keyValue) append(dst []byte) []byte {
