@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -130,14 +129,7 @@ func last(c *call, line *progressLine) error {
 	return nil
 }
 
-func (l *progressLine) write(w http.ResponseWriter) error {
-	text, err := json.Marshal(l)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s\n", text)
-	return err
-}
+func (l *progressLine) write(w http.ResponseWriter) error { return json.NewEncoder(w).Encode(l) }
 
 // kept is an answer that is not sent yet.
 type kept struct {

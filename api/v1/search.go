@@ -189,8 +189,8 @@ func (s *searchAnswer) nothing() bool {
 	return len(s.Traces) == 0 && (s.Count == nil || s.Count.Spans == 0)
 }
 
-// count adds the exact count, and how many spans there were; its cost is the answer's where it is all of it, and
-// is added otherwise.
+// count adds the exact count, and how many spans there were; its cost is the answer's where
+// it is all of it, and is added otherwise.
 func count(c *call, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bool) error {
 	n, err := exec.Count(c.r.Context(), c.store, over, plan)
 	if err != nil {
