@@ -44,7 +44,6 @@ const (
 	maxMoment = math.MaxInt64 / 1_000_000_000
 	// healthEvery is how often it is looked whether a client that watches has to be told.
 	healthEvery = time.Second
+	// maxShownBytes is how much of a text from outside is said again in an error.
+	maxShownBytes = 100
 )
-
-// maxShownBytes is how much of a text from outside is said again in an error.
-const maxShownBytes = 100

@@ -47,12 +47,3 @@ func Logfmt(s string) (pairs []Pair, err error) {
 	}
 	return pairs, nil
 }
-
-// ShortText is the beginning of a text from outside, for an error.
-func ShortText(s string) string {
-	s = strings.ToValidUTF8(s, "?")
-	if len(s) > maxShownBytes {
-		s = s[:WholeRunes([]byte(s), maxShownBytes)] + "…"
-	}
-	return s
-}

@@ -25,6 +25,15 @@ func Escape(s string) (out string, escaped bool) {
 	return b.String(), true
 }
 
+// ShortText is the beginning of a text from outside, for an error.
+func ShortText(s string) string {
+	s = strings.ToValidUTF8(s, "?")
+	if len(s) > maxShownBytes {
+		s = s[:WholeRunes([]byte(s), maxShownBytes)] + "…"
+	}
+	return s
+}
+
 // WholeRunes returns the greatest cut up to n that splits no character of s.
 func WholeRunes(s []byte, n int) int {
 	for at := n; at >= 0 && at > n-utf8.UTFMax; at-- {
