@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/clew-tracing/clew/api"
-	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/exec/progress"
 )
 
@@ -42,13 +40,13 @@ func (a *API) told(h handler) handler {
 		}
 		ctx, leave := context.WithCancel(c.r.Context())
 		defer leave()
-		t := &telling{to: c.beside, began: time.Now(), leave: leave, over: make(chan struct{})}
+		t := &telling{to: c.beside, began: time.Now(), leave: leave}
 		inner := *c
 		inner.w, inner.r, inner.store = &t.answer, c.r.WithContext(ctx), t.question.Of(c.store)
-		t.gone.Go(func() { t.tell(ctx) })
-		defer t.stop(ctx) // also of a handler that panics
+		stop := progress.Tell(ctx, progressEvery, t.tell)
+		defer stop() // also of a handler that panics
 		err := h(&inner)
-		t.stop(ctx)
+		stop()
 		switch {
 		case !t.told:
 			return t.plainly(c, err)
@@ -67,47 +65,27 @@ type telling struct {
 	began    time.Time
 	leave    func() // ends the question
 
-	to   http.ResponseWriter // of tell until stop returns
+	to   http.ResponseWriter // of tell until that is stopped
 	told bool                // likewise
-
-	over chan struct{}
-	once sync.Once
-	gone sync.WaitGroup
 }
 
-// tell writes lines until stop is called or the client has gone, or reads nothing for too
-// long: then nobody waits for the answer.
-func (t *telling) tell(ctx context.Context) {
-	every := time.NewTicker(progressEvery)
-	defer every.Stop()
-	for {
-		select {
-		case <-t.over:
-			return
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-		n := t.question.SoFar()
-		line := progressLine{Progress: &progressText{Share: n.Share, Rows: n.Rows, Bytes: n.Bytes, Traces: int64(n.Traces),
-			TookMs: float64(time.Since(t.began).Microseconds()) / 1000}}
-		if !t.told {
-			t.told = true
-			t.to.Header().Set("Content-Type", progressType)
-			t.to.Header().Set("X-Accel-Buffering", "no")
-			t.to.WriteHeader(http.StatusOK)
-		}
-		if err := line.write(t.to); err != nil || http.NewResponseController(t.to).Flush() != nil {
-			t.leave()
-			return
-		}
+// tell writes a line. When the client has gone, or reads nothing for too long, nobody waits
+// for the answer.
+func (t *telling) tell() (more bool) {
+	n := t.question.SoFar()
+	line := progressLine{Progress: &progressText{Share: n.Share, Rows: n.Rows, Bytes: n.Bytes, Traces: int64(n.Traces),
+		TookMs: float64(time.Since(t.began).Microseconds()) / 1000}}
+	if !t.told {
+		t.told = true
+		t.to.Header().Set("Content-Type", progressType)
+		t.to.Header().Set("X-Accel-Buffering", "no")
+		t.to.WriteHeader(http.StatusOK)
 	}
-}
-
-// stop ends telling; it may be called again.
-func (t *telling) stop(ctx context.Context) {
-	t.once.Do(func() { close(t.over) })
-	_ = cores.Away(ctx, t.gone.Wait) // a question whose client left ends by itself
+	if err := line.write(t.to); err != nil || http.NewResponseController(t.to).Flush() != nil {
+		t.leave()
+		return false
+	}
+	return true
 }
 
 // plainly answers a client that was told nothing.

@@ -6,8 +6,10 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -38,6 +40,32 @@ func (w *Watch) SoFar() SoFar {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return SoFar{Rows: w.done.Rows + w.now.Rows, Bytes: w.done.Bytes + w.now.Bytes, Traces: w.read, Share: w.share}
+}
+
+// Tell calls f every so often, beside who answers the question with ctx, until it returns
+// false, ctx ends or stop is called. f may wait for a client. stop waits for f, without a
+// core where that takes long, and may be called again.
+func Tell(ctx context.Context, every time.Duration, f func() (more bool)) (stop func()) {
+	telling, end := context.WithCancel(ctx)
+	var gone sync.WaitGroup
+	gone.Go(func() {
+		ticks := time.NewTicker(every)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-telling.Done():
+				return
+			case <-ticks.C:
+			}
+			if !f() {
+				return
+			}
+		}
+	})
+	return func() {
+		end()
+		_ = cores.Away(ctx, gone.Wait) // a question whose client left ends by itself
+	}
 }
 
 // Store is what has to be asked of a store.

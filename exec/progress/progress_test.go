@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"context"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -8,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/storage"
@@ -89,5 +92,36 @@ func TestWatch(t *testing.T) {
 	}
 	if got := w.SoFar(); got.Rows != 8 || got.Traces != 1 || got.Share != 1 || looked == 0 {
 		t.Errorf("%+v in the end, told %d times", got, looked)
+	}
+}
+
+// TestTell tells until there is no more, the context ends, or it is stopped: that waits for
+// what is being told.
+func TestTell(t *testing.T) {
+	for name, c := range map[string]struct{ more, ends, stops, want int }{ // seconds, and how often it tells
+		"no more":  {more: 3, stops: 9, want: 3},
+		"leaves":   {more: 99, ends: 5, stops: 9, want: 4},
+		"is ended": {more: 99, stops: 7, want: 6},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, leave := context.WithCancel(t.Context())
+			defer leave()
+			if c.ends > 0 {
+				time.AfterFunc(time.Duration(c.ends)*time.Second-time.Millisecond, leave)
+			}
+			began, told := 0, 0
+			stop := Tell(ctx, time.Second, func() bool {
+				began++
+				<-time.After(10 * time.Millisecond)
+				told++
+				return told < c.more
+			})
+			<-time.After(time.Duration(c.stops)*time.Second - 995*time.Millisecond)
+			stop()
+			if told != began || told != c.want {
+				t.Errorf("%s: told %d of %d times, want %d", name, told, began, c.want)
+			}
+			stop()
+		})
 	}
 }
