@@ -117,15 +117,14 @@ func (a *API) expression(c *api.Call) (text string, expr parser.Expr, err error)
 
 // notTooLong returns an error for texts of more than maxTokens together.
 func notTooLong(texts ...string) error {
-	n, item := 0, parser.Item{}
+	n := 0
 	for _, text := range texts {
-		for l := parser.Lex(text); item.Typ != parser.EOF && item.Typ != parser.ERROR; n++ {
+		for l, item := parser.Lex(text), (parser.Item{}); item.Typ != parser.EOF && item.Typ != parser.ERROR; n++ {
 			if n > maxTokens {
 				return fmt.Errorf("it has more than %d numbers, names, texts and signs", maxTokens)
 			}
 			l.NextItem(&item)
 		}
-		item = parser.Item{}
 	}
 	return nil
 }
