@@ -35,6 +35,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/exec/explain"
+	"github.com/clew-tracing/clew/internal/size"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -103,31 +104,18 @@ func (b Budget) Without(c *Cost) (left Budget, ended string) {
 
 // spentText says which budget ended, and by which setting of a server there is more.
 func spentText(what string, limit any) string {
-	if n, ok := limit.(int64); ok && what == "byte" {
-		limit = sizeText(n)
-	}
-	text := fmt.Sprintf("the %s budget of %v ended", what, limit)
+	setting := ""
 	switch what {
 	case "time":
-		text += " (query-max-time)"
+		setting = " (query-max-time)"
 	case "byte":
-		text += " (query-max-bytes)"
-	}
-	return text
-}
-
-// sizeText writes a number of bytes in the largest unit that holds it exactly, as settings
-// have it.
-func sizeText(n int64) string {
-	for _, u := range []struct {
-		name  string
-		bytes int64
-	}{{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}} {
-		if n >= u.bytes && n%u.bytes == 0 {
-			return fmt.Sprintf("%d %s", n/u.bytes, u.name)
+		n, unit := size.Split(limit.(int64))
+		if unit == "B" {
+			unit = "bytes"
 		}
+		limit, setting = fmt.Sprint(n, " ", unit), " (query-max-bytes)"
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return fmt.Sprintf("the %s budget of %v ended%s", what, limit, setting)
 }
 
 // series is what the series of one metric may take.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/machine"
+	"github.com/clew-tracing/clew/internal/size"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -64,7 +65,7 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 	if n := c.QueryConcurrency; !n.Auto {
 		if p.Queries = n.N; p.Answering() > p.Go {
 			return memoryPlan{}, fmt.Errorf("query-concurrency %d may have %s in use by questions and what they read, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
-				n.N, config.RoughSize(p.Answering()), config.RoughSize(p.Go), config.FormatSize(total))
+				n.N, config.RoughSize(p.Answering()), config.RoughSize(p.Go), size.Format(total))
 		}
 	}
 	for _, given := range []struct {
@@ -78,7 +79,7 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 		*given.part = given.size.Bytes
 		if p.ShareSealers(); p.UnderLoad() > p.Go {
 			return memoryPlan{}, fmt.Errorf("%s %s may have %s in use under load, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
-				given.name, config.FormatSize(*given.part), config.RoughSize(p.UnderLoad()), config.RoughSize(p.Go), config.FormatSize(total))
+				given.name, size.Format(*given.part), config.RoughSize(p.UnderLoad()), config.RoughSize(p.Go), size.Format(total))
 		}
 	}
 	return memoryPlan{p}, nil
@@ -107,5 +108,5 @@ func memoryDoubt(c *config.Config, root string) string {
 		return ""
 	}
 	return fmt.Sprintf("memory %s is more than the %s that this %s has, and bounds nothing: lower --memory, or leave it at auto, which takes %s here",
-		config.FormatSize(c.Memory.Bytes), config.RoughSize(have), what, config.RoughSize(autoMemory(root)))
+		size.Format(c.Memory.Bytes), config.RoughSize(have), what, config.RoughSize(autoMemory(root)))
 }

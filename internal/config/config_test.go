@@ -194,26 +194,6 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-func TestSizes(t *testing.T) {
-	good := func(in string, want int64, back string) {
-		t.Helper()
-		got, err := config.ParseSize(in)
-		if err != nil || got != want || config.FormatSize(got) != back {
-			t.Errorf("ParseSize(%q) = %d, %v, written %q; want %d, %q", in, got, err, config.FormatSize(got), want, back)
-		}
-	}
-	good("50GB", 50e9, "50GB")
-	good("512MiB", 512<<20, "512MiB")
-	good("1.5 gib", 3<<29, "1536MiB")
-	good("123", 123, "123B")
-	good("0", 0, "0B")
-	for _, in := range []string{"", "GB", "-1", "1XB", "9999999TB", "9e30", "NaN", "1 2GB"} {
-		if n, err := config.ParseSize(in); err == nil {
-			t.Errorf("ParseSize(%q) = %d, want an error", in, n)
-		}
-	}
-}
-
 func FuzzFile(f *testing.F) {
 	for _, s := range []string{"retention: 7d\n", "listen: [a, b]", "a: &x [*x, *x]", "? {}", "---\n...\n---\n", "\x00", ""} {
 		f.Add(s)

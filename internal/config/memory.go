@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"strings"
+
+	"github.com/clew-tracing/clew/internal/size"
 )
 
 // MemoryPlan divides the memory of a process among what takes it, in bytes.
@@ -153,7 +155,7 @@ clew, or leave memory at auto.
 	totals := []int64{64e6, 256 << 20, 1 << 30, 2 << 30}
 	b.WriteString("| part |")
 	for _, t := range totals {
-		fmt.Fprintf(&b, " %s |", FormatSize(t))
+		fmt.Fprintf(&b, " %s |", size.Format(t))
 	}
 	b.WriteString("\n|---|")
 	b.WriteString(strings.Repeat("---|", len(totals)))
@@ -183,7 +185,7 @@ clew, or leave memory at auto.
 	for _, part := range memoryParts() {
 		most := ""
 		if part.most > 0 {
-			most = ", at most " + FormatSize(part.most)
+			most = ", at most " + size.Format(part.most)
 		}
 		fmt.Fprintf(&b, "**%s** (1/%d%s). %s\n\n", part.name, part.of, most, part.help)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/size"
 )
 
 // A Value holds one setting and reads it from text. String gives text that Set
@@ -252,12 +253,12 @@ func (v *Size) Set(text string) error {
 		v.Bytes, v.Auto = 0, true
 		return nil
 	}
-	n, err := ParseSize(text)
+	n, err := size.Parse(text)
 	if err != nil {
 		return err
 	}
 	if n < v.Min {
-		return fmt.Errorf("want at least %s", FormatSize(v.Min))
+		return fmt.Errorf("want at least %s", size.Format(v.Min))
 	}
 	v.Bytes, v.Auto = n, false
 	return nil
@@ -268,7 +269,7 @@ func (v *Size) String() string {
 	if v.Auto {
 		return "auto"
 	}
-	return FormatSize(v.Bytes)
+	return size.Format(v.Bytes)
 }
 
 // Type returns "size".
