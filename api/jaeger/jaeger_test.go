@@ -185,6 +185,10 @@ func TestPartial(t *testing.T) {
 		if w.Code != http.StatusOK || w.Header().Get(api.PartialHeader) == "" || !strings.Contains(w.Body.String(), `"errors":[{"code":206,"msg":"the time budget`) {
 			t.Errorf("a partial answer is %d %v %s", w.Code, w.Header(), w.Body)
 		}
+		w = apitest.Get(h, "/api/v3/trace-summaries?query.startTimeMin=2025-11-23T00:00:00Z&query.startTimeMax=2025-11-24T00:00:00Z")
+		if w.Code != http.StatusOK || !strings.Contains(w.Header().Get(api.PartialHeader), "the time budget") {
+			t.Errorf("a partial list is %d %v %s", w.Code, w.Header(), w.Body)
+		}
 	})
 }
 

@@ -70,6 +70,8 @@ func TestGRPCPartial(t *testing.T) {
 		for method, request := range map[string]string{
 			v2 + "FindTraces": `{"query":{"startTimeMin":"2025-11-23T00:00:00Z","startTimeMax":"2025-11-24T00:00:00Z","searchDepth":5}}`,
 			v3 + "FindTraces": `{"query":{"startTimeMin":"2025-11-23T00:00:00Z","startTimeMax":"2025-11-24T00:00:00Z","searchDepth":5}}`,
+
+			v3 + "FindTraceSummaries": `{"query":{"startTimeMin":"2025-11-23T00:00:00Z","startTimeMax":"2025-11-24T00:00:00Z","searchDepth":5}}`,
 		} {
 			var trailer metadata.MD
 			_, err := c.Call(t.Context(), method, request, grpc.Trailer(&trailer))
@@ -251,6 +253,36 @@ func TestGRPCLongTraces(t *testing.T) {
 		}
 		if err != nil || len(got) < 3 || size < n*20_000 {
 			t.Errorf("%s: %d messages of %d bytes, %v", method, len(got), size, err)
+		}
+	}
+}
+
+// TestGRPCManySummaries come in several messages, each of them once.
+func TestGRPCManySummaries(t *testing.T) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	const n = 400
+	spans := make([]clew.Span, n)
+	for i := range spans {
+		spans[i] = clew.Span{TraceID: clew.MakeTraceID(1, uint64(i+1)), SpanID: 1, Name: strings.Repeat("x", 1000), Start: clew.UnixNanos(i + 1), End: clew.UnixNanos(i + 2), Resource: &clew.Resource{}}
+	}
+	if _, err := s.Append(t.Context(), storage.Record{Tenant: clew.DefaultTenant, Body: storagetest.Body(spans...)}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := dial(t, s).Call(t.Context(), v3+"FindTraceSummaries", `{"query":{"startTimeMin":"1970-01-01T00:00:00Z","startTimeMax":"1970-01-02T00:00:00Z","searchDepth":400}}`)
+	seen := make(map[string]int)
+	for _, m := range got {
+		list := m.ProtoReflect().Get(m.ProtoReflect().Descriptor().Fields().ByName("summaries")).List()
+		for i := range list.Len() {
+			x := list.Get(i).Message()
+			seen[x.Get(x.Descriptor().Fields().ByName("trace_id")).String()]++
+		}
+	}
+	if err != nil || len(got) < 3 || len(seen) != n {
+		t.Errorf("%d messages with %d traces of %d, %v", len(got), len(seen), n, err)
+	}
+	for id, times := range seen {
+		if times != 1 {
+			t.Errorf("trace %s comes %d times", id, times)
 		}
 	}
 }
