@@ -27,7 +27,7 @@ func DamageText(t *storage.Trace) string {
 
 // HeaderText makes a text fit for a header: one line, not too long.
 func HeaderText(text string) string {
-	text, _ = Escape(strings.ReplaceAll(text, "\n", "; "))
+	text = Shown(strings.ReplaceAll(text, "\n", "; "))
 	if len(text) > maxHeaderText {
 		text = text[:WholeRunes([]byte(text), maxHeaderText)] + "…"
 	}

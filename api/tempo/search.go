@@ -59,11 +59,11 @@ func foundOf(h *exec.Hit) found {
 		DurationMs: uint32(min(h.Duration/1e6, math.MaxUint32)), ServiceStats: make(map[string]serviceStats),
 	}
 	if h.Root != nil {
-		f.RootServiceName, _ = api.Escape(h.Root.Service)
-		f.RootTraceName, _ = api.Escape(h.Root.Name)
+		f.RootServiceName = api.Shown(h.Root.Service)
+		f.RootTraceName = api.Shown(h.Root.Name)
 	}
 	for _, s := range h.Services {
-		name, _ := api.Escape(s.Name)
+		name := api.Shown(s.Name)
 		f.services = append(f.services, name)
 		f.ServiceStats[name] = serviceStats{uint32(s.Spans), uint32(s.Errors)}
 	}
@@ -81,7 +81,7 @@ func setOf(s *exec.Set) spanSet {
 	for i := range s.Matched {
 		m := &s.Matched[i]
 		x := foundSpan{SpanID: m.SpanID.String(), StartTimeUnixNano: uint64(m.Start), DurationNanos: uint64(max(m.Duration, 0))}
-		x.Name, _ = api.Escape(m.Name)
+		x.Name = api.Shown(m.Name)
 		for _, f := range m.Fields {
 			if f.Value.Type == clew.TypeOther && f.Text == "nil" {
 				continue // it has none

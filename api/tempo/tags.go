@@ -59,7 +59,7 @@ func tagScopes(asked *api.Question, q url.Values) ([]tagScope, exec.Cost, error)
 	}
 	tags := map[string][]string{"intrinsic": intrinsics}
 	for _, n := range names {
-		name, _ := api.Escape(n.Key)
+		name := api.Shown(n.Key)
 		tags[n.Scope.String()] = append(tags[n.Scope.String()], name)
 	}
 	out := []tagScope{}
@@ -378,7 +378,7 @@ func (l *listing) filtered(f span.Field, filter, ofRoot string) ([]tagValue, exe
 
 // valueOf is a value as Tempo tells it, with its type.
 func valueOf(v clew.Value) tagValue {
-	shown, _ := api.Escape(v.String())
+	shown := api.Shown(v.String())
 	kind := v.Type.String()
 	if v.Type == clew.TypeDouble {
 		kind = "float"

@@ -165,7 +165,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if kind == clew.Busy {
 		w.Header().Set("Retry-After", strconv.Itoa(int(api.RetryAfter(err).Seconds())))
 	}
-	text, _ := api.Escape(err.Error())
+	text := api.Shown(err.Error())
 	writeText(w, statusOf(kind), text+"\n")
 }
 

@@ -32,18 +32,16 @@ func (v anyValue) MarshalJSON() ([]byte, error) {
 // labelled makes a keyValue of what a query names: text where the value is a word of the
 // language, or a duration, and not the number that it is kept as.
 func labelled(key string, v clew.Value, text string) keyValue {
+	key = api.Shown(key)
 	if v, ok := arrayOf(v); ok {
-		key, _ = api.Escape(key)
 		return keyValue{key, anyValue(v)}
 	}
 	if v.Type == clew.TypeOther || (v.Type == clew.TypeInt || v.Type == clew.TypeDouble) && text != v.String() {
 		v = clew.StringValue(text)
 	}
 	if v.Type == clew.TypeString {
-		shown, _ := api.Escape(string(v.Bytes))
-		v = clew.StringValue(shown)
+		v = clew.StringValue(api.Shown(string(v.Bytes)))
 	}
-	key, _ = api.Escape(key)
 	return keyValue{key, anyValue(v)}
 }
 
@@ -55,8 +53,7 @@ func arrayOf(v clew.Value) (_ clew.Value, ok bool) {
 		case clew.TypeOther:
 			return v, false
 		case clew.TypeString:
-			shown, _ := api.Escape(string(e.Bytes))
-			e = clew.StringValue(shown)
+			e = clew.StringValue(api.Shown(string(e.Bytes)))
 		}
 		list = api.AppendMessage(list, 1, anyValue(e).append(nil))
 	}

@@ -127,19 +127,19 @@ func (d *detailer) span(row, at int) spanDetail {
 	s := d.rows.Span(at)
 	out := spanDetail{
 		Row: row, SpanID: s.SpanID.String(), Kind: s.Kind.String(), Status: s.Status.String(),
-		StatusMessage: shown(s.StatusMessage), Start: nanos(s.Start), End: nanos(s.End),
-		DurationNanos: difference(s.Start, s.End), TraceState: shown(s.TraceState), Flags: s.Flags,
+		StatusMessage: api.Shown(s.StatusMessage), Start: nanos(s.Start), End: nanos(s.End),
+		DurationNanos: difference(s.Start, s.End), TraceState: api.Shown(s.TraceState), Flags: s.Flags,
 		Attributes: d.attributes(s.Attrs, d.rows.Extra(at)), DroppedAttributes: s.DroppedAttrs,
 		Events: []eventDetail{}, DroppedEvents: s.DroppedEvents,
 		Links: []linkDetail{}, DroppedLinks: s.DroppedLinks,
 		Resource: resourceDetail{
 			Attributes: d.attributes(s.Resource.Attrs, nil), DroppedAttributes: s.Resource.DroppedAttrs,
-			SchemaURL: shown(s.Resource.SchemaURL),
+			SchemaURL: api.Shown(s.Resource.SchemaURL),
 		},
 		Scope: scopeDetail{
-			Name: shown(s.Scope.Name), Version: shown(s.Scope.Version),
+			Name: api.Shown(s.Scope.Name), Version: api.Shown(s.Scope.Version),
 			Attributes: d.attributes(s.Scope.Attrs, nil), DroppedAttributes: s.Scope.DroppedAttrs,
-			SchemaURL: shown(s.Scope.SchemaURL),
+			SchemaURL: api.Shown(s.Scope.SchemaURL),
 		},
 	}
 	out.Name, out.NameEscaped = api.Escape(s.Name)
@@ -149,23 +149,18 @@ func (d *detailer) span(row, at int) spanDetail {
 	first, _ := d.rows.Events(at)
 	for i, e := range s.Events {
 		out.Events = append(out.Events, eventDetail{
-			Time: nanos(e.Time), Name: shown(e.Name),
+			Time: nanos(e.Time), Name: api.Shown(e.Name),
 			Attributes: d.attributes(e.Attrs, d.rows.EventExtra(first+i)), DroppedAttributes: e.DroppedAttrs,
 		})
 	}
 	first, _ = d.rows.Links(at)
 	for i, l := range s.Links {
 		out.Links = append(out.Links, linkDetail{
-			TraceID: l.TraceID.String(), SpanID: l.SpanID.String(), TraceState: shown(l.TraceState), Flags: l.Flags,
+			TraceID: l.TraceID.String(), SpanID: l.SpanID.String(), TraceState: api.Shown(l.TraceState), Flags: l.Flags,
 			Attributes: d.attributes(l.Attrs, d.rows.LinkExtra(first+i)), DroppedAttributes: l.DroppedAttrs,
 		})
 	}
 	return out
-}
-
-func shown(s string) string {
-	s, _ = api.Escape(s)
-	return s
 }
 
 // difference returns end − start in decimal, which need not fit an int64.
@@ -258,7 +253,7 @@ func (d *detailer) text(s []byte) value {
 		out.TruncatedBytes = len(s)
 		s = s[:api.WholeRunes(s, d.limit)]
 	}
-	text := shown(string(s))
+	text := api.Shown(string(s))
 	out.String = &text
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -66,16 +67,16 @@ func explanationOf(r *explain.Report) *explanation {
 	if r == nil {
 		return nil
 	}
-	out := &explanation{Query: shown(r.Query), Plan: []string{}, Stages: []stageShown{}}
+	out := &explanation{Query: api.Shown(r.Query), Plan: []string{}, Stages: []stageShown{}}
 	for _, text := range r.Plan {
-		out.Plan = append(out.Plan, shown(text))
+		out.Plan = append(out.Plan, api.Shown(text))
 	}
 	for _, s := range r.Stages {
-		x := stageShown{Name: s.Name, What: shown(s.What), Times: s.Times, TookMs: millis(s.Took), HandlingMs: millis(s.Handling),
+		x := stageShown{Name: s.Name, What: api.Shown(s.What), Times: s.Times, TookMs: millis(s.Took), HandlingMs: millis(s.Handling),
 			Rows: s.Rows, PrunedRows: s.PrunedRows, Bytes: s.Bytes, Matched: s.Matched, Traces: s.Traces, Series: s.Series, Heads: s.Heads,
 			Segments: prunedOf(s.Segments), Blocks: prunedOf(s.Blocks)}
 		for _, t := range s.Tests {
-			x.Tests = append(x.Tests, testShown{shown(t.Condition), t.On})
+			x.Tests = append(x.Tests, testShown{api.Shown(t.Condition), t.On})
 		}
 		out.Stages = append(out.Stages, x)
 	}

@@ -64,7 +64,7 @@ type finder struct {
 }
 
 func newFinder(q string) *finder {
-	return &finder{want: appendFolded(nil, []byte(shown(q)))}
+	return &finder{want: appendFolded(nil, []byte(api.Shown(q)))}
 }
 
 // appendFolded appends s with each letter replaced by one that stands for all its
@@ -100,7 +100,7 @@ func foldRune(r rune) rune {
 // in reports whether s holds the text.
 func (f *finder) in(s []byte) bool {
 	if !utf8.Valid(s) {
-		s = []byte(shown(string(s)))
+		s = []byte(api.Shown(string(s)))
 	}
 	f.scratch = appendFolded(f.scratch[:0], s)
 	return bytes.Contains(f.scratch, f.want)

@@ -169,7 +169,7 @@ func seriesOf(s *storage.RollupSeries, by storage.Dimensions, seconds float64) s
 		if by&d == 0 {
 			return nil
 		}
-		text = shown(text)
+		text = api.Shown(text)
 		return &text
 	}
 	out.Service, out.Operation = word(storage.ByService, s.Service), word(storage.ByOperation, s.Operation)

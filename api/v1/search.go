@@ -179,7 +179,7 @@ func suggestions(c *call, over exec.Over, plan *exec.Plan, nothing bool) (texts 
 		all = suggest.For(c.r.Context(), c.store, over, plan)
 	}
 	for _, text := range all {
-		texts = append(texts, shown(text))
+		texts = append(texts, api.Shown(text))
 	}
 	return texts
 }
@@ -222,8 +222,8 @@ func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
 		MatchedStart: nanos(h.Newest),
 	}
 	if h.Root != nil {
-		s.RootService, _ = api.Escape(h.Root.Service)
-		s.RootName, _ = api.Escape(h.Root.Name)
+		s.RootService = api.Shown(h.Root.Service)
+		s.RootName = api.Shown(h.Root.Name)
 		s.RootError = h.Root.Status == clew.StatusError
 	}
 	if len(h.Matched) > 0 {
@@ -235,7 +235,7 @@ func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
 	}
 	numbers := a.cfg.Numbers(t, names)
 	for i, x := range h.Services {
-		name, _ := api.Escape(x.Name)
+		name := api.Shown(x.Name)
 		s.Services = append(s.Services, serviceShare{name, numbers[i], x.Spans, x.Errors})
 	}
 	return s

@@ -66,8 +66,8 @@ func (g *gathering) take() tailEvent {
 }
 
 func summaryOf(t *exec.Tailed, row int) spanSummary {
-	service, _ := api.Escape(t.Service(row))
-	name, _ := api.Escape(string(t.Names.At(int(t.Name[row]))))
+	service := api.Shown(t.Service(row))
+	name := api.Shown(string(t.Names.At(int(t.Name[row]))))
 	out := spanSummary{
 		TraceID: t.TraceIDs[t.Trace[row]].String(), SpanID: clew.SpanID(t.SpanID[row]).String(),
 		Service: service, Name: name, Kind: clew.Kind(t.Kind[row]).String(), Status: clew.Status(t.Status[row]).String(),

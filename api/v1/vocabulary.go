@@ -60,11 +60,11 @@ func (a *API) services(c *call) error {
 	}
 	for i := range list {
 		s := &list[i]
-		name, _ := api.Escape(s.Name)
+		name := api.Shown(s.Name)
 		x := serviceAnswer{Name: name, Index: numbers[i], Slot: numbers[i] % slots, Spans: s.Spans, Operations: []operationAnswer{}, OperationsTotal: len(s.Operations)}
 		slices.SortStableFunc(s.Operations, func(a, b storage.Operation) int { return cmp.Compare(b.Spans, a.Spans) })
 		for _, op := range s.Operations[:min(len(s.Operations), maxOperations)] {
-			name, _ := api.Escape(op.Name)
+			name := api.Shown(op.Name)
 			x.Operations = append(x.Operations, operationAnswer{name, op.Kind.String(), op.Spans})
 		}
 		out.Services = append(out.Services, x)
@@ -130,7 +130,7 @@ func (a *API) tags(c *call) error {
 			if want != "" && want != scopeWord(n.Scope) {
 				continue
 			}
-			name, _ := api.Escape(n.Key)
+			name := api.Shown(n.Key)
 			x := tagAnswer{Scope: scopeWord(n.Scope), Name: name, Query: queryName(n.Scope.String(), n.Key)}
 			if counted {
 				x.Spans = &n.Spans
@@ -192,7 +192,7 @@ func queryName(scope, key string) string {
 	if plain {
 		return scope + "." + key
 	}
-	text, _ := api.Escape(key)
+	text := api.Shown(key)
 	return scope + "." + strconv.Quote(text)
 }
 
