@@ -10,7 +10,7 @@ import (
 func TestScripts(t *testing.T) {
 	for name, open := range variants() {
 		t.Run(name, func(t *testing.T) {
-			exectest.Run(t, "testdata", open, storagetest.Body)
+			exectest.Run(t, "testdata", open, exectest.Encode{Body: storagetest.Body, Array: storagetest.ArrayValue})
 		})
 	}
 }

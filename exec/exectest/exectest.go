@@ -44,9 +44,12 @@ import (
 	"github.com/clew-tracing/clew/traceql"
 )
 
-// Encode turns spans into the body of one request; the test that runs the
-// scripts brings it (storagetest.Body).
-type Encode func(spans ...clew.Span) []byte
+// Encode is OTLP, which the test that runs the scripts brings: Body makes the body of one
+// request (storagetest.Body), Array the value of an attribute (storagetest.ArrayValue).
+type Encode struct {
+	Body  func(spans ...clew.Span) []byte
+	Array func(values ...clew.Value) clew.Value
+}
 
 // tenant owns what scripts load.
 const tenant clew.Tenant = "script"
@@ -64,7 +67,7 @@ func Run(t *testing.T, dir string, open func(t *testing.T) storage.Store, encode
 			if err != nil {
 				t.Fatal(err)
 			}
-			steps, err := parse(string(text))
+			steps, err := parse(string(text), encode)
 			if err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
@@ -90,7 +93,7 @@ type step struct {
 
 func (s *step) run(ctx context.Context, store storage.Store, encode Encode) error {
 	if s.load != nil {
-		res, err := store.Append(ctx, storage.Record{Tenant: tenant, Body: encode(s.load...), Door: "script"})
+		res, err := store.Append(ctx, storage.Record{Tenant: tenant, Body: encode.Body(s.load...), Door: "script"})
 		if err == nil && res.Accepted != len(s.load) {
 			err = fmt.Errorf("load: %+v", res)
 		}

@@ -1,7 +1,6 @@
 package exectest
 
 import (
-	"encoding/binary"
 	"fmt"
 	"strconv"
 	"strings"
@@ -18,7 +17,7 @@ const defaultHigh = 0xc1e3
 const epoch clew.UnixNanos = 1767225600e9
 
 // parse reads a script. A line that is indented belongs to the command above.
-func parse(text string) ([]step, error) {
+func parse(text string, encode Encode) ([]step, error) {
 	var steps []step
 	for i, line := range strings.Split(text, "\n") {
 		if j := strings.Index(line, "# "); j == 0 || j > 0 && strings.TrimSpace(line[:j]) == "" {
@@ -45,7 +44,7 @@ func parse(text string) ([]step, error) {
 			s.want = append(s.want, body)
 			continue
 		}
-		x, err := parseSpan(body)
+		x, err := parseSpan(body, encode)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
@@ -127,18 +126,19 @@ func split(line string) (words []string) {
 // draft is a span being read.
 type draft struct {
 	clew.Span
+	encode          Encode
 	start, duration time.Duration
 	unfinished      bool
 	resource        clew.Resource
 	scope           clew.Scope
 }
 
-func parseSpan(line string) (clew.Span, error) {
+func parseSpan(line string, encode Encode) (clew.Span, error) {
 	words := split(line)
 	if len(words) < 3 {
 		return clew.Span{}, fmt.Errorf("want trace, span and parent, then fields")
 	}
-	d := draft{start: time.Second, duration: time.Millisecond}
+	d := draft{encode: encode, start: time.Second, duration: time.Millisecond}
 	var err error
 	if d.TraceID, err = parseTrace(words[0]); err != nil {
 		return clew.Span{}, err
@@ -293,16 +293,16 @@ func (d *draft) scoped(key, value string) error {
 }
 
 func (d *draft) attr(dst *[]clew.Attr, key, literal string) error {
-	v, err := valueOf(literal)
+	v, err := d.valueOf(literal)
 	if err == nil {
 		*dst = append(*dst, clew.Attr{Key: key, Value: v})
 	}
 	return err
 }
 
-func valueOf(literal string) (v clew.Value, err error) {
+func (d *draft) valueOf(literal string) (v clew.Value, err error) {
 	if inner, ok := strings.CutPrefix(literal, "["); ok {
-		return arrayOf(strings.TrimSuffix(inner, "]"))
+		return d.arrayOf(strings.TrimSuffix(inner, "]"))
 	}
 	q, err := traceql.Parse("{ .x = " + literal + " }")
 	if err != nil {
@@ -325,35 +325,18 @@ func valueOf(literal string) (v clew.Value, err error) {
 	return v, fmt.Errorf("no attribute is a %s", lit.Value.Type)
 }
 
-// arrayOf reads literals with commas between, in which there are none, as OTLP's AnyValue
-// with an ArrayValue.
-func arrayOf(literals string) (clew.Value, error) {
-	var list []byte
+// arrayOf reads literals with commas between, in which there are none.
+func (d *draft) arrayOf(literals string) (clew.Value, error) {
+	var list []clew.Value
 	for literal := range strings.SplitSeq(literals, ",") {
 		if literal == "" {
 			continue
 		}
-		v, err := valueOf(literal)
+		v, err := d.valueOf(literal)
 		if err != nil {
 			return v, err
 		}
-		var item []byte
-		switch v.Type {
-		case clew.TypeString:
-			item = sized(nil, 1, v.Bytes)
-		case clew.TypeBool:
-			item = binary.AppendUvarint([]byte{2 << 3}, v.Bits)
-		case clew.TypeInt:
-			item = binary.AppendUvarint([]byte{3 << 3}, v.Bits)
-		case clew.TypeDouble:
-			item = binary.LittleEndian.AppendUint64([]byte{4<<3 | 1}, v.Bits)
-		}
-		list = sized(list, 1, item)
+		list = append(list, v)
 	}
-	return clew.Value{Type: clew.TypeOther, Bytes: sized(nil, 5, list)}, nil
-}
-
-// sized appends a field of protobuf that has bytes.
-func sized(dst []byte, number byte, data []byte) []byte {
-	return append(binary.AppendUvarint(append(dst, number<<3|2), uint64(len(data))), data...)
+	return d.encode.Array(list...), nil
 }
