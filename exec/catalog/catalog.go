@@ -163,36 +163,35 @@ func TagValues(ctx context.Context, store exec.Store, over exec.Over, f span.Fie
 // ValuesOf is TagValues of the spans that a plan selects.
 func ValuesOf(ctx context.Context, store exec.Store, over exec.Over, plan *exec.Plan, f span.Field, limit int) (values []storage.TagValue, more bool, cost exec.Cost, err error) {
 	r := &counting{ctx: ctx, store: store, over: over}
-	counts := make(map[tagValue]int64)
+	type spans struct{ count, last int64 } // last is the number of the one that was counted last
+	counts, number := make(map[tagValue]spans), int64(0)
 	size, room := int64(0), cmp.Or(over.Budget.Memory, exec.DefaultBudgetMemory) // of texts
-	own := make(map[tagValue]struct{})                                           // of one span: it counts once, however many events have it
 	cost, err = r.each(plan, func(s *clew.Span) {
-		clear(own)
+		number++
 		eachScalar(f, s, func(v clew.Value) {
 			k := tagValueOf(v)
-			if _, ok := own[k]; ok {
-				return
-			}
-			own[k] = struct{}{}
-			if _, ok := counts[k]; !ok {
+			c, ok := counts[k]
+			if !ok {
 				if size += int64(len(k.text)); len(counts) == maxTagValues || size > room {
 					size -= int64(len(k.text))
 					more = true
 					return
 				}
 			}
-			counts[k]++
+			if c.last != number { // once, however many of its events have it
+				counts[k] = spans{c.count + 1, number}
+			}
 		})
 	})
 	if err != nil {
 		return nil, false, exec.Cost{}, err
 	}
-	for k, n := range counts {
+	for k, c := range counts {
 		v := clew.Value{Type: k.t, Bits: k.bits}
 		if k.t == clew.TypeString {
 			v.Bytes = []byte(k.text)
 		}
-		values = append(values, storage.TagValue{Value: v, Count: n})
+		values = append(values, storage.TagValue{Value: v, Count: c.count})
 	}
 	slices.SortFunc(values, func(a, b storage.TagValue) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), orderValues(a.Value, b.Value))
