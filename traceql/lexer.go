@@ -99,7 +99,9 @@ func (l *lexer) skip() (open int) {
 		size := 0
 		switch {
 		case strings.HasPrefix(rest, "//"):
-			size = strings.IndexByte(rest+"\n", '\n')
+			if size = strings.IndexByte(rest, '\n'); size < 0 {
+				size = len(rest)
+			}
 		case strings.HasPrefix(rest, "/*"):
 			if size = strings.Index(rest[2:], "*/") + 4; size < 4 {
 				return l.off
