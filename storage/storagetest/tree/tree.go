@@ -10,14 +10,14 @@ import (
 	"github.com/clew-tracing/clew/span"
 )
 
-// Compare orders the spans of a trace, which are of different identities.
-func Compare(x, y *clew.Span) int {
+// compare orders the spans of a trace, which are of different identities.
+func compare(x, y *clew.Span) int {
 	return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.SpanID, y.SpanID), cmp.Compare(x.Kind.Side(), y.Kind.Side()))
 }
 
-// Named returns the span of a trace that a span names as its parent, or of which it is
+// named returns the span of a trace that a span names as its parent, or of which it is
 // the other half.
-func Named(s *clew.Span, trace []*clew.Span) *clew.Span {
+func named(s *clew.Span, trace []*clew.Span) *clew.Span {
 	find := func(id clew.SpanID, side uint8) *clew.Span {
 		for _, x := range trace {
 			if x.SpanID == id && x.Kind.Side() == side {
@@ -41,7 +41,7 @@ func Named(s *clew.Span, trace []*clew.Span) *clew.Span {
 // Member returns the span of a trace of which s may be a copy with less in it.
 func Member(s *clew.Span, trace []*clew.Span) *clew.Span {
 	for _, x := range trace {
-		if Compare(s, x) == 0 {
+		if compare(s, x) == 0 {
 			return x
 		}
 	}
@@ -51,18 +51,18 @@ func Member(s *clew.Span, trace []*clew.Span) *clew.Span {
 // Parent returns the parent of a span of a trace, nil if it has none there; lost says
 // that it names one.
 func Parent(s *clew.Span, trace []*clew.Span) (parent *clew.Span, lost bool) {
-	p := Named(s, trace)
+	p := named(s, trace)
 	if p == nil {
 		return nil, s.ParentID != 0
 	}
 	circle := []*clew.Span{s}
-	for x := p; x != s; x = Named(x, trace) {
+	for x := p; x != s; x = named(x, trace) {
 		if x == nil || slices.Contains(circle, x) {
 			return p, false // s is not in a circle itself
 		}
 		circle = append(circle, x)
 	}
-	if slices.MinFunc(circle, Compare) == s {
+	if slices.MinFunc(circle, compare) == s {
 		return nil, false
 	}
 	return p, false
@@ -71,7 +71,7 @@ func Parent(s *clew.Span, trace []*clew.Span) (parent *clew.Span, lost bool) {
 // Place numbers a trace and returns a number of one of its spans.
 func Place(i span.Intrinsic, s *clew.Span, trace []*clew.Span) int64 {
 	sorted := slices.Clone(trace)
-	slices.SortFunc(sorted, Compare)
+	slices.SortFunc(sorted, compare)
 	left, right, above := make(map[*clew.Span]int64), make(map[*clew.Span]int64), make(map[*clew.Span]int64)
 	number := int64(0)
 	var walk func(x *clew.Span)
