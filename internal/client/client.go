@@ -129,7 +129,7 @@ func (c *Client) Reachable(ctx context.Context, address string) error {
 	if err != nil || u.Port() == "" {
 		return nil // whoever uses it says what is wrong
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, overdueError(dialTimeout))
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
 	if err != nil {
@@ -137,6 +137,12 @@ func (c *Client) Reachable(ctx context.Context, address string) error {
 	}
 	return conn.Close()
 }
+
+// overdueError is why a request ends that was not answered within so long.
+type overdueError time.Duration
+
+// Error implements error.
+func (e overdueError) Error() string { return fmt.Sprintf("no answer within %v", time.Duration(e)) }
 
 // unreachable words what kept a request from being answered, and how to mend it.
 func (c *Client) unreachable(ctx context.Context, address string, err error) error {
@@ -154,13 +160,14 @@ func (c *Client) unreachable(ctx context.Context, address string, err error) err
 	}
 	var dns *net.DNSError
 	var untrusted *tls.CertificateVerificationError
+	var overdue overdueError
 	switch {
 	case errors.Is(context.Cause(ctx), errSilent):
 		return fmt.Errorf("%s has said nothing for %v, which this command waits for; look at the server, or %s", who, maxSilence, mend)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return clew.Errorf(clew.Canceled, "interrupted")
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%s did not answer within %v, which this command waits for; %s", who, RequestTimeout, mend)
+	case errors.As(context.Cause(ctx), &overdue):
+		return fmt.Errorf("%s did not answer within %v, which this command waits for; %s", who, time.Duration(overdue), mend)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("no server answers at %s; start one with clew serve, or %s", who, mend)
 	case errors.As(err, &dns) && dns.IsNotFound:
@@ -219,7 +226,7 @@ func (e *Error) read(resp *http.Response, text []byte) {
 
 // Ask sends a request that is answered at once, with JSON, and decodes it into answer.
 func (c *Client) Ask(ctx context.Context, method, path string, request, answer any) error {
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, requestTimeout, overdueError(requestTimeout))
 	defer cancel()
 	header, body, err := encode(request)
 	if err != nil {

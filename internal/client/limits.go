@@ -3,9 +3,9 @@ package client
 import "time"
 
 const (
-	// RequestTimeout bounds requests that are answered at once, such as how the server
+	// requestTimeout bounds requests that are answered at once, such as how the server
 	// is.
-	RequestTimeout = time.Minute
+	requestTimeout = time.Minute
 
 	// maxSilence is how long the server may say nothing while it answers a question. How
 	// long it may take to answer is the server's to say (query-max-time); it tells how far

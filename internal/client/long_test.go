@@ -134,3 +134,16 @@ func TestSilence(t *testing.T) {
 		})
 	}
 }
+
+// TestOverdue waits a minute for what is answered at once, and says that it did.
+func TestOverdue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "http://localhost:1")
+		c.HTTP.Transport = still{}
+		began := time.Now()
+		err := c.Ask(t.Context(), "GET", "/x", nil, new(any))
+		if err == nil || !strings.Contains(err.Error(), "did not answer within 1m0s") || time.Since(began) != time.Minute {
+			t.Errorf("%v, after %v", err, time.Since(began))
+		}
+	})
+}
