@@ -233,14 +233,14 @@ func (s *search) printCount(a searchAnswer) error {
 	if s.json {
 		return json.NewEncoder(s.t.out).Encode(a.Count)
 	}
-	n, about := a.Count, ""
+	n, about, before := a.Count, "", "  "
 	if n.EstimatedSpans != nil && n.StandardError != nil {
-		about = fmt.Sprintf("kept, of about %.0f ± %.0f", *n.EstimatedSpans, *n.StandardError)
+		about, before = fmt.Sprintf("%skept, of about %.0f ± %.0f", before, *n.EstimatedSpans, *n.StandardError), "; "
 	}
 	if n.UnknownWeight > 0 {
-		about = strings.TrimPrefix(fmt.Sprintf("%s; %d of them sampled, nobody says how: they count as one", about, n.UnknownWeight), "; ")
+		about += fmt.Sprintf("%s%d of them sampled, nobody says how: they count as one", before, n.UnknownWeight)
 	}
-	_, err := fmt.Fprintf(s.t.out, "%s\ntraces  %d\n", strings.TrimSpace(fmt.Sprintf("spans   %d  %s", n.Spans, about)), n.Traces)
+	_, err := fmt.Fprintf(s.t.out, "spans   %d%s\ntraces  %d\n", n.Spans, about, n.Traces)
 	return err
 }
 
