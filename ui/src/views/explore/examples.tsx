@@ -15,7 +15,7 @@ const ofNumbers: typeof examples = [
 ];
 
 /** Examples helps when a query could not be understood; numbers puts those first that end in a metric. */
-export function Examples({ go, numbers = false }: { go: (s: Search) => void; numbers?: boolean }) {
+export function Examples({ go, numbers }: { go: (s: Search) => void; numbers: boolean }) {
   const shown = numbers ? [...ofNumbers, ...examples] : [...examples, ...ofNumbers];
   return (
     <section className={style.examples}>

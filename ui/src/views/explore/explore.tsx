@@ -5,14 +5,13 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { ApiError, search, type SearchAnswer, type SearchRequest } from "../../api/client";
 import { formatCount } from "../../engine/base/time";
-import { Notice } from "../../parts/notice";
 import { useKeys } from "../../state/keys";
 import { Remarks } from "../../parts/remarks";
 import { defaultRange, parseRange, type Range } from "../../state/range";
 import { type Search, unknownOf } from "../../state/search";
 import { usable } from "./usable";
 import style from "./explore.module.css";
-import { Examples } from "./examples";
+import { Failed } from "./failed";
 import { Late } from "./late";
 import { type ListHandle, TraceList } from "./list";
 import { useLive } from "./live";
@@ -208,20 +207,8 @@ function Results({
   const traces = results.data?.pages.flatMap((page) => page.traces) ?? [];
   if (results.isPending) return <Late />;
   if (results.isError && traces.length === 0) {
-    if (results.error instanceof ApiError && results.error.kind === "invalid") return <Examples go={go} />;
-    return (
-      <Notice
-        alert
-        title="The search failed"
-        actions={
-          <button type="button" className="button" onClick={() => void results.refetch()}>
-            Try again
-          </button>
-        }
-      >
-        <p>{results.error.message}</p>
-      </Notice>
-    );
+    const { error, refetch } = results;
+    return <Failed title="The search failed" error={error} again={refetch} numbers={false} go={go} />;
   }
   if (traces.length === 0) {
     const answers = [...(results.data?.pages ?? []), ...(counted ? [counted] : [])];

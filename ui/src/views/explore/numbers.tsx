@@ -2,15 +2,14 @@
 
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useMemo } from "react";
-import { ApiError, listServices, type MetricsAnswer } from "../../api/client";
+import { listServices, type MetricsAnswer } from "../../api/client";
 import { formatBytes } from "../../engine/base/bytes";
 import { formatCount, formatDuration, formatShare } from "../../engine/base/time";
-import { Notice } from "../../parts/notice";
 import type { Search } from "../../state/search";
-import { Examples } from "./examples";
+import { Failed } from "./failed";
 import style from "./explore.module.css";
 import { Late } from "./late";
-import { asksNumbers, mostLines } from "./metrics";
+import { mostLines } from "./metrics";
 import { Nothing, Reasons } from "./nothing";
 import { Partial, Unknown } from "./summary";
 import type { useMetrics } from "./use-metrics";
@@ -37,22 +36,8 @@ export function Numbers({
   );
   const answer = metrics.data;
   if (metrics.isError) {
-    const { error } = metrics;
-    if (error instanceof ApiError && error.kind === "invalid")
-      return <Examples go={go} numbers={asksNumbers(q)} />;
-    return (
-      <Notice
-        alert
-        title="The numbers could not be had"
-        actions={
-          <button type="button" className="button" onClick={() => void metrics.refetch()}>
-            Try again
-          </button>
-        }
-      >
-        <p>{error.message}</p>
-      </Notice>
-    );
+    const { error, refetch } = metrics;
+    return <Failed title="The numbers could not be had" error={error} again={refetch} numbers go={go} />;
   }
   if (!answer || services.isPending) return <Late />;
   const empty = answer.series.every(({ points }) => points.every((p) => p === null));
