@@ -16,7 +16,7 @@ import { Late } from "./late";
 import { type ListHandle, TraceList } from "./list";
 import { useLive } from "./live";
 import { asksNumbers } from "./metrics";
-import { Nothing, Reasons } from "./nothing";
+import { Doubts, Nothing } from "./nothing";
 import { Numbers } from "./numbers";
 import { Problem, QueryBox } from "./query-box";
 import { RangePicker } from "./range-picker";
@@ -216,14 +216,9 @@ function Results({
       <Nothing t={t} q={q} go={go} reasons={results.data?.pages[0].suggestions} coverage={leastOf(answers)} />
     );
   }
-  const doubts = results.data?.pages[0].suggestions ?? [];
   return (
     <>
-      {doubts.length > 0 && (
-        <div className={style.aside}>
-          <Reasons reasons={doubts} q={q} go={go} />
-        </div>
-      )}
+      <Doubts doubts={results.data?.pages[0].suggestions} q={q} go={go} />
       <TraceList traces={traces} handle={list} foot={<Foot results={results} shown={traces.length} />} />
     </>
   );

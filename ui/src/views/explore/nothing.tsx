@@ -1,4 +1,4 @@
-// A search that found nothing: why that may be, and the ways on.
+// A search that found nothing: why that may be, and the ways on; and what of a query is probably not meant.
 
 import { Link } from "@tanstack/react-router";
 import { visible } from "../../engine/base/text";
@@ -52,24 +52,44 @@ export function Nothing({
           ? `Nothing was found yet: ${shareText(coverage)} of the rows was searched${where}.`
           : `${all ? "Nothing was received" : "Everything was searched"}${where}.`}
       </p>
-      <Reasons reasons={reasons ?? []} q={q} go={go} />
+      <Reasons label="Why that may be" reasons={reasons ?? []} q={q} go={go} />
     </Notice>
   );
 }
 
+/** Doubts are what of a query is probably not meant, beside what it found. */
+export function Doubts({
+  doubts,
+  q,
+  go,
+}: {
+  doubts?: readonly string[];
+  q: string;
+  go: (s: Search) => void;
+}) {
+  if (!doubts || doubts.length === 0) return null;
+  return (
+    <div className={style.aside}>
+      <Reasons label="What may not be meant" reasons={doubts} q={q} go={go} />
+    </div>
+  );
+}
+
 /** Reasons are the server's, each with the query as it may have been meant. */
-export function Reasons({
+function Reasons({
+  label,
   reasons,
   q,
   go,
 }: {
+  label: string;
   reasons: readonly string[];
   q: string;
   go: (s: Search) => void;
 }) {
   if (reasons.length === 0) return null;
   return (
-    <ul className={style.reasons} aria-label="Why that may be">
+    <ul className={style.reasons} aria-label={label}>
       {reasons.map((reason) => (
         <li key={reason}>
           <span className="isolate">{visible(reason)}</span>

@@ -10,7 +10,7 @@ import { Failed } from "./failed";
 import style from "./explore.module.css";
 import { Late } from "./late";
 import { mostLines } from "./metrics";
-import { Nothing, Reasons } from "./nothing";
+import { Doubts, Nothing } from "./nothing";
 import { Partial, Unknown } from "./summary";
 import type { useMetrics } from "./use-metrics";
 
@@ -48,11 +48,7 @@ export function Numbers({
         <Nothing t={t} q={q} go={go} reasons={answer.suggestions} coverage={answer.coverage} />
       ) : (
         <>
-          {answer.suggestions && (
-            <div className={style.aside}>
-              <Reasons reasons={answer.suggestions} q={q} go={go} />
-            </div>
-          )}
+          <Doubts doubts={answer.suggestions} q={q} go={go} />
           <Suspense fallback={<Late />}>
             <MetricsView answer={answer} q={q} registry={registry} go={go} />
           </Suspense>
