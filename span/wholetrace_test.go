@@ -14,7 +14,7 @@ func TestWholeTrace(t *testing.T) {
 	g := storagetest.NewGenerator(7)
 	g.OfTrace = true
 	matched, total, bounded, rootless := 0, 0, 0, 0
-	for range 400 {
+	for range 700 {
 		spans := g.Trace(8)
 		var trace []*clew.Span
 		for i := range spans {
@@ -60,7 +60,7 @@ func TestWholeTrace(t *testing.T) {
 			}
 		}
 	}
-	if matched < total/10 || matched > total*9/10 || bounded < total/20 || rootless < 60 {
+	if matched < total/10 || matched > total*9/10 || bounded < total/20 || rootless < 100 {
 		t.Errorf("of %d rows %d matched and %d were out of bounds, and %d roots: the conditions tell nothing", total, matched, bounded, rootless)
 	}
 }
