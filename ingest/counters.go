@@ -68,7 +68,7 @@ func (c *Counters) Took(door string, r *storage.Result, now time.Time) {
 		c.refused["unnamed"] += int64(more)
 	}
 	if len(r.Refusals) > 0 {
-		c.last = Refusal{Time: now, Door: door, Reason: clip(r.Refusals[0].Reason)}
+		c.last = Refusal{Time: now, Door: door, Reason: Clip(r.Refusals[0].Reason, maxReasonBytes)}
 	}
 }
 
@@ -80,14 +80,7 @@ func (c *Counters) Failed(door string, err error, now time.Time) {
 		c.errors = make(map[clew.ErrorKind]int64)
 	}
 	c.errors[clew.KindOf(err)]++
-	c.last = Refusal{Time: now, Door: door, Reason: clip(err.Error())}
-}
-
-func clip(s string) string {
-	if len(s) > maxReasonBytes {
-		return s[:maxReasonBytes] + "…"
-	}
-	return s
+	c.last = Refusal{Time: now, Door: door, Reason: Clip(err.Error(), maxReasonBytes)}
 }
 
 // Stats returns the counts.

@@ -26,4 +26,60 @@ const (
 
 	// maxReasonBytes bounds what is kept of the reason of the last refusal.
 	maxReasonBytes = 1024
+
+	// DefaultBodyTimeout is how long the whole of a request may take to arrive.
+	// OTLP's exporters give up after 10 s; what is slower than three times that
+	// only holds memory.
+	DefaultBodyTimeout = 30 * time.Second
+
+	// drainTimeout is how long an answer that leaves before its request was read
+	// waits for the rest: a small rest that is on its way lets the connection be
+	// used again, and net/http reads it before it answers. A sender that stalls
+	// loses the connection.
+	drainTimeout = 500 * time.Millisecond
+
+	// requestOverhead is reserved for each request besides its body: goroutine,
+	// headers, connection. It bounds how many are worked on at once.
+	requestOverhead = 16 << 10
+
+	// expectedRatio is how much larger unpacked than packed a request is expected
+	// to be at most; that is reserved first. Shop requests unpack to the sixfold.
+	expectedRatio = 16
+
+	// minUnpacked is reserved for the smallest packed request.
+	minUnpacked = 4 << 10
+
+	// unpackStep is by how much more is reserved, each time what was reserved did
+	// not suffice and unpacking begins anew: the tries before the last add an
+	// eighth to its time.
+	unpackStep = 8
+
+	// The classes of buffers: what is reserved for a body before any of it came is
+	// the first, so that a length that is only claimed costs little. What is larger
+	// than the last is not kept for the next request.
+	smallBuffer  = 64 << 10
+	mediumBuffer = 512 << 10
+	largeBuffer  = 4 << 20
+
+	// maxMessageBytes bounds the text that a sender is told: it ends in logs, and
+	// in gRPC in a header, which some clients bound at 8 KiB with all its forms.
+	maxMessageBytes = 1024
+
+	// maxNameBytes shortens what a sender sent and is told again.
+	maxNameBytes = 64
+
+	// preflightAge is how long a browser remembers what a preflight answered, the
+	// most that Chromium takes.
+	preflightAge = 2 * time.Hour
+
+	// maxEchoedHeaders and maxEchoedBytes bound the request headers that a
+	// preflight asks for and gets back as allowed.
+	maxEchoedHeaders = 32
+	maxEchoedBytes   = 1024
+
+	// maxTimeoutDigits bounds grpc-timeout, as gRPC's specification does.
+	maxTimeoutDigits = 8
+
+	// maxTimeout is longer than anybody waits for an answer.
+	maxTimeout = 1000 * time.Hour
 )

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/spandb"
@@ -77,7 +78,7 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 
 // elsewhere answers those who send spans to the page's address where the door is
 // that they mean.
-func (s *server) elsewhere(what, name string, deny otlpdoor.Denial) http.HandlerFunc {
+func (s *server) elsewhere(what, name string, deny ingest.Denial) http.HandlerFunc {
 	text := "this address has the page and the read API; "
 	for _, d := range s.doors {
 		if d.Name != name {

@@ -17,6 +17,7 @@ import (
 
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 )
 
@@ -46,7 +47,7 @@ func wantFault(t *testing.T, log string) {
 // TestFaults has handlers panic: each address answers in its own form, and the log
 // says where it was.
 func TestFaults(t *testing.T) {
-	doors := otlpdoor.Config{}
+	doors := ingest.Config{}
 	onHTTP, onGRPC := otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
 	panics := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")

@@ -86,7 +86,7 @@ type server struct {
 
 	leaving  ingest.Gate // closes the doors
 	otlpHTTP *otlpdoor.HTTP
-	otlpGRPC *otlpdoor.GRPC
+	otlpGRPC *ingest.GRPC
 
 	page  *http.Server // what is read
 	spans *http.Server // the OTLP/HTTP door
@@ -279,7 +279,7 @@ func (s *server) storeEvents() spandb.Events {
 // start builds doors and handlers and serves every listener.
 func (s *server) start() {
 	s.cores = cores.New(0)
-	doors := otlpdoor.Config{
+	doors := ingest.Config{
 		Appender:     s.store,
 		Cores:        s.cores,
 		MaxBodyBytes: int(s.memory.MaxRequest),

@@ -18,7 +18,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/ingest"
-	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -63,7 +62,7 @@ func TestAnswers(t *testing.T) {
 		{"damage on our disk", clew.Corruptf("x.seg", 7, "checksum"), 500, codes.Internal, "", 0},
 		{"a fault of ours", os.ErrNotExist, 500, codes.Internal, "", 0},
 	} {
-		s := start(t, otlpdoor.Config{Appender: failing(c.err)})
+		s := start(t, ingest.Config{Appender: failing(c.err)})
 		a, st := s.sendBoth(t)
 		if a.code != c.http || a.header.Get("Retry-After") != c.wait {
 			t.Errorf("%s: HTTP %d, Retry-After %q; want %d, %q", c.name, a.code, a.header.Get("Retry-After"), c.http, c.wait)
@@ -91,7 +90,7 @@ func retryInfo(st *status.Status) time.Duration {
 // TestShortMemory takes the whole budget: requests are told to come again, and
 // come in when it is free. A request larger than the budget is taken alone.
 func TestShortMemory(t *testing.T) {
-	s := start(t, otlpdoor.Config{Budget: ingest.NewBudget(1 << 20), MaxBodyBytes: 8 << 20})
+	s := start(t, ingest.Config{Budget: ingest.NewBudget(1 << 20), MaxBodyBytes: 8 << 20})
 	r := s.budget.Reserve()
 	if err := r.Grow(1 << 20); err != nil {
 		t.Fatal(err)
@@ -128,7 +127,7 @@ func TestShortMemory(t *testing.T) {
 func TestParsingIsReserved(t *testing.T) {
 	budget := ingest.NewBudget(0)
 	var during, size int64
-	s := start(t, otlpdoor.Config{Budget: budget, Appender: appender(func(_ context.Context, r storage.Record) (storage.Result, error) {
+	s := start(t, ingest.Config{Budget: budget, Appender: appender(func(_ context.Context, r storage.Record) (storage.Result, error) {
 		during, size = budget.Used(), int64(len(r.Body))
 		return storage.Result{Accepted: 1}, nil
 	})})
@@ -150,7 +149,7 @@ func TestParsingIsReserved(t *testing.T) {
 // ones are told to come again, and to come on another connection.
 func TestDrain(t *testing.T) {
 	entered, leave := make(chan struct{}), make(chan struct{})
-	s := start(t, otlpdoor.Config{Appender: appender(func(context.Context, storage.Record) (storage.Result, error) {
+	s := start(t, ingest.Config{Appender: appender(func(context.Context, storage.Record) (storage.Result, error) {
 		entered <- struct{}{}
 		<-leave
 		return storage.Result{Accepted: 1}, nil
@@ -190,7 +189,7 @@ func TestRecords(t *testing.T) {
 	var bodies sync.Map // clear body -> true
 	var wrong atomic.Int64
 	var got atomic.Pointer[storage.Record]
-	s := start(t, otlpdoor.Config{Appender: appender(func(_ context.Context, r storage.Record) (storage.Result, error) {
+	s := start(t, ingest.Config{Appender: appender(func(_ context.Context, r storage.Record) (storage.Result, error) {
 		before := string(r.Body)
 		if _, ok := bodies.Load(before); !ok {
 			wrong.Add(1)
@@ -273,7 +272,7 @@ func TestRecords(t *testing.T) {
 
 // TestTenants wants the tenant of the header, and a name that is none refused.
 func TestTenants(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	if a := s.post(t, strings.NewReader(request(goodTrace+goodSpan)), "Content-Type", "application/x-protobuf", "X-Scope-OrgID", "acme"); a.code != 200 {
 		t.Fatal(a.code)
 	}

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
@@ -59,7 +60,7 @@ func packings(b *testing.B) map[string][][]byte {
 // BenchmarkDoor is one request through a door's handler, without net/http around
 // it: 500 spans each.
 func BenchmarkDoor(b *testing.B) {
-	doors := otlpdoor.Config{Appender: appender(forgetting)}
+	doors := ingest.Config{Appender: appender(forgetting)}
 	h, g := otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
 	m := packings(b)
 	for _, c := range []struct {
@@ -114,7 +115,7 @@ func BenchmarkDoor(b *testing.B) {
 // BenchmarkLoopback is a request there and back over a connection, sender
 // included: what net/http adds.
 func BenchmarkLoopback(b *testing.B) {
-	s := start(b, otlpdoor.Config{Appender: appender(forgetting)})
+	s := start(b, ingest.Config{Appender: appender(forgetting)})
 	m := packings(b)
 	for _, packing := range []string{"identity", "gzip", "zstd"} {
 		b.Run("HTTP/"+packing, func(b *testing.B) {
@@ -183,7 +184,7 @@ func (packed) Do(w io.Writer, b []byte) error { _, err := w.Write(b); return err
 // TestAllocations holds the doors to what they allocate per request of 500 spans: a
 // span costs nothing. (Under the race detector pools forget, which costs ten.)
 func TestAllocations(t *testing.T) {
-	doors := otlpdoor.Config{Appender: appender(forgetting)}
+	doors := ingest.Config{Appender: appender(forgetting)}
 	h, g := otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
 	shop := corpus.Requests(corpus.Shop, 1, benchSpans, benchSpans)[0]
 	z := gzipped(t, shop)

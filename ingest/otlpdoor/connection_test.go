@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/clew-tracing/clew/ingest"
-	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -30,7 +29,7 @@ func head(contentType string, length int) string {
 // error whose request came whole, or whose rest was small and on its way, it is
 // used again.
 func TestKeepAlive(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: 4096})
+	s := start(t, ingest.Config{MaxBodyBytes: 4096})
 	conn, err := net.Dial("tcp", s.httpAddr)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +59,7 @@ func TestKeepAlive(t *testing.T) {
 // TestSlowSenders stalls in the middle of a body: the door waits as long as it is
 // set to, and an answer that needs no body does not wait for it.
 func TestSlowSenders(t *testing.T) {
-	s := start(t, otlpdoor.Config{BodyTimeout: 20 * time.Millisecond})
+	s := start(t, ingest.Config{BodyTimeout: 20 * time.Millisecond})
 	a := s.raw(t, head("application/x-protobuf", 1000)+"\x0a")
 	if a.code != 503 || a.header.Get("Retry-After") == "" || !strings.Contains(readStatus(t, a).Message(), "after 20ms only 1 bytes") {
 		t.Errorf("HTTP %d %v %q; want 503", a.code, a.header, a.body)
@@ -87,7 +86,7 @@ func TestSlowSenders(t *testing.T) {
 // once the body is there.
 func TestSlowStore(t *testing.T) {
 	const limit = 20 * time.Millisecond
-	s := start(t, otlpdoor.Config{BodyTimeout: limit, Appender: appender(func(ctx context.Context, _ storage.Record) (storage.Result, error) {
+	s := start(t, ingest.Config{BodyTimeout: limit, Appender: appender(func(ctx context.Context, _ storage.Record) (storage.Result, error) {
 		patience := time.NewTimer(5 * limit)
 		defer patience.Stop()
 		select {
@@ -104,7 +103,7 @@ func TestSlowStore(t *testing.T) {
 
 // TestCutConnections ends bodies early.
 func TestCutConnections(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	conn, err := net.Dial("tcp", s.httpAddr)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +132,7 @@ func TestCutConnections(t *testing.T) {
 
 // TestHTTP2 sends over HTTP/2 without TLS, large and small, good and bad.
 func TestHTTP2(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: 4 << 20})
+	s := start(t, ingest.Config{MaxBodyBytes: 4 << 20})
 	shop := corpus.Requests(corpus.Shop, 3, 1000, 1000)[0]
 	for range 3 {
 		a := s.do(t, s.client2, "POST", "/v1/traces", bytes.NewReader(shop), "Content-Type", "application/x-protobuf")
@@ -153,7 +152,7 @@ func TestHTTP2(t *testing.T) {
 // bodies that never end. The heap stays at a constant, and all are told why not.
 func TestMemoryUnderAttack(t *testing.T) {
 	const budget, senders = 8 << 20, 150
-	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody, Budget: ingest.NewBudget(budget), BodyTimeout: 500 * time.Millisecond})
+	s := start(t, ingest.Config{MaxBodyBytes: maxBody, Budget: ingest.NewBudget(budget), BodyTimeout: 500 * time.Millisecond})
 	g, z := bombs(t)
 	runtime.GC()
 	base := heap()

@@ -6,7 +6,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/ingest"
 )
 
 // TestCORS asks as browsers do, before and with a request.
@@ -29,7 +29,7 @@ func TestCORS(t *testing.T) {
 		{"too long names", "*", "https://a.example", strings.Repeat("a", 2000), "*", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := start(t, otlpdoor.Config{CORSOrigins: strings.Fields(c.config)})
+			s := start(t, ingest.Config{CORSOrigins: strings.Fields(c.config)})
 			vary := func(a answer) string { return a.header.Get("Vary") }
 			pre := s.do(t, s.client, "OPTIONS", "/v1/traces", nil, "Origin", c.origin, "Access-Control-Request-Method", "POST",
 				"Access-Control-Request-Headers", strings.ReplaceAll(c.asks, "\r", "("))
@@ -75,7 +75,7 @@ func TestCORS(t *testing.T) {
 
 // TestOptions asks without an origin, as people do.
 func TestOptions(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	if a := s.do(t, s.client, "OPTIONS", "/v1/traces", nil); a.code != 204 || a.header.Get("Allow") != "POST, OPTIONS" {
 		t.Errorf("HTTP %d %v", a.code, a.header)
 	}

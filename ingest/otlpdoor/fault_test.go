@@ -27,7 +27,7 @@ func (faulty) Append(context.Context, storage.Record) (storage.Result, error) { 
 func TestFaultsHoldNothing(t *testing.T) {
 	body := storagetest.Body(clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: 1, Start: 1, End: 2})
 	budget := ingest.NewBudget(0)
-	cfg := otlpdoor.Config{Appender: faulty{}, Budget: budget}
+	cfg := ingest.Config{Appender: faulty{}, Budget: budget}
 	ask := func(h http.Handler, path, kind string, major int, body []byte) {
 		t.Helper()
 		r := httptest.NewRequest("POST", path, bytes.NewReader(body))
@@ -50,9 +50,9 @@ func TestFaultsHoldNothing(t *testing.T) {
 
 // TestDenyAt names the door where a request came in.
 func TestDenyAt(t *testing.T) {
-	h, g := otlpdoor.NewHTTP(otlpdoor.Config{Appender: faulty{}}), otlpdoor.NewGRPC(otlpdoor.Config{Appender: faulty{}})
+	h, g := otlpdoor.NewHTTP(ingest.Config{Appender: faulty{}}), otlpdoor.NewGRPC(ingest.Config{Appender: faulty{}})
 	for _, c := range []struct {
-		deny  otlpdoor.Denial
+		deny  ingest.Denial
 		stats func() ingest.Stats
 		want  string
 	}{{h.Deny, h.Stats, "otlp-http"}, {h.DenyAt("page"), h.Stats, "page"}, {g.Deny, g.Stats, "otlp-grpc"}, {g.DenyAt("page"), g.Stats, "page"}} {

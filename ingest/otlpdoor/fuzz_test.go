@@ -64,7 +64,7 @@ func FuzzHTTP(f *testing.F) {
 	f.Add("PUT", "text/plain", "br, gzip", "\x00", "", true, good)
 	store := &decoder{b: build.NewBuilder(64)}
 	budget := ingest.NewBudget(1 << 20)
-	h := otlpdoor.NewHTTP(otlpdoor.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget, CORSOrigins: []string{"https://a.example"}})
+	h := otlpdoor.NewHTTP(ingest.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget, CORSOrigins: []string{"https://a.example"}})
 	f.Fuzz(func(t *testing.T, method, contentType, encoding, tenant, origin string, sized bool, body []byte) {
 		r := &http.Request{Method: method, URL: &url.URL{Path: "/v1/traces"}, ProtoMajor: 1, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: -1}
 		if sized {
@@ -120,7 +120,7 @@ func FuzzGRPC(f *testing.F) {
 	f.Add("", "99999999H", append(frame(0, 0, nil), 0))
 	store := &decoder{b: build.NewBuilder(64)}
 	budget := ingest.NewBudget(1 << 20)
-	h := otlpdoor.NewGRPC(otlpdoor.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget})
+	h := otlpdoor.NewGRPC(ingest.Config{Appender: store, MaxBodyBytes: fuzzBody, Budget: budget})
 	f.Fuzz(func(t *testing.T, encoding, timeout string, body []byte) {
 		r := &http.Request{Method: "POST", URL: &url.URL{Path: otlpdoor.ExportPath}, ProtoMajor: 2, Header: http.Header{"Content-Type": {"application/grpc"}}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: -1}
 		for name, v := range map[string]string{"Grpc-Encoding": encoding, "Grpc-Timeout": timeout} {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -35,7 +36,7 @@ func dial(tb testing.TB, s *server) *grpc.ClientConn {
 // TestGRPCClient calls with gRPC's own client: what it makes of the answers is
 // what senders see.
 func TestGRPCClient(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody})
+	s := start(t, ingest.Config{MaxBodyBytes: maxBody})
 	client := coltracepb.NewTraceServiceClient(dial(t, s))
 	ctx := context.Background()
 	export := func(spans []*tracepb.Span, o ...grpc.CallOption) (*coltracepb.ExportTraceServiceResponse, *status.Status) {
@@ -70,7 +71,7 @@ func TestGRPCClient(t *testing.T) {
 // TestGRPCProtocol wants each answer that gRPC's specification has for what is not
 // quite a call of Export.
 func TestGRPCProtocol(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	err := dial(t, s).Invoke(context.Background(), "/opentelemetry.proto.collector.logs.v1.LogsService/Export", &coltracepb.ExportTraceServiceRequest{}, &coltracepb.ExportTraceServiceResponse{})
 	if status.Code(err) != codes.Unimplemented || !strings.Contains(err.Error(), "LogsService/Export: it takes traces") {
 		t.Errorf("logs: %v", err)
@@ -128,7 +129,7 @@ func TestGRPCProtocol(t *testing.T) {
 // and when it hangs up.
 func TestGRPCDeadline(t *testing.T) {
 	stopped := make(chan error, 2)
-	s := start(t, otlpdoor.Config{Appender: appender(func(ctx context.Context, _ storage.Record) (storage.Result, error) {
+	s := start(t, ingest.Config{Appender: appender(func(ctx context.Context, _ storage.Record) (storage.Result, error) {
 		<-ctx.Done()
 		stopped <- context.Cause(ctx)
 		return storage.Result{}, clew.Errorf(clew.Canceled, "gave up: %w", ctx.Err())
@@ -150,7 +151,7 @@ func TestGRPCDeadline(t *testing.T) {
 
 // TestDeny answers in place of whoever guards the doors.
 func TestDeny(t *testing.T) {
-	s := start(t, otlpdoor.Config{CORSOrigins: []string{"*"}})
+	s := start(t, ingest.Config{CORSOrigins: []string{"*"}})
 	guarded := func(deny func(http.ResponseWriter, *http.Request, int, codes.Code, string)) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			deny(w, r, http.StatusUnauthorized, codes.Unauthenticated, "no tökens, 100 %")

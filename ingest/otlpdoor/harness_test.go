@@ -36,7 +36,7 @@ type server struct {
 	budget             *ingest.Budget
 	gate               *ingest.Gate
 	http               *otlpdoor.HTTP
-	grpc               *otlpdoor.GRPC
+	grpc               *ingest.GRPC
 	httpAddr, grpcAddr string
 	httpServer         *http.Server
 	client             *http.Client // HTTP/1.1
@@ -44,7 +44,7 @@ type server struct {
 }
 
 // start serves doors before a store in memory, or cfg.Appender.
-func start(tb testing.TB, cfg otlpdoor.Config) *server {
+func start(tb testing.TB, cfg ingest.Config) *server {
 	tb.Helper()
 	s := &server{budget: cfg.Budget, gate: cfg.Gate}
 	if s.budget == nil {

@@ -20,7 +20,6 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/ingest"
-	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
 )
@@ -105,7 +104,7 @@ func badRequests(t *testing.T) []hostile {
 // TestBadRequests sends what is no request in every way, and looks at code, body
 // and memory.
 func TestBadRequests(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody})
+	s := start(t, ingest.Config{MaxBodyBytes: maxBody})
 	for _, c := range badRequests(t) {
 		t.Run(c.name, func(t *testing.T) {
 			headers := []string{"Content-Type", "application/x-protobuf"}
@@ -204,7 +203,7 @@ func allocated(f func()) uint64 {
 
 // TestBadJSON is TestBadRequests for JSON, over HTTP.
 func TestBadJSON(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody})
+	s := start(t, ingest.Config{MaxBodyBytes: maxBody})
 	for _, c := range []hostile{
 		{"cut", `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"01`, "", 400, codes.InvalidArgument, "offset"},
 		{"empty", ``, "", 400, codes.InvalidArgument, "offset"},
@@ -242,7 +241,7 @@ func TestBadJSON(t *testing.T) {
 // TestClaims sends lengths that are only claimed: nothing is waited for, nothing
 // set aside.
 func TestClaims(t *testing.T) {
-	s := start(t, otlpdoor.Config{MaxBodyBytes: maxBody})
+	s := start(t, ingest.Config{MaxBodyBytes: maxBody})
 	overHTTP := func() {
 		// The transport would not claim what the body does not have, so that by hand.
 		got := s.raw(t, "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1073741824\r\n\r\n\x0a")
@@ -269,7 +268,7 @@ func TestClaims(t *testing.T) {
 
 // TestOddContentTypes wants a readable refusal of what is not OTLP's.
 func TestOddContentTypes(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	for _, c := range []struct{ kind, answer, text string }{
 		{"", "application/json", `content type "" is not OTLP: send application/x-protobuf or application/json`},
 		{"text/plain", "application/json", `content type "text/plain" is not OTLP`},
@@ -324,7 +323,7 @@ func TestRefusals(t *testing.T) {
 		{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"313233343536373839","name":"long span"},
 		{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0807060504030201","name":"last"}]}]}]}`
 	f := func(name string, send func(s *server) *coltracepb.ExportTraceServiceResponse) {
-		s := start(t, otlpdoor.Config{})
+		s := start(t, ingest.Config{})
 		p := send(s).PartialSuccess
 		if p.GetRejectedSpans() != 4 {
 			t.Fatalf("%s: %v, want 4 rejected", name, p)
@@ -395,7 +394,7 @@ func readResponse(t *testing.T, a answer) *coltracepb.ExportTraceServiceResponse
 
 // TestManyRefusals sends more bad spans than a message can name.
 func TestManyRefusals(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	var spans []string
 	for range 1000 {
 		spans = append(spans, field(0x2a, strings.Repeat("\xffé", 200)))
@@ -421,7 +420,7 @@ func TestNoErrors(t *testing.T) {
 	text := `{"future":{"a":[1,2]},"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10","spanId":"0102030405060708",
 		"name":"caf` + "\xe9" + `","startTimeUnixNano":"2000","endTimeUnixNano":1000,"other":null,"attributes":[{"key":"k` + "\xff" + `","value":{"stringValue":"` + "\xfe\\u0000" + `"}}]}]}]}]}`
 	f := func(name string, send func(s *server) []byte) {
-		s := start(t, otlpdoor.Config{})
+		s := start(t, ingest.Config{})
 		if out := send(s); len(out) != 0 && string(out) != "{}" {
 			t.Errorf("%s: answer %q", name, out)
 		}

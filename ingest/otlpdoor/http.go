@@ -6,12 +6,9 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/ingest"
@@ -19,27 +16,18 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// Names that HTTP requests are asked for by.
-const (
-	TracesPath   = "/v1/traces"
-	typeProtobuf = "application/x-protobuf"
-	typeJSON     = "application/json"
-)
+// TracesPath is where requests of HTTP are posted.
+const TracesPath = "/v1/traces"
 
 // HTTP is the OTLP/HTTP door. It is an http.Handler for the whole port.
-type HTTP struct {
-	door
-	origins origins
-}
+type HTTP struct{ *ingest.Door }
 
 // NewHTTP returns the door.
-func NewHTTP(cfg Config) *HTTP {
-	return &HTTP{door: newDoor(cfg, "otlp-http"), origins: newOrigins(cfg.CORSOrigins)}
-}
+func NewHTTP(cfg ingest.Config) *HTTP { return &HTTP{ingest.NewDoor(cfg, "otlp-http")} }
 
 // ServeHTTP implements http.Handler.
 func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h.origins.allow(w.Header(), r)
+	h.Allow(w, r)
 	switch {
 	case r.URL.Path != TracesPath:
 		h.refuse(w, r, http.StatusNotFound, codes.Unimplemented, "this is clew's OTLP/HTTP door: POST traces to "+TracesPath+"; metrics, logs and profiles are not taken")
@@ -56,69 +44,45 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // post takes one request.
 func (h *HTTP) post(w http.ResponseWriter, r *http.Request) {
-	var req request
-	defer req.room.Release() // of a fault, too; its buffers are left to whoever has them
-	res, err := h.record(w, r, &req)
-	h.release(&req)
+	isJSON, err := contentType(r.Header)
 	if err != nil {
 		h.fail(w, r, err)
 		return
 	}
-	if !req.json {
-		h.write(w, http.StatusOK, typeProtobuf, appendResponse(nil, &res))
-		return
+	var translate ingest.Translate
+	if isJSON {
+		translate = otlp.TranscodeJSON
 	}
-	h.write(w, http.StatusOK, typeJSON, appendResponseJSON(&res))
-}
-
-// record reads a request and appends it.
-func (h *HTTP) record(w http.ResponseWriter, r *http.Request, req *request) (res storage.Result, err error) {
-	if err := h.begin(req); err != nil {
-		return res, err
+	res, err := h.Post(w, r, translate)
+	switch {
+	case err != nil:
+		h.fail(w, r, err)
+	case isJSON:
+		ingest.Write(w, http.StatusOK, ingest.TypeJSON, appendResponseJSON(&res))
+	default:
+		ingest.Write(w, http.StatusOK, ingest.TypeProtobuf, appendResponse(nil, &res))
 	}
-	if req.json, err = contentType(r.Header); err != nil {
-		return res, err
-	}
-	if req.encoding, err = contentEncoding(r.Header); err != nil {
-		w.Header().Set("Accept-Encoding", "gzip, zstd")
-		return res, err
-	}
-	req.tenant = r.Header.Get(tenantHeader)
-	limitTime(w, h.cfg.BodyTimeout)
-	if err := h.read(req, r.Body, r.ContentLength, false); err != nil {
-		return res, err
-	}
-	timeUnlimited(w)
-	return h.take(r.Context(), req)
 }
 
 // contentType reports whether a request is JSON; it is protobuf otherwise.
 func contentType(h http.Header) (isJSON bool, err error) {
 	text := h.Get("Content-Type")
 	switch text {
-	case typeProtobuf:
+	case ingest.TypeProtobuf:
 		return false, nil
-	case typeJSON:
+	case ingest.TypeJSON:
 		return true, nil
 	}
 	kind, _, err := mime.ParseMediaType(text)
 	switch {
-	case err == nil && kind == typeProtobuf:
+	case err == nil && kind == ingest.TypeProtobuf:
 		return false, nil
-	case err == nil && kind == typeJSON:
+	case err == nil && kind == ingest.TypeJSON:
 		return true, nil
-	case strings.HasPrefix(text, typeGRPC):
+	case strings.HasPrefix(text, "application/grpc"):
 		return false, clew.Errorf(clew.Unsupported, "this is clew's OTLP/HTTP door, and the request is gRPC's: send it to the OTLP/gRPC door (--otlp-grpc-port), or choose http/protobuf in the exporter")
 	}
-	return false, clew.Errorf(clew.Unsupported, "content type %q is not OTLP: send %s or %s", clip(text, maxNameBytes), typeProtobuf, typeJSON)
-}
-
-func contentEncoding(h http.Header) (otlp.Encoding, error) {
-	values := h["Content-Encoding"]
-	if len(values) == 0 {
-		return otlp.Identity, nil
-	}
-	return otlp.ParseEncoding(strings.ToLower(strings.TrimSpace(strings.Join(values, ", "))))
+	return false, clew.Errorf(clew.Unsupported, "content type %q is not OTLP: send %s or %s", ingest.Clip(text, maxNameBytes), ingest.TypeProtobuf, ingest.TypeJSON)
 }
 
 // appendResponseJSON is appendResponse in JSON.
@@ -132,25 +96,14 @@ func appendResponseJSON(r *storage.Result) []byte {
 	}
 	body, _ := json.Marshal(struct { // strings only: cannot fail
 		PartialSuccess partial `json:"partialSuccess"`
-	}{partial{strconv.Itoa(r.Refused), refusals(r)}})
+	}{partial{strconv.Itoa(r.Refused), ingest.Refusals(r)}})
 	return body
-}
-
-func (h *HTTP) write(w http.ResponseWriter, status int, contentType string, body []byte) {
-	header := w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that left gets no answer
 }
 
 // fail answers an error.
 func (h *HTTP) fail(w http.ResponseWriter, r *http.Request, err error) {
-	a, st := h.failed(err)
-	if a.Retry {
-		seconds := (ingest.RetryAfter(err) + time.Second - 1) / time.Second
-		w.Header().Set("Retry-After", strconv.FormatInt(int64(seconds), 10))
-	}
+	a, st := h.Failed(err)
+	ingest.SayRetry(w, a, err)
 	h.status(w, r, a.HTTP, st)
 }
 
@@ -162,42 +115,20 @@ func (h *HTTP) refuse(w http.ResponseWriter, r *http.Request, httpStatus int, co
 // Deny answers a request that somebody before the door does not let through, or that
 // met a fault (codes.Internal), in the form that OTLP's clients read, and lets pages of allowed origins read it.
 func (h *HTTP) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	h.DenyAt(h.name)(w, r, httpStatus, code, text)
+	h.DenyAt(h.Name())(w, r, httpStatus, code, text)
 }
 
 // DenyAt is Deny of requests that came in somewhere else: at is where.
-func (h *HTTP) DenyAt(at string) Denial {
+func (h *HTTP) DenyAt(at string) ingest.Denial {
 	return func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-		h.origins.allow(w.Header(), r)
-		h.denied(at, code, text)
+		h.Allow(w, r)
+		h.Denied(at, code, text)
 		h.status(w, r, httpStatus, status.New(code, text))
 	}
 }
 
-// status answers with a Status message in the encoding of the request, JSON where
-// that is none of OTLP's: people can read it. What the request still has is read
-// only if it comes at once.
+// status answers with a Status message.
 func (h *HTTP) status(w http.ResponseWriter, r *http.Request, httpStatus int, st *status.Status) {
-	limitTime(w, drainTimeout)
-	if h.cfg.Gate.Draining() {
-		w.Header().Set("Connection", "close") // the next request finds a server that stays
-	}
-	writeStatus(w, r, httpStatus, st)
-}
-
-func writeStatus(w http.ResponseWriter, r *http.Request, httpStatus int, st *status.Status) {
-	kind, marshal := typeJSON, protojson.Marshal
-	if strings.Contains(r.Header.Get("Content-Type"), "protobuf") {
-		kind, marshal = typeProtobuf, proto.Marshal
-	}
-	body, err := marshal(st.Proto())
-	if err != nil { // valid UTF-8 and known details: cannot fail
-		http.Error(w, st.Message(), httpStatus)
-		return
-	}
-	header := w.Header()
-	header.Set("Content-Type", kind)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(httpStatus)
-	_, _ = w.Write(body) // a client that left gets no answer
+	h.Closing(w)
+	ingest.WriteStatus(w, r, httpStatus, st)
 }

@@ -22,7 +22,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 )
@@ -31,7 +31,7 @@ import (
 // OpenTelemetry SDK, over each door, packed and not, and reads them back from the
 // store: they are what the SDK had, field for field.
 func TestSDK(t *testing.T) {
-	s := start(t, otlpdoor.Config{})
+	s := start(t, ingest.Config{})
 	ctx := context.Background()
 	exporters := []struct {
 		name string

@@ -1,24 +1,22 @@
-package otlpdoor
+package ingest
 
 import (
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/clew-tracing/clew"
 )
 
-func (d *door) tooLarge() error {
+func (d *Door) tooLarge() error {
 	return clew.Errorf(clew.TooLarge, "the request is larger than %d bytes; send smaller batches or raise --max-request", d.cfg.MaxBodyBytes)
 }
 
 // read reads a request's body into r.packed. claimed is the length that it is said
 // to have, negative if unknown; exact says that it ends there, whatever src has
 // behind it. Memory is reserved as the body comes, not as it is claimed.
-func (d *door) read(r *request, src io.Reader, claimed int64, exact bool) error {
+func (d *Door) read(r *request, src io.Reader, claimed int64, exact bool) error {
 	limit := d.cfg.MaxBodyBytes
 	if claimed > int64(limit) {
 		return d.tooLarge()
@@ -57,7 +55,7 @@ func (d *door) read(r *request, src io.Reader, claimed int64, exact bool) error 
 
 // grow makes room in r.packed, which is full: for what is claimed if that is no
 // more than the next class of buffers.
-func (d *door) grow(r *request, claimed int64) error {
+func (d *Door) grow(r *request, claimed int64) error {
 	n := 2 * cap(r.packed)
 	if claimed >= 0 && int64(n) > claimed+1 {
 		n = int(claimed) + 1
@@ -74,7 +72,7 @@ func (d *door) grow(r *request, claimed int64) error {
 }
 
 // broken says why a body ended early.
-func (d *door) broken(r *request, claimed int64, err error) error {
+func (d *Door) broken(r *request, claimed int64, err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return clew.Errorf(clew.Busy, "after %v only %d bytes of the request had come: send again, or smaller batches", d.cfg.BodyTimeout, len(r.packed))
 	}
@@ -86,16 +84,4 @@ func (d *door) broken(r *request, claimed int64, err error) error {
 		err = io.ErrUnexpectedEOF
 	}
 	return clew.Errorf(clew.Invalid, "the request ended after %d%s bytes: %w", len(r.packed), of, err)
-}
-
-// limitTime makes the reading of a request's body end in time. A writer that is
-// no connection's has no such limit.
-func limitTime(w http.ResponseWriter, d time.Duration) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d))
-}
-
-// timeUnlimited takes the limit back once the body has been read: net/http waits
-// on the connection for the sender to go, and would take the limit for that.
-func timeUnlimited(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 }

@@ -1,11 +1,13 @@
-package otlpdoor
+package ingest
 
 import (
 	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,60 +21,92 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// ExportPath is the one method of OTLP's trace service.
-const ExportPath = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-
 const typeGRPC = "application/grpc"
 
 // prefixBytes is the size of what precedes a message.
 const prefixBytes = 5
 
-// GRPC is the OTLP/gRPC door. It is an http.Handler for the whole port, on a
-// server that speaks HTTP/2 with and without TLS.
-type GRPC struct{ door }
+// Method is a method of gRPC that brings spans: one message, and one in return.
+type Method struct {
+	// Translate makes OTLP of the message; nil: it is that.
+	Translate Translate
+	// Response appends the message that answers it; nil: an empty one.
+	Response func(dst []byte, r *storage.Result) []byte
+}
 
-// NewGRPC returns the door.
-func NewGRPC(cfg Config) *GRPC { return &GRPC{newDoor(cfg, "otlp-grpc")} }
+// GRPC is a door whose requests are unary calls of gRPC. It is an http.Handler for a
+// server that speaks HTTP/2 with and without TLS: a call is a POST whose body has a
+// five-byte prefix and whose outcome is in the trailers (gRPC's
+// doc/PROTOCOL-HTTP2.md). That is little to write, and it gives the door what
+// grpc.Server keeps to itself: the claimed length before the memory for it is taken,
+// so that all requests stay within one budget, and the packed bytes, which go to the
+// log as they came.
+//
+//	u8     1: packed as grpc-encoding says, 0: not
+//	u32    length, big-endian
+//	bytes  the message
+type GRPC struct {
+	*Door
+	// methods are what it takes, by path.
+	methods map[string]Method
+	// what it is, and what somebody may have meant who does not speak gRPC to it.
+	title, instead string
+}
+
+// NewGRPC returns a door for calls of gRPC by their paths. What it is called and what is
+// to be done instead are told to those who speak another protocol to it.
+func NewGRPC(cfg Config, name, title, instead string, methods map[string]Method) *GRPC {
+	return &GRPC{Door: NewDoor(cfg, name), title: title, instead: instead, methods: methods}
+}
 
 // ServeHTTP implements http.Handler.
 func (g *GRPC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	kind := r.Header.Get("Content-Type")
+	m, known := g.methods[r.URL.Path]
 	switch {
-	case !isGRPC(kind) || r.ProtoMajor < 2:
-		a, st := g.failed(clew.Errorf(clew.Unsupported, "this is clew's OTLP/gRPC door, and the request is not gRPC's (HTTP/2, content type %s): send it to the OTLP/HTTP door (--otlp-http-port), or choose grpc in the exporter", typeGRPC))
-		limitTime(w, drainTimeout)
-		writeStatus(w, r, a.HTTP, st)
+	case !IsGRPC(kind) || r.ProtoMajor < 2:
+		a, st := g.Failed(clew.Errorf(clew.Unsupported, "this is clew's %s door, and the request is not gRPC's (HTTP/2, content type %s): %s", g.title, typeGRPC, g.instead))
+		LimitDrain(w)
+		WriteStatus(w, r, a.HTTP, st)
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST")
 		http.Error(w, "gRPC calls are POST", http.StatusMethodNotAllowed)
-	case r.URL.Path != ExportPath:
-		g.end(w, status.Newf(codes.Unimplemented, "clew has no method %s: it takes traces, by %s", clip(r.URL.Path, 2*maxNameBytes), ExportPath))
+	case !known:
+		g.end(w, status.Newf(codes.Unimplemented, "clew has no method %s: it takes traces, by %s", Clip(r.URL.Path, 2*maxNameBytes), g.paths()))
 	default:
-		g.call(w, r)
+		g.call(w, r, m)
 	}
 }
 
-// isGRPC reports whether a content type is gRPC's with protobuf inside.
-func isGRPC(kind string) bool {
+// paths lists the methods.
+func (g *GRPC) paths() string {
+	return strings.Join(slices.Sorted(maps.Keys(g.methods)), ", ")
+}
+
+// IsGRPC reports whether a content type is gRPC's with protobuf inside.
+func IsGRPC(kind string) bool {
 	rest, ok := strings.CutPrefix(kind, typeGRPC)
 	return ok && (rest == "" || rest[0] == ';' || rest == "+proto" || strings.HasPrefix(rest, "+proto;"))
 }
 
 // call takes one request.
-func (g *GRPC) call(w http.ResponseWriter, r *http.Request) {
-	var req request
-	defer req.room.Release() // as in HTTP.post
+func (g *GRPC) call(w http.ResponseWriter, r *http.Request, m Method) {
+	req := request{translate: m.Translate}
+	defer req.room.Release() // as in Door.Post
 	res, err := g.record(w, r, &req)
 	g.release(&req)
 	if err != nil {
-		_, st := g.failed(err)
+		_, st := g.Failed(err)
 		if st.Code() == codes.Unimplemented {
 			w.Header().Set("Grpc-Accept-Encoding", "identity, gzip, zstd")
 		}
 		g.end(w, st)
 		return
 	}
-	answer := appendResponse(make([]byte, prefixBytes, 64), &res)
+	answer := make([]byte, prefixBytes, 64)
+	if m.Response != nil {
+		answer = m.Response(answer, &res)
+	}
 	binary.BigEndian.PutUint32(answer[1:], uint32(len(answer)-prefixBytes))
 	h := w.Header()
 	h.Set("Content-Type", typeGRPC)
@@ -96,7 +130,7 @@ func (g *GRPC) record(w http.ResponseWriter, r *http.Request, req *request) (res
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	req.tenant = r.Header.Get(tenantHeader)
+	req.tenant = r.Header.Get(TenantHeader)
 	limitTime(w, g.cfg.BodyTimeout)
 	if err := g.message(req, r); err != nil {
 		return res, err
@@ -150,7 +184,7 @@ func parseTimeout(s string) (time.Duration, error) {
 			return time.Duration(min(n, uint64(maxTimeout/unit))) * unit, nil
 		}
 	}
-	return 0, clew.Errorf(clew.Invalid, "grpc-timeout %q: want up to %d digits and one of H, M, S, m, u, n", clip(s, maxNameBytes), maxTimeoutDigits)
+	return 0, clew.Errorf(clew.Invalid, "grpc-timeout %q: want up to %d digits and one of H, M, S, m, u, n", Clip(s, maxNameBytes), maxTimeoutDigits)
 }
 
 // timeUnit returns the unit that gRPC writes as c, 0 if there is none.
@@ -181,9 +215,9 @@ func (g *GRPC) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code
 // DenyAt is Deny of calls that came in somewhere else: at is where.
 func (g *GRPC) DenyAt(at string) Denial {
 	return func(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-		g.denied(at, code, text)
-		if !isGRPC(r.Header.Get("Content-Type")) {
-			writeStatus(w, r, httpStatus, status.New(code, text))
+		g.Denied(at, code, text)
+		if !IsGRPC(r.Header.Get("Content-Type")) {
+			WriteStatus(w, r, httpStatus, status.New(code, text))
 			return
 		}
 		g.end(w, status.New(code, text))
@@ -193,7 +227,7 @@ func (g *GRPC) DenyAt(at string) Denial {
 // end answers a call with its status alone: one block of headers that is trailers
 // too.
 func (g *GRPC) end(w http.ResponseWriter, st *status.Status) {
-	limitTime(w, drainTimeout)
+	LimitDrain(w)
 	h := w.Header()
 	if g.cfg.Gate.Draining() {
 		h.Set("Connection", "close") // GOAWAY: the next call finds a server that stays

@@ -1,4 +1,4 @@
-package otlpdoor
+package ingest
 
 import "sync"
 
