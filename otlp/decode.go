@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp/wire"
 	"github.com/clew-tracing/clew/span/build"
 )
 
@@ -90,7 +91,7 @@ func (d *Decoder) Forget() { d.b.Forget() }
 // appendExtra writes an attribute for which a Builder has no column.
 func appendExtra(dst []byte, table build.Table, key string, v clew.Value) []byte {
 	field := [...]int{build.SpanTable: tagSpanAttr >> 3, build.EventTable: tagEventAttr >> 3, build.LinkTable: tagLinkAttr >> 3}[table]
-	return appendAttr(dst, field, key, v)
+	return wire.AppendAttr(dst, field, key, v)
 }
 
 func (d *Decoder) request(m []byte) error {

@@ -1,9 +1,8 @@
 package otlp
 
 import (
-	"encoding/binary"
-
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp/wire"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -18,17 +17,17 @@ func AppendTraces(dst []byte, r *span.Rows, rows []uint32) []byte {
 	x := exporter{r: r, b: r.Batch()}
 	for _, group := range groupRows(x.b, rows) {
 		var resource, scope int
-		dst, resource = openMessage(dst, 1)
+		dst, resource = wire.Open(dst, 1)
 		dst = append(dst, x.b.Resources[group.resource].Raw...)
 		for _, s := range group.scopes {
-			dst, scope = openMessage(dst, 2)
+			dst, scope = wire.Open(dst, 2)
 			dst = append(dst, x.b.Scopes[s.scope].Raw...)
 			for _, row := range s.rows {
 				dst = x.appendSpan(dst, int(row))
 			}
-			dst = closeMessage(dst, scope)
+			dst = wire.Close(dst, scope)
 		}
-		dst = closeMessage(dst, resource)
+		dst = wire.Close(dst, resource)
 	}
 	return dst
 }
@@ -84,126 +83,71 @@ type exporter struct {
 // appendSpan appends row as field spans of ScopeSpans.
 func (x *exporter) appendSpan(dst []byte, row int) []byte {
 	b := x.b
-	dst, mark := openMessage(dst, 2)
+	dst, mark := wire.Open(dst, 2)
 	id := b.TraceIDs[b.Trace[row]]
-	dst = appendBytesField(dst, 1, id[:])
-	dst = appendSpanID(dst, 2, b.SpanID[row])
-	dst = appendText(dst, 3, sparseText(&b.TraceState, row))
+	dst = wire.AppendBytes(dst, 1, id[:])
+	dst = wire.AppendSpanID(dst, 2, b.SpanID[row])
+	dst = wire.AppendText(dst, 3, sparseText(&b.TraceState, row))
 	if b.ParentID[row] != 0 {
-		dst = appendSpanID(dst, 4, b.ParentID[row])
+		dst = wire.AppendSpanID(dst, 4, b.ParentID[row])
 	}
-	dst = appendText(dst, 5, b.Names.At(int(b.Name[row])))
-	dst = appendCount(dst, 6, uint64(b.Kind[row]))
-	dst = appendNanos(dst, 7, b.Start[row])
-	dst = appendNanos(dst, 8, uint64(b.End(row)))
-	x.r.Attrs(row, func(key string, v clew.Value) { dst = appendAttr(dst, 9, key, v) })
+	dst = wire.AppendText(dst, 5, b.Names.At(int(b.Name[row])))
+	dst = wire.AppendCount(dst, 6, uint64(b.Kind[row]))
+	dst = wire.AppendNanos(dst, 7, b.Start[row])
+	dst = wire.AppendNanos(dst, 8, uint64(b.End(row)))
+	x.r.Attrs(row, func(key string, v clew.Value) { dst = wire.AppendAttr(dst, 9, key, v) })
 	dst = append(dst, x.r.Extra(row)...)
-	dst = appendCount(dst, 10, sparseCount(&b.DroppedAttrs, row))
+	dst = wire.AppendCount(dst, 10, sparseCount(&b.DroppedAttrs, row))
 	for i, end := x.r.Events(row); i < end; i++ {
 		dst = x.appendEvent(dst, i)
 	}
-	dst = appendCount(dst, 12, sparseCount(&b.DroppedEvents, row))
+	dst = wire.AppendCount(dst, 12, sparseCount(&b.DroppedEvents, row))
 	for i, end := x.r.Links(row); i < end; i++ {
 		dst = x.appendLink(dst, i)
 	}
-	dst = appendCount(dst, 14, sparseCount(&b.DroppedLinks, row))
+	dst = wire.AppendCount(dst, 14, sparseCount(&b.DroppedLinks, row))
 	if message := sparseText(&b.StatusMessage, row); b.Status[row] != 0 || len(message) != 0 {
 		var status int
-		dst, status = openMessage(dst, 15)
-		dst = appendText(dst, 2, message)
-		dst = appendCount(dst, 3, uint64(b.Status[row]))
-		dst = closeMessage(dst, status)
+		dst, status = wire.Open(dst, 15)
+		dst = wire.AppendText(dst, 2, message)
+		dst = wire.AppendCount(dst, 3, uint64(b.Status[row]))
+		dst = wire.Close(dst, status)
 	}
 	if b.Flags[row] != 0 {
-		dst = appendFixed32(dst, 16, b.Flags[row])
+		dst = wire.AppendFixed32(dst, 16, b.Flags[row])
 	}
-	return closeMessage(dst, mark)
+	return wire.Close(dst, mark)
 }
 
 func (x *exporter) appendEvent(dst []byte, i int) []byte {
 	e := &x.b.Events
-	dst, mark := openMessage(dst, 11)
-	dst = appendNanos(dst, 1, e.Time[i])
-	dst = appendText(dst, 2, e.Names.At(int(e.Name[i])))
-	x.r.EventAttrs(i, func(key string, v clew.Value) { dst = appendAttr(dst, 3, key, v) })
+	dst, mark := wire.Open(dst, 11)
+	dst = wire.AppendNanos(dst, 1, e.Time[i])
+	dst = wire.AppendText(dst, 2, e.Names.At(int(e.Name[i])))
+	x.r.EventAttrs(i, func(key string, v clew.Value) { dst = wire.AppendAttr(dst, 3, key, v) })
 	dst = append(dst, x.r.EventExtra(i)...)
-	dst = appendCount(dst, 4, sparseCount(&e.Dropped, i))
-	return closeMessage(dst, mark)
+	dst = wire.AppendCount(dst, 4, sparseCount(&e.Dropped, i))
+	return wire.Close(dst, mark)
 }
 
 func (x *exporter) appendLink(dst []byte, i int) []byte {
 	l := &x.b.Links
-	dst, mark := openMessage(dst, 13)
+	dst, mark := wire.Open(dst, 13)
 	if l.TraceHigh[i]|l.TraceLow[i] != 0 {
 		id := clew.MakeTraceID(l.TraceHigh[i], l.TraceLow[i])
-		dst = appendBytesField(dst, 1, id[:])
+		dst = wire.AppendBytes(dst, 1, id[:])
 	}
 	if l.SpanID[i] != 0 {
-		dst = appendSpanID(dst, 2, l.SpanID[i])
+		dst = wire.AppendSpanID(dst, 2, l.SpanID[i])
 	}
-	dst = appendText(dst, 3, sparseText(&l.TraceState, i))
-	x.r.LinkAttrs(i, func(key string, v clew.Value) { dst = appendAttr(dst, 4, key, v) })
+	dst = wire.AppendText(dst, 3, sparseText(&l.TraceState, i))
+	x.r.LinkAttrs(i, func(key string, v clew.Value) { dst = wire.AppendAttr(dst, 4, key, v) })
 	dst = append(dst, x.r.LinkExtra(i)...)
-	dst = appendCount(dst, 5, sparseCount(&l.Dropped, i))
+	dst = wire.AppendCount(dst, 5, sparseCount(&l.Dropped, i))
 	if l.Flags[i] != 0 {
-		dst = appendFixed32(dst, 6, l.Flags[i])
+		dst = wire.AppendFixed32(dst, 6, l.Flags[i])
 	}
-	return closeMessage(dst, mark)
-}
-
-// appendAttr appends one KeyValue as field num.
-func appendAttr(dst []byte, num int, key string, v clew.Value) []byte {
-	dst, pair := openMessage(dst, num)
-	dst = append(dst, tagKey)
-	dst = binary.AppendUvarint(dst, uint64(len(key)))
-	dst = append(dst, key...)
-	dst, value := openMessage(dst, 2)
-	dst = appendValue(dst, v)
-	return closeMessage(closeMessage(dst, value), pair)
-}
-
-// appendValue appends the contents of an AnyValue message. Other than in most
-// fields, a zero is written: it says which type the value has.
-func appendValue(dst []byte, v clew.Value) []byte {
-	switch v.Type {
-	case clew.TypeString:
-		return appendBytesField(dst, anyString, v.Bytes)
-	case clew.TypeBool:
-		return appendVarintField(dst, anyBool, v.Bits)
-	case clew.TypeInt:
-		return appendVarintField(dst, anyInt, v.Bits)
-	case clew.TypeDouble:
-		return appendFixed64(dst, anyDouble, v.Bits)
-	}
-	return append(dst, v.Bytes...)
-}
-
-// appendText, appendCount and appendNanos leave a zero out, as proto3 does.
-func appendText(dst []byte, num int, v []byte) []byte {
-	if len(v) == 0 {
-		return dst
-	}
-	return appendBytesField(dst, num, v)
-}
-
-func appendCount(dst []byte, num int, v uint64) []byte {
-	if v == 0 {
-		return dst
-	}
-	return appendVarintField(dst, num, v)
-}
-
-func appendNanos(dst []byte, num int, v uint64) []byte {
-	if v == 0 {
-		return dst
-	}
-	return appendFixed64(dst, num, v)
-}
-
-func appendSpanID(dst []byte, num int, id uint64) []byte {
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], id)
-	return appendBytesField(dst, num, b[:])
+	return wire.Close(dst, mark)
 }
 
 func sparseText(c *span.Column, row int) []byte {

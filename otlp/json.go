@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp/wire"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -46,7 +47,7 @@ func AppendTracesJSON(dst []byte, r *span.Rows, rows []uint32) ([]byte, error) {
 func AppendAnyValueJSON(dst []byte, v clew.Value) []byte {
 	raw := v.Bytes
 	if v.Type != clew.TypeOther {
-		raw = appendValue(nil, v)
+		raw = wire.AppendValue(nil, v)
 	}
 	w := jsonWriter{dst: dst}
 	if err := w.message(raw, msgAnyValue, 1); err != nil {

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/clew-tracing/clew/otlp/wire"
 )
 
 // TranscodeJSON appends src, a request in OTLP JSON, in protobuf, and returns how
@@ -144,9 +146,9 @@ func (t *transcoder) value(def *fieldDef, depth int) error {
 			depth++
 		}
 		var mark int
-		t.dst, mark = openMessage(t.dst, def.num)
+		t.dst, mark = wire.Open(t.dst, def.num)
 		err := t.object(def.msg, depth)
-		t.dst = closeMessage(t.dst, mark)
+		t.dst = wire.Close(t.dst, mark)
 		return err
 	}
 	t.peek()
@@ -169,11 +171,11 @@ func (t *transcoder) value(def *fieldDef, depth int) error {
 	}
 	switch def.kind.wire() {
 	case wireFixed32:
-		t.dst = appendFixed32(t.dst, def.num, uint32(bits))
+		t.dst = wire.AppendFixed32(t.dst, def.num, uint32(bits))
 	case wireFixed64:
-		t.dst = appendFixed64(t.dst, def.num, bits)
+		t.dst = wire.AppendFixed64(t.dst, def.num, bits)
 	default:
-		t.dst = appendVarintField(t.dst, def.num, bits)
+		t.dst = wire.AppendVarint(t.dst, def.num, bits)
 	}
 	return nil
 }
@@ -210,10 +212,10 @@ func (t *transcoder) bytes(def *fieldDef, s []byte) bool {
 		return t.id(def.num, s)
 	case kindBytes:
 		raw, ok := decodeBase64(s)
-		t.dst = appendBytesField(t.dst, def.num, raw)
+		t.dst = wire.AppendBytes(t.dst, def.num, raw)
 		return ok
 	}
-	t.dst = appendBytesField(t.dst, def.num, s)
+	t.dst = wire.AppendBytes(t.dst, def.num, s)
 	return true
 }
 

@@ -40,6 +40,7 @@ var plan = []place{
 	{"examples/*", 0, everywhere}, // strangers' programs: they import nothing of ours
 
 	{"span", 1, everywhere},
+	{"otlp/wire", 1, everywhere},
 	{"sketch", 1, everywhere},
 	{"block", 1, keeping},
 	{"wal", 1, keeping},
