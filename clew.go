@@ -214,6 +214,9 @@ type Tenant string
 // DefaultTenant is whose data it is when nobody says.
 const DefaultTenant Tenant = "default"
 
+// TenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
+const TenantHeader = "X-Scope-OrgID"
+
 // MaxTenantBytes bounds a tenant's name: it is a folder's name on disk.
 const MaxTenantBytes = 64
 

@@ -18,9 +18,6 @@ import (
 	"github.com/clew-tracing/clew/cores"
 )
 
-// TenantHeader names the tenant of a request.
-const TenantHeader = "X-Scope-OrgID"
-
 // Turns are the questions that may run at once, of all dialects together, and those that
 // wait for it. Who waits longest is next.
 type Turns struct {

@@ -62,7 +62,7 @@ func (c Config) Handler(fail Fail, h func(*Call) error) http.Handler {
 }
 
 func (c *Config) serve(w http.ResponseWriter, r *http.Request, h func(*Call) error) error {
-	q, done, err := c.Ask(r.Context(), r.Header.Get(TenantHeader))
+	q, done, err := c.Ask(r.Context(), r.Header.Get(clew.TenantHeader))
 	if err != nil {
 		return err
 	}

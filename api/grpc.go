@@ -188,7 +188,7 @@ func (g *GRPC) serve(stream grpc.ServerStream, input protoreflect.MessageDescrip
 		return err
 	}
 	tenant := ""
-	if names := metadata.ValueFromIncomingContext(stream.Context(), TenantHeader); len(names) > 0 {
+	if names := metadata.ValueFromIncomingContext(stream.Context(), clew.TenantHeader); len(names) > 0 {
 		tenant = names[0]
 	}
 	q, done, err := g.cfg.Ask(stream.Context(), tenant)

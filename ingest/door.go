@@ -52,9 +52,6 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// TenantHeader names the tenant of a request, in HTTP and in gRPC's metadata.
-const TenantHeader = "X-Scope-OrgID"
-
 // Translate appends to dst, which is empty and has room, the OTLP protobuf that a body
 // in another format comes to, and returns that with the number of fields it had no
 // place for. An error of kind Invalid says that the body is not in its format; it is

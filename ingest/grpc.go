@@ -130,7 +130,7 @@ func (g *GRPC) record(w http.ResponseWriter, r *http.Request, req *request) (res
 		ctx, cancel = context.WithTimeout(ctx, d)
 		defer cancel()
 	}
-	req.tenant = r.Header.Get(TenantHeader)
+	req.tenant = r.Header.Get(clew.TenantHeader)
 	limitTime(w, g.cfg.BodyTimeout)
 	if err := g.message(req, r); err != nil {
 		return res, err

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -39,7 +40,7 @@ func (d *Door) post(w http.ResponseWriter, r *http.Request, req *request) (res s
 		w.Header().Set("Accept-Encoding", "gzip, zstd")
 		return res, err
 	}
-	req.tenant = r.Header.Get(TenantHeader)
+	req.tenant = r.Header.Get(clew.TenantHeader)
 	limitTime(w, d.cfg.BodyTimeout)
 	if err := d.read(req, r.Body, r.ContentLength, false); err != nil {
 		return res, err

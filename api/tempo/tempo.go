@@ -130,7 +130,7 @@ type handler func(*call) error
 // query serves a handler that reads the store, once it has a turn.
 func (a *API) query(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q, done, err := a.asks().Ask(r.Context(), r.Header.Get(api.TenantHeader))
+		q, done, err := a.asks().Ask(r.Context(), r.Header.Get(clew.TenantHeader))
 		switch {
 		case r.Context().Err() != nil:
 			return

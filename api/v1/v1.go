@@ -226,7 +226,7 @@ func (a *API) query(h handler) http.Handler {
 func (a *API) serve(h handler, c *call) {
 	var err error
 	c.store = a.cfg.Store
-	if c.tenant, err = clew.ParseTenant(c.r.Header.Get(api.TenantHeader)); err == nil {
+	if c.tenant, err = clew.ParseTenant(c.r.Header.Get(clew.TenantHeader)); err == nil {
 		err = h(c)
 	}
 	if err != nil {

@@ -33,12 +33,12 @@ func (s *server) apiHandler() http.Handler {
 		LayoutBytes: int(s.memory.Layouts),
 	})
 	mux := http.NewServeMux()
-	mux.Handle("POST /api/v1/test-span", s.gate.guard(config.Write, denyJSON, own))
-	mux.Handle("POST /api/v1/demo", s.gate.guard(config.Admin, denyJSON, own))
+	mux.Handle("POST /api/v1/test-span", s.gate.Guard(config.Write, denyJSON, own))
+	mux.Handle("POST /api/v1/demo", s.gate.Guard(config.Admin, denyJSON, own))
 	s.backups = upkeep.NewBackupServer(heldStore{s.store}, vfs.OS(), string(s.settings.Data))
-	mux.Handle(upkeep.BackupPath, s.gate.guardAll(s.backups))
-	mux.Handle(upkeep.BackupPath+"/", s.gate.guardAll(s.backups))
-	mux.Handle("/", s.gate.guard(config.Read, denyJSON, own))
+	mux.Handle(upkeep.BackupPath, s.gate.GuardAll(denyJSON, s.backups))
+	mux.Handle(upkeep.BackupPath+"/", s.gate.GuardAll(denyJSON, s.backups))
+	mux.Handle("/", s.gate.Guard(config.Read, denyJSON, own))
 	return s.whileReady(writeBusy, mux)
 }
 
@@ -130,10 +130,11 @@ func (s *server) ingestHealth() v1.IngestHealth {
 
 // doorStats returns the counts of each door that takes spans.
 func (s *server) doorStats() map[string]ingest.Stats {
-	if s.otlpHTTP == nil { // a scrape cannot come before the doors are made
-		return nil
+	out := make(map[string]ingest.Stats, len(s.takers)) // there are none before the doors are made
+	for _, t := range s.takers {
+		out[t.door] = t.of.Stats()
 	}
-	return map[string]ingest.Stats{doorOTLPHTTP: s.otlpHTTP.Stats(), doorOTLPGRPC: s.otlpGRPC.Stats()}
+	return out
 }
 
 // setDemo starts or stops the shop beside the server.
@@ -141,7 +142,7 @@ func (s *server) setDemo(start bool, spansPerSecond float64) (v1.Demo, error) {
 	switch {
 	case !start:
 		s.demo.stop(demoPatience)
-	case len(*s.gate.tokens.Load()) > 0:
+	case s.gate.Asks():
 		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop has no token, and this server asks for one")
 	case s.settings.TLSCert != "":
 		return v1.Demo{}, clew.Errorf(clew.Unsupported, "the demo shop does not speak TLS, and this server's doors do")

@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/guard"
 )
 
 // dialect is a read API that others made: on the page's address under a prefix, and
@@ -73,9 +74,9 @@ func (s *server) jaegerGRPC(cfg api.Config) dialect {
 // stopped.
 func (s *server) callable(g *api.GRPC) *api.GuardedGRPC {
 	s.rpcs = append(s.rpcs, g)
-	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { api.FailGRPC(w, no.status, no.message) }
+	deny := func(w http.ResponseWriter, _ *http.Request, no *guard.Denial) { api.FailGRPC(w, no.Status, no.Message) }
 	return g.Behind(func(h http.Handler) http.Handler {
-		return s.gate.guard(config.Read, deny, s.whileReady(api.FailGRPC, h))
+		return s.gate.Guard(config.Read, deny, s.whileReady(api.FailGRPC, h))
 	})
 }
 
@@ -90,8 +91,8 @@ func (d *dialect) onPage(mux *http.ServeMux) {
 // newDialect guards a read API, all of which needs the right to read. fail answers in
 // its form.
 func (s *server) newDialect(door, prefix string, fail api.Fail, h http.Handler) dialect {
-	deny := func(w http.ResponseWriter, _ *http.Request, no *denial) { fail(w, no.status, no.message) }
-	return dialect{door: door, prefix: prefix, handler: s.gate.guard(config.Read, deny, s.whileReady(fail, h)), fault: faultOf(fail)}
+	deny := func(w http.ResponseWriter, _ *http.Request, no *guard.Denial) { fail(w, no.Status, no.Message) }
+	return dialect{door: door, prefix: prefix, handler: s.gate.Guard(config.Read, deny, s.whileReady(fail, h)), fault: faultOf(fail)}
 }
 
 // faultOf tells of a fault of the server in the form of fail.

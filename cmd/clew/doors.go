@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/listen"
@@ -29,6 +31,16 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
 		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},
+	}
+}
+
+// barDatagrams keeps doors of datagrams closed on a server with tokens, since a datagram
+// shows none, unless their port was chosen by somebody who wants them all the same.
+func barDatagrams(doors []*listen.Door, r *config.Resolved) {
+	for _, d := range doors {
+		if d.Protocol == "udp" && len(r.Tokens) > 0 && r.Origin[d.Setting] == "" {
+			d.Refusal = errors.New("a datagram has no token, and this server asks for one; choose a port to open it all the same")
+		}
 	}
 }
 

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
@@ -22,8 +24,10 @@ func greet(w io.Writer, r *config.Resolved, doors []*listen.Door, maxDisk int64)
 			page = at
 		}
 		switch {
-		case d.Refusal != nil:
+		case errors.Is(d.Refusal, syscall.EADDRINUSE):
 			at = fmt.Sprintf("taken by another program (--%s)", d.Setting)
+		case d.Refusal != nil:
+			at = fmt.Sprintf("closed: %v (--%s)", d.Refusal, d.Setting)
 		case at == "":
 			at = fmt.Sprintf("off (--%s)", d.Setting)
 		}

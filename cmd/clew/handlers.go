@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"time"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/guard"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/web"
-	"google.golang.org/grpc/codes"
 )
 
 // The limits of connections, for every HTTP address.
@@ -63,8 +65,8 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	for _, d := range dialects {
 		d.onPage(mux)
 	}
-	mux.Handle("/metrics", s.gate.guard(config.Read, denyJSON, s.metrics.handler()))
-	mux.Handle("/debug/pprof/", s.gate.guard(config.Admin, denyJSON, profiles()))
+	mux.Handle("/metrics", s.gate.Guard(config.Read, denyJSON, s.metrics.handler()))
+	mux.Handle("/debug/pprof/", s.gate.Guard(config.Admin, denyJSON, profiles()))
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") }
 	mux.HandleFunc("/healthz", alive)
 	mux.HandleFunc("/livez", alive) // the other name that watchers know
@@ -167,6 +169,6 @@ func writeError(w http.ResponseWriter, status int, kind, message string) {
 }
 
 // denyJSON denies in the form of the API's errors.
-func denyJSON(w http.ResponseWriter, _ *http.Request, no *denial) {
-	writeError(w, no.status, "invalid", no.message)
+func denyJSON(w http.ResponseWriter, _ *http.Request, no *guard.Denial) {
+	writeError(w, no.Status, "invalid", no.Message)
 }

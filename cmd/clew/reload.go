@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/guard"
 )
 
 // reloader takes new values of the settings that a running server can change,
@@ -15,7 +16,7 @@ import (
 type reloader struct {
 	log   *slog.Logger
 	level *slog.LevelVar
-	gate  *gate
+	gate  *guard.Gate
 	// certificate is nil without TLS.
 	certificate *certificate
 	// setLimits gives the store the limits of a configuration.
@@ -41,7 +42,7 @@ func (r *reloader) reload() {
 		return
 	}
 	tokens := next.Tokens
-	r.gate.tokens.Store(&tokens)
+	r.gate.Set(tokens)
 	changes := config.Changes(&r.current.Config, &next.Config)
 	// What needs a restart stays different from current, so that the next
 	// reload names it again.

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/cores"
@@ -25,13 +27,13 @@ import (
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/census"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/guard"
 	"github.com/clew-tracing/clew/internal/listen"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
-	"github.com/spf13/cobra"
 )
 
 // newServe builds `clew serve`.
@@ -78,7 +80,7 @@ type server struct {
 	memory   memoryPlan
 	log      *slog.Logger
 	doors    []*listen.Door
-	gate     *gate
+	gate     *guard.Gate
 	store    *spandb.DB
 	metrics  *metrics
 	started  time.Time
@@ -88,9 +90,12 @@ type server struct {
 	otlpHTTP *otlpdoor.HTTP
 	otlpGRPC *ingest.GRPC
 
-	page  *http.Server // what is read
-	spans *http.Server // the OTLP/HTTP door
-	calls *http.Server // the OTLP/gRPC door
+	page   *http.Server   // what is read
+	takers []taker        // the doors of spans
+	taking []*http.Server // theirs
+	// datagrams end when endDatagrams is called, and with what has come by then.
+	datagrams    sync.WaitGroup
+	endDatagrams context.CancelFunc
 	// spare are the servers of spare doors, by their names.
 	spare map[string]*http.Server
 	turns *api.Turns // of questions, in whatever dialect
@@ -114,7 +119,8 @@ func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
 // serve runs a server until ctx ends. read resolves the settings anew.
 func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*config.Resolved, error)) error {
 	log, level := newLogger(t.err, &r.Config)
-	s := &server{settings: r, log: log, doors: serverDoors(&r.Config), gate: newGate(r.Tokens), started: time.Now(), failed: make(chan error, 1)}
+	s := &server{settings: r, log: log, doors: serverDoors(&r.Config), gate: guard.New(r.Tokens), started: time.Now(), failed: make(chan error, 1)}
+	barDatagrams(s.doors, r)
 	reload := &reloader{log: log, level: level, gate: s.gate, read: read, current: r, setLimits: s.setLimits}
 	if r.TLSCert != "" {
 		pair, err := readCertificate(&r.Config)
@@ -287,7 +293,7 @@ func (s *server) start() {
 		Gate:         &s.leaving,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}
-	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(doors), otlpdoor.NewGRPC(doors)
+	s.takers = s.newTakers(doors)
 
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
 	s.census.Catalog = s.store
@@ -295,10 +301,9 @@ func (s *server) start() {
 	s.turns = api.NewTurns(s.memory.Queries, s.cores)
 	dialects := s.dialects()
 	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)
-	s.spans = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpHTTP.Deny), s.otlpHTTP), faultBy(s.otlpHTTP.Deny))
-	s.calls = s.newHTTPServer(s.gate.guard(config.Write, denyBy(s.otlpGRPC.Deny), s.otlpGRPC), faultBy(s.otlpGRPC.Deny))
 
-	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve, doorOTLPHTTP: s.spans.Serve, doorOTLPGRPC: s.calls.Serve}
+	serve := map[string]func(net.Listener) error{doorPage: s.page.Serve}
+	s.serveTakers(serve)
 	s.spare = make(map[string]*http.Server)
 	for _, d := range dialects {
 		if d.door == "" {
@@ -309,7 +314,7 @@ func (s *server) start() {
 	}
 	for _, d := range s.doors {
 		if d.Refusal != nil {
-			s.log.Warn("a compatibility address stays closed; what it answers is on the page's address as well", "door", d.Name, "error", d.Refusal)
+			s.log.Warn("a compatibility address stays closed", "door", d.Name, "error", d.Refusal)
 		}
 		for _, l := range d.Listeners {
 			s.run(d, l, serve[d.Name])
@@ -349,16 +354,18 @@ func (s *server) wait(ctx context.Context, reload *reloader, hangups <-chan os.S
 
 // run serves one listener until shutdown.
 func (s *server) run(d *listen.Door, l net.Listener, serve func(net.Listener) error) {
-	s.serving.Go(func() {
-		err := serve(l)
-		if err == nil || errors.Is(err, http.ErrServerClosed) || s.in(phaseLeaving) {
-			return
-		}
-		select {
-		case s.failed <- fmt.Errorf("%s on %s: %w", d.Name, l.Addr(), err):
-		default: // the first is enough
-		}
-	})
+	s.serving.Go(func() { s.ended(d.Name, l.Addr(), serve(l)) })
+}
+
+// ended says that a door ended by an error, unless it was meant to end.
+func (s *server) ended(door string, at net.Addr, err error) {
+	if err == nil || errors.Is(err, http.ErrServerClosed) || s.in(phaseLeaving) {
+		return
+	}
+	select {
+	case s.failed <- fmt.Errorf("%s on %s: %w", door, at, err):
+	default: // the first is enough
+	}
 }
 
 // shutdown ends everything within the promised time. The doors answer "come
@@ -367,6 +374,8 @@ func (s *server) run(d *listen.Door, l net.Listener, serve func(net.Listener) er
 func (s *server) shutdown() error {
 	began := time.Now()
 	s.demo.stop(shutdownDemo)
+	s.endDatagrams() // whose senders are told nothing: what has come is taken
+	s.datagrams.Wait()
 	s.phase.Store(int32(phaseLeaving))
 	s.leaving.Drain()
 	s.log.Info("ending: new requests are told to come again")
@@ -380,8 +389,9 @@ func (s *server) shutdown() error {
 	s.backups.Close()
 	err := s.store.Close()
 	var doors sync.WaitGroup
-	doors.Go(func() { stopHTTP(s.spans, shutdownDoors) })
-	doors.Go(func() { stopHTTP(s.calls, shutdownDoors) })
+	for _, h := range s.taking {
+		doors.Go(func() { stopHTTP(h, shutdownDoors) })
+	}
 	doors.Wait()
 	listen.Close(s.doors)
 	s.serving.Wait()

@@ -21,7 +21,7 @@ func (s *server) testSpan(ctx context.Context, t clew.Tenant) (clew.TraceID, int
 		return id, 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(tenantHeader, string(t))
+	req.Header.Set(clew.TenantHeader, string(t))
 	reply := doorReply{header: http.Header{}}
 	s.otlpHTTP.ServeHTTP(&reply, req)
 	if reply.status != http.StatusOK {

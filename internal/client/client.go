@@ -111,7 +111,7 @@ func (c *Client) Send(ctx context.Context, method, address string, header http.H
 	}
 	req.Header.Set("User-Agent", c.Agent)
 	if c.Tenant != string(clew.DefaultTenant) {
-		req.Header.Set("X-Scope-OrgID", c.Tenant)
+		req.Header.Set(clew.TenantHeader, c.Tenant)
 	}
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)

@@ -21,16 +21,19 @@ import (
 type Door struct {
 	Name     string // as health and metrics say it
 	Title    string // for people; "" is Name
-	Protocol string // "http" or "grpc"
+	Protocol string // "http", "grpc" or "udp"
 	Path     string // behind the address, in its URL
 	Setting  string // that moves its port
 	Port     config.Port
-	// Spare: what it answers is on the page's address as well, so that a port that
-	// somebody else has is no reason not to start.
+	// Spare: there are other ways to what it answers, so that a port that somebody else
+	// has is no reason not to start.
 	Spare bool
 
-	Listeners []net.Listener // none where it is off
-	Refusal   error          // why a spare one has none
+	Listeners []net.Listener   // none where it is off
+	Datagrams []net.PacketConn // the same for udp
+	// Refusal is why a spare one has neither. One that has a refusal before it is opened
+	// stays closed.
+	Refusal error
 }
 
 // Open listens for all doors, or for none: an error closes those that were opened. A
@@ -39,7 +42,7 @@ type Door struct {
 // default a machine without IPv6 is served on 127.0.0.1 alone.
 func Open(doors []*Door, hosts []string, hostsGiven bool, certificate *tls.Config) error {
 	for _, d := range doors {
-		if d.Port.Off {
+		if d.Port.Off || d.Refusal != nil {
 			continue
 		}
 		err := d.open(hosts, hostsGiven)
@@ -66,7 +69,10 @@ func Close(doors []*Door) {
 		for _, l := range d.Listeners {
 			_ = l.Close() // nobody waits for it
 		}
-		d.Listeners = nil
+		for _, c := range d.Datagrams {
+			_ = c.Close()
+		}
+		d.Listeners, d.Datagrams = nil, nil
 	}
 }
 
@@ -85,12 +91,11 @@ func (d *Door) open(hosts []string, hostsGiven bool) error {
 
 func (d *Door) openOn(hosts []string, hostsGiven bool, port int) error {
 	for _, host := range hosts {
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		got, err := d.listen(net.JoinHostPort(host, strconv.Itoa(port)))
 		switch {
 		case err == nil:
-			d.Listeners = append(d.Listeners, l)
-			port = l.Addr().(*net.TCPAddr).Port
-		case !hostsGiven && len(d.Listeners) > 0 && noSuchAddress(err):
+			port = got
+		case !hostsGiven && len(d.Addresses()) > 0 && noSuchAddress(err):
 			// No IPv6 here, and nobody asked for it.
 		default:
 			Close([]*Door{d})
@@ -98,6 +103,24 @@ func (d *Door) openOn(hosts []string, hostsGiven bool, port int) error {
 		}
 	}
 	return nil
+}
+
+// listen listens at one address more and returns its port.
+func (d *Door) listen(address string) (port int, err error) {
+	if d.Protocol == "udp" {
+		c, err := net.ListenPacket("udp", address)
+		if err != nil {
+			return 0, err
+		}
+		d.Datagrams = append(d.Datagrams, c)
+		return c.LocalAddr().(*net.UDPAddr).Port, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return 0, err
+	}
+	d.Listeners = append(d.Listeners, l)
+	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 func noSuchAddress(err error) bool {
@@ -127,26 +150,29 @@ func (d *Door) Addresses() []string {
 	for _, l := range d.Listeners {
 		out = append(out, l.Addr().String())
 	}
+	for _, c := range d.Datagrams {
+		out = append(out, c.LocalAddr().String())
+	}
 	return out
 }
 
 // Address is the first of Addresses, "" where the door is off.
 func (d *Door) Address() string {
-	if len(d.Listeners) == 0 {
-		return ""
+	if at := d.Addresses(); len(at) > 0 {
+		return at[0]
 	}
-	return d.Listeners[0].Addr().String()
+	return ""
 }
 
-// URL is where clients reach the door: a URL, or host:port for gRPC; "" where it
-// is off.
+// URL is where clients reach the door: a URL, or host:port for gRPC and datagrams; ""
+// where it is off.
 func (d *Door) URL(tls bool) string {
 	at := d.Address()
 	if at == "" {
 		return ""
 	}
 	at = hostName(at)
-	if d.Protocol == "grpc" {
+	if d.Protocol == "grpc" || d.Protocol == "udp" {
 		return at
 	}
 	scheme := "http"

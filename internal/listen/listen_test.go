@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -76,5 +77,41 @@ func TestTakenPortOfASpareDoor(t *testing.T) {
 	}
 	if other.Address() == "" {
 		t.Error("the other door is closed")
+	}
+}
+
+// TestDatagrams opens a door of datagrams on each host, on one port, which another cannot
+// have then; one that was refused before stays closed.
+func TestDatagrams(t *testing.T) {
+	udp := &Door{Name: "compact", Protocol: "udp", Setting: "jaeger-port", Spare: true}
+	barred := &Door{Name: "barred", Protocol: "udp", Setting: "jaeger-port", Spare: true, Refusal: errors.New("no token")}
+	defer Close([]*Door{udp, barred})
+	if err := Open([]*Door{udp, barred}, []string{"127.0.0.1", "::1"}, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if len(udp.Datagrams) == 0 || udp.URL(true) == "" || barred.Address() != "" {
+		t.Fatalf("%d sockets at %q; the barred one at %q", len(udp.Datagrams), udp.URL(true), barred.Address())
+	}
+	port := udp.Datagrams[0].LocalAddr().(*net.UDPAddr).Port
+	for _, c := range udp.Datagrams {
+		if got := c.LocalAddr().(*net.UDPAddr).Port; got != port {
+			t.Errorf("port %d beside %d", got, port)
+		}
+	}
+	again := &Door{Name: "again", Protocol: "udp", Setting: "jaeger-port", Port: config.Port{N: port}, Spare: true}
+	if err := Open([]*Door{again}, []string{"127.0.0.1"}, true, nil); err != nil || again.Refusal == nil {
+		t.Errorf("%v, refusal %v; want a refusal", err, again.Refusal)
+	}
+	send, err := net.Dial("udp", udp.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer send.Close()
+	if _, err := send.Write([]byte("span")); err != nil {
+		t.Fatal(err)
+	}
+	var got [16]byte
+	if n, _, err := udp.Datagrams[0].ReadFrom(got[:]); err != nil || string(got[:n]) != "span" {
+		t.Errorf("%q, %v; want what was sent", got[:n], err)
 	}
 }

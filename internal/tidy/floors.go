@@ -83,6 +83,7 @@ var plan = []place{
 	{"internal/bench", 5, everywhere},
 	{"internal/client", 5, everywhere},
 	{"internal/config", 4, everywhere},
+	{"internal/guard", 5, everywhere},
 	{"internal/listen", 5, everywhere},
 	{"internal/otlpfile", 5, everywhere},
 	{"internal/tidy", 5, everywhere},
