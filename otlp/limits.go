@@ -20,10 +20,6 @@ const maxGroupDepth = 64
 // stop far below (--max-request).
 const maxBodyBytes = 1 << 30
 
-// maxJSONDepth bounds objects and lists in parts of a JSON request that OTLP does
-// not define, which are skipped. The defined ones nest to about 3·maxDepth.
-const maxJSONDepth = 256
-
 // maxWindowBytes bounds the window of a zstd frame, and with it the memory that a
 // decoder takes. RFC 8878 asks decoders for 8 MiB; the levels that encoders use
 // for requests stay below.

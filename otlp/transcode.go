@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/clew-tracing/clew/otlp/jsonread"
 	"github.com/clew-tracing/clew/otlp/wire"
 )
 
@@ -22,19 +23,22 @@ import (
 //
 // Errors are of kind Invalid, with byte offset and field; dst is then as it was.
 func TranscodeJSON(dst, src []byte) (out []byte, unknown int, err error) {
-	t := transcoder{jsonReader: jsonReader{src: src}, dst: dst}
+	t := transcoder{Reader: jsonread.Reader{Src: src}, dst: dst}
 	if err := t.object(msgRequest, 0); err != nil {
-		return dst, 0, place(err)
+		return dst, 0, jsonread.Place(formatName, err)
 	}
-	if t.peek(); t.i < len(src) {
-		return dst, 0, place(t.unexpected("nothing behind the request"))
+	if t.Peek(); t.I < len(src) {
+		return dst, 0, jsonread.Place(formatName, t.Unexpected("nothing behind the request"))
 	}
 	return t.dst, t.unknown, nil
 }
 
+// formatName is what errors call a request in JSON.
+const formatName = "OTLP JSON"
+
 // transcoder reads JSON values and writes each as it goes.
 type transcoder struct {
-	jsonReader
+	jsonread.Reader
 	dst     []byte
 	unknown int
 }
@@ -46,30 +50,30 @@ type extent struct{ start, end int }
 // the AnyValues around and including it.
 func (t *transcoder) object(m message, depth int) error {
 	if m == msgAnyValue && depth > maxDepth {
-		return t.flaw(flawValues)
+		return t.Flaw(flawValues)
 	}
-	if err := t.take('{'); err != nil {
+	if err := t.Take('{'); err != nil {
 		return err
 	}
 	var wrote [maxField + 1]extent
 	fields := schema[m]
 	guess := 0 // objects repeat the order of their keys
 	for first := true; ; first = false {
-		again, err := t.more(first, '}')
+		again, err := t.More(first, '}')
 		if err != nil || !again {
 			return err
 		}
-		key, err := t.string()
+		key, err := t.Text()
 		if err != nil {
 			return err
 		}
 		k := lookup(fields, guess, key)
-		if err := t.take(':'); err != nil {
+		if err := t.Take(':'); err != nil {
 			return err
 		}
 		if k < 0 {
 			t.unknown++
-			if err := t.skip(); err != nil {
+			if err := t.Skip(); err != nil {
 				return err
 			}
 			continue
@@ -79,7 +83,7 @@ func (t *transcoder) object(m message, depth int) error {
 		t.takeBack(&wrote, def.num)
 		start := len(t.dst)
 		if err := t.field(def, depth); err != nil {
-			return under("."+def.json, err)
+			return jsonread.Under("."+def.json, err)
 		}
 		wrote[def.num] = extent{start, len(t.dst)}
 	}
@@ -119,22 +123,22 @@ func (t *transcoder) takeBack(wrote *[maxField + 1]extent, num int) {
 
 // field reads the value of a field, which may be null or, if repeated, a list.
 func (t *transcoder) field(def *fieldDef, depth int) error {
-	if t.peek() == 'n' && t.word("null") {
+	if t.Peek() == 'n' && t.Word("null") {
 		return nil
 	}
 	if !def.repeated {
 		return t.value(def, depth)
 	}
-	if err := t.take('['); err != nil {
+	if err := t.Take('['); err != nil {
 		return err
 	}
 	for n := 0; ; n++ {
-		again, err := t.more(n == 0, ']')
+		again, err := t.More(n == 0, ']')
 		if err != nil || !again {
 			return err
 		}
 		if err := t.value(def, depth); err != nil {
-			return under("["+strconv.Itoa(n)+"]", err)
+			return jsonread.Under("["+strconv.Itoa(n)+"]", err)
 		}
 	}
 }
@@ -151,13 +155,13 @@ func (t *transcoder) value(def *fieldDef, depth int) error {
 		t.dst = wire.Close(t.dst, mark)
 		return err
 	}
-	t.peek()
-	start := t.i
+	t.Peek()
+	start := t.I
 	if def.kind.wire() == wireBytes {
-		s, err := t.string()
+		s, err := t.Text()
 		if err == nil && !t.bytes(def, s) {
-			t.i = start
-			err = t.flaw(wantBytes(def.kind))
+			t.I = start
+			err = t.Flaw(wantBytes(def.kind))
 		}
 		return err
 	}
@@ -166,8 +170,8 @@ func (t *transcoder) value(def *fieldDef, depth int) error {
 	case err != nil:
 		return err
 	case !ok:
-		t.i = start
-		return t.unexpected(wantScalar(def))
+		t.I = start
+		return t.Unexpected(wantScalar(def))
 	}
 	switch def.kind.wire() {
 	case wireFixed32:
@@ -274,29 +278,29 @@ func decodeBase64(s []byte) ([]byte, bool) {
 func (t *transcoder) scalar(def *fieldDef) (bits uint64, ok bool, err error) {
 	if def.kind == kindBool {
 		switch {
-		case t.word("true"):
+		case t.Word("true"):
 			return 1, true, nil
-		case t.word("false"):
+		case t.Word("false"):
 			return 0, true, nil
 		}
 		return 0, false, nil
 	}
 	var s []byte
-	if t.peek() == '"' {
-		if s, err = t.string(); err != nil {
+	if t.Peek() == '"' {
+		if s, err = t.Text(); err != nil {
 			return 0, false, err
 		}
 		if i := slices.Index(def.names, string(s)); i >= 0 {
 			return uint64(i), true, nil
 		}
-	} else if s, err = t.number(); err != nil {
+	} else if s, err = t.Number(); err != nil {
 		return 0, false, nil
 	}
 	if def.kind == kindDouble {
 		f, ok := parseDouble(s)
 		return math.Float64bits(f), ok, nil
 	}
-	negative, n, ok := parseInteger(s)
+	negative, n, ok := jsonread.ParseInteger(s)
 	if !ok {
 		return 0, false, nil
 	}
@@ -334,7 +338,7 @@ func parseDouble(s []byte) (float64, bool) {
 	case "-Infinity":
 		return math.Inf(-1), true
 	}
-	if len(s) == 0 || numberSize(s) != len(s) {
+	if len(s) == 0 || jsonread.NumberSize(s) != len(s) {
 		return 0, false
 	}
 	f, err := strconv.ParseFloat(string(s), 64)
