@@ -124,7 +124,7 @@ func (x *Ints) sum(i int) uint64 {
 	if x.sumBits == 0 {
 		return 0
 	}
-	return bitpack.At(x.data[:x.lows], i, uint(x.sumBits))
+	return bitpack.At(x.data, i, uint(x.sumBits)) // there are bytes behind the sums, for a load of eight
 }
 
 // pack returns pack i: its least value, its width, and its bytes with those behind.
