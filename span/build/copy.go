@@ -1,8 +1,6 @@
 package build
 
 import (
-	"slices"
-
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 )
@@ -25,6 +23,10 @@ type Copier struct {
 	plain codeMap             // of a dictionary that no other batch shares
 	m     rowMap
 	child rowMap
+
+	ordinals codeMap // by trace of a batch
+	expect   int     // rows
+	have     int     // rows, with those that are being appended
 }
 
 // NewCopier returns a Copier into b.
@@ -88,23 +90,9 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	}
 	b, t := c.b, c.tables(src)
 	c.m.reset(rows, src.Rows, uint32(b.rows))
+	c.have = b.rows + len(rows)
 	c.attrs(&b.Attrs, &t.attrs, &src.Attrs, &c.m)
-	for _, r := range rows {
-		id := &src.TraceIDs[src.Trace[r]]
-		b.EndSpan(&Fixed{
-			TraceHigh: id.High(), TraceLow: id.Low(), SpanID: src.SpanID[r], ParentID: src.ParentID[r],
-			Start: src.Start[r], End: src.Start[r] + at(src.Duration, r), Name: c.name(t, src, r),
-			Shape: t.attrs.of(&b.Attrs, &src.Attrs, r), Flags: at(src.Flags, r), Kind: src.Kind[r], Status: at(src.Status, r),
-		})
-		if len(src.Resources) > 0 && src.Resource != nil {
-			code := src.Resource[r]
-			b.resource[b.rows-1] = b.resources.carry(t.resources, code, src.Resources[code].Raw, src.Resources[code])
-		}
-		if len(src.Scopes) > 0 && src.Scope != nil {
-			code := src.Scope[r]
-			b.scope[b.rows-1] = b.scopes.carry(t.scopes, code, src.Scopes[code].Raw, src.Scopes[code])
-		}
-	}
+	c.fixed(t, src)
 	for _, s := range []struct {
 		dst *ColumnBuilder
 		src *span.Column
@@ -117,26 +105,6 @@ func (c *Copier) Append(src *span.Batch, rows []uint32) {
 	}
 	c.events(t, &src.Events)
 	c.links(t, &src.Links)
-}
-
-// at returns the value of a row in a column, 0 if that is missing.
-func at[T uint8 | uint32 | uint64](column []T, row uint32) T {
-	if column == nil {
-		return 0
-	}
-	return column[row]
-}
-
-// name returns the code of a row's name.
-func (c *Copier) name(t *tableMap, src *span.Batch, row uint32) uint32 {
-	if src.Name == nil || src.Names.Len() == 0 {
-		return 0
-	}
-	code := &t.names[src.Name[row]]
-	if *code == span.NoCode {
-		*code = c.b.InternName(src.Names.At(int(src.Name[row])))
-	}
-	return *code
 }
 
 // rowMap maps chosen rows of a source to their new numbers, base and up.
@@ -176,9 +144,9 @@ func (m *rowMap) put(c *ColumnBuilder, src *span.Column) (vals []uint64) {
 	n := len(c.vals)
 	switch {
 	case m.all:
-		c.rows = slices.Grow(c.rows, len(src.Rows))
-		for _, r := range src.Rows {
-			c.rows = append(c.rows, m.base+r)
+		c.rows = c.rows[:n+len(src.Rows)]
+		for i, r := range src.Rows {
+			c.rows[n+i] = m.base + r
 		}
 		c.vals = append(c.vals, src.Vals...)
 	case m.few:
@@ -222,6 +190,9 @@ func (m *rowMap) meets(src *span.Column) bool {
 func (c *Copier) column(dst *ColumnBuilder, src *span.Column, m *rowMap) {
 	if len(src.Rows) == 0 {
 		return
+	}
+	if n := min(len(src.Rows), len(m.rows)); c.expect > 0 || m.all {
+		dst.rows, dst.vals = grow(c, dst.rows, n), grow(c, dst.vals, n)
 	}
 	vals := m.put(dst, src)
 	if src.Type != clew.TypeString && src.Type != clew.TypeOther {
@@ -301,12 +272,11 @@ func (c *Copier) attrs(dst *AttrsBuilder, s *shapeMap, src *span.Attrs, m *rowMa
 	c.column(&dst.extra, &src.Extra, m)
 }
 
-// of returns the node of a row's order in a.
-func (s *shapeMap) of(a *AttrsBuilder, src *span.Attrs, row uint32) uint32 {
-	if src.Shape == nil || src.Shape[row] == span.NoCode {
+// of returns the node in a of an order that has another in src.
+func (s *shapeMap) of(a *AttrsBuilder, src *span.Attrs, from uint32) uint32 {
+	if from == span.NoCode {
 		return span.NoCode
 	}
-	from := src.Shape[row]
 	if to := s.node[from]; to != span.NoCode {
 		return to
 	}
@@ -319,6 +289,14 @@ func (s *shapeMap) of(a *AttrsBuilder, src *span.Attrs, row uint32) uint32 {
 	}
 	s.node[from] = at
 	return at
+}
+
+// at is of for the order of a row.
+func (s *shapeMap) at(a *AttrsBuilder, src *span.Attrs, row uint32) uint32 {
+	if src.Shape == nil {
+		return span.NoCode
+	}
+	return s.of(a, src, src.Shape[row])
 }
 
 // step returns the child of node at for column col, made if there is room.
@@ -376,7 +354,7 @@ func (c *Copier) events(t *tableMap, src *span.Events) {
 			name = e.InternName(src.Names.At(int(src.Name[k])))
 			t.eventNames[src.Name[k]] = name
 		}
-		e.End(owners[i], src.Time[k], name, t.eventAttrs.of(&e.Attrs, &src.Attrs, k), 0)
+		e.End(owners[i], src.Time[k], name, t.eventAttrs.at(&e.Attrs, &src.Attrs, k), 0)
 	}
 }
 
@@ -393,7 +371,7 @@ func (c *Copier) links(t *tableMap, src *span.Links) {
 	for i, k := range children {
 		l.End(owners[i], &LinkFixed{
 			TraceHigh: src.TraceHigh[k], TraceLow: src.TraceLow[k], SpanID: src.SpanID[k],
-			Flags: src.Flags[k], Shape: t.linkAttrs.of(&l.Attrs, &src.Attrs, k),
+			Flags: src.Flags[k], Shape: t.linkAttrs.at(&l.Attrs, &src.Attrs, k),
 		})
 	}
 }

@@ -158,6 +158,8 @@ func (m *Merger) load(ctx context.Context, input int) (full bool, err error) {
 		if have := m.b.Rows(); have > 0 && (have+r.Meta().Rows > m.Rows || m.size()+r.Meta().InMemory > m.Bytes) {
 			full = true
 			return nil
+		} else if have == 0 {
+			m.expect(len(m.Inputs)-input, r.Meta())
 		}
 		if err := m.records(input, r); err != nil {
 			return err
@@ -166,6 +168,14 @@ func (m *Merger) load(ctx context.Context, input int) (full bool, err error) {
 		return m.blocks(ctx, input, r, func(id clew.TraceID) bool { return !taken[id] }, nil)
 	})
 	return full, err
+}
+
+// expect makes room for an output of so many inputs, the first of which is of.
+func (m *Merger) expect(inputs int, of *segment.Meta) {
+	rows := min(m.Rows, inputs*of.Rows, int(m.Bytes/max(of.InMemory/int64(of.Rows), 1)))
+	rows = max(rows, of.Rows)
+	m.copier.Expect(rows)
+	m.arrived = slices.Grow(m.arrived, rows)
 }
 
 // records takes the records of an input.
