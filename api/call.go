@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -108,7 +109,7 @@ func (c *Call) SayPartial(reason string) string {
 // Search returns up to limit traces of a query, which may be more than a page of exec
 // has, the newest match first; most is the greatest limit. All pages together have one
 // budget, and the cost is theirs.
-func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost, error) {
+func (q *Question) Search(query string, limit, most int) ([]hit.Trace, exec.Cost, error) {
 	if limit < 1 || limit > most {
 		return nil, exec.Cost{}, clew.Errorf(clew.Invalid, "limit %d: want 1 to %d", limit, most)
 	}
@@ -117,7 +118,7 @@ func (q *Question) Search(query string, limit, most int) ([]exec.Hit, exec.Cost,
 		return nil, exec.Cost{}, err
 	}
 	req := exec.Request{Over: q.Over, Plan: plan, SpansPerTrace: 1}
-	var hits []exec.Hit
+	var hits []hit.Trace
 	var cost exec.Cost
 	for {
 		req.Limit = min(limit-len(hits), exec.MaxLimit)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/traceql"
 )
 
@@ -106,7 +106,7 @@ func naiveTrace(id clew.TraceID, trace, matches []*clew.Span) naiveHit {
 }
 
 // asNaive brings a hit to the same form.
-func asNaive(x exec.Hit) naiveHit {
+func asNaive(x hit.Trace) naiveHit {
 	h := naiveHit{id: x.TraceID, newest: x.Newest, start: x.Start, matched: x.MatchedSpans, spans: x.Spans, errors: x.Errors,
 		duration: x.Duration, root: "none", whole: x.Whole}
 	if x.Root != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -102,13 +103,13 @@ type ordered struct {
 	match *span.Matcher
 	best  *few.Ranking[place]
 	read  map[clew.TraceID]struct{}
-	*summariser
-	page []placed
+	hits  *hit.Summariser
+	page  []placed
 }
 
 type placed struct {
 	place
-	hit Hit
+	hit hit.Trace
 }
 
 // searchOrdered returns the first traces in the order that the plan asks for.
@@ -122,8 +123,9 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
 	}
 	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection),
-		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{}), summariser: newSummariser(r.Plan, r.SpansPerTrace)}
-	o.wanted = r.Plan.ofTraces(o.fields)
+		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
+	fields := r.Plan.shown()
+	o.hits, o.wanted = hit.NewSummariser(fields, r.SpansPerTrace), r.Plan.ofTraces(fields)
 	o.order.by.Expr.Fields(func(f span.Field) { addWhole(o.wanted, f) })
 	if o.order.limit > 0 {
 		o.want = min(o.want, o.order.limit)
@@ -199,7 +201,7 @@ func (o *ordered) readBest() error {
 		if len(o.page) >= o.want && o.order.compare(o.page[o.want-1].place, c) < 0 {
 			return nil
 		}
-		if o.outOf(1.5) || o.full(o.run) {
+		if o.outOf(1.5) || o.full(o.hits) {
 			o.part *= float64(i) / float64(len(o.best.Keys))
 			return nil
 		}
@@ -256,7 +258,7 @@ func (o *ordered) take(id clew.TraceID) error {
 	})
 	i, found := slices.BinarySearchFunc(o.page, best, func(p placed, k place) int { return o.order.compare(p.place, k) })
 	if !found {
-		o.page = slices.Insert(o.page, i, placed{best, o.summariser.summarise(t, w, id, sets)})
+		o.page = slices.Insert(o.page, i, placed{best, o.hits.Of(t, w, id, sets)})
 		o.page = o.page[:min(len(o.page), o.want)]
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"github.com/clew-tracing/clew/exec/explain"
 	"github.com/clew-tracing/clew/exec/few"
 	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -29,7 +30,7 @@ type Request struct {
 type Result struct {
 	// Hits are the traces, by the start of their newest match in the window
 	// descending, then by trace id.
-	Hits []Hit
+	Hits []hit.Trace
 	// Next is the cursor of the next page, "" where this is the last. Behind a
 	// partial page (Cost.Complete) traces may be missing on the next one too.
 	Next string
@@ -63,9 +64,10 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
 		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection),
-		verdicts: make(map[clew.TraceID]*verdict), window: r.Window, summariser: newSummariser(r.Plan, r.SpansPerTrace),
+		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
 	}
-	s.wanted = r.Plan.ofTraces(s.fields)
+	fields := r.Plan.shown()
+	s.hits, s.wanted = hit.NewSummariser(fields, r.SpansPerTrace), r.Plan.ofTraces(fields)
 	if r.Plan.whole != nil {
 		s.witnesses = r.Plan.selection.Witnesses(nil, r.Window)
 	}
@@ -146,7 +148,7 @@ type search struct {
 	matcher *span.Matcher // for scanned batches
 	judge   *judge.Judge  // for whole traces
 	best    *few.Ranking[key]
-	*summariser
+	hits    *hit.Summariser
 	newest  []clew.UnixNanos // by trace of a batch; scratch
 	touched []uint32
 
@@ -164,7 +166,7 @@ type search struct {
 // verdict is what reading a candidate's whole trace said.
 type verdict struct {
 	key key // of the whole trace: its own id, its newest match
-	hit Hit
+	hit hit.Trace
 }
 
 // pass goes through the batches once.
@@ -228,7 +230,7 @@ func (s *search) settle(candidates []key, bound clew.UnixNanos, final bool) (boo
 		}
 		v, judged := s.verdicts[c.id]
 		if !judged {
-			if s.outOf(1.5) || s.tooMany() || s.full(s.run) {
+			if s.outOf(1.5) || s.tooMany() || s.full(s.hits) {
 				s.unread = len(candidates) - i
 				return true, nil
 			}
@@ -311,12 +313,12 @@ func (s *search) judged(id clew.TraceID, t *storage.Trace) *verdict {
 	if len(sets) == 0 {
 		return nil
 	}
-	hit := s.summariser.summarise(t, w, canonical(id, t.TraceIDs), sets)
-	k := key{hit.Newest, hit.TraceID}
+	h := s.hits.Of(t, w, canonical(id, t.TraceIDs), sets)
+	k := key{h.Newest, h.TraceID}
 	if s.after != nil && !s.after.before(k) {
 		return nil
 	}
-	return &verdict{key: k, hit: hit}
+	return &verdict{key: k, hit: h}
 }
 
 // canonical is the id under which a trace is shown: its 128-bit form where any

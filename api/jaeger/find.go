@@ -14,6 +14,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/traceql"
 )
@@ -253,7 +254,7 @@ func limit(name, text string) (int, error) {
 }
 
 // hits answers what traces a search finds.
-func (s *search) hits(q *api.Question) ([]exec.Hit, exec.Cost, error) {
+func (s *search) hits(q *api.Question) ([]hit.Trace, exec.Cost, error) {
 	q.Window = s.window()
 	return q.Search(s.query(), s.limit, maxTraces)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 )
 
 // summary is what a list of traces shows of one: what Jaeger's page asks for since its
@@ -34,7 +35,7 @@ type serviceSummary struct {
 	Errors int    `json:"errorSpanCount"`
 }
 
-func summaryOf(h *exec.Hit) summary {
+func summaryOf(h *hit.Trace) summary {
 	s := summary{TraceID: h.TraceID.String(), Spans: h.Spans, Errors: h.Errors, Orphans: h.Orphans,
 		Services: make([]serviceSummary, 0, len(h.Services)), start: h.Start, end: h.Start + clew.UnixNanos(h.Duration)}
 	s.Start, s.End = strconv.FormatUint(uint64(s.start), 10), strconv.FormatUint(uint64(s.end), 10)

@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/exec/judge"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 	"github.com/clew-tracing/clew/traceql"
 )
 
@@ -53,7 +54,7 @@ type foundSpan struct {
 }
 
 // foundOf describes a trace that was found.
-func foundOf(h *exec.Hit) found {
+func foundOf(h *hit.Trace) found {
 	f := found{
 		TraceID: h.TraceID.String(), RootServiceName: noRoot, StartTimeUnixNano: uint64(h.Start),
 		DurationMs: uint32(min(h.Duration/1e6, math.MaxUint32)), ServiceStats: make(map[string]serviceStats),
@@ -76,7 +77,7 @@ func foundOf(h *exec.Hit) found {
 	return f
 }
 
-func setOf(s *exec.Set) spanSet {
+func setOf(s *hit.Set) spanSet {
 	out := spanSet{Matched: uint32(s.MatchedSpans)}
 	for i := range s.Matched {
 		m := &s.Matched[i]
@@ -222,7 +223,7 @@ func newFinding(asked *api.Question, q url.Values) (*finding, error) {
 
 // pages yields what is found, a page at a time, up to the limit. All pages together have
 // one budget; a page that is partial is the last.
-func (f *finding) pages(yield func([]exec.Hit, error) bool) {
+func (f *finding) pages(yield func([]hit.Trace, error) bool) {
 	whole, cost := f.Budget, exec.Cost{}
 	for page := f.first; ; {
 		f.metrics.add(&page.Cost)

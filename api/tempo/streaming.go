@@ -15,6 +15,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 )
 
 //go:embed streaming.protoset
@@ -169,7 +170,7 @@ type searchStream struct {
 }
 
 // add adds a trace; what has become too long is sent.
-func (s *searchStream) add(f *finding, h *exec.Hit) error {
+func (s *searchStream) add(f *finding, h *hit.Trace) error {
 	x := foundOf(h)
 	one := api.AppendMessage(nil, 1, x.append(nil))
 	if len(s.news) > 0 && len(s.news)+len(one) > api.MaxMessage {

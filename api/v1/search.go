@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/exec/catalog/suggest"
 	"github.com/clew-tracing/clew/exec/explain"
+	"github.com/clew-tracing/clew/exec/judge/hit"
 )
 
 type searchRequest struct {
@@ -215,7 +216,7 @@ func count(c *call, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bo
 	return nil
 }
 
-func (a *API) summary(t clew.Tenant, h *exec.Hit) traceSummary {
+func (a *API) summary(t clew.Tenant, h *hit.Trace) traceSummary {
 	s := traceSummary{
 		TraceID: h.TraceID.String(), Start: nanos(h.Start), DurationNanos: h.Duration, SpanCount: h.Spans,
 		MatchedSpans: h.MatchedSpans, ErrorCount: h.Errors, Complete: h.Whole, Services: []serviceShare{},

@@ -1,4 +1,6 @@
-package exec
+// Package hit describes traces that a search has found: each in numbers, with the newest of
+// the spans that matched, and the sets in which the query leaves them.
+package hit
 
 import (
 	"cmp"
@@ -11,11 +13,11 @@ import (
 	"github.com/clew-tracing/clew/storage"
 )
 
-// Hit is one trace of a page: the whole trace in numbers, and its matches.
-type Hit struct {
+// Trace is one trace of a page: the whole trace in numbers, and its matches.
+type Trace struct {
 	TraceID clew.TraceID
 	// Root is the earliest span without a parent; nil if none has been received.
-	Root *SpanInfo
+	Root *Span
 	// Start is the smallest start of any span; Duration the greatest of all starts and
 	// ends minus it, in nanoseconds.
 	Start    clew.UnixNanos
@@ -23,7 +25,7 @@ type Hit struct {
 	Spans    int
 	Errors   int // spans of status error
 	// Services are the services of the trace, by spans descending, then name.
-	Services []ServiceShare
+	Services []Service
 	// Orphans counts spans whose parent is missing; Whole says that there is a root and
 	// there are none.
 	Orphans int
@@ -33,7 +35,7 @@ type Hit struct {
 	// span id.
 	Newest       clew.UnixNanos
 	MatchedSpans int
-	Matched      []SpanInfo
+	Matched      []Span
 	// Sets are the matches as the query leaves them: one set, unless by(…) parted them; in
 	// the order of their labels' texts.
 	Sets []Set
@@ -44,12 +46,12 @@ type Set struct {
 	// Labels are by what it was parted, and what was calculated of it.
 	Labels       []judge.Label
 	MatchedSpans int
-	// Matched are the newest of them, as Hit.Matched.
-	Matched []SpanInfo
+	// Matched are the newest of them, as Trace.Matched.
+	Matched []Span
 }
 
-// SpanInfo is one span, in short.
-type SpanInfo struct {
+// Span is one span, in short.
+type Span struct {
 	SpanID   clew.SpanID
 	ParentID clew.SpanID // 0: none
 	Service  string
@@ -62,14 +64,14 @@ type SpanInfo struct {
 	Fields []judge.Label
 }
 
-// ServiceShare is a service's part of a trace.
-type ServiceShare struct {
+// Service is a service's part of a trace.
+type Service struct {
 	Name          string
 	Spans, Errors int
 }
 
-func infoOf(t *storage.Trace, row int) SpanInfo {
-	info := SpanInfo{
+func infoOf(t *storage.Trace, row int) Span {
+	info := Span{
 		SpanID: clew.SpanID(t.SpanID[row]), ParentID: clew.SpanID(t.ParentID[row]),
 		Service: t.Service(row), Name: string(t.Names.At(int(t.Name[row]))),
 		Kind: clew.Kind(t.Kind[row]), Status: clew.Status(t.Status[row]),
@@ -81,48 +83,29 @@ func infoOf(t *storage.Trace, row int) SpanInfo {
 	return info
 }
 
-// summariser describes the traces of one search.
-type summariser struct {
-	spans  int   // how many are named of each set
-	size   int64 // what hits take, in bytes, about
+// Summariser describes the traces of one search. It serves one goroutine.
+type Summariser struct {
+	spans  int // how many are named of each set
+	size   int64
 	fields []judge.Measure
 	calc   []*span.Calculator
 }
 
-func newSummariser(p *Plan, spansPerTrace int) *summariser {
-	s := &summariser{spans: spansPerTrace, fields: p.shown()}
+// NewSummariser names that many spans of each set, and tells these fields of them.
+func NewSummariser(fields []judge.Measure, spans int) *Summariser {
+	s := &Summariser{spans: spans, fields: fields}
 	for i := range s.fields {
 		s.calc = append(s.calc, span.NewCalculator(s.fields[i].Expr))
 	}
 	return s
 }
 
-// asked are the intrinsics that an answer tells of its spans where filters ask for them:
-// what is short and not told in any case.
-var asked = []span.Intrinsic{span.StatusCode, span.StatusMessage, span.SpanKind}
+// Size is about how many bytes of memory take the traces that were described.
+func (s *Summariser) Size() int64 { return s.size }
 
-// shown returns the fields that an answer tells of its spans: those of select(…), then
-// those that its filters ask for; not those that are told in any case, or that are of
-// events and links, of which a span may have many.
-func (p *Plan) shown() []judge.Measure {
-	fields, known := slices.Clone(p.fields), make(map[string]bool)
-	for i := range fields {
-		known[fields[i].Text] = true
-	}
-	p.rows.Fields(func(f span.Field) {
-		text := FieldText(f)
-		if f.Intrinsic != span.None && !slices.Contains(asked, f.Intrinsic) || f.Scope == span.ScopeEvent || f.Scope == span.ScopeLink || known[text] || len(fields) == maxShown {
-			return
-		}
-		known[text] = true
-		fields = append(fields, judge.Measure{Text: text, Type: typeOfField(f), Expr: span.FieldOf(f)})
-	})
-	return fields
-}
-
-// summarise describes a trace, of which at least one row matched.
-func (s *summariser) summarise(t *storage.Trace, w *span.Whole, id clew.TraceID, sets []judge.Spanset) Hit {
-	h := Hit{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
+// Of describes a trace, of which at least one row matched.
+func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets []judge.Spanset) Trace {
+	h := Trace{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
 	known := make(map[uint64]struct{}, t.Rows)
 	for i := range t.Rows {
 		if clew.Status(t.Status[i]) == clew.StatusError {
@@ -163,14 +146,14 @@ const (
 )
 
 // sizeBytes is about what a hit takes of memory.
-func (h *Hit) sizeBytes() int64 {
+func (h *Trace) sizeBytes() int64 {
 	n := hitBytes + spanBytes*len(h.Services)
 	labels := func(list []judge.Label) {
 		for i := range list {
 			n += spanBytes + len(list[i].Text) + len(list[i].Value.Bytes)
 		}
 	}
-	spans := func(list []SpanInfo) {
+	spans := func(list []Span) {
 		for i := range list {
 			n += spanBytes + len(list[i].Name) + len(list[i].Service)
 			labels(list[i].Fields)
@@ -184,18 +167,6 @@ func (h *Hit) sizeBytes() int64 {
 	return int64(n)
 }
 
-// full reports whether hits take more than a question may remember, and if so says so in
-// the answer.
-func (s *summariser) full(r *run) bool {
-	most := max(r.over.Budget.Memory, leastHitBytes)
-	if s.size <= most {
-		return false
-	}
-	r.ended = true
-	r.partial("what was found takes more than the %d MB of memory that one query may use for it: ask for fewer traces, or select(…) less of each span", most>>20)
-	return true
-}
-
 func newestFirst(t *storage.Trace, rows []uint32) []uint32 {
 	slices.SortFunc(rows, func(a, b uint32) int {
 		return cmp.Or(cmp.Compare(t.Start[b], t.Start[a]), cmp.Compare(t.SpanID[a], t.SpanID[b]), cmp.Compare(t.Kind[a], t.Kind[b]))
@@ -205,7 +176,7 @@ func newestFirst(t *storage.Trace, rows []uint32) []uint32 {
 
 // infos returns what tells of the first of some rows, each of which is among all or the
 // sets.
-func (s *summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset, all []uint32) func(rows []uint32) []SpanInfo {
+func (s *Summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset, all []uint32) func(rows []uint32) []Span {
 	var named column.Bitmap
 	if len(s.calc) > 0 {
 		named = column.NewBitmap(t.Rows)
@@ -222,7 +193,7 @@ func (s *summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset
 	for i, c := range s.calc {
 		values[i] = judge.ValuesOf(w, c, named)
 	}
-	return func(rows []uint32) (out []SpanInfo) {
+	return func(rows []uint32) (out []Span) {
 		for _, row := range rows[:min(len(rows), s.spans)] {
 			info := infoOf(t, int(row))
 			for i := range values {
@@ -238,16 +209,16 @@ func (s *summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset
 	}
 }
 
-func servicesOf(t *storage.Trace) []ServiceShare {
-	byResource := make([]ServiceShare, len(t.Resources))
+func servicesOf(t *storage.Trace) []Service {
+	byResource := make([]Service, len(t.Resources))
 	for i, code := range t.Resource {
 		byResource[code].Spans++
 		if clew.Status(t.Status[i]) == clew.StatusError {
 			byResource[code].Errors++
 		}
 	}
-	byName := make(map[string]*ServiceShare)
-	var out []*ServiceShare
+	byName := make(map[string]*Service)
+	var out []*Service
 	for code, share := range byResource {
 		if share.Spans == 0 {
 			continue
@@ -255,17 +226,17 @@ func servicesOf(t *storage.Trace) []ServiceShare {
 		name := t.Resources[code].Service
 		s, ok := byName[name]
 		if !ok {
-			s = &ServiceShare{Name: name}
+			s = &Service{Name: name}
 			byName[name] = s
 			out = append(out, s)
 		}
 		s.Spans += share.Spans
 		s.Errors += share.Errors
 	}
-	slices.SortFunc(out, func(a, b *ServiceShare) int {
+	slices.SortFunc(out, func(a, b *Service) int {
 		return cmp.Or(cmp.Compare(b.Spans, a.Spans), cmp.Compare(a.Name, b.Name))
 	})
-	shares := make([]ServiceShare, len(out))
+	shares := make([]Service, len(out))
 	for i, s := range out {
 		shares[i] = *s
 	}
