@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"iter"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -48,6 +49,15 @@ func Pieces(rows *span.Rows, order []uint32) iter.Seq2[[]byte, error] {
 			}
 		}
 	}
+}
+
+// SendTrace answers with rows of a trace as OTLP protobuf, of kind; see Send.
+func (x *Sender) SendTrace(w http.ResponseWriter, r *http.Request, kind string, rows *span.Rows, order []uint32) error {
+	if len(order) > pieceRows {
+		return x.Send(w, r, kind, -1, Pieces(rows, order))
+	}
+	body := otlp.AppendTraces(nil, rows, order)
+	return x.Send(w, r, kind, len(body), Parts(body))
 }
 
 // Messages yields rows of a trace as messages of TracesData, each with bytes of its own and

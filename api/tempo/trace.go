@@ -27,7 +27,7 @@ func (a *API) trace(c *call) error {
 	defer t.Free()
 	rows, order := span.NewRows(t.Batch), inOrder(t.Batch)
 	if c.wantsProtobuf() {
-		return a.sender.Send(c.w, c.r, typeProtobuf, -1, api.Pieces(rows, order))
+		return a.sender.SendTrace(c.w, c.r, typeProtobuf, rows, order)
 	}
 	return a.sender.Send(c.w, c.r, typeJSON, -1, api.JSONPieces(rows, order, `{"batches":`, `}`, otlp.AppendProtoJSON))
 }

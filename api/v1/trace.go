@@ -67,7 +67,7 @@ func (a *API) trace(c *call) error {
 	if api.Preferred(c.r.Header.Values("Accept"), "application/json", "application/x-protobuf", "application/protobuf") == "application/json" {
 		return a.sender.Send(c.w, c.r, "application/json", -1, api.JSONPieces(spans, rows, `{"resourceSpans":`, `}`, otlp.AppendJSON))
 	}
-	return a.sender.Send(c.w, c.r, "application/x-protobuf", -1, api.Pieces(spans, rows))
+	return a.sender.SendTrace(c.w, c.r, "application/x-protobuf", spans, rows)
 }
 
 // layoutKey names a batch: equal keys, equal rows in equal order.
