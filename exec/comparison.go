@@ -51,6 +51,7 @@ type comparing struct {
 func (m *metering) compare(q *metrics) ([]series.Series, error) {
 	q.explainComparison(m.over.Explain, m.steps)
 	c := &comparing{metering: m, q: q, counter: compare.New(m.over.Budget.series()), steps: 1, where: span.NewMatcher(q.compare.where)}
+	c.where.Stop = gone(m.ctx)
 	err := c.roots()
 	if err == nil {
 		err = c.gather()

@@ -130,7 +130,7 @@ func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows fun
 // time, with the rows that are. They are f's until it returns, and have the columns that
 // are asked for.
 func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, selected column.Bitmap)) error {
-	j := judge.New(&g.plan.selection)
+	j := judge.New(&g.plan.selection, gone(ctx))
 	judged := func(w *span.Whole, rows column.Bitmap) (some bool) {
 		selected := j.Selected(w, rows, g.over.Window)
 		if some = selected.Any(); some {
@@ -180,6 +180,9 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 			if t != nil {
 				judged(span.OneTrace(t.Batch), nil)
 				t.Free()
+			}
+			if err := canceled(ctx); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -212,6 +212,9 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 		handled := stage.Handle(b)
 		more, err := each(b)
 		handled()
+		if err == nil {
+			err = canceled(ctx)
+		}
 		if err != nil {
 			return err
 		}
@@ -232,6 +235,18 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 		r.spent("byte", r.over.Budget.Bytes)
 	}
 	return nil
+}
+
+// gone says whether who asked has gone, so that what is calculated for them may stop; what
+// it came to must not be told then: canceled.
+func gone(ctx context.Context) func() bool { return func() bool { return ctx.Err() != nil } }
+
+// canceled returns the error of a question whose context has ended, if it has.
+func canceled(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return clew.Errorf(clew.Canceled, "exec: stopped while spans were judged: %w", context.Cause(ctx))
 }
 
 // timed returns a context that ends with the time budget.

@@ -40,10 +40,10 @@ type typedBits struct {
 
 const unnumbered = ^uint32(0)
 
-func newGrouping(by []judge.Measure, b *series.Builder) *grouping {
+func newGrouping(by []judge.Measure, b *series.Builder, stop func() bool) *grouping {
 	g := &grouping{builder: b, known: make(map[string]int), last: -1}
 	for _, m := range by {
-		g.by = append(g.by, groupField{Measure: m, builder: b, calc: span.NewCalculator(m.Expr), texts: make(map[string]uint32),
+		g.by = append(g.by, groupField{Measure: m, builder: b, calc: span.NewCalculator(m.Expr, stop), texts: make(map[string]uint32),
 			others: make(map[typedBits]uint32), labels: []series.Label{series.Label(judge.LabelOf(m.Text, m.Type, judge.None))}})
 	}
 	return g

@@ -174,9 +174,9 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	}
 	g := &gauge{metering: m, q: q, builder: m.building(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
 		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
-	g.groups = newGrouping(q.by, g.builder)
+	g.groups = newGrouping(q.by, g.builder, gone(m.ctx))
 	if q.of != nil {
-		g.of = span.NewCalculator(q.of.Expr)
+		g.of = span.NewCalculator(q.of.Expr, gone(m.ctx))
 	}
 	if err := g.gather(); err != nil {
 		return nil, err

@@ -122,10 +122,10 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	if r.Cursor != "" {
 		return Result{}, clew.Errorf(clew.Invalid, "an answer in an order of its own has one page: ask for up to %d traces instead of a further page", MaxLimit)
 	}
-	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection),
-		whole: span.NewCalculator(r.Plan.order.by.Expr), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
+	o := &ordered{run: begin(store, r.Over), r: r, ctx: ctx, order: r.Plan.order, want: r.Limit, judge: judge.New(&r.Plan.selection, gone(ctx)),
+		whole: span.NewCalculator(r.Plan.order.by.Expr, gone(ctx)), match: span.NewMatcher(r.Plan.rows), read: make(map[clew.TraceID]struct{})}
 	fields := r.Plan.shown()
-	o.hits, o.wanted = hit.NewSummariser(fields, r.SpansPerTrace), r.Plan.ofTraces(fields)
+	o.hits, o.wanted = hit.NewSummariser(fields, r.SpansPerTrace, gone(ctx)), r.Plan.ofTraces(fields)
 	o.order.by.Expr.Fields(func(f span.Field) { addWhole(o.wanted, f) })
 	if o.order.limit > 0 {
 		o.want = min(o.want, o.order.limit)
@@ -133,7 +133,7 @@ func searchOrdered(ctx context.Context, store Store, r *Request) (Result, error)
 	ofTrace := false
 	o.order.by.Expr.Fields(func(f span.Field) { ofTrace = ofTrace || f.OfTrace() })
 	if r.Plan.whole == nil && !ofTrace {
-		o.rows = span.NewCalculator(o.order.by.Expr)
+		o.rows = span.NewCalculator(o.order.by.Expr, gone(ctx))
 	}
 	r.Plan.explainOrder(r.Explain, o.want, o.rows != nil)
 	rank := o.byTraces
@@ -261,5 +261,5 @@ func (o *ordered) take(id clew.TraceID) error {
 		o.page = slices.Insert(o.page, i, placed{best, o.hits.Of(t, w, id, sets)})
 		o.page = o.page[:min(len(o.page), o.want)]
 	}
-	return nil
+	return canceled(o.ctx)
 }

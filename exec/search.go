@@ -63,11 +63,11 @@ func Search(ctx context.Context, store Store, r Request) (Result, error) {
 	}
 	s := &search{
 		run: begin(store, r.Over), r: &r, ctx: ctx, want: r.Limit + 1, // one more tells whether there is a next page
-		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection),
+		matcher: span.NewMatcher(r.Plan.rows), judge: judge.New(&r.Plan.selection, gone(ctx)),
 		verdicts: make(map[clew.TraceID]*verdict), window: r.Window,
 	}
 	fields := r.Plan.shown()
-	s.hits, s.wanted = hit.NewSummariser(fields, r.SpansPerTrace), r.Plan.ofTraces(fields)
+	s.hits, s.wanted = hit.NewSummariser(fields, r.SpansPerTrace, gone(ctx)), r.Plan.ofTraces(fields)
 	if r.Plan.whole != nil {
 		s.witnesses = r.Plan.selection.Witnesses(nil, r.Window)
 	}
@@ -294,7 +294,11 @@ func (s *search) verify(id clew.TraceID) (*verdict, error) {
 	if t != nil {
 		defer t.Free()
 	}
-	if v := s.judged(id, t); v != nil {
+	v := s.judged(id, t)
+	if err := canceled(s.ctx); err != nil {
+		return nil, err
+	}
+	if v != nil {
 		s.verdicts[id] = v
 		return v, nil
 	}

@@ -64,7 +64,7 @@ func TestWitnessed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j := judge.New(&s)
+		j := judge.New(&s, nil)
 		for id, b := range traces {
 			got := j.Selected(span.OneTrace(b), nil, w).Any()
 			if got && !filter.has(id) {

@@ -12,8 +12,13 @@ type Calculator struct {
 	x Expr
 }
 
-// NewCalculator returns a calculator of x.
-func NewCalculator(x Expr) *Calculator { return &Calculator{*NewMatcher(Condition{}), x} }
+// NewCalculator returns a calculator of x. stop, where not nil, is Matcher.Stop: once it
+// says true Each ends early.
+func NewCalculator(x Expr, stop func() bool) *Calculator {
+	c := &Calculator{*NewMatcher(Condition{}), x}
+	c.m.Stop = stop
+	return c
+}
 
 // Each calls f for those of rows, ascending, for which the expression has a value. Of
 // several values under one name the number counts, then the text, then the truth value;
@@ -26,7 +31,7 @@ func (c *Calculator) Each(w *Whole, rows column.Bitmap, f func(row int, v clew.V
 	over, owner := elements{b: w.Batch}, -1
 	over.events, over.links = c.x.children()
 	e.prepare(&c.x)
-	for over.next(&e, func(row uint32) bool { return int(row) == owner || !rows.Get(int(row)) }) {
+	for !c.m.stopped() && over.next(&e, func(row uint32) bool { return int(row) == owner || !rows.Get(int(row)) }) {
 		v := e.value(&c.x)
 		for i, row := range e.rows {
 			if v.has[i]&^hasOther == 0 || !rows.Get(int(row)) || int(row) == owner {

@@ -28,6 +28,8 @@ type Matcher struct {
 	parents map[*Condition]*Condition // the same tests, of the row itself
 }
 
+func (m *Matcher) stopped() bool { return m.Stop != nil && m.Stop() }
+
 // memoKey names a dictionary and the condition leaf its values were tested with.
 type memoKey struct {
 	leaf *Condition

@@ -102,7 +102,7 @@ func (m *Matcher) relate(r *Relation, b *Batch, dst column.Bitmap) {
 	over.events, over.links = r.children()
 	e.prepare(&r.L)
 	e.prepare(&r.R)
-	for (m.Stop == nil || !m.Stop()) && over.next(&e, func(row uint32) bool { return dst.Get(int(row)) }) {
+	for !m.stopped() && over.next(&e, func(row uint32) bool { return dst.Get(int(row)) }) {
 		left, right := e.value(&r.L), e.value(&r.R)
 		for i := range e.n {
 			if r.holds(left, right, i) {

@@ -16,17 +16,19 @@ type Judge struct {
 	steps   []judgeStep
 }
 
-// New returns a judge of s.
-func New(s *Selection) *Judge {
+// New returns a judge of s. Once stop, where not nil, says true it ends early, and what it
+// returns is nothing to rely on, as of a span.Matcher.
+func New(s *Selection, stop func() bool) *Judge {
 	j := &Judge{op: s.Op, kin: s.Kin}
 	if s.Op == OpPick {
 		j.matcher = span.NewMatcher(s.Cond)
+		j.matcher.Stop = stop
 	}
 	for i := range s.Args {
-		j.args = append(j.args, New(&s.Args[i]))
+		j.args = append(j.args, New(&s.Args[i], stop))
 	}
 	for i := range s.Steps {
-		j.steps = append(j.steps, newJudgeStep(&s.Steps[i]))
+		j.steps = append(j.steps, newJudgeStep(&s.Steps[i], stop))
 	}
 	return j
 }

@@ -79,29 +79,29 @@ type judgeScalar struct {
 	args  []*judgeScalar
 }
 
-func newJudgeStep(s *Step) judgeStep {
+func newJudgeStep(s *Step, stop func() bool) judgeStep {
 	j := judgeStep{Step: s}
 	switch {
 	case s.Selects != nil:
-		j.selects = New(s.Selects)
+		j.selects = New(s.Selects, stop)
 	case s.By != nil:
-		j.by = span.NewCalculator(s.By.Expr)
+		j.by = span.NewCalculator(s.By.Expr, stop)
 	case s.Test != nil:
-		j.test = &judgeTest{s.Test.Op, newJudgeScalar(&s.Test.L), newJudgeScalar(&s.Test.R)}
+		j.test = &judgeTest{s.Test.Op, newJudgeScalar(&s.Test.L, stop), newJudgeScalar(&s.Test.R, stop)}
 	}
 	return j
 }
 
-func newJudgeScalar(s *Scalar) *judgeScalar {
+func newJudgeScalar(s *Scalar, stop func() bool) *judgeScalar {
 	j := &judgeScalar{Scalar: s}
 	if s.Of != nil {
-		j.calc = span.NewCalculator(s.Of.Expr)
+		j.calc = span.NewCalculator(s.Of.Expr, stop)
 	}
 	if s.Pipe != nil {
-		j.pipe, j.inner = New(s.Pipe), newJudgeScalar(s.Inner)
+		j.pipe, j.inner = New(s.Pipe, stop), newJudgeScalar(s.Inner, stop)
 	}
 	for i := range s.Args {
-		j.args = append(j.args, newJudgeScalar(&s.Args[i]))
+		j.args = append(j.args, newJudgeScalar(&s.Args[i], stop))
 	}
 	return j
 }

@@ -91,11 +91,12 @@ type Summariser struct {
 	calc   []*span.Calculator
 }
 
-// NewSummariser names that many spans of each set, and tells these fields of them.
-func NewSummariser(fields []judge.Measure, spans int) *Summariser {
+// NewSummariser names that many spans of each set, and tells these fields of them; stop is
+// as that of judge.New.
+func NewSummariser(fields []judge.Measure, spans int, stop func() bool) *Summariser {
 	s := &Summariser{spans: spans, fields: fields}
 	for i := range s.fields {
-		s.calc = append(s.calc, span.NewCalculator(s.fields[i].Expr))
+		s.calc = append(s.calc, span.NewCalculator(s.fields[i].Expr, stop))
 	}
 	return s
 }
