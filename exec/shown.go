@@ -42,3 +42,12 @@ func (r *run) full(hits *hit.Summariser) bool {
 	r.partial("what was found takes more than the %d MB of memory that one query may use for it: ask for fewer traces, or select(…) less of each span", most>>20)
 	return true
 }
+
+// Selected returns the names of the fields that select(…) names, as they are in
+// hit.Span.Fields.
+func (p *Plan) Selected() (names []string) {
+	for i := range p.fields {
+		names = append(names, p.fields[i].Text)
+	}
+	return names
+}

@@ -11,6 +11,11 @@ const (
 	maxRows = 500
 	// defaultValueBytes is where a long string is cut unless asked otherwise.
 	defaultValueBytes = 4096
+	// maxSets bounds the sets that are told of a trace, maxTold the values of a set or a
+	// span, and maxToldBytes each of them: it is read in a list.
+	maxSets      = 20
+	maxTold      = 64
+	maxToldBytes = 512
 	// maxSeries bounds the series of one answer of rollups, some hundred bytes each.
 	maxSeries = 20_000
 	// maxOperations bounds the operations named with a service.

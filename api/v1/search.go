@@ -84,6 +84,9 @@ type traceSummary struct {
 	Complete      bool           `json:"complete"`
 	MatchedSpanID string         `json:"matchedSpanId,omitempty"`
 	MatchedStart  string         `json:"matchedStart,omitempty"`
+	// Sets are there where the query parts the matches, calculates of them or selects fields.
+	Sets     []spanSet `json:"sets,omitempty"`
+	MoreSets int       `json:"moreSets,omitempty"`
 }
 
 type serviceShare struct {
@@ -149,13 +152,17 @@ func (a *API) answerSearch(c *call, req *searchRequest) error {
 	ctx := c.r.Context()
 	out := searchAnswer{Traces: []traceSummary{}}
 	if limit > 0 {
-		res, err := exec.Search(ctx, c.store, exec.Request{Over: over, Plan: plan, Limit: limit, Cursor: req.Cursor, SpansPerTrace: 1})
+		selected, spans := plan.Selected(), 1
+		if len(selected) > 0 {
+			spans = exec.DefaultSpansPerTrace
+		}
+		res, err := exec.Search(ctx, c.store, exec.Request{Over: over, Plan: plan, Limit: limit, Cursor: req.Cursor, SpansPerTrace: spans})
 		if err != nil {
 			return err
 		}
 		out.cost, out.NextCursor = costOf(res.Cost), res.Next
 		for i := range res.Hits {
-			out.Traces = append(out.Traces, a.summary(c.tenant, &res.Hits[i]))
+			out.Traces = append(out.Traces, a.summary(c.tenant, &res.Hits[i], selected))
 		}
 	}
 	if req.Count {
@@ -216,7 +223,7 @@ func count(c *call, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bo
 	return nil
 }
 
-func (a *API) summary(t clew.Tenant, h *hit.Trace) traceSummary {
+func (a *API) summary(t clew.Tenant, h *hit.Trace, selected []string) traceSummary {
 	s := traceSummary{
 		TraceID: h.TraceID.String(), Start: nanos(h.Start), DurationNanos: h.Duration, SpanCount: h.Spans,
 		MatchedSpans: h.MatchedSpans, ErrorCount: h.Errors, Complete: h.Whole, Services: []serviceShare{},
@@ -227,6 +234,7 @@ func (a *API) summary(t clew.Tenant, h *hit.Trace) traceSummary {
 		s.RootName = api.Shown(h.Root.Name)
 		s.RootError = h.Root.Status == clew.StatusError
 	}
+	s.Sets, s.MoreSets = setsOf(h, selected)
 	if len(h.Matched) > 0 {
 		s.MatchedSpanID = h.Matched[0].SpanID.String()
 	}

@@ -442,6 +442,35 @@ export interface components {
             matchedSpanId?: components["schemas"]["SpanId"];
             /** @description Its start: what the list is sorted by. */
             matchedStart?: components["schemas"]["Nanos"];
+            /**
+             * @description The matches as the query leaves them. Present where it parts them with `by(…)`, calculates a number of them or tells
+             *     fields with `select(…)`. The first sets, by the texts of their labels.
+             */
+            sets?: components["schemas"]["SpanSet"][];
+            /** @description How many sets are left out. Absent if there are none. */
+            moreSets?: number;
+        };
+        /** @description Spans of a trace that a query keeps together. */
+        SpanSet: {
+            /** @description By what the set was parted, then what was calculated of it. */
+            labels?: components["schemas"]["Told"][];
+            matchedSpans: number;
+            /** @description The newest of them that have fields of `select(…)`. */
+            spans?: components["schemas"]["ToldSpan"][];
+        };
+        ToldSpan: {
+            spanId: components["schemas"]["SpanId"];
+            /** @description What the span has of the fields that `select(…)` names. */
+            fields: components["schemas"]["Told"][];
+        };
+        /** @description A value that a query asks for by name. */
+        Told: {
+            /** @description As the query has it in canonical form: `span.http.route`, `avg(duration)`. */
+            name: string;
+            /** @description The value for people: `20ms` where it is of nanoseconds, `error` where it is a status, `nil` where there is none. Long ones are cut and end with `…`. */
+            text: string;
+            /** @description Durations are nanoseconds; status and kind are numbers of the protocol. */
+            value: components["schemas"]["Value"];
         };
         ServiceShare: {
             name: string;
