@@ -252,6 +252,30 @@ test("what of a query is to be doubted is said beside what it found", async ({ p
   await expectAccessible(page, "doubts beside results");
 });
 
+test("what a query tells of a trace is a line of its row", async ({ page }) => {
+  await page.route("**/api/v1/search", async (route) => {
+    const response = await route.fetch();
+    const answer = await response.json();
+    const told = { name: "span.http.route", text: "/cart", value: { type: "string", string: "/cart" } };
+    if (answer.traces[1])
+      answer.traces[1].sets = [
+        { matchedSpans: 1, spans: [{ spanId: answer.traces[1].matchedSpanId, fields: [told] }] },
+      ];
+    await route.fulfill({ response, json: answer });
+  });
+  await page.goto("/explore?t=all");
+  await expect(page.locator(rows).nth(1)).toContainText("span.http.route = /cart");
+  const boxes = await page.locator(rows).evaluateAll((all) =>
+    all.slice(0, 3).map((row) => {
+      const { top, height } = row.getBoundingClientRect();
+      return { top, height };
+    }),
+  );
+  expect(boxes.map((b) => b.height)).toEqual([36, 56, 36]);
+  expect(boxes[2].top - boxes[0].top).toBe(36 + 56);
+  await expectAccessible(page, "told");
+});
+
 test("a query that could not be read is offered as it may have been meant", async ({ page }) => {
   await page.route("**/api/v1/search", async (route) => {
     if (route.request().postDataJSON().q !== "{ status == error }") return route.continue();

@@ -8,10 +8,12 @@ import { formatCount, formatDuration } from "../../engine/base/time";
 import { Ago } from "../../parts/moment";
 import { useNarrow } from "../../state/narrow";
 import style from "./list.module.css";
+import { toldLine } from "./told";
 
-/** rowHeight and narrowRowHeight are those of the style sheet. */
+/** rowHeight, narrowRowHeight and what a line more adds are those of the style sheet. */
 const rowHeight = 36;
 const narrowRowHeight = 56;
+const lineHeight = 20;
 
 /** nameChars bounds what of a name is put into a row. */
 const nameChars = 200;
@@ -37,10 +39,10 @@ export function TraceList({
   const rows = useVirtualizer({
     count: traces.length,
     getScrollElement: () => scroller.current,
-    estimateSize: () => height,
+    estimateSize: (i) => height + (toldLine(traces[i]) === "" ? 0 : lineHeight),
     overscan: 8,
   });
-  useLayoutEffect(() => rows.measure(), [rows, height]);
+  useLayoutEffect(() => rows.measure(), [rows, height, traces]);
   const longest = Math.max(1, ...traces.map((t) => t.durationNanos));
   useImperativeHandle(handle, () => ({
     move(by) {
@@ -99,6 +101,7 @@ function Row({
   longest: number;
 }) {
   const rooted = trace.rootService !== "" || trace.rootName !== "";
+  const told = toldLine(trace);
   const index0 = trace.services.find((s) => s.name === trace.rootService)?.index;
   return (
     <Link
@@ -106,7 +109,7 @@ function Row({
       params={{ traceId: trace.traceId }}
       search={{}}
       preload={false}
-      className={style.row}
+      className={told === "" ? style.row : `${style.row} ${style.tells}`}
       data-index={index}
       style={{ transform: `translateY(${y}px)` }}
     >
@@ -140,6 +143,11 @@ function Row({
       <span className={style.share}>
         <div className={style.bar} style={{ width: `${(100 * trace.durationNanos) / longest}%` }} />
       </span>
+      {told !== "" && (
+        <span className={`${style.told} isolate`} title={told}>
+          {told}
+        </span>
+      )}
     </Link>
   );
 }
