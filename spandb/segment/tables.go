@@ -17,6 +17,8 @@ type Tables struct {
 	Names     column.Strings
 	Scopes    []*span.ScopeEntry
 	Resources []*span.ResourceEntry // by service
+	// ResourceKeys are the keys that some resource has.
+	ResourceKeys map[string]bool
 	// ServiceNames are the services, ascending; Base is the first resource of each, and
 	// OfService the first template of each, both with one more at the end.
 	ServiceNames []clew.Value
@@ -26,8 +28,7 @@ type Tables struct {
 	PlainServices bool
 	Templates     []Template
 	Shapes        Shapes
-	// Attrs, EventAttrs and LinkAttrs are the attribute columns of spans, events and
-	// links.
+	// Attrs, EventAttrs and LinkAttrs are the columns of attributes of spans, events, links.
 	Attrs, EventAttrs, LinkAttrs []Attr
 	// Start to Parent are columns that every segment has; Received is -1 where it has none.
 	Start, Duration, Resource, Trace, TraceIDs, Parent, Received int
@@ -202,7 +203,7 @@ func (t *Tables) readResources(s *Reader) error {
 	if sum != uint64(raw.Len()) || len(perService) != len(t.services) {
 		return s.bad(col, "resources do not add up")
 	}
-	t.PlainServices = true
+	t.PlainServices, t.ResourceKeys = true, make(map[string]bool)
 	for i := range raw.Len() {
 		r, err := otlp.ParseResource(raw.At(i))
 		if err != nil {
@@ -211,6 +212,7 @@ func (t *Tables) readResources(s *Reader) error {
 		t.Resources = append(t.Resources, span.NewResourceEntry(raw.At(i), r))
 		names := 0
 		for _, a := range r.Attrs {
+			t.ResourceKeys[a.Key] = true
 			if a.Key == otelService {
 				names++
 				t.PlainServices = t.PlainServices && a.Value.Type == clew.TypeString
@@ -270,8 +272,7 @@ func (t *Tables) sizeBytes() int64 {
 	for _, s := range t.Scopes {
 		n += entryBytes + int64(len(s.Raw))
 	}
-	n += 8 * int64(t.chunks)
-	n += 32 * int64(len(t.Templates))
+	n += 8*int64(t.chunks) + 32*int64(len(t.Templates)) + 64*int64(len(t.ResourceKeys))
 	for _, list := range [][]Attr{t.Attrs, t.EventAttrs, t.LinkAttrs, t.pooled.columns, t.eventPooled.columns, t.linkPooled.columns} {
 		n += 64 * int64(len(list))
 	}

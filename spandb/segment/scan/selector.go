@@ -24,11 +24,12 @@ import (
 //
 // One goroutine uses it, and the last Selection of a segment only.
 type Selector struct {
-	cache *segment.Cache
-	nodes []*node // the condition's, each after its arguments; the last is all of it
-	block blockSelector
-	known []state // scratch
-	tell  []teller
+	cache  *segment.Cache
+	nodes  []*node // the condition's, each after its arguments; the last is all of it
+	lookup bool    // see looksUp
+	block  blockSelector
+	known  []state // scratch
+	tell   []teller
 }
 
 // node is a part of a condition.
@@ -87,6 +88,7 @@ func New(c *segment.Cache, where span.Condition, w clew.Window) *Selector {
 		s.add(both)
 	}
 	s.block.leaves = make([]blockLeaf, len(s.nodes))
+	s.lookup = s.looksUp()
 	return s
 }
 
@@ -267,11 +269,15 @@ func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
 	for i, n := range s.nodes {
 		x.leaves[i].plan(n, t)
 	}
-	if s.group(x, t); len(x.groups) == 0 {
-		return nil, nil
+	// Dictionaries are read, and their values tested, where templates are left; but where a
+	// value is looked up and nothing else is asked of templates, that is the quicker way to
+	// find that none are.
+	if !s.lookup {
+		if s.group(x, t); len(x.groups) == 0 {
+			return nil, nil
+		}
 	}
-	// Dictionaries are read, and their values tested, now that it is worth it.
-	less := false
+	less := s.lookup
 	for i, n := range s.nodes {
 		narrower, err := s.narrow(&x.leaves[i], n, r, t)
 		if err != nil {
@@ -286,6 +292,25 @@ func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
 		return nil, nil
 	}
 	return x, nil
+}
+
+// looksUp reports whether a condition asks for a value of an attribute of spans, perhaps
+// one of the resource, and of templates nothing else.
+func (s *Selector) looksUp() bool {
+	lookups := 0
+	for _, n := range s.nodes {
+		switch n.kind {
+		case nodeTrue, nodeAnd, leafWindow, leafDuration:
+		case leafAttr, leafAny:
+			if n.cond.Op != span.Eq || n.cond.Value.Type != clew.TypeString {
+				return false
+			}
+			lookups++
+		default:
+			return false
+		}
+	}
+	return lookups == 1
 }
 
 // plan finds what a leaf tests, without a look at dictionaries.
@@ -309,7 +334,9 @@ func (p *leafPlan) plan(n *node, t *segment.Tables) {
 		}
 		p.columns = columnPlans(n.cond, attrs, nil)
 	case leafAny:
-		p.resources(n.cond, t)
+		if t.ResourceKeys[n.cond.Field.Key] {
+			p.resources(n.cond, t)
+		}
 		if !slices.Contains(p.resource, true) { // only the span's own may meet it
 			p.resource, p.service = nil, nil
 			p.own(n.cond, t)
@@ -337,7 +364,9 @@ func (p *leafPlan) resources(c *span.Condition, t *segment.Tables) {
 		}
 		return
 	}
-	p.resource = make([]bool, len(t.Resources))
+	if p.resource = make([]bool, len(t.Resources)); !t.ResourceKeys[c.Field.Key] {
+		return
+	}
 	for i, r := range t.Resources {
 		for _, a := range r.Attrs {
 			p.resource[i] = p.resource[i] || a.Key == c.Field.Key && c.Test(a.Value)
