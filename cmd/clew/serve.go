@@ -27,6 +27,7 @@ import (
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/census"
 	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/config/auto"
 	"github.com/clew-tracing/clew/internal/guard"
 	"github.com/clew-tracing/clew/internal/listen"
 	"github.com/clew-tracing/clew/internal/upkeep"
@@ -77,7 +78,7 @@ const (
 // server is one running server and its parts.
 type server struct {
 	settings *config.Resolved
-	memory   memoryPlan
+	memory   config.MemoryPlan
 	log      *slog.Logger
 	doors    []*listen.Door
 	gate     *guard.Gate
@@ -146,12 +147,12 @@ func serve(ctx context.Context, t *terminal, r *config.Resolved, read func() (*c
 
 // open listens and opens the store; on an error neither is left open.
 func (s *server) open(cert *certificate) error {
-	memory, err := planMemory(&s.settings.Config, "/")
+	memory, err := auto.Memory(&s.settings.Config, "/")
 	if err != nil {
 		return err
 	}
 	s.memory = memory
-	if doubt := memoryDoubt(&s.settings.Config, "/"); doubt != "" {
+	if doubt := auto.Doubt(&s.settings.Config, "/"); doubt != "" {
 		s.log.Warn(doubt)
 	}
 	debug.SetMemoryLimit(s.memory.Go)
@@ -182,7 +183,7 @@ func (s *server) open(cert *certificate) error {
 		Window:     logWindow(s.settings.WALWindow.D),
 		Durability: durability,
 		SyncEvery:  s.settings.DurabilityInterval.D,
-		Memory:     s.memory.store(),
+		Memory:     storeMemory(&s.memory),
 		Events:     s.storeEvents(),
 	})
 	if err == nil {
@@ -223,9 +224,15 @@ func damagedStore(dir string, err error) error {
 	return fmt.Errorf("the store in %s is damaged: %w; clew verify --repair --data %s mends it", dir, err, dir)
 }
 
+// storeMemory is the store's part of this process's memory.
+func storeMemory(p *config.MemoryPlan) spandb.Memory {
+	return spandb.Memory{Heads: p.Heads, Head: p.Head, Sealers: p.Sealers, Merge: p.Merge, Tables: p.Tables, Blocks: p.Blocks,
+		Directories: p.Directories, Log: p.Log, Traces: p.Traces, Values: p.Question()}
+}
+
 // storeLimits are what the settings let the store in dir keep.
 func storeLimits(c *config.Config, dir string) (spandb.Limits, error) {
-	maxBytes, err := maxDiskBytes(c, vfs.OS(), dir)
+	maxBytes, err := auto.Disk(c, vfs.OS(), dir)
 	if err != nil {
 		return spandb.Limits{}, fmt.Errorf("max-disk auto: %w; give a size with --max-disk", err)
 	}

@@ -69,13 +69,13 @@ var plan = []place{
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
 	{"storage/storagetest/tree", 2, everywhere},
 	{"internal/corpus", 3, everywhere},
+	{"internal/machine", 3, everywhere},
 
 	{"analyze", 4, asking},
 	{"spandb", 4, keeping},
 	{"internal/census", 4, everywhere},
 	{"internal/console", 4, everywhere},
 	{"internal/load", 4, everywhere},
-	{"internal/machine", 4, everywhere},
 
 	{"api", 5, everywhere},
 	{"web", 5, everywhere},

@@ -1,4 +1,6 @@
-package main
+// Package auto says what settings that are left open come to on this machine: memory, what
+// is divided of it, and room on a disk.
+package auto
 
 import (
 	"cmp"
@@ -8,7 +10,6 @@ import (
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/machine"
 	"github.com/clew-tracing/clew/internal/size"
-	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -24,10 +25,10 @@ const (
 	autoContainerShare = 0.6
 )
 
-// maxDiskBytes resolves max-disk: auto is the smaller of 50 GB and 20 % of the
+// Disk resolves max-disk: auto is the smaller of 50 GB and 20 % of the
 // file system that dir is on, and no less than what may be asked for. dir need not
 // exist yet.
-func maxDiskBytes(c *config.Config, fs vfs.FS, dir string) (int64, error) {
+func Disk(c *config.Config, fs vfs.FS, dir string) (int64, error) {
 	if !c.MaxDisk.Auto {
 		return c.MaxDisk.Bytes, nil
 	}
@@ -44,19 +45,10 @@ func maxDiskBytes(c *config.Config, fs vfs.FS, dir string) (int64, error) {
 	}
 }
 
-// memoryPlan is how this process divides its memory.
-type memoryPlan struct{ config.MemoryPlan }
-
-// store is the store's part.
-func (p *memoryPlan) store() spandb.Memory {
-	return spandb.Memory{Heads: p.Heads, Head: p.Head, Sealers: p.Sealers, Merge: p.Merge, Tables: p.Tables, Blocks: p.Blocks,
-		Directories: p.Directories, Log: p.Log, Traces: p.Traces, Values: p.Question()}
-}
-
-// planMemory resolves memory and what is divided of it, as far as the settings leave
-// that open. One with which a server under load would take more than
-// there is is an error.
-func planMemory(c *config.Config, root string) (memoryPlan, error) {
+// Memory resolves memory and what is divided of it, as far as the settings leave
+// that open. One with which a server under load would take more than there is is an
+// error. root is the folder of proc and sys, "/" but in tests.
+func Memory(c *config.Config, root string) (config.MemoryPlan, error) {
 	total := c.Memory.Bytes
 	if c.Memory.Auto {
 		total = autoMemory(root)
@@ -64,7 +56,7 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 	p := config.PlanMemory(total)
 	if n := c.QueryConcurrency; !n.Auto {
 		if p.Queries = n.N; p.Answering() > p.Go {
-			return memoryPlan{}, fmt.Errorf("query-concurrency %d may have %s in use by questions and what they read, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
+			return config.MemoryPlan{}, fmt.Errorf("query-concurrency %d may have %s in use by questions and what they read, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
 				n.N, config.RoughSize(p.Answering()), config.RoughSize(p.Go), size.Format(total))
 		}
 	}
@@ -78,16 +70,16 @@ func planMemory(c *config.Config, root string) (memoryPlan, error) {
 		}
 		*given.part = given.size.Bytes
 		if p.ShareSealers(); p.UnderLoad() > p.Go {
-			return memoryPlan{}, fmt.Errorf("%s %s may have %s in use under load, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
+			return config.MemoryPlan{}, fmt.Errorf("%s %s may have %s in use under load, more than the %s that memory %s leaves for everything (docs/reference/memory.md): lower it, leave it at auto, or raise --memory",
 				given.name, size.Format(*given.part), config.RoughSize(p.UnderLoad()), config.RoughSize(p.Go), size.Format(total))
 		}
 	}
-	return memoryPlan{p}, nil
+	return p, nil
 }
 
 // autoMemory is a quarter of the machine's memory or, where a container has a limit,
 // three fifths of that: what shares the machine with others is modest, what has a
-// container is alone in it. root is the folder of proc and sys, "/" but in tests.
+// container is alone in it.
 func autoMemory(root string) int64 {
 	have := cmp.Or(machine.Memory(root), fallbackMemory)
 	auto := int64(float64(have) * autoMemoryShare)
@@ -97,9 +89,9 @@ func autoMemory(root string) int64 {
 	return max(minAutoMemory, min(autoMemoryBytes, auto))
 }
 
-// memoryDoubt says what is wrong with the memory that was asked for, "" if nothing is:
+// Doubt says what is wrong with the memory that was asked for, "" if nothing is:
 // more than there is bounds nothing.
-func memoryDoubt(c *config.Config, root string) string {
+func Doubt(c *config.Config, root string) string {
 	have, what := machine.Memory(root), "machine"
 	if limit := machine.ContainerLimit(root); limit > 0 && (have == 0 || limit < have) {
 		have, what = limit, "container"

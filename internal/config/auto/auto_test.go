@@ -1,4 +1,4 @@
-package main
+package auto
 
 import (
 	"fmt"
@@ -74,7 +74,7 @@ func TestMemoryDoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := memoryDoubt(&r.Config, c.root); got != c.want {
+		if got := Doubt(&r.Config, c.root); got != c.want {
 			t.Errorf("memory %s: %q, want %q", c.memory, got, c.want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestAutoDisk(t *testing.T) {
 	for capacity, want := range map[int64]int64{48e6: 64 << 20, 1 << 40: 50e9, 10e9: 2e9} {
 		disk := vfs.NewMem()
 		disk.SetCapacity(capacity)
-		if got, err := maxDiskBytes(&r.Config, disk, "/no/folder/yet"); err != nil || got != want {
+		if got, err := Disk(&r.Config, disk, "/no/folder/yet"); err != nil || got != want {
 			t.Errorf("of a disk of %d bytes: %d, %v, want %d", capacity, got, err, want)
 		}
 	}
@@ -111,7 +111,7 @@ func TestQueryConcurrency(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := planMemory(&r.Config, t.TempDir())
+		p, err := Memory(&r.Config, t.TempDir())
 		if (err != nil) != (c.want == 0) || p.Queries != c.want {
 			t.Errorf("memory %s, query-concurrency %s: %d, %v; want %d", c.memory, c.queries, p.Queries, err, c.want)
 		}
@@ -136,7 +136,7 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := planMemory(&r.Config, "/")
+		p, err := Memory(&r.Config, "/")
 		if err != nil {
 			t.Errorf("%v: %v", c.flags, err)
 		}
@@ -160,7 +160,7 @@ func TestMoreThanMemory(t *testing.T) {
 		}
 		want := fmt.Sprintf("%s %s may have %s in use under load, more than the 27.0 MiB that memory 64MB leaves for everything "+
 			"(docs/reference/memory.md): lower it, leave it at auto, or raise --memory", c.name, c.size, c.underLoad)
-		if _, err := planMemory(&r.Config, "/"); err == nil || err.Error() != want {
+		if _, err := Memory(&r.Config, "/"); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
