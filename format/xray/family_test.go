@@ -1,0 +1,100 @@
+package xray_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew/format/xray"
+	"github.com/clew-tracing/clew/otlp"
+)
+
+// TestApart sends the parts of a segment by themselves, the last first: they come back as one
+// document, each as it was.
+func TestApart(t *testing.T) {
+	part := func(id, parent string) string {
+		return fmt.Sprintf(`{"id":"%s","name":"p","start_time":1.5,"end_time":2,"type":"subsegment","parent_id":"%s","trace_id":"1-6b039621-2942d23cf37ea4a764dab1fe"}`, id, parent)
+	}
+	inner, outer := part("0000000000000003", "0000000000000002"), part("0000000000000002", "70de5b6f19ff9a0a")
+	docs := back(t, inner, outer, head+`,"subsegments":[`+sub+`}]}`)
+	if len(docs) != 1 {
+		t.Fatalf("%d documents: %q", len(docs), docs)
+	}
+	same(t, docs[0], head+`,"subsegments":[`+sub+`},`+strings.TrimSuffix(outer, "}")+`,"subsegments":[`+inner+`]}]}`)
+
+	// Without what they are parts of, they are documents of their own, as is a nested one.
+	docs = back(t, inner)
+	if len(docs) != 1 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	same(t, docs[0], inner)
+}
+
+// TestCircle has subsegments that are each other's, and a chain that is too long to nest:
+// each comes back, once.
+func TestCircle(t *testing.T) {
+	var docs []string
+	for i := 1; i <= 300; i++ {
+		parent := i - 1
+		if i == 1 {
+			parent = 300
+		}
+		docs = append(docs, fmt.Sprintf(`{"id":"%016x","name":"p","start_time":1,"end_time":2,"type":"subsegment","parent_id":"%016x","trace_id":"1-6b039621-2942d23cf37ea4a764dab1fe"}`, i, parent))
+	}
+	all := strings.Join(back(t, docs...), "\n")
+	for i := 1; i <= 300; i++ {
+		if want := fmt.Sprintf(`{"id":"%016x","name"`, i); strings.Count(all, want) != 1 {
+			t.Errorf("%016x comes %d times", i, strings.Count(all, want))
+		}
+	}
+	if n := strings.Count(all, `"name":"p"`); n != 300 {
+		t.Errorf("%d documents and subsegments, want 300", n)
+	}
+}
+
+// TestForeign turns spans of OpenTelemetry into documents.
+func TestForeign(t *testing.T) {
+	const request = `{"resourceSpans":[{"resource":{"attributes":[
+	{"key":"service.name","value":{"stringValue":"cart"}},{"key":"service.version","value":{"stringValue":"1.2"}},
+	{"key":"cloud.provider","value":{"stringValue":"aws"}},{"key":"cloud.platform","value":{"stringValue":"aws_ecs"}},{"key":"aws.ecs.launchtype","value":{"stringValue":"fargate"}},
+	{"key":"container.id","value":{"stringValue":"c1"}},{"key":"cloud.account.id","value":{"stringValue":"123"}},{"key":"telemetry.sdk.language","value":{"stringValue":"go"}},{"key":"telemetry.sdk.name","value":{"stringValue":"opentelemetry"}}]},
+	"scopeSpans":[{"spans":[
+	{"traceId":"6b0396212942d23cf37ea4a764dab1fe","spanId":"0000000000000001","name":"GET /cart","kind":2,"startTimeUnixNano":"1000000000","endTimeUnixNano":"2500000000","status":{"code":2},
+	 "attributes":[{"key":"http.request.method","value":{"stringValue":"GET"}},{"key":"url.scheme","value":{"stringValue":"https"}},{"key":"server.address","value":{"stringValue":"shop"}},{"key":"url.path","value":{"stringValue":"/cart"}},
+	 {"key":"http.response.status_code","value":{"intValue":"429"}},{"key":"client.address","value":{"stringValue":"10.0.0.1"}},{"key":"enduser.id","value":{"stringValue":"u"}},
+	 {"key":"tier","value":{"stringValue":"gold"}},{"key":"aws.xray.annotations","value":{"arrayValue":{"values":[{"stringValue":"tier"}]}}},{"key":"list","value":{"arrayValue":{"values":[{"intValue":"1"},{"doubleValue":2}]}}}],
+	 "links":[{"traceId":"6b0396212942d23cf37ea4a764dab1ff","spanId":"0000000000000009"}]},
+	{"traceId":"6b0396212942d23cf37ea4a764dab1fe","spanId":"0000000000000002","parentSpanId":"0000000000000001","name":"SELECT <cart>","kind":3,"startTimeUnixNano":"1500000000","endTimeUnixNano":"2000000000","status":{"code":2,"message":"no"},
+	 "attributes":[{"key":"db.system","value":{"stringValue":"postgresql"}},{"key":"db.name","value":{"stringValue":"shop"}},{"key":"db.statement","value":{"stringValue":"SELECT ?"}},{"key":"db.connection_string","value":{"stringValue":"jdbc:postgresql://db.example:5432"}}]},
+	{"traceId":"6b0396212942d23cf37ea4a764dab1fe","spanId":"0000000000000003","parentSpanId":"0000000000000001","name":"S3.Get","kind":3,"startTimeUnixNano":"1600000000",
+	 "attributes":[{"key":"rpc.system","value":{"stringValue":"aws-api"}},{"key":"aws.service","value":{"stringValue":"S3"}},{"key":"aws.operation","value":{"stringValue":"GetObject"}},{"key":"aws.s3.bucket","value":{"stringValue":"b"}}],
+	 "events":[{"name":"exception","timeUnixNano":"1600000000","attributes":[{"key":"exception.type","value":{"stringValue":"T"}},{"key":"exception.message","value":{"stringValue":"m"}},{"key":"exception.stacktrace","value":{"stringValue":"T: m\n  at f (x.js:1:2)\n"}}]}]}
+	]}]}]}`
+	body, _, err := otlp.TranscodeJSON(nil, []byte(request))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs := xray.Documents(rowsOf(t, body))
+	if len(docs) != 1 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	golden(t, "foreign.txt", indented(string(docs[0].Text))+"\n")
+}
+
+// TestRequest takes the documents out of a request.
+func TestRequest(t *testing.T) {
+	for _, c := range []struct{ body, want, err string }{
+		{`{"TraceSegmentDocuments":[]}`, "", ""},
+		{`{"TraceSegmentDocuments":["{\"a\":1}","x\u0041"],"x":{}}`, `{"a":1};xA;`, ""},
+		{`{}`, "", "there are no TraceSegmentDocuments"},
+		{`{"TraceSegmentDocuments":[{}]}`, "", "TraceSegmentDocuments[0]: want a string, have '{'"},
+		{`{"TraceSegmentDocuments":"x"}`, "", "want '['"},
+		{`{"TraceSegmentDocuments":[]} x`, "", "want nothing behind the request"},
+	} {
+		have := ""
+		_, err := xray.EachDocument([]byte(c.body), func(doc []byte) { have += string(doc) + ";" })
+		if text := fmt.Sprint(err); have != c.want || (err == nil) != (c.err == "") || !strings.Contains(text, c.err) && err != nil {
+			t.Errorf("%s: %q, %v", c.body, have, err)
+		}
+	}
+}
