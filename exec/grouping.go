@@ -16,7 +16,8 @@ type grouping struct {
 	builder *series.Builder
 	known   map[string]int // series by the numbers of their values
 	key     []byte
-	last    int // the series of key
+	last    int  // the series of key
+	closed  bool // no more series are made
 }
 
 // groupField numbers the values of one field.
@@ -172,6 +173,10 @@ func (g *grouping) ofValues(values []clew.Value) int {
 
 func (g *grouping) ofKey() int {
 	at, ok := g.known[string(g.key)]
+	if !ok && g.closed {
+		g.last = -1 // a span that came since
+		return -1
+	}
 	if !ok {
 		labels := make([]series.Label, len(g.by))
 		for i := range g.by {

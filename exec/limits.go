@@ -79,6 +79,10 @@ const maxTextRunes = 80
 // many as Prometheus gives.
 const MaxSteps = 11_000
 
+// exemplarTime bounds how long exemplars are looked for where sums tell the numbers: they are
+// dots beside a line.
+const exemplarTime = 500 * time.Millisecond
+
 // MaxExemplars bounds the exemplars of one answer: dots on a graph. DefaultExemplars is
 // about how many there are if nobody says how many.
 const (

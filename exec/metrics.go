@@ -39,6 +39,9 @@ type Metrics struct {
 	Approximate bool
 	// Unknown counts spans that were sampled, nobody says how; they count as one.
 	Unknown int64
+	// LeftOut says why there are not all of the exemplars that there could be, "" if there
+	// are; the numbers are not touched by it.
+	LeftOut string
 	Cost    Cost
 }
 
@@ -64,25 +67,7 @@ func RunMetrics(ctx context.Context, store Store, r MetricsRequest) (Metrics, er
 		return Metrics{}, err
 	}
 	series.Sort(list)
-	return Metrics{Series: list, Start: r.Window.Start, Step: m.step, Steps: m.steps, Approximate: m.approximate, Unknown: m.unknown, Cost: m.done(m.share)}, nil
-}
-
-// What a query says of exemplars, where that is no number.
-const (
-	unsaid = -1 // nothing
-	some   = -2 // there are to be some
-)
-
-// Exemplars returns about how many exemplars are looked for if a request asks for so many:
-// what the query says counts, if it says how many, or that there are to be some or none.
-func (p *Plan) Exemplars(asked int) int {
-	switch {
-	case p.exemplars >= 0:
-		asked = p.exemplars
-	case p.exemplars == some && asked == 0:
-		asked = DefaultExemplars
-	}
-	return min(asked, MaxExemplars)
+	return Metrics{Series: list, Start: r.Window.Start, Step: m.step, Steps: m.steps, Approximate: m.approximate, Unknown: m.unknown, LeftOut: m.leftOut, Cost: m.done(m.share)}, nil
 }
 
 // metering is one RunMetrics on its way.
@@ -95,6 +80,7 @@ type metering struct {
 	steps       int
 	approximate bool
 	unknown     int64
+	leftOut     string  // why exemplars are
 	share       float64 // the least share of the rows that a part of the answer is made of
 	held        int64   // bytes, about, of series that wait for what they are calculated with
 }
@@ -184,6 +170,9 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	if len(q.by) == 0 && q.fn <= series.Count {
 		g.groups.alone() // a count of nothing is 0
 	}
+	if m.leftOut == "" {
+		m.leftOut = g.builder.Forgotten()
+	}
 	return g.builder.Finish()
 }
 
@@ -194,6 +183,7 @@ type gauge struct {
 	builder *series.Builder
 	groups  *grouping
 	of      *span.Calculator // nil: spans are counted
+	counted bool             // what is taken is counted already, and wanted for exemplars
 }
 
 // bySpan reports whether the ids of spans are looked at: where some of them are named, or
@@ -228,6 +218,9 @@ func (g *gauge) gather() error {
 				return err
 			}
 			g.share = min(g.share, g.part)
+		}
+		if why == "" && g.exemplars > 0 {
+			return g.look(columns, matcher)
 		}
 		return nil
 	}
@@ -280,7 +273,7 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 		}
 		if m.Weight = clew.WeightOne; at < len(weights.Rows) && weights.Rows[at] == uint32(row) {
 			weight := clew.Weight(weights.Vals[at])
-			if m.Weight = weight.Counted(); weight == clew.WeightUnknown {
+			if m.Weight = weight.Counted(); weight == clew.WeightUnknown && !g.counted {
 				g.unknown++
 			}
 		}
@@ -293,7 +286,11 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 		if g.of != nil {
 			m.Value = values.Values[row]
 		}
-		if s := g.groups.of(row); s >= 0 {
+		switch s := g.groups.of(row); {
+		case s < 0:
+		case g.counted:
+			g.builder.Exemplify(s, &m)
+		default:
 			g.builder.Add(s, &m)
 		}
 	}

@@ -34,8 +34,6 @@ func (g *gauge) sums() (s summed, why string) {
 	switch {
 	case a == nil || is && !all.Capabilities().Rollups:
 		return s, "this store keeps none"
-	case g.exemplars > 0:
-		return s, "they have no exemplars"
 	case g.q.fn > series.Octaves:
 		return s, "they do not know different, first or last values"
 	}

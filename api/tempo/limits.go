@@ -17,9 +17,6 @@ const (
 	maxTags = 20_000
 	// defaultSince is how far metrics go back unasked.
 	defaultSince = time.Hour
-	// exemplarTime bounds how long exemplars are looked for where that is more than the
-	// numbers need: they are dots beside a line, and a line may come from sums.
-	exemplarTime = 500 * time.Millisecond
 	// firstPage is how many traces a stream begins with: a screen of them, so that there is
 	// something to look at while the rest is looked for.
 	firstPage = 20

@@ -192,12 +192,15 @@ func overRange(asked *api.Question, q url.Values) (*rangeAnswer, exec.Cost, erro
 	if err != nil {
 		return nil, none, err
 	}
-	found, err := m.run(wanted)
+	m.Exemplars = wanted
+	found, err := exec.RunMetrics(asked.Ctx, asked.Store, m.MetricsRequest)
 	if err != nil {
 		return nil, none, err
 	}
 	out := &rangeAnswer{Series: []timeSeries{}, Metrics: metricsOf(&found.Cost)}
-	out.Status, out.Message = partialOf(&found.Cost)
+	if out.Status, out.Message = partialOf(&found.Cost); out.Status == "" {
+		out.Message = api.HeaderText(found.LeftOut)
+	}
 	for i := range found.Series {
 		if s := m.overTime(&found, &found.Series[i]); len(s.Samples) > 0 {
 			out.Series = append(out.Series, s)
@@ -212,37 +215,6 @@ func partialOf(cost *exec.Cost) (status, message string) {
 		return "", ""
 	}
 	return statusPartial, api.HeaderText(cost.Reason)
-}
-
-// run answers a metric with about so many exemplars. Those are looked for for a while;
-// numbers that take longer are told with what was found till then.
-func (m *metering) run(exemplars int) (exec.Metrics, error) {
-	if m.Exemplars = exemplars; m.Plan.Exemplars(exemplars) == 0 {
-		return exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
-	}
-	budget := m.Budget
-	if m.Budget.Time == 0 || m.Budget.Time > exemplarTime {
-		m.Budget.Time = exemplarTime
-	}
-	first, err := exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
-	if err != nil || first.Cost.Complete {
-		return first, err
-	}
-	m.Exemplars, m.Budget = 0, budget
-	whole, err := exec.RunMetrics(m.question.Ctx, m.question.Store, m.MetricsRequest)
-	if err != nil {
-		return whole, err
-	}
-	known := make(map[string][]series.Exemplar, len(first.Series))
-	for i := range first.Series {
-		known[first.Series[i].Key()] = first.Series[i].Exemplars
-	}
-	for i := range whole.Series {
-		if s := &whole.Series[i]; s.Exemplars == nil {
-			s.Exemplars = known[s.Key()]
-		}
-	}
-	return whole, nil
 }
 
 // overTime shows a series. A point stands at the end of its step.
@@ -367,7 +339,7 @@ func appendLabels(dst []byte, labels []keyValue) []byte {
 func appendEnd(dst []byte, took *metrics, status, message string) []byte {
 	dst = api.AppendMessage(dst, 2, took.append(nil))
 	if status == statusPartial {
-		dst = appendPartial(dst, message)
+		return appendPartial(dst, message)
 	}
-	return dst
+	return api.AppendText(dst, 4, message)
 }

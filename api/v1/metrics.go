@@ -18,7 +18,8 @@ type metricsAnswer struct {
 	QuantileError float64        `json:"quantileError,omitempty"`
 	UnknownWeight int64          `json:"unknownWeight,omitempty"`
 	Series        []metricSeries `json:"series"`
-	// Suggestions say what of the query is to be doubted, and why nothing was counted.
+	// Suggestions say what of the query is to be doubted, why nothing was counted, and why
+	// exemplars are left out.
 	Suggestions []string `json:"suggestions,omitempty"`
 }
 
@@ -75,6 +76,9 @@ func (a *API) metrics(c *call) error {
 	out.Explain = explanationOf(r.Explain)
 	r.Explain = nil
 	out.Suggestions = suggestions(c, r.Over, plan, out.nothing() && m.Cost.Complete)
+	if m.LeftOut != "" {
+		out.Suggestions = append(out.Suggestions, m.LeftOut)
+	}
 	writeJSON(c.w, 200, out)
 	return nil
 }

@@ -2,6 +2,7 @@ package series
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -82,6 +83,8 @@ type Builder struct {
 	list     []*cells
 	distinct int
 	size     int64 // of what is remembered, in bytes, about
+	dots     int64 // the part of it that exemplars take
+	left     string
 	err      error
 }
 
@@ -135,6 +138,11 @@ func (b *Builder) Series(labels []Label) int {
 		c.edge, c.edgeAt, c.has = make([]float64, n), make([]Exemplar, n), make([]bool, n)
 	}
 	if b.spec.Exemplars > 0 {
+		bytes := int64(n) * int64(unsafe.Sizeof(Exemplar{})+1)
+		b.dots += bytes
+		b.Remember(bytes)
+	}
+	if b.spec.Exemplars > 0 {
 		c.taken = make([]bool, n)
 		c.exemplars = make([]Exemplar, n)
 	}
@@ -165,19 +173,30 @@ func (s *Spec) cellBytes() int64 {
 	default:
 		size += unsafe.Sizeof(Exemplar{}) + 1
 	}
-	if s.Exemplars > 0 {
-		size += unsafe.Sizeof(Exemplar{}) + 1
-	}
 	return int64(size)
 }
 
 // Remember notes that so many bytes more are remembered for the series: by the builder, or
-// by who tells which series a span is in.
+// by who tells which series a span is in. Where there is no memory for all of it exemplars
+// are forgotten first.
 func (b *Builder) Remember(bytes int64) {
-	if b.size += bytes; b.spec.Memory > 0 && b.size > b.spec.Memory {
+	b.size += bytes
+	if b.full() && b.dots > 0 {
+		for _, c := range b.list {
+			c.taken, c.exemplars = nil, nil
+		}
+		b.left = fmt.Sprintf("the series take so much of the %d MB of memory that one query may use for them that there is none for exemplars", b.spec.Memory>>20)
+		b.size, b.dots, b.spec.Exemplars = b.size-b.dots, 0, 0
+	}
+	if b.full() {
 		b.fail("the series would take more than the %d MB of memory that one query may use for them: ask for a longer step, a shorter window or fewer fields in by(…)", b.spec.Memory>>20)
 	}
 }
+
+func (b *Builder) full() bool { return b.spec.Memory > 0 && b.size > b.spec.Memory }
+
+// Forgotten says why exemplars that were wanted were forgotten, "" if they were not.
+func (b *Builder) Forgotten() string { return b.left }
 
 func (b *Builder) fail(format string, args ...any) {
 	if b.err == nil {
@@ -227,6 +246,13 @@ func (b *Builder) Add(series int, m *Measurement) {
 		}
 	}
 	b.exemplify(c, m, value)
+}
+
+// Exemplify takes a measurement that is counted already as an exemplar.
+func (b *Builder) Exemplify(series int, m *Measurement) {
+	if value, ok := number(m.Value); b.err == nil && (ok || b.spec.Fn <= Count) {
+		b.exemplify(b.list[series], m, value)
+	}
 }
 
 // Sums is what a store has summed up of a series in one step.
@@ -395,14 +421,19 @@ func (c *cells) spread(want, series int) (out []Exemplar) {
 			out = append(out, c.exemplars[i])
 		}
 	}
-	if share := max(1, want/series); len(out) > share {
-		fewer := make([]Exemplar, 0, share)
-		for i := range share {
-			fewer = append(fewer, out[i*len(out)/share])
-		}
-		out = fewer
+	return thin(out, max(1, want/series))
+}
+
+// thin returns so many of some exemplars at most, spread over them.
+func thin(list []Exemplar, most int) []Exemplar {
+	if len(list) <= most {
+		return list
 	}
-	return out
+	fewer := make([]Exemplar, 0, most)
+	for i := range most {
+		fewer = append(fewer, list[i*len(list)/most])
+	}
+	return fewer
 }
 
 func (b *Builder) scale(v float64) float64 { return v / b.spec.Unit }
