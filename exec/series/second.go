@@ -67,18 +67,21 @@ func Scalar(v float64, steps int) []Series {
 
 // Calculate calculates point by point from series of equal labels; one series without
 // labels goes with each of the other side. A point that either side lacks, or that is
-// divided by zero, is none.
+// divided by zero, is none. A result has the exemplars of both sides, each once, and the
+// standard errors that follow from theirs if these are independent.
 func Calculate(op span.ExprOp, l, r []Series) []Series {
 	lone := func(list []Series) bool { return len(list) == 1 && len(list[0].Labels) == 0 }
 	var out []Series
 	switch {
 	case lone(r):
+		one := shared(&r[0], len(l))
 		for i := range l {
-			out = append(out, calculate(op, &l[i], &r[0], l[i].Labels))
+			out = append(out, calculate(op, &l[i], &one, l[i].Labels))
 		}
 	case lone(l):
+		one := shared(&l[0], len(r))
 		for i := range r {
-			out = append(out, calculate(op, &l[0], &r[i], r[i].Labels))
+			out = append(out, calculate(op, &one, &r[i], r[i].Labels))
 		}
 	default:
 		byKey := make(map[string]*Series, len(r))
@@ -94,8 +97,19 @@ func Calculate(op span.ExprOp, l, r []Series) []Series {
 	return withPoints(out)
 }
 
+// shared returns a series that goes with so many others, each of which gets some of its
+// exemplars: all with each would be many.
+func shared(s *Series, others int) Series {
+	one := *s
+	one.Exemplars = thin(s.Exemplars, max(1, len(s.Exemplars)/max(1, others)))
+	return one
+}
+
 func calculate(op span.ExprOp, l, r *Series, labels []Label) Series {
-	s := Series{Labels: labels, Points: make([]float64, len(l.Points)), Exemplars: l.Exemplars}
+	s := Series{Labels: labels, Points: make([]float64, len(l.Points)), Exemplars: bothOf(l.Exemplars, r.Exemplars)}
+	if l.Errors != nil || r.Errors != nil {
+		s.Errors = make([]float64, len(l.Points))
+	}
 	for i, a := range l.Points {
 		b, v := r.Points[i], 0.0
 		switch op {
@@ -111,6 +125,57 @@ func calculate(op span.ExprOp, l, r *Series, labels []Label) Series {
 			}
 		}
 		s.Points[i] = v
+		if s.Errors != nil {
+			s.Errors[i] = errorOf(op, v, point{a, l.errorAt(i)}, point{b, r.errorAt(i)})
+		}
 	}
 	return s
+}
+
+// point is a number with its standard error.
+type point struct{ value, err float64 }
+
+// errorAt returns the standard error of a point; one that is not estimated has none.
+func (s *Series) errorAt(i int) float64 {
+	if s.Errors == nil {
+		return 0
+	}
+	return s.Errors[i]
+}
+
+// errorOf returns the standard error of v, which is l op r, to the first order: variances
+// add up, each times the square of how much v changes with its side.
+func errorOf(op span.ExprOp, v float64, l, r point) float64 {
+	switch {
+	case v != v:
+		return v
+	case op == span.Product:
+		return math.Hypot(l.err*r.value, r.err*l.value)
+	case op == span.Quotient:
+		return math.Hypot(l.err, v*r.err) / math.Abs(r.value)
+	}
+	return math.Hypot(l.err, r.err)
+}
+
+// bothOf returns the exemplars of two series, each span once, in the order of their time.
+func bothOf(l, r []Exemplar) []Exemplar {
+	if len(l) == 0 || len(r) == 0 {
+		return append(slices.Clip(l), r...)
+	}
+	type which struct {
+		trace clew.TraceID
+		span  clew.SpanID
+	}
+	known := make(map[which]bool, len(l))
+	out := slices.Clone(l)
+	for _, x := range l {
+		known[which{x.Trace, x.Span}] = true
+	}
+	for _, x := range r {
+		if !known[which{x.Trace, x.Span}] {
+			out = append(out, x)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b Exemplar) int { return cmp.Compare(a.At, b.At) })
+	return out
 }

@@ -291,3 +291,57 @@ func TestQuantilesOfSums(t *testing.T) {
 		}
 	}
 }
+
+// Where memory is short exemplars are forgotten, and the numbers are told.
+func TestExemplarsGoFirst(t *testing.T) {
+	spec := Spec{Fn: Count, Unit: 1, Steps: 1000, Seconds: 1, Exemplars: 100, Memory: 200_000}
+	b := NewBuilder(spec)
+	for i := range 4 {
+		s := b.Series([]Label{{Name: "n", Value: clew.IntValue(int64(i)), Text: "x"}})
+		if s != i {
+			t.Fatalf("series %d: %v", i, b.Err())
+		}
+		b.Add(s, &Measurement{Step: i, Weight: clew.WeightOne, Exemplar: Exemplar{Trace: clew.MakeTraceID(1, 1), Span: 1}})
+	}
+	list, err := b.Finish()
+	if err != nil || len(list) != 4 || list[3].Points[3] != 1 || list[0].Exemplars != nil || !strings.Contains(b.Forgotten(), "exemplars") {
+		t.Errorf("%d series, %v, forgotten: %q", len(list), err, b.Forgotten())
+	}
+}
+
+// What is calculated has the errors that follow from those of both sides, and the exemplars
+// of both.
+func TestCalculateErrors(t *testing.T) {
+	nan := math.NaN()
+	l := func() []Series { return []Series{{Points: []float64{12, 8, nan, 5}, Errors: []float64{3, nan, 1, 0}}} }
+	r := func() []Series { return []Series{{Points: []float64{4, 2, 1, 0}, Errors: []float64{4, 1, 1, 1}}} }
+	exact := Scalar(2, 4)
+	for _, c := range []struct {
+		op   span.ExprOp
+		l, r []Series
+		want string
+	}{
+		{span.Sum, l(), r(), "[5 NaN NaN 1]"},
+		{span.Difference, l(), r(), "[5 NaN NaN 1]"},
+		{span.Product, l(), r(), fmt.Sprint([]float64{math.Hypot(12, 48), nan, nan, 5})},
+		{span.Quotient, l(), r(), fmt.Sprint([]float64{math.Hypot(3, 12) / 4, nan, nan, nan})},
+		{span.Product, l(), exact, "[6 NaN NaN 0]"},
+		{span.Quotient, exact, r(), fmt.Sprint([]float64{.5, .5, 2, nan})},
+		{span.Sum, exact, exact, "[]"},
+	} {
+		out := Calculate(c.op, c.l, c.r)
+		if got := fmt.Sprint(out[0].Errors); got != c.want {
+			t.Errorf("%v %v %v: errors %s, want %s", text(c.l), c.op, text(c.r), got, c.want)
+		}
+	}
+	one := func(n uint64) Exemplar {
+		return Exemplar{Trace: clew.MakeTraceID(1, n), Span: 1, At: clew.UnixNanos(n)}
+	}
+	a, b := Scalar(1, 1), Scalar(2, 1)
+	a[0].Exemplars, b[0].Exemplars = []Exemplar{one(1), one(3)}, []Exemplar{one(2), one(3), one(4)}
+	for _, out := range [][]Series{Calculate(span.Quotient, a, b), Calculate(span.Quotient, b, a)} {
+		if x := out[0].Exemplars; len(x) != 4 || x[0] != one(1) || x[1] != one(2) || x[2] != one(3) || x[3] != one(4) {
+			t.Errorf("exemplars %v", x)
+		}
+	}
+}
