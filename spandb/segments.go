@@ -136,15 +136,14 @@ func (db *DB) give(s *storedSegment) { db.shelf.Give(&s.file) }
 // nobody reads are closed for it; others may take their places first, or be just about
 // to close what there is, so that this is tried a few times.
 func (db *DB) spare(open func() error) (err error) {
-	for range openTries {
-		if err = open(); !vfs.TooManyFiles(err) {
-			break
+	for try := 1; ; try++ {
+		if err = open(); try == openTries || !vfs.TooManyFiles(err) {
+			return err
 		}
 		if !db.shelf.Empty() {
 			time.Sleep(openPause)
 		}
 	}
-	return err
 }
 
 // lost makes the error for a segment that cannot be opened. It stays listed: its
