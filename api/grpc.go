@@ -92,6 +92,7 @@ type GRPC struct {
 	cfg    Config
 	server *grpc.Server
 	paths  []string // that begin those of the services
+	known  Protocol
 }
 
 // NewGRPC returns a handler of services of a protocol, and of what tells of them: the
@@ -100,9 +101,7 @@ type GRPC struct {
 // has no method.
 func NewGRPC(cfg Config, notReady func() string, p Protocol, services ...Service) *GRPC {
 	cfg.Turns, cfg.Logger = cmp.Or(cfg.Turns, NewTurns(0, nil)), cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))
-	g := &GRPC{cfg: cfg, server: grpc.NewServer(
-		grpc.MaxRecvMsgSize(maxRequestBytes), grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}), grpc.WaitForHandlers(true),
-	)}
+	g := &GRPC{cfg: cfg, server: newServer(), known: p}
 	for _, s := range services {
 		is := p.service(s.Name)
 		g.paths = append(g.paths, "/"+string(s.Name)+"/")
@@ -116,8 +115,14 @@ func NewGRPC(cfg Config, notReady func() string, p Protocol, services ...Service
 		}
 		g.server.RegisterService(&desc, nil)
 	}
-	g.tell(notReady, p, services)
+	g.tell(notReady, several{g})
 	return g
+}
+
+func newServer() *grpc.Server {
+	return grpc.NewServer(
+		grpc.MaxRecvMsgSize(maxRequestBytes), grpc.ForceServerCodecV2(codec{encoding.GetCodecV2("proto")}), grpc.WaitForHandlers(true),
+	)
 }
 
 // ServeHTTP implements http.Handler.

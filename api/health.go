@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,6 +14,7 @@ import (
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	oldreflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // healthPath begins the paths of the health service, which everybody may ask, and
@@ -49,16 +52,58 @@ func (g *GuardedGRPC) Mount(mux *http.ServeMux, telling bool) {
 	}
 }
 
+// NewTelling returns what tells of several together, at an address that has all of them: their
+// health and reflection.
+func NewTelling(notReady func() string, of ...*GRPC) *GRPC {
+	g := &GRPC{server: newServer()}
+	g.tell(notReady, of)
+	return g
+}
+
 // tell adds the services that tell of others.
-func (g *GRPC) tell(notReady func() string, p Protocol, services []Service) {
+func (g *GRPC) tell(notReady func() string, of several) {
 	h := &health{notReady: notReady, known: map[string]bool{"": true}}
-	for _, s := range services {
-		h.known[string(s.Name)] = true
+	for _, o := range of {
+		for _, p := range o.paths {
+			h.known[strings.Trim(p, "/")] = true
+		}
 	}
 	healthpb.RegisterHealthServer(g.server, h)
-	known := reflection.ServerOptions{Services: g.server, DescriptorResolver: p}
+	known := reflection.ServerOptions{Services: of, DescriptorResolver: of}
 	reflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServerV1(known))
 	oldreflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServer(known))
+}
+
+// several are what reflection tells of.
+type several []*GRPC
+
+// GetServiceInfo implements reflection.ServiceInfoProvider.
+func (s several) GetServiceInfo() map[string]grpc.ServiceInfo {
+	all := make(map[string]grpc.ServiceInfo)
+	for _, g := range s {
+		maps.Copy(all, g.server.GetServiceInfo())
+	}
+	return all
+}
+
+// FindFileByPath implements protodesc.Resolver, as the next does.
+func (s several) FindFileByPath(path string) (f protoreflect.FileDescriptor, err error) {
+	for _, g := range s {
+		if f, err = g.known.FindFileByPath(path); err == nil {
+			break
+		}
+	}
+	return f, err
+}
+
+// FindDescriptorByName implements protodesc.Resolver.
+func (s several) FindDescriptorByName(name protoreflect.FullName) (d protoreflect.Descriptor, err error) {
+	for _, g := range s {
+		if d, err = g.known.FindDescriptorByName(name); err == nil {
+			break
+		}
+	}
+	return d, err
 }
 
 // health is the standard health service. All services are as ready as the server.

@@ -80,6 +80,11 @@ func (s *server) callable(g *api.GRPC) *api.GuardedGRPC {
 	})
 }
 
+// telling is what tells of all that can be called, where all of it can.
+func (s *server) telling() *api.GuardedGRPC {
+	return s.callable(api.NewTelling(s.notReady, s.rpcs...))
+}
+
 // onPage adds the dialect to what the page's address answers.
 func (d *dialect) onPage(mux *http.ServeMux) {
 	if d.prefix != "" {

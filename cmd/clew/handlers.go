@@ -65,6 +65,7 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	for _, d := range dialects {
 		d.onPage(mux)
 	}
+	s.telling().Mount(mux, true)
 	mux.Handle("/metrics", s.gate.Guard(config.Read, denyJSON, s.metrics.handler()))
 	mux.Handle("/debug/pprof/", s.gate.Guard(config.Admin, denyJSON, profiles()))
 	alive := func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -25,6 +26,8 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/clew-tracing/clew/api/apitest"
 )
@@ -118,6 +121,27 @@ func TestTLS(t *testing.T) {
 		}
 		if got, err := (&apitest.Client{Conn: conn, Files: files}).Call(ctx, method, `{}`); err != nil || len(got) != 1 {
 			t.Errorf("gRPC over TLS at %s: %v, %v", door, got, err)
+		}
+		services := []string{"", "tempopb.StreamingQuerier", "jaeger.api_v3.QueryService"}
+		switch door {
+		case doorTempo:
+			services = services[:2]
+		case doorJaegerGRPC:
+			services = []string{"", services[2]}
+		}
+		for _, service := range services {
+			got, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: service})
+			if err != nil || got.Status != healthpb.HealthCheckResponse_SERVING {
+				t.Errorf("the health of %q at %s: %v, %v", service, door, got, err)
+			}
+			ask, err := reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = ask.Send(&reflectionpb.ServerReflectionRequest{MessageRequest: &reflectionpb.ServerReflectionRequest_FileContainingSymbol{FileContainingSymbol: cmp.Or(service, "grpc.health.v1.Health")}})
+			if told, err := ask.Recv(); err != nil || told.GetFileDescriptorResponse() == nil {
+				t.Errorf("what describes %q at %s: %v, %v", service, door, told, err)
+			}
 		}
 	}
 
