@@ -99,11 +99,9 @@ func appendMeasured[T Uint](dst []byte, vals []T, o IntOptions, allowRuns bool, 
 	var dmin uint64
 	var dw uint
 	if o.Delta {
-		var dmax uint64
-		dmin, dmax = measureDeltas(vals)
-		dw = uint(bits.Len64(dmax - dmin))
-		if deltaSize := bitpack.Size(len(vals)-1, dw); deltaSize*10 < size*9 {
-			size, kind = deltaSize, IntDelta
+		var ok bool
+		if dmin, dw, ok = bitpack.DeltaWidth(vals, size*9); ok {
+			size, kind = bitpack.Size(len(vals)-1, dw), IntDelta
 		}
 	}
 	if kind == IntRuns {
@@ -170,27 +168,12 @@ func measurePart[T Uint](vals []T, prev T, bias uint64) (low, high uint64, chang
 	for _, v := range vals {
 		u := uint64(v) ^ bias
 		low, high = min(low, u), max(high, u)
-		if v != prev {
+		if v != prev { // counted without a branch, since prev is set in any case
 			changes++
-			prev = v
 		}
+		prev = v
 	}
 	return low, high, changes
-}
-
-// measureDeltas returns the range of the zigzag differences; one value has none.
-func measureDeltas[T Uint](vals []T) (dmin, dmax uint64) {
-	if len(vals) < 2 {
-		return 0, 0
-	}
-	dmin = ^uint64(0)
-	prev := uint64(vals[0])
-	for _, v := range vals[1:] {
-		z := bitpack.Zigzag(uint64(v) - prev)
-		prev = uint64(v)
-		dmin, dmax = min(dmin, z), max(dmax, z)
-	}
-	return dmin, dmax
 }
 
 func appendIntHeader(dst []byte, kind IntKind, n int) []byte {
@@ -232,16 +215,18 @@ func deltaBlock[T Uint](block *[packBlock]uint64, vals []T, from int) int {
 func appendRuns[T Uint](dst []byte, vals []T, runs int, o IntOptions) []byte {
 	s := getScratch()
 	defer s.put()
-	heads, lengths := s.vals[:0], s.more[:0]
-	start := 0
-	for i := 1; i <= len(vals); i++ {
-		if i == len(vals) || vals[i] != vals[start] {
-			heads = append(heads, uint64(vals[start]))
-			lengths = append(lengths, uint64(i-start))
-			start = i
-		}
-	}
+	heads, lengths := resize(s.vals, runs), resize(s.more, runs)
 	s.vals, s.more = heads, lengths
+	k, prev := 0, vals[0]
+	for i, v := range vals {
+		if v != prev {
+			k++
+		}
+		prev, heads[k], lengths[k] = v, uint64(v), uint64(i+1)
+	}
+	for k := runs - 1; k > 0; k-- {
+		lengths[k] -= lengths[k-1]
+	}
 	first := appendNoRuns(s.frame[:0], heads, o)
 	s.frame = first
 	dst = appendIntHeader(dst, IntRuns, len(vals))

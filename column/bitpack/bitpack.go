@@ -8,6 +8,7 @@ package bitpack
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 )
 
@@ -180,3 +181,25 @@ func Has(src []byte, n int, w uint, v uint64) bool {
 	}
 	return false
 }
+
+// DeltaWidth returns the least of the zigzag differences of neighbours, and how many bits
+// each takes less that; false if, packed, ten times their bytes are not less than limit,
+// which mostly shows early. One value has none.
+func DeltaWidth[T Uint](vals []T, limit int) (dmin uint64, dw uint, ok bool) {
+	dmin, dmax := ^uint64(0), uint64(0)
+	for from := 1; from < len(vals); from += deltaPart {
+		prev := uint64(vals[from-1])
+		for _, v := range vals[from:min(len(vals), from+deltaPart)] {
+			z := Zigzag(uint64(v) - prev)
+			prev = uint64(v)
+			dmin, dmax = min(dmin, z), max(dmax, z)
+		}
+		if dw = uint(bits.Len64(dmax - dmin)); Size(len(vals)-1, dw)*10 >= limit {
+			return 0, 0, false
+		}
+	}
+	return dmin, dw, len(vals) > 1
+}
+
+// deltaPart is how many differences are measured before they may be given up.
+const deltaPart = 256

@@ -80,3 +80,36 @@ func TestNarrow(t *testing.T) {
 		t.Fatalf("values of no bits take %d bytes", len(enc))
 	}
 }
+
+// TestDeltaWidth compares the width of differences with that of all of them, where they
+// pay and where they do not, which shows at the first, the last, or never.
+func TestDeltaWidth(t *testing.T) {
+	const n = 1000
+	for _, c := range []struct {
+		name  string
+		at    func(i int) uint64
+		least uint64
+		width uint
+	}{
+		{"steps", func(i int) uint64 { return uint64(7 * i) }, 14, 0},
+		{"down", func(i int) uint64 { return uint64(-3 * i) }, 5, 0},
+		{"two steps", func(i int) uint64 { return uint64(i / 2 * 9) }, 0, 5},
+		{"last", func(i int) uint64 { return uint64(i / (n - 1) << 20) }, 0, 22},
+		{"first", func(i int) uint64 { return uint64(min(i, 1) << 20) }, 0, 22},
+	} {
+		vals := make([]uint64, n)
+		for i := range vals {
+			vals[i] = c.at(i)
+		}
+		size := 10 * bitpack.Size(n-1, c.width)
+		if least, width, ok := bitpack.DeltaWidth(vals, size+1); !ok || least != c.least || width != c.width {
+			t.Errorf("%s: from %d, %d bits, %v, want %d and %d", c.name, least, width, ok, c.least, c.width)
+		}
+		if _, _, ok := bitpack.DeltaWidth(vals, size); ok {
+			t.Errorf("%s: differences pay below %d", c.name, size)
+		}
+	}
+	if _, _, ok := bitpack.DeltaWidth([]uint64{1}, 1000); ok {
+		t.Error("one value has differences")
+	}
+}

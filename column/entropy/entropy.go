@@ -28,34 +28,29 @@ func Bytes[T ~uint8 | ~uint16 | ~uint32 | ~uint64](vals []T, from int, base uint
 	}
 	bits := 0.0
 	for k := range planes {
-		var count [256]uint16
-		for _, v := range sample[:seen] {
-			count[byte(v>>(8*uint(k)&63))]++
+		var count [2][256]uint16 // of every other value, lest one waits for the other
+		for i, v := range sample[:seen] {
+			count[i&1][byte(v>>(8*uint(k)&63))]++
 		}
-		each, distinct := 0.0, 0.0 // the sum of c·log2 c
-		for _, c := range count {
-			if c > 0 {
-				each += float64(c) * log2Of(c)
-				distinct++
-			}
+		sum, distinct := 0, 0 // the sum of c·log2 c
+		for b, c := range count[0] {
+			c = (c + count[1][b]) & (2*sampled - 1)
+			sum += int(logTable[c])
+			distinct += int(c+2*sampled-1) / (2 * sampled)
 		}
-		entropy := math.Log2(float64(seen)) - (each-(distinct-1)/(2*math.Ln2))/float64(seen)
-		bits += entropy*float64(n) + 4*distinct
+		each := float64(sum) / logUnit
+		entropy := math.Log2(float64(seen)) - (each-(float64(distinct)-1)/(2*math.Ln2))/float64(seen)
+		bits += entropy*float64(n) + 4*float64(distinct)
 	}
 	return int(bits / 8)
 }
 
-// log2Of is math.Log2 of small numbers.
-func log2Of(c uint16) float64 {
-	if int(c) < len(log2Table) {
-		return log2Table[c]
-	}
-	return math.Log2(float64(c))
-}
-
-var log2Table = func() (t [256]float64) {
-	for i := range t {
-		t[i] = math.Log2(float64(i))
+// logTable has c·log2 c of small numbers, in units of 1 / logUnit.
+var logTable = func() (t [2 * sampled]uint32) {
+	for c := 1; c < len(t); c++ {
+		t[c] = uint32(math.Round(float64(c) * math.Log2(float64(c)) * logUnit))
 	}
 	return t
 }()
+
+const logUnit = 1 << 16
