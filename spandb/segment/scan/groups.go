@@ -32,6 +32,8 @@ func (s *Selector) group(x *Selection, t *segment.Tables) {
 			switch p := &x.leaves[i]; {
 			case p.service != nil && !p.other:
 				known[i] = p.service[service]
+			case p.within:
+				known[i] = stateYes
 			case n.ofColumns(p) && len(p.columns) == 0:
 				known[i] = stateNo
 			default:
@@ -104,11 +106,11 @@ func (p *leafPlan) shapes() {
 }
 
 // isOpen reports whether the leaves can be tested on any row of the segment, not only
-// on those in groups.
+// on those in groups. That all rows start within a window holds of any.
 func (s *Selector) isOpen(x *Selection) bool {
 	for _, known := range x.states {
 		for i, n := range s.nodes {
-			if n.kind > nodeNot && known[i] != stateSome {
+			if n.kind > nodeNot && known[i] != stateSome && !x.leaves[i].within {
 				return false
 			}
 		}

@@ -256,6 +256,7 @@ type leafPlan struct {
 	byCode   []state      // leafTemplate: by code of the name, kind, status or scope
 	byShape  []state      // columns, but of leafChild: by shape
 	other    bool         // to be tested on columns
+	within   bool         // leafWindow: all rows start within it
 }
 
 // Segment returns what is known of the rows of a segment, nil if none meets the
@@ -268,6 +269,7 @@ func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
 	x := &Selection{leaves: make([]leafPlan, len(s.nodes)), start: t.Start, duration: t.Duration}
 	for i, n := range s.nodes {
 		x.leaves[i].plan(n, t)
+		x.leaves[i].within = n.kind == leafWindow && x.isWithin(n.window, r)
 	}
 	// Dictionaries are read, and their values tested, where templates are left; but where a
 	// value is looked up and nothing else is asked of templates, that is the quicker way to
@@ -451,6 +453,16 @@ func (x *Selection) bounds(n *node, r *segment.Reader, blk int) state {
 func mayLackEnds(r *segment.Reader, start, duration, blk int) bool {
 	lo, hi, ok := r.Bounds(start, blk)
 	return !ok || boundsOf(r, duration, blk, column.Range{Low: -hi, Span: hi - lo}, true) != stateNo
+}
+
+// isWithin reports whether all rows of a segment start within a window.
+func (x *Selection) isWithin(window column.Range, r *segment.Reader) bool {
+	for blk := range r.Meta().BlockRows {
+		if boundsOf(r, x.start, blk, window, false) != stateYes {
+			return false
+		}
+	}
+	return true
 }
 
 // attrBounds is bounds for an attribute: rows without it do not meet the condition.
