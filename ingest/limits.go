@@ -82,4 +82,12 @@ const (
 
 	// maxTimeout is longer than anybody waits for an answer.
 	maxTimeout = 1000 * time.Hour
+
+	// datagramPatience is how long datagrams wait for memory or the store: a sync of a
+	// disk that is slow. Meanwhile those behind them are queued.
+	datagramPatience = 5 * time.Second
+
+	// datagramRetry is how long they wait between two tries. There are as many who wait
+	// as there are workers, which are few.
+	datagramRetry = 100 * time.Millisecond
 )

@@ -50,6 +50,7 @@ var plan = []place{
 	{"traceql", 2, asking},
 	{"spandb/folder", 2, keeping},
 	{"format/*", 2, arriving},
+	{"ingest/datagram", 2, arriving},
 	{"otlp", 2, everywhere},
 	{"storage", 2, everywhere},
 

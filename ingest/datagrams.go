@@ -1,0 +1,108 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// GiveEach takes the spans of datagrams, all by one append. translate appends what one
+// datagram comes to, other than a request's also behind what is there already, and a datagram
+// that it refuses is counted, and none of it taken. Nobody is there to be told of errors or to
+// send again, so that GiveEach waits when memory is short or the store takes nothing for the
+// moment, as long as senders of requests usually would; when ctx ends, it tries once more. What
+// it could not give then is counted as an error of one request.
+//
+// The batch is the caller's again when GiveEach returns.
+func (d *Door) GiveEach(ctx context.Context, tenant string, batch [][]byte, translate Translate) {
+	r := request{tenant: tenant, translate: translate, arrived: d.cfg.Now(), room: d.cfg.Budget.Reserve()}
+	defer r.room.Release() // as in Door.Post
+	size := 0
+	for _, datagram := range batch {
+		d.counters.Came(len(datagram))
+		size += len(datagram)
+	}
+	if err := d.giveEach(ctx, &r, batch, size); err != nil {
+		d.Count(err)
+	}
+	d.release(&r)
+}
+
+func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size int) error {
+	tenant, err := clew.ParseTenant(r.tenant)
+	if err != nil {
+		return err
+	}
+	err = patiently(ctx, func() (err error) {
+		r.room.Release()
+		if err = d.begin(r); err == nil {
+			r.translated, err = d.hold(r, size)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if d.cfg.Cores != nil {
+		defer d.cfg.Cores.Arrive()()
+	}
+	unknown := 0
+	for _, datagram := range batch {
+		out, n, err := translateOne(r.translate, r.translated, datagram)
+		if err != nil {
+			d.Count(err)
+			continue
+		}
+		r.translated = out
+		unknown += n
+	}
+	if len(r.translated) == 0 {
+		return nil
+	}
+	if err := patiently(ctx, func() error { return r.room.Grow(int64(len(r.translated))) }); err != nil {
+		return err
+	}
+	var res storage.Result
+	err = patiently(ctx, func() (err error) {
+		// The end of the server is not the end of what has come by then.
+		res, err = d.cfg.Appender.Append(context.WithoutCancel(ctx), storage.Record{Tenant: tenant, Body: r.translated, ReceivedAt: r.arrived, Door: d.name})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	res.UnknownFields += unknown
+	d.counters.Took(d.name, &res, r.arrived)
+	return nil
+}
+
+// translateOne translates a datagram. A fault costs the datagram that met it, not the server:
+// no handler of HTTP stands around it.
+func translateOne(translate Translate, dst, datagram []byte) (out []byte, unknown int, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = clew.Errorf(clew.Internal, "a datagram met a fault of the server, please report it: %s", fmt.Sprintf("%v\n%s", fault, debug.Stack()))
+		}
+	}()
+	return translate(dst, datagram)
+}
+
+// patiently does what may have to be done again later, for a while.
+func patiently(ctx context.Context, try func() error) error {
+	for end := time.Now().Add(datagramPatience); ; {
+		err := try()
+		if err == nil || !AnswerTo(err).Retry || ctx.Err() != nil || time.Now().After(end) {
+			return err
+		}
+		wait := time.NewTimer(min(RetryAfter(err), datagramRetry))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+		}
+	}
+}
