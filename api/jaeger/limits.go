@@ -26,4 +26,7 @@ const (
 	// chunkBytes is how much of a trace is sent as one message: enough that framing costs
 	// nothing, and a span of megabytes behind it still fits into what clients take.
 	chunkBytes = 128 << 10
+	// listBytes bounds a list that the protocol has in one message: clients take no more
+	// unless they are told to, and their own error does not say what to do.
+	listBytes = 4 << 20
 )

@@ -43,6 +43,15 @@ func archive(*api.RPC) error {
 	return clew.Errorf(clew.Unsupported, "there is no archive: every trace is kept as long as the others, see --retention")
 }
 
+// sendList sends a list that the protocol has in one message. One that clients would not
+// take is an error that says what to ask instead.
+func sendList(c *api.RPC, body []byte, what, instead string) error {
+	if len(body) > listBytes {
+		return clew.Errorf(clew.TooLarge, "the %s take %d bytes, and clients of gRPC take %d in one message, as this protocol has them: %s", what, len(body), listBytes, instead)
+	}
+	return c.Send(body)
+}
+
 func getServices(c *api.RPC) error {
 	names, cost, err := serviceNames(&c.Question)
 	if err != nil {
@@ -53,7 +62,7 @@ func getServices(c *api.RPC) error {
 	for _, name := range names {
 		body = api.AppendMessage(body, 1, []byte(name))
 	}
-	return c.Send(body)
+	return sendList(c, body, "names of services", "ask over HTTP for /jaeger/api/services, which has no such bound")
 }
 
 // operationsAsked returns the operations that a message of either version asks for, as
@@ -74,6 +83,10 @@ func operationsAsked(c *api.RPC) (list []operation, messages [][]byte, err error
 	return list, messages, nil
 }
 
+func sendOperations(c *api.RPC, body []byte) error {
+	return sendList(c, body, "operations", "ask for those of one span_kind, or over HTTP for /jaeger/api/operations, which has no such bound")
+}
+
 func getOperationsV2(c *api.RPC) error {
 	list, messages, err := operationsAsked(c)
 	if err != nil {
@@ -90,7 +103,7 @@ func getOperationsV2(c *api.RPC) error {
 	for _, m := range messages {
 		body = api.AppendMessage(body, 2, m)
 	}
-	return c.Send(body)
+	return sendOperations(c, body)
 }
 
 func getOperationsV3(c *api.RPC) error {
@@ -102,7 +115,7 @@ func getOperationsV3(c *api.RPC) error {
 	for _, m := range messages {
 		body = api.AppendMessage(body, 1, m)
 	}
-	return c.Send(body)
+	return sendOperations(c, body)
 }
 
 func getDependencies(c *api.RPC) error {
@@ -132,7 +145,7 @@ func getDependencies(c *api.RPC) error {
 	for _, d := range list {
 		body = api.AppendMessage(body, 1, api.AppendNumber(api.AppendText(api.AppendText(nil, 1, d.Parent), 2, d.Child), 3, d.CallCount))
 	}
-	return c.Send(body)
+	return sendList(c, body, "dependencies", "ask for less time between start_time and end_time")
 }
 
 // moments checks those of a request for a trace, which is answered whole whatever they are.

@@ -325,3 +325,41 @@ func TestGRPCUnreadable(t *testing.T) {
 		}
 	}
 }
+
+// TestGRPCLongLists asks for lists that are one message and longer than what clients take:
+// the error says what to ask instead.
+func TestGRPCLongLists(t *testing.T) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	at := clew.FromTime(time.Now().Add(-time.Minute))
+	pad := strings.Repeat("x", 1<<20)
+	var spans []clew.Span
+	add := func(service, name string, parent clew.SpanID) {
+		n := uint64(len(spans) + 1)
+		spans = append(spans, clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: clew.SpanID(n), ParentID: parent, Name: name, Kind: clew.KindServer, Start: at, End: at + 1,
+			Resource: &clew.Resource{Attrs: []clew.Attr{{Key: "service.name", Value: clew.StringValue(service)}}}})
+	}
+	for i := range 5 {
+		add("shop", fmt.Sprint(i, pad), 0)
+		add(fmt.Sprint(i, pad), "op", 1)
+	}
+	if _, err := s.Append(t.Context(), storage.Record{Tenant: clew.DefaultTenant, Body: storagetest.Body(spans...)}); err != nil {
+		t.Fatal(err)
+	}
+	c := dial(t, s)
+	for method, want := range map[string]string{
+		v2 + "GetServices":     "/jaeger/api/services",
+		v3 + "GetServices":     "/jaeger/api/services",
+		v2 + "GetOperations":   "one span_kind",
+		v3 + "GetOperations":   "one span_kind",
+		v2 + "GetDependencies": "less time",
+		v3 + "GetDependencies": "less time",
+	} {
+		request := `{}`
+		if strings.HasSuffix(method, "GetOperations") {
+			request = `{"service":"shop"}`
+		}
+		if _, err := c.Call(t.Context(), method, request); status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %.200v, want what to ask instead: %s", method, err, want)
+		}
+	}
+}
