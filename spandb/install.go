@@ -14,11 +14,6 @@ import (
 	"github.com/clew-tracing/clew/wal"
 )
 
-// addition is the edit that makes a segment visible: it is the next of its tenant.
-func addition(r folder.Segment) folder.Edit {
-	return folder.Edit{Add: []folder.Segment{r}, Sealed: map[clew.Tenant]uint64{r.Tenant: r.LastSeq}, NextID: r.ID + 1, NextSeq: r.LastSeq + 1}
-}
-
 // commit makes an edit of the manifest. An error of kind Busy says that the disk is
 // full, and that it may be tried again; any other, that the store can seal nothing
 // more.

@@ -15,6 +15,7 @@ import (
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -126,7 +127,7 @@ func sealLarge(t testing.TB, db *DB, b *span.Batch, name clew.Tenant, n int, at 
 	data := db.sealer.Seal(b, meta, marks)
 	s, err := db.create(data)
 	if err == nil {
-		err = db.commit(addition(s.Segment))
+		err = db.commit(folder.Addition(s.Segment))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/leftovers"
 	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/spandb/resend"
 	"github.com/clew-tracing/clew/spandb/segment"
@@ -22,12 +23,12 @@ import (
 // wrong with the others shows when they are read. Their files stay for repair until
 // retention takes them.
 func (db *DB) openSegments() error {
-	left, err := db.survey()
+	left, err := leftovers.Survey(db.fs, db.dir, db.manifest)
 	if err == nil {
 		err = db.manifest.Start()
 	}
 	if err == nil {
-		err = db.sweep(left)
+		err = left.Sweep(db.damaged)
 	}
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func (db *DB) openSegments() error {
 		s := db.newSegment(r)
 		db.enlist(s)
 		come[t] = append(come[t], s)
-		if !left.found[r.ID] {
+		if !left.Has(r.ID) {
 			db.damaged(db.lost(s, fs.ErrNotExist))
 		} else if r.MaxArrival >= recent {
 			db.recall(t, s, recent)

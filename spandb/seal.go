@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
 )
 
@@ -97,7 +98,7 @@ func (db *DB) install(j sealJob, e *encoded) error {
 	if err != nil {
 		return err
 	}
-	if err := db.commit(addition(seg.Segment)); err != nil {
+	if err := db.commit(folder.Addition(seg.Segment)); err != nil {
 		if clew.KindOf(err) == clew.Busy { // surely not listed, and the next try has another id
 			db.discardOutputs([]*storedSegment{seg})
 		}

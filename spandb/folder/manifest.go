@@ -89,6 +89,11 @@ type Edit struct {
 	Log uint64
 }
 
+// Addition is the edit that makes a segment visible: it is the next of its tenant.
+func Addition(r Segment) Edit {
+	return Edit{Add: []Segment{r}, Sealed: map[clew.Tenant]uint64{r.Tenant: r.LastSeq}, NextID: r.ID + 1, NextSeq: r.LastSeq + 1}
+}
+
 // State is the sum of all edits. Sealed has the tenants that are further than Needed
 // says: so those of whom nothing is left leave nothing.
 type State struct {
