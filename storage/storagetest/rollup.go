@@ -110,14 +110,21 @@ func callsOut(k clew.Kind) bool { return k == clew.KindClient || k == clew.KindP
 func isCalled(k clew.Kind) bool { return k == clew.KindServer || k == clew.KindConsumer }
 
 // parentOf returns the row of the same trace that is x's parent, nil if there is
-// none.
-func parentOf(x *row, rows []*row) *row {
+// none. Of a shared span the server's half is the child of the other, and what names the
+// id of both is a child of the server's.
+func parentOf(x *row, rows []*row) (parent *row) {
 	for _, p := range rows {
-		if p.span.TraceID == x.span.TraceID && p.span.SpanID == x.span.ParentID {
+		if p.span.TraceID != x.span.TraceID {
+			continue
+		}
+		if isCalled(x.span.Kind) && p.span.SpanID == x.span.SpanID && !isCalled(p.span.Kind) {
 			return p
 		}
+		if p.span.SpanID == x.span.ParentID && (parent == nil || isCalled(p.span.Kind) && !isCalled(parent.span.Kind)) {
+			parent = p
+		}
 	}
-	return nil
+	return parent
 }
 
 // isEdge reports whether a row and its parent are one.
@@ -134,20 +141,19 @@ func edgesOf(x *row, rows []*row, r *storage.RollupRequest) (out []storage.Rollu
 	if !callsOut(s.Kind) {
 		called = connectionOf(s)
 	}
-	if s.ParentID != 0 {
-		switch parent := parentOf(x, rows); {
-		case parent == nil:
-			out = appendEdge(out, storage.RollupKey{Unresolved: true, Server: s.Service(), Connection: called}, s, failed, r)
-		case isEdge(x, parent):
-			k := storage.RollupKey{Client: parent.span.Service(), Server: s.Service(), Connection: called}
-			if callsOut(parent.span.Kind) {
-				failed = failed || parent.span.Status == clew.StatusError
-				if k.Connection == storage.ConnOther {
-					k.Connection = connectionOf(&parent.span)
-				}
+	switch parent := parentOf(x, rows); {
+	case parent == nil && s.ParentID == 0:
+	case parent == nil:
+		out = appendEdge(out, storage.RollupKey{Unresolved: true, Server: s.Service(), Connection: called}, s, failed, r)
+	case isEdge(x, parent):
+		k := storage.RollupKey{Client: parent.span.Service(), Server: s.Service(), Connection: called}
+		if callsOut(parent.span.Kind) {
+			failed = failed || parent.span.Status == clew.StatusError
+			if k.Connection == storage.ConnOther {
+				k.Connection = connectionOf(&parent.span)
 			}
-			out = appendEdge(out, k, s, failed, r)
 		}
+		out = appendEdge(out, k, s, failed, r)
 	}
 	if name, ok := peerOf(s); ok && callsOut(s.Kind) && !isServed(x, rows) {
 		out = appendEdge(out, storage.RollupKey{Client: s.Service(), Server: name, Virtual: true, Connection: connectionOf(s)},
@@ -182,7 +188,7 @@ func isServed(x *row, rows []*row) bool {
 		if c.span.SpanID == x.span.SpanID && isCalled(c.span.Kind) {
 			return true
 		}
-		if c.span.ParentID == x.span.SpanID && isEdge(c, parentOf(c, rows)) {
+		if p := parentOf(c, rows); p != nil && p.span.SpanID == x.span.SpanID && isEdge(c, p) {
 			return true
 		}
 	}

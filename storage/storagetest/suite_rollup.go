@@ -125,6 +125,7 @@ func lineOf(lines []string, i int) string {
 func testRollups(_ *testing.T, s *suite) {
 	a, m := s.aggregator(), NewMemory(AllCapabilities())
 	for i, trace := range s.g.Rolled(120, 9) {
+		s.g.share(trace)
 		s.both(m, tenant, s.g.arrival(), trace...)
 		if i%10 == 0 { // a record that is the same but for a span: its rows are counted again
 			s.both(m, tenant, s.g.arrival(), append(slices.Clone(trace), s.g.Trace(1)...)...)
@@ -145,6 +146,31 @@ func testRollups(_ *testing.T, s *suite) {
 	}
 	s.sameRollups(a, m, s.g.RollupRequest("t2"))
 	s.sameRollups(a, m, s.g.RollupRequest("nobody"))
+}
+
+// share makes some calls of a trace, each a span and a child of it, shared spans: two
+// halves with one id, of which the server's may name the client's parent, or nobody.
+func (g *Generator) share(trace []clew.Span) {
+	shared := make(map[clew.SpanID]bool) // no id has three halves
+	for i := range trace {
+		client := &trace[i]
+		k := slices.IndexFunc(trace, func(s clew.Span) bool { return s.ParentID == client.SpanID })
+		if k < 0 || shared[client.SpanID] || shared[trace[k].SpanID] || trace[k].SpanID == client.SpanID || g.r.IntN(4) > 0 {
+			continue
+		}
+		server := &trace[k]
+		shared[client.SpanID] = true
+		old := server.SpanID
+		client.Kind, server.Kind, server.SpanID, server.ParentID = clew.KindClient, clew.KindServer, client.SpanID, client.ParentID
+		if g.r.IntN(2) == 0 {
+			server.ParentID = 0
+		}
+		for n := range trace {
+			if trace[n].ParentID == old {
+				trace[n].ParentID = client.SpanID
+			}
+		}
+	}
 }
 
 // testRollupParts sends traces in pieces: operations are exact all the same, and an

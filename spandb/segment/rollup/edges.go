@@ -26,6 +26,8 @@ type network struct {
 	peerNames column.Strings
 	codes     []uint32 // by code of a column: peer + 1
 
+	halves map[uint32]*halves // of shared spans, by the positions of both
+
 	seen  []uint32 // positions that are counted
 	keyOf []uint32 // of each
 	keys  []edgeRows
@@ -46,7 +48,11 @@ func (b *Builder) countEdges() {
 	n := &b.net
 	n.begin(b.r)
 	n.connections(b.r)
+	n.pair(b.r)
 	for at, parent := range b.r.Parent {
+		if len(n.halves) > 0 {
+			parent = n.halfParent(uint32(at), parent)
+		}
 		if parent != NoParent {
 			b.child(uint32(at), parent)
 		}
@@ -91,7 +97,7 @@ func (n *network) begin(r *Rows) {
 	n.served, n.calls = n.served.Reset(rows), n.calls.Reset(r.Batch.Rows)
 	n.seen, n.keyOf, n.keys, n.last = n.seen[:0], n.keyOf[:0], n.keys[:0], 0
 	if n.slots == nil {
-		n.slots, n.peers = make([]uint32, 1<<10), make(map[string]uint32)
+		n.slots, n.peers, n.halves = make([]uint32, 1<<10), make(map[string]uint32), make(map[uint32]*halves)
 	}
 	clear(n.slots)
 	clear(n.peers)
@@ -105,6 +111,43 @@ func failed(who uint64) bool { return clew.Status(who) == clew.StatusError }
 func outbound(k clew.Kind) bool { return k == clew.KindClient || k == clew.KindProducer }
 
 func inbound(k clew.Kind) bool { return k == clew.KindServer || k == clew.KindConsumer }
+
+// halves are the positions of the two halves of a shared span, NoParent for one that is
+// not there.
+type halves struct{ server, other uint32 }
+
+// pair finds the halves of shared spans, by each of their positions.
+func (n *network) pair(r *Rows) {
+	clear(n.halves)
+	for _, t := range r.Twins { // the first of an id, and another one of it
+		h, ok := n.halves[t[0]]
+		if !ok {
+			h = &halves{NoParent, NoParent}
+		}
+		for _, at := range t {
+			half := &h.other
+			if inbound(kindOf(n.who[at])) {
+				half = &h.server
+			}
+			if *half == NoParent {
+				*half = at
+			}
+			n.halves[at] = h
+		}
+	}
+}
+
+// halfParent returns the parent of a row as trees have it: the server's half of a shared
+// span is a child of the other, and what names the id of both is one of the server's.
+func (n *network) halfParent(at, parent uint32) uint32 {
+	if h := n.halves[at]; h != nil && h.other != NoParent && inbound(kindOf(n.who[at])) {
+		return h.other
+	}
+	if h := n.halves[parent]; h != nil && h.server != NoParent {
+		return h.server
+	}
+	return parent
+}
 
 // child counts a row that has a parent, if the two are an edge.
 func (b *Builder) child(at, parent uint32) {
