@@ -54,8 +54,8 @@ func (c Config) withDefaults() Config {
 
 // Translate appends to dst, which is empty and has room, the OTLP protobuf that a body
 // in another format comes to, and returns that with the number of fields it had no
-// place for. An error of kind Invalid says that the body is not in its format; it is
-// called at most once for a request.
+// place for: no more bytes than a small constant times the body's. An error of kind
+// Invalid says that the body is not in its format.
 type Translate func(dst, body []byte) (out []byte, unknown int, err error)
 
 // Door is the way of a request from the wire into the store that all doors share: its
@@ -165,8 +165,14 @@ func (d *Door) take(ctx context.Context, r *request) (storage.Result, error) {
 		if r.translated, err = d.hold(r, len(record.Body)); err != nil {
 			return storage.Result{}, err
 		}
+		held := cap(r.translated)
 		if r.translated, unknown, err = r.translate(r.translated, record.Body); err != nil {
 			return storage.Result{}, err
+		}
+		if more := cap(r.translated) - held; more > 0 { // it came to more than it was
+			if err := r.room.Grow(int64(more)); err != nil {
+				return storage.Result{}, err
+			}
 		}
 		record.Body, record.Received, record.Compression = r.translated, nil, storage.Identity
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/format/zipkin"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -27,6 +28,8 @@ type spanJSON struct {
 	RemoteEndpoint *endpoint         `json:"remoteEndpoint,omitempty"`
 	Annotations    []annotation      `json:"annotations,omitempty"`
 	Tags           map[string]string `json:"tags,omitempty"`
+	Debug          bool              `json:"debug,omitempty"`
+	Shared         bool              `json:"shared,omitempty"`
 }
 
 type endpoint struct {
@@ -71,8 +74,12 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	if s.End >= s.Start {
 		out.Duration = max(1, uint64(s.End-s.Start)/1000)
 	}
+	out.Debug, out.Shared = isTrue(s.Attrs, zipkin.KeyDebug), isTrue(s.Attrs, zipkin.KeyShared)
+	out.LocalEndpoint.at(s.Attrs, "network.local.address", "network.local.port", zipkin.KeyLocalIPv6)
 	if s.Kind == clew.KindClient || s.Kind == clew.KindProducer {
 		out.RemoteEndpoint = remoteOf(s.Attrs)
+	} else {
+		out.RemoteEndpoint = askerOf(s.Attrs)
 	}
 	lo, _ := r.Events(row)
 	for i, e := range s.Events {
@@ -81,31 +88,85 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	return out
 }
 
+// find returns the value of an attribute, one without a type if there is none.
+func find(attrs []clew.Attr, key string) clew.Value {
+	for _, a := range attrs {
+		if a.Key == key {
+			return a.Value
+		}
+	}
+	return clew.Value{}
+}
+
+// textAt returns an attribute that is a text, and port one that is a port; "" and 0 is
+// none.
+func textAt(attrs []clew.Attr, key string) string {
+	if v := find(attrs, key); v.Type == clew.TypeString {
+		return v.String()
+	}
+	return ""
+}
+
+func port(attrs []clew.Attr, key string) int64 {
+	if v := find(attrs, key); v.Type == clew.TypeInt && v.Int() > 0 && v.Int() <= math.MaxUint16 {
+		return v.Int()
+	}
+	return 0
+}
+
+func isTrue(attrs []clew.Attr, key string) bool {
+	v := find(attrs, key)
+	return v.Type == clew.TypeBool && v.Bool()
+}
+
+// setAddress sets the address of an endpoint if text is one.
+func (e *endpoint) setAddress(text string) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || ip.Zone() != "" {
+		return
+	}
+	if ip = ip.Unmap(); ip.Is4() {
+		e.IPv4 = ip.String()
+	} else {
+		e.IPv6 = ip.String()
+	}
+}
+
+// at sets the addresses of an endpoint and its port to those that attributes name.
+func (e *endpoint) at(attrs []clew.Attr, address, portKey, second string) {
+	e.setAddress(textAt(attrs, address))
+	e.setAddress(textAt(attrs, second))
+	e.Port = port(attrs, portKey)
+}
+
+// atPeer sets where the other side is.
+func (e *endpoint) atPeer(attrs []clew.Attr) {
+	e.at(attrs, "network.peer.address", "network.peer.port", zipkin.KeyRemoteIPv6)
+}
+
+// askerOf returns who asks a span, nil if it does not say.
+func askerOf(attrs []clew.Attr) *endpoint {
+	out := &endpoint{ServiceName: api.Shown(textAt(attrs, "peer.service"))}
+	if out.atPeer(attrs); *out == (endpoint{}) {
+		return nil
+	}
+	return out
+}
+
 // remoteOf returns whom a span asks, nil if it does not say.
 func remoteOf(attrs []clew.Attr) *endpoint {
-	find := func(key string) (v clew.Value, ok bool) {
-		for _, a := range attrs {
-			if a.Key == key {
-				return a.Value, true
-			}
-		}
-		return v, false
-	}
 	for _, key := range remoteKeys {
-		v, ok := find(key.name)
-		if !ok || v.Type != clew.TypeString || len(v.Bytes) == 0 {
+		name := textAt(attrs, key.name)
+		if name == "" {
 			continue
 		}
-		out := &endpoint{ServiceName: api.Shown(v.String())}
-		if ip, err := netip.ParseAddr(v.String()); err == nil && ip.Zone() == "" {
-			if ip = ip.Unmap(); ip.Is4() {
-				out.IPv4 = ip.String()
-			} else {
-				out.IPv6 = ip.String()
-			}
+		out := &endpoint{ServiceName: api.Shown(name)}
+		if key.port == "" {
+			out.atPeer(attrs) // a name alone may have an address elsewhere
 		}
-		if port, ok := find(key.port); ok && port.Type == clew.TypeInt && port.Int() > 0 && port.Int() <= math.MaxUint16 {
-			out.Port = port.Int()
+		out.setAddress(name)
+		if n := port(attrs, key.port); n != 0 {
+			out.Port = n
 		}
 		return out
 	}
@@ -129,7 +190,9 @@ func tagsOf(s *clew.Span, extra []byte) map[string]string {
 		set("error", s.StatusMessage)
 	}
 	for _, a := range s.Attrs {
-		set(a.Key, textOf(a.Value))
+		if a.Key != zipkin.KeyShared && a.Key != zipkin.KeyDebug { // which have a place of their own
+			set(a.Key, textOf(a.Value))
+		}
 	}
 	// What cannot be read any more is left out.
 	_ = otlp.EachExtra(extra, func(key string, v clew.Value) { set(key, textOf(v)) })

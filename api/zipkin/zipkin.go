@@ -44,8 +44,6 @@ func New(cfg api.Config) http.Handler {
 func lost(w http.ResponseWriter, r *http.Request, status int) {
 	text := fmt.Sprintf("%s is not part of Zipkin's query API; docs/reference/zipkin.md lists what is", r.URL.Path)
 	switch {
-	case r.URL.Path == "/api/v2/spans" || r.URL.Path == "/api/v1/spans":
-		text = "spans in Zipkin's formats are not taken here: send OTLP to the doors on 4318 (HTTP) or 4317 (gRPC)"
 	case status == http.StatusMethodNotAllowed:
 		text = "everything here is asked by GET"
 	case r.URL.Path == "/":

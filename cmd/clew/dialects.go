@@ -107,13 +107,13 @@ func faultOf(fail api.Fail) func(http.ResponseWriter, *http.Request) {
 
 // alone is the dialect on an address of its own: with its prefix, too, since who moves
 // from one address to the other has it in the path.
-func (d *dialect) alone() http.Handler {
+func (s *server) alone(d *dialect) http.Handler {
 	mux := http.NewServeMux()
 	d.onPage(mux)
 	mux.Handle("/", d.handler)
 	d.calls.Mount(mux, true)
 	// Another site's page must not act here through a visitor's browser.
-	return http.NewCrossOriginProtection().Handler(mux)
+	return s.takersAt(d, http.NewCrossOriginProtection().Handler(mux), "", d.prefix)
 }
 
 // budget is what one question may cost.

@@ -28,7 +28,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorOTLPHTTP, Title: "OTLP HTTP", Protocol: "http", Path: otlpdoor.TracesPath, Setting: "otlp-http-port", Port: c.OTLPHTTPPort},
 		{Name: doorJaeger, Title: "Jaeger API", Protocol: "http", Setting: "jaeger-port", Port: c.JaegerPort, Spare: true},
 		{Name: doorJaegerGRPC, Title: "Jaeger gRPC", Protocol: "grpc", Setting: "jaeger-grpc-port", Port: c.JaegerGRPCPort, Spare: true},
-		{Name: doorZipkin, Title: "Zipkin API", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
+		{Name: doorZipkin, Title: "Zipkin", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
 		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},
 	}

@@ -76,7 +76,13 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", doorOTLPGRPC, s.otlpGRPC.DenyAt(doorPage)))
 	mux.Handle("/", web.Handler())
 	// Another site's page must not act here through a visitor's browser.
-	return http.NewCrossOriginProtection().Handler(mux)
+	page := http.NewCrossOriginProtection().Handler(mux)
+	for i := range dialects {
+		if d := &dialects[i]; d.prefix != "" {
+			page = s.takersAt(d, page, d.prefix)
+		}
+	}
+	return page
 }
 
 // elsewhere answers those who send spans to the page's address where the door is

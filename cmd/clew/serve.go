@@ -316,7 +316,7 @@ func (s *server) start() {
 		if d.door == "" {
 			continue
 		}
-		s.spare[d.door] = s.newReader(d.alone(), d.fault)
+		s.spare[d.door] = s.newReader(s.alone(&d), d.fault)
 		serve[d.door] = s.spare[d.door].Serve
 	}
 	for _, d := range s.doors {

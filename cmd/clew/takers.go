@@ -4,9 +4,11 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/ingest/zipkindoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/guard"
 )
@@ -14,7 +16,9 @@ import (
 // taker is a door that takes spans, of requests or of datagrams.
 type taker struct {
 	door string // that it listens at
-	of   interface{ Stats() ingest.Stats }
+	// paths are those of a dialect's door that are for spans; nil: the whole door is.
+	paths []string
+	of    interface{ Stats() ingest.Stats }
 
 	handler http.Handler
 	deny    ingest.Denial // answers requests that are not let through
@@ -27,9 +31,11 @@ type taker struct {
 // newTakers are the doors of spans of this server.
 func (s *server) newTakers(cfg ingest.Config) []taker {
 	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(cfg), otlpdoor.NewGRPC(cfg)
+	inZipkin := zipkindoor.New(cfg)
 	return []taker{
 		{door: doorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: doorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
+		{door: doorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
 	}
 }
 
@@ -39,8 +45,11 @@ func (s *server) serveTakers(serve map[string]func(net.Listener) error) {
 	ctx, end := context.WithCancel(context.Background())
 	s.endDatagrams = end
 	for _, t := range s.takers {
-		if t.datagrams == nil {
-			h := s.newHTTPServer(s.gate.Guard(config.Write, denyBy(t.deny), t.handler), faultBy(t.deny))
+		switch {
+		case t.paths != nil: // its dialect serves it
+			continue
+		case t.datagrams == nil:
+			h := s.newHTTPServer(s.guarded(t), faultBy(t.deny))
 			s.taking = append(s.taking, h)
 			serve[t.door] = h.Serve
 			continue
@@ -54,6 +63,45 @@ func (s *server) serveTakers(serve map[string]func(net.Listener) error) {
 			}
 		}
 	}
+}
+
+// guarded is what a door answers those who may write.
+func (s *server) guarded(t taker) http.Handler {
+	return s.gate.Guard(config.Write, denyBy(t.deny), t.handler)
+}
+
+// takersAt adds to an address, whose answers besides are rest, the doors of spans that a
+// dialect has there under a prefix. Other than what is read there, spans may come from
+// pages of the origins that the settings name.
+func (s *server) takersAt(d *dialect, rest http.Handler, prefixes ...string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rest)
+	for _, t := range s.takers {
+		if t.door != d.door {
+			continue
+		}
+		h := s.fromOrigins(s.guarded(t))
+		for _, path := range t.paths {
+			for _, prefix := range prefixes {
+				mux.Handle("POST "+prefix+path, http.StripPrefix(prefix, h))
+				mux.Handle("OPTIONS "+prefix+path, http.StripPrefix(prefix, h))
+			}
+		}
+	}
+	return mux
+}
+
+// fromOrigins lets no other site's page send through a visitor's browser but those that
+// the settings name.
+func (s *server) fromOrigins(h http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	for _, o := range s.settings.CORSOrigins {
+		if o == "*" {
+			return h
+		}
+		_ = p.AddTrustedOrigin(strings.TrimSuffix(o, "/")) // the settings take only what is an origin
+	}
+	return p.Handler(h)
 }
 
 // denyBy denies as a door does, in the form that OTLP's clients read.

@@ -223,7 +223,7 @@ func addressSettings() []Setting {
 			Help:  "The port of Jaeger's query API over gRPC, which is on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.JaegerGRPCPort }},
 		{Name: "zipkin-port", Group: group, Scope: Server,
-			Help:  "The port of Zipkin's query API, which is under /zipkin on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			Help:  "The port where Zipkin's clients send spans and ask for traces, which is under /zipkin on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.ZipkinPort }},
 		{Name: "tempo-port", Group: group, Scope: Server,
 			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",

@@ -5,6 +5,7 @@ package jsonread
 import (
 	"math/bits"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -39,7 +40,7 @@ func Place(format string, err error) error {
 	if e.path == "" {
 		return clew.Errorf(clew.Invalid, "%s: offset %d: %s", format, e.off, e.what)
 	}
-	return clew.Errorf(clew.Invalid, "%s: offset %d, %s: %s", format, e.off, e.path[1:], e.what)
+	return clew.Errorf(clew.Invalid, "%s: offset %d, %s: %s", format, e.off, strings.TrimPrefix(e.path, "."), e.what)
 }
 
 // maxDepth bounds objects and lists in what is skipped: no format has any that are deeper

@@ -130,13 +130,13 @@ func Close(dst []byte, mark int) []byte {
 }
 
 // AppendAttr appends a KeyValue as field num.
-func AppendAttr(dst []byte, num int, key string, v clew.Value) []byte {
+func AppendAttr[K []byte | string](dst []byte, num int, key K, v clew.Value) []byte {
 	dst, pair, value := openPair(dst, num, key)
 	return Close(Close(AppendValue(dst, v), value), pair)
 }
 
 // AppendTextAttr is AppendAttr for a text.
-func AppendTextAttr[T []byte | string](dst []byte, num int, key string, v T) []byte {
+func AppendTextAttr[K, T []byte | string](dst []byte, num int, key K, v T) []byte {
 	dst, pair, value := openPair(dst, num, key)
 	return Close(Close(AppendBytes(dst, valueString, v), value), pair)
 }
@@ -173,7 +173,7 @@ func AppendTextsAttr(dst []byte, num int, key string, v []string) []byte {
 }
 
 // openPair begins a KeyValue up to the contents of its value.
-func openPair(dst []byte, num int, key string) (out []byte, pair, value int) {
+func openPair[K []byte | string](dst []byte, num int, key K) (out []byte, pair, value int) {
 	dst, pair = Open(dst, num)
 	dst = AppendBytes(dst, keyValueKey, key)
 	dst, value = Open(dst, keyValueValue)
