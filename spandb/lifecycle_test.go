@@ -12,6 +12,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/spandb/logged"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -234,7 +235,7 @@ func TestTenantsComeAndGo(t *testing.T) {
 	}
 	_, err := db.Append(context.Background(), storage.Record{Tenant: "more", Body: storagetest.Body(someSpans(1, 1)...)})
 	var e *clew.Error
-	if !errors.As(err, &e) || e.Kind != clew.Busy || e.RetryAfter != failedRetry || !strings.Contains(err.Error(), "X-Scope-OrgID") {
+	if !errors.As(err, &e) || e.Kind != clew.Busy || e.RetryAfter != admission.FailedRetry || !strings.Contains(err.Error(), "X-Scope-OrgID") {
 		t.Fatalf("Append for one tenant more than %d = %v, want to be told to come again, and how it is mended", maxTenants, err)
 	}
 	for i := range maxTenants {

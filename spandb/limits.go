@@ -87,14 +87,6 @@ const (
 	leastLogFile = 1 << 20
 )
 
-// failedRetry is how long a sender should wait when somebody has to mend the disk
-// first.
-const failedRetry = 30 * time.Second
-
-// fullRetry is how long a sender should wait when the disk is full: retention makes
-// room within seconds, people within minutes.
-const fullRetry = 10 * time.Second
-
 // maxStall is how long an append waits for a head to be sealed before it answers
 // Busy: long enough for a slow disk's hiccup, short enough for a client's patience.
 const maxStall = 2 * time.Second

@@ -19,6 +19,7 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/spandb/admission"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/vfs"
 	"github.com/clew-tracing/clew/wal"
@@ -54,7 +55,7 @@ func appendOne(db *DB, body []byte) error {
 // isDiskFull checks what a sender is told: come again, when, and why.
 func isDiskFull(err error) bool {
 	var e *clew.Error
-	return errors.As(err, &e) && e.Kind == clew.Busy && e.RetryAfter == fullRetry && strings.Contains(err.Error(), "disk is full")
+	return errors.As(err, &e) && e.Kind == clew.Busy && e.RetryAfter == admission.FullRetry && strings.Contains(err.Error(), "disk is full")
 }
 
 func fill(t *testing.T, fs vfs.FS, name string, bytes int) {
@@ -389,7 +390,7 @@ func TestReadOnly(t *testing.T) {
 		for _, body := range s.bodies[1:] {
 			err := appendOne(db, body)
 			var e *clew.Error
-			if !errors.As(err, &e) || e.Kind != clew.Busy || e.RetryAfter != failedRetry || !errors.Is(err, cause) || !strings.Contains(err.Error(), "read-only") {
+			if !errors.As(err, &e) || e.Kind != clew.Busy || e.RetryAfter != admission.FailedRetry || !errors.Is(err, cause) || !strings.Contains(err.Error(), "read-only") {
 				t.Fatalf("Append = %v, want read-only because of %v", err, cause)
 			}
 		}

@@ -306,7 +306,7 @@ func (db *DB) addTenant(name clew.Tenant) (*tenant, error) {
 	}
 	// What is on disk is opened, however many tenants' it is.
 	if len(db.tenants) >= maxTenants && db.log != nil && !db.forgetTenant() {
-		return nil, tooManyTenants(name)
+		return nil, admission.TooManyTenants(name, maxTenants)
 	}
 	t := newTenant(name)
 	db.tenants[name] = t
