@@ -131,16 +131,15 @@ func (g *gathering) parts(ctx context.Context, columns storage.Columns, rows fun
 // are asked for.
 func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w *span.Whole, selected column.Bitmap)) error {
 	j := judge.New(&g.plan.selection, gone(ctx))
-	judged := func(w *span.Whole, rows column.Bitmap) (some bool) {
-		selected := j.Selected(w, rows, g.over.Window)
-		if some = selected.Any(); some {
+	judged := func(w *span.Whole, rows column.Bitmap) (selected column.Bitmap) {
+		if selected = j.Selected(w, rows, g.over.Window); selected.Any() {
 			f(w, selected)
 		}
-		return some
+		return selected
 	}
 	if s, ok := g.store.(storage.Store); ok && s.Capabilities().TracesMode {
 		g.over.Explain.Say("traces with such a row are gone through whole, by a scan by traces")
-		inVain := 0 // traces that were read one by one
+		inVain := 0 // traces that were read by themselves
 		req := storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}
 		req.Apart = func(id clew.TraceID) (bool, error) {
 			if inVain++; inVain > witnessAfter {
@@ -151,8 +150,9 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 			return g.filter.has(id), nil
 		}
 		err := g.scan(ctx, req, func(b *span.Batch) (bool, error) {
-			if judged(span.NewWhole(b), b.Traced) && b.Traced == nil {
-				inVain--
+			w := span.NewWhole(b)
+			if selected := judged(w, b.Traced); inVain > 0 { // it was asked for, and so were all after it
+				inVain = max(inVain-judge.TracesOf(w, selected).Count(), 0)
 			}
 			return true, nil
 		})

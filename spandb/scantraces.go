@@ -10,6 +10,8 @@ import (
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/spandb/traceindex"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/resolved"
 )
 
 // tracesOf implements scan.Traces on what a snapshot has.
@@ -60,30 +62,38 @@ func (x *tracesOf) listed(s traceindex.Segment) bool {
 	return seg != nil && x.snap.list.has(seg)
 }
 
+// Blocks implements scan.Traces.
+func (x *tracesOf) Blocks(dst []scan.Stored, id clew.TraceID) (blocks []scan.Stored, all bool) {
+	for i, h := range x.snap.heads {
+		x.snap.t.mu.Lock()
+		here := h.b.HasTraceWithin(id, x.snap.views[i].Rows)
+		if x.snap.t.mu.Unlock(); here {
+			return dst, false
+		}
+	}
+	for _, c := range x.db.candidates(x.snap.list, id) {
+		for _, blk := range c.blocks {
+			dst = append(dst, scan.Stored{Source: source{x.db, c.seg}, Block: blk})
+		}
+		if c.blocks == nil {
+			return dst, false
+		}
+	}
+	return dst, true
+}
+
 // Whole implements scan.Traces.
 func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {
 	g := x.db.gatherer(id, x.need)
-	err = g.from(ctx, x.snap)
-	t, found := g.resolve()
-	switch {
-	case err == nil && !found && g.damage != nil:
-		err = g.damage
-	case err == nil && !found:
-		err = clew.Errorf(clew.NotFound, "trace %s is not here", id)
+	var t storage.Trace
+	if err = g.from(ctx, x.snap); err == nil {
+		t, err = g.resolve()
 	}
 	if err != nil {
 		g.loan.Return()
 		return nil, g.reader.Bytes, nil, err
 	}
-	out := *t.Batch // a copy, whose ids may differ
-	if len(out.TraceIDs) > 1 {
-		for _, other := range out.TraceIDs {
-			if id.High() == 0 || other.High() != 0 && other.Compare(id) < 0 {
-				id = other
-			}
-		}
-		out.TraceIDs, out.Trace = []clew.TraceID{id}, make([]uint32, out.Rows)
-	}
-	admission.ReturnWith(&out, g.loan)
-	return &out, g.reader.Bytes, g.loan.Return, g.damage
+	out := resolved.OneID(t.Batch, id)
+	admission.ReturnWith(out, g.loan)
+	return out, g.reader.Bytes, g.loan.Return, g.damage
 }

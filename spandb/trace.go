@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -8,10 +9,10 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/admission"
-	"github.com/clew-tracing/clew/spandb/resolved"
 	"github.com/clew-tracing/clew/spandb/segment"
 	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/resolved"
 )
 
 // Trace implements storage.Reader. Rows are gathered from segments, oldest
@@ -29,25 +30,21 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 	if ctx.Err() != nil {
 		return storage.Trace{}, lookupStopped(ctx)
 	}
-	missing := clew.Errorf(clew.NotFound, "trace %s is not here", id)
 	t, err := db.tenantOf(name)
 	if err != nil {
 		return storage.Trace{}, err
 	}
 	if t == nil {
-		return storage.Trace{}, missing
+		return storage.Trace{}, notHere(id)
 	}
 	g := db.gatherer(id, need)
 	if err := g.gather(ctx, t); err != nil {
 		g.loan.Return()
 		return storage.Trace{}, err
 	}
-	out, found := g.resolve()
-	if !found && g.damage != nil {
-		return storage.Trace{}, g.damage
-	}
-	if !found {
-		return storage.Trace{}, missing
+	out, err := g.resolve()
+	if err != nil {
+		return storage.Trace{}, err
 	}
 	out.Damaged, out.Bytes = g.damage, g.reader.Bytes
 	out.Release = g.loan.Return
@@ -105,14 +102,19 @@ func (g *gatherer) addFirst() error {
 	return g.add(batch, g.rows, g.reader.Received)
 }
 
-// resolve returns the trace; false if it has no rows.
-func (g *gatherer) resolve() (storage.Trace, bool) {
-	if g.first != nil {
+// resolve returns the trace; the error says why there are no rows of it.
+func (g *gatherer) resolve() (storage.Trace, error) {
+	switch {
+	case g.first != nil:
 		b := *g.first
-		return storage.Trace{Batch: &b}, true
+		return storage.Trace{Batch: &b}, nil
+	case g.b.Rows() == 0:
+		return storage.Trace{}, cmp.Or(g.damage, notHere(g.id))
 	}
-	return g.b.Resolve(), g.b.Rows() > 0
+	return g.b.Resolve(), nil
 }
+
+func notHere(id clew.TraceID) error { return clew.Errorf(clew.NotFound, "trace %s is not here", id) }
 
 func lookupStopped(ctx context.Context) error {
 	return clew.Errorf(clew.Canceled, "trace lookup stopped: %w", context.Cause(ctx))

@@ -181,8 +181,8 @@ type Request struct {
 	// has reached its bound, so that it goes beyond by one batch at most. If
 	// something was left, Stats.Exhausted says so; the scan ends without an error.
 	MaxRows, MaxBytes int64
-	// Apart, where not nil, may be asked in a scan by traces before a trace is read by
-	// itself, since it lies in several places: whether it is wanted. Its error ends the
+	// Apart, where not nil, may be asked in a scan by traces before a trace is read that
+	// lies in several places, alone or with others: whether it is wanted. Its error ends the
 	// scan.
 	Apart func(id clew.TraceID) (wanted bool, err error)
 	// Explain asks for Stats.Tests.
@@ -207,8 +207,8 @@ type Stats struct {
 	// scan has seen all when Rows and Damaged add up to it. A scan by traces may have to
 	// go over its rows again, which are added then.
 	Total int64
-	// Apart is about how many traces a scan by traces has to read one by one, once it has
-	// found them; ApartRead is how many of them it has read.
+	// Apart is about how many traces a scan by traces has to put together from several
+	// places, once it has found them; ApartRead is how many of them it has read.
 	Apart, ApartRead int
 	// Exhausted is set when MaxRows or MaxBytes ended the scan before that.
 	Exhausted bool

@@ -63,7 +63,6 @@ var plan = []place{
 	{"spandb/traceindex", 3, keeping},
 	{"spandb/admission", 3, keeping},
 	{"spandb/resend", 3, keeping},
-	{"spandb/resolved", 3, keeping},
 	{"spandb/damage", 3, keeping},
 	{"spandb/tally", 3, keeping},
 	{"retain", 3, keeping},

@@ -55,9 +55,9 @@ func (r *BlockReader) Read(s *Reader, blk int, n *Need) (*span.Batch, error) {
 
 // ReadRows is Read for some rows of a block, ascending, at least one: those alone are
 // in the batch, and only traces that they are of. n wants no parents, which are found
-// among all rows of a trace: see Need.Parents.
-func (r *BlockReader) ReadRows(s *Reader, blk int, n *Need, rows []uint32) (*span.Batch, error) {
-	return r.read(s, blk, n, rows, false)
+// among all rows of a trace (see Need.Parents), unless whole says that rows are such.
+func (r *BlockReader) ReadRows(s *Reader, blk int, n *Need, rows []uint32, whole bool) (*span.Batch, error) {
+	return r.read(s, blk, n, rows, whole)
 }
 
 // ReadTrace reads the wanted columns of the rows in a block of the traces that an id

@@ -189,7 +189,7 @@ func TestReadRows(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := flatten(whole, rows)
-			got, err := some.ReadRows(s, blk, &n, rows)
+			got, err := some.ReadRows(s, blk, &n, rows, false)
 			if err != nil {
 				t.Fatal(err)
 			}

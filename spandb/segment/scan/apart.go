@@ -37,34 +37,74 @@ func (s *Scan) runTraces(ctx context.Context, yield func(*span.Batch, error) boo
 	}
 }
 
-// readApart yields the traces that are remembered, one by one, and reports whether there
-// is more to do.
+// readApart yields the traces that are remembered, some at a time, and reports whether
+// there is more to do.
 func (s *Scan) readApart(ctx context.Context, yield func(*span.Batch, error) bool) (more bool, err error) {
 	ids := s.apart.Traces()
 	slices.SortFunc(ids, clew.TraceID.Compare)
 	before, in := s.apart.Share()
 	s.stats.Apart = s.stats.ApartRead + int(float64(len(ids))*max((1-before)/in, 1))
-	for _, id := range ids {
-		_ = cores.Yield(ctx)
-		if err := stopped(ctx); err != nil {
+	if s.together == nil {
+		s.together = newTogether(s)
+	}
+	for part := range slices.Chunk(ids, maxPlaced) {
+		for rest := s.together.place(part); len(rest) > 0; {
+			var some []lying
+			some, rest = s.together.next(rest)
+			if more, err = s.readSome(ctx, some, yield); err != nil || !more {
+				return false, err
+			}
+		}
+	}
+	return true, nil
+}
+
+// readSome yields traces that lie in several places, those that can be together.
+func (s *Scan) readSome(ctx context.Context, some []lying, yield func(*span.Batch, error) bool) (more bool, err error) {
+	wanted := some[:0]
+	for _, t := range some {
+		if more, err = s.goesOn(ctx); err != nil || !more {
 			return false, err
 		}
-		if s.spent() {
-			s.stats.Exhausted = true
-			return false, nil
-		}
-		s.stats.ApartRead++
 		if ask := s.Request.Apart; ask != nil {
-			if wanted, err := ask(id); err != nil || !wanted {
-				if err != nil {
-					return false, err
-				}
+			if yes, err := ask(t.id); err != nil {
+				return false, err
+			} else if !yes {
+				s.stats.ApartRead++
 				continue
 			}
 		}
+		wanted = append(wanted, t)
+	}
+	b, left, err := s.together.read(ctx, wanted)
+	if err != nil || s.stats.Exhausted {
+		return false, err
+	}
+	s.stats.ApartRead += len(wanted) - len(left)
+	if b != nil && !yield(b, nil) {
+		return false, nil
+	}
+	for _, id := range left {
+		if more, err = s.goesOn(ctx); err != nil || !more {
+			return false, err
+		}
+		s.stats.ApartRead++
 		if !s.readOne(ctx, id, yield) {
 			return false, stopped(ctx)
 		}
+	}
+	return true, nil
+}
+
+// goesOn reports whether more may be looked at, once others have computed.
+func (s *Scan) goesOn(ctx context.Context) (more bool, err error) {
+	_ = cores.Yield(ctx)
+	if err := stopped(ctx); err != nil {
+		return false, err
+	}
+	if s.spent() {
+		s.stats.Exhausted = true
+		return false, nil
 	}
 	return true, nil
 }

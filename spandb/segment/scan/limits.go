@@ -25,6 +25,18 @@ const pickRows = 4
 // further ones is nothing.
 const DefaultRoom = 1 << 16
 
+// Traces that lie in several blocks are read together: fewTogether at first, maxTogether at
+// most, of which one block after the other then has some dozen; fewer if they have more
+// rows than togetherRows, half a block, or take more than togetherBytes. Where they are is
+// looked up for maxPlaced at a time.
+const (
+	fewTogether   = 8
+	maxTogether   = 128
+	togetherRows  = 32 << 10
+	togetherBytes = 16 << 20
+	maxPlaced     = 4096
+)
+
 // resize returns s with length n, keeping its memory; contents are unspecified.
 func resize[T any](s []T, n int) []T {
 	if cap(s) < n {

@@ -62,6 +62,7 @@ type Scan struct {
 	rows     []uint32
 	all      column.Bitmap
 	counted  span.Batch
+	together *together
 	apart    *traceset.Set // traces that lie in several places, of which each may have a match
 }
 
@@ -341,7 +342,7 @@ func (s *Scan) columns(u *unit, rows []uint32, need *segment.Need) *span.Batch {
 		if rows == nil {
 			b, err = s.reader.Read(r, u.blk, need)
 		} else {
-			b, err = s.reader.ReadRows(r, u.blk, need, rows)
+			b, err = s.reader.ReadRows(r, u.blk, need, rows, false)
 		}
 		s.stats.Bytes += s.reader.Bytes
 		s.reader.Bytes, s.reader.Known = 0, nil

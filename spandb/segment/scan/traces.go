@@ -16,6 +16,12 @@ type Place struct {
 	Block int
 }
 
+// Stored is a block by its segment, which is one of the scan's.
+type Stored struct {
+	Source
+	Block int
+}
+
 // Traces says where else traces lie, and reads them.
 type Traces interface {
 	// Alone clears from set the numbers of the ids of traces that may have rows at other
@@ -23,6 +29,9 @@ type Traces interface {
 	Alone(set column.Bitmap, ids []clew.TraceID, at Place)
 	// Failed returns an error once Alone may say otherwise than before.
 	Failed() error
+	// Blocks appends the blocks in which a trace may be; false if it may be elsewhere, or
+	// that is not known.
+	Blocks(dst []Stored, id clew.TraceID) (blocks []Stored, all bool)
 	// Whole returns a whole trace, resolved, under one id, and what gives back its memory;
 	// an error of kind NotFound if it is gone, and one beside the trace if that is damaged.
 	// So many bytes were looked at.

@@ -5,16 +5,20 @@ package resolved
 import (
 	"cmp"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage"
 )
 
-// Builder collects the rows of one trace: of one source after the other, the oldest first.
+// Builder collects the rows of a trace: of one source after the other, the oldest first.
 type Builder struct {
 	*build.Builder
 	// Parts says that rows lack columns, so that nobody can tell whether they are equal.
-	Parts   bool
+	Parts bool
+	// Many says that each id is a trace of its own; without it all rows are one trace's,
+	// which may have two ids.
+	Many    bool
 	arrived []arrival // by row
 	sources uint32
 }
@@ -44,9 +48,9 @@ func (g *Builder) Add(src *span.Batch, rows []uint32, place func(row uint32) uin
 // stays. Rows of equal content count as duplicates, others as conflicts.
 func (g *Builder) Resolve() storage.Trace {
 	view := g.View(g.Rows())
-	first := make(map[span.Identity]uint32, view.Rows)
+	first := make(map[identity]uint32, view.Rows)
 	for i := range uint32(view.Rows) {
-		k := view.Identity(i)
+		k := g.identity(view, i)
 		if at, ok := first[k]; !ok || g.before(i, at) {
 			first[k] = i
 		}
@@ -60,7 +64,7 @@ func (g *Builder) Resolve() storage.Trace {
 	conflicting := make(map[uint32]bool) // by row of view
 	same := func(at, i uint32) bool { return g.Parts || rows.Equal(int(at), int(i)) }
 	for i := range uint32(view.Rows) {
-		switch at := first[view.Identity(i)]; {
+		switch at := first[g.identity(view, i)]; {
 		case at == i:
 			keep = append(keep, i)
 		case same(at, i):
@@ -81,8 +85,36 @@ func (g *Builder) Resolve() storage.Trace {
 	return out
 }
 
+// identity is what a row is known by among those of all traces.
+type identity struct {
+	span.Identity
+	trace uint32
+}
+
+func (g *Builder) identity(b *span.Batch, row uint32) identity {
+	if g.Many {
+		return identity{b.Identity(row), b.Trace[row]}
+	}
+	return identity{b.Identity(row), 0}
+}
+
 // before reports whether row i came before row k.
 func (g *Builder) before(i, k uint32) bool {
 	a, b := g.arrived[i], g.arrived[k]
 	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
+}
+
+// OneID returns a batch of one trace, found by an id, with all rows under one: its id of
+// 128 bits, if there is one.
+func OneID(b *span.Batch, id clew.TraceID) *span.Batch {
+	out := *b
+	if len(out.TraceIDs) > 1 {
+		for _, other := range out.TraceIDs {
+			if id.High() == 0 || other.High() != 0 && other.Compare(id) < 0 {
+				id = other
+			}
+		}
+		out.TraceIDs, out.Trace = []clew.TraceID{id}, make([]uint32, out.Rows)
+	}
+	return &out
 }
