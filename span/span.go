@@ -264,6 +264,10 @@ func (b *Batch) End(row int) clew.UnixNanos {
 // start then, and no duration.
 func (b *Batch) Unfinished(row int) bool { return Unfinished(b.Start[row], b.Duration[row]) }
 
+// Completes reports whether row i, which shares its identity with row k, is what that came to:
+// it has an end, and the other has none.
+func (b *Batch) Completes(i, k int) bool { return b.Unfinished(k) && !b.Unfinished(i) }
+
 // Unfinished is Batch.Unfinished for a row of a start and end − start.
 func Unfinished(start, duration uint64) bool { return start+duration == 0 }
 

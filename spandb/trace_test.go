@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -89,6 +91,51 @@ func TestFirstReceived(t *testing.T) {
 			if err := db.Close(); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+}
+
+// TestCompleted sends rows that have no end yet, and ends of some of them before and after:
+// whatever is sealed in between, the row with an end is shown, and a merge leaves it alone.
+func TestCompleted(t *testing.T) {
+	running := func(id clew.SpanID, name string) clew.Span {
+		x := named(1, 1, id, name, clew.KindServer)
+		x.End = 0
+		return x
+	}
+	requests := [][]clew.Span{
+		{running(1, "a"), named(1, 1, 2, "b", clew.KindServer), running(3, "c")},
+		{running(1, "z"), running(2, "late")},
+		{named(1, 1, 1, "k", clew.KindServer)},
+	}
+	for _, seals := range []string{"", "0", "1", "01", "012"} {
+		var now atomic.Int64
+		start := storagetest.Epoch.Time()
+		now.Store(start.UnixNano())
+		db := mergeStore(t, vfs.NewMem(), &now, Config{})
+		for i, spans := range requests {
+			appendAt(t, db, [][]byte{storagetest.Body(spans...)}, start)
+			if slices.Contains([]byte(seals), byte('0'+i)) {
+				sealNow(t, db)
+			}
+		}
+		want := []string{"1:k", "2:b", "3:c"}
+		if names, tr := namesOf(t, db, clew.MakeTraceID(1, 1)); !slices.Equal(names, want) || tr.Duplicates != 3 || tr.Conflicts != 0 {
+			t.Errorf("sealed after %q: %v, %d duplicates, %d conflicts, want %v, 3 and none", seals, names, tr.Duplicates, tr.Conflicts, want)
+		}
+		if seals == "012" {
+			now.Add(int64(25 * time.Hour))
+			var info MergeInfo
+			db.cfg.Events.Merged = func(i MergeInfo) { info = i }
+			if n, err := db.mergeAll(t.Context()); n != 1 || err != nil || info.Duplicates != 3 {
+				t.Errorf("%d merges, %v, %+v, want one that drops 3 rows", n, err, info)
+			}
+			if names, tr := namesOf(t, db, clew.MakeTraceID(1, 1)); !slices.Equal(names, want) || tr.Duplicates != 0 {
+				t.Errorf("merged: %v, %d duplicates, want %v and none", names, tr.Duplicates, want)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

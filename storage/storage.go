@@ -86,9 +86,10 @@ type Appender interface {
 // A Reader reads single traces.
 type Reader interface {
 	// Trace returns every row of a trace, resolved: rows of equal identity and
-	// content once, of equal identity and different content the first received
-	// (Conflicts counts the others, Conflicting says of which rows). Ids meet their 64-bit form: a zero high half
-	// matches any. The batch has all columns and is the caller's. A trace that is
+	// content once, of equal identity and different content the first received that has an
+	// end, or the first if none has (Conflicts counts the others, Conflicting says of which
+	// rows; to lack an end that another has is no conflict). Ids meet their 64-bit form: a
+	// zero high half matches any. The batch has all columns and is the caller's. A trace that is
 	// not there is an error of kind NotFound; a trace partly unreadable comes
 	// with Damaged set.
 	Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (Trace, error)
@@ -107,7 +108,8 @@ type PartReader interface {
 type Trace struct {
 	*span.Batch
 	// Conflicts counts rows left out because another row of the same identity
-	// came first; Duplicates those left out because they were equal.
+	// came first; Duplicates those left out because they were equal, or have no end where
+	// the row that stays has one.
 	Conflicts, Duplicates int
 	// Conflicting are the rows of the batch, ascending, of whose identity a row of
 	// different content was left out. It is empty where Conflicts is 0.

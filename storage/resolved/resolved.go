@@ -44,14 +44,15 @@ func (g *Builder) Add(src *span.Batch, rows []uint32, place func(row uint32) uin
 	}
 }
 
-// Resolve leaves out rows that repeat another's identity: the first received
-// stays. Rows of equal content count as duplicates, others as conflicts.
+// Resolve leaves out rows that repeat another's identity: the first received stays, of those
+// that have an end if any has. Rows of equal content count as duplicates, as do those without
+// an end where one that stays has it, others as conflicts.
 func (g *Builder) Resolve() storage.Trace {
 	view := g.View(g.Rows())
 	first := make(map[identity]uint32, view.Rows)
 	for i := range uint32(view.Rows) {
 		k := g.identity(view, i)
-		if at, ok := first[k]; !ok || g.before(i, at) {
+		if at, ok := first[k]; !ok || g.before(view, i, at) {
 			first[k] = i
 		}
 	}
@@ -62,7 +63,9 @@ func (g *Builder) Resolve() storage.Trace {
 	rows := span.NewRows(view)
 	keep := make([]uint32, 0, len(first))
 	conflicting := make(map[uint32]bool) // by row of view
-	same := func(at, i uint32) bool { return g.Parts || rows.Equal(int(at), int(i)) }
+	same := func(at, i uint32) bool {
+		return g.Parts || view.Completes(int(at), int(i)) || rows.Equal(int(at), int(i))
+	}
 	for i := range uint32(view.Rows) {
 		switch at := first[g.identity(view, i)]; {
 		case at == i:
@@ -98,8 +101,11 @@ func (g *Builder) identity(b *span.Batch, row uint32) identity {
 	return identity{b.Identity(row), 0}
 }
 
-// before reports whether row i came before row k.
-func (g *Builder) before(i, k uint32) bool {
+// before reports whether row i stays rather than row k.
+func (g *Builder) before(view *span.Batch, i, k uint32) bool {
+	if a, b := view.Unfinished(int(i)), view.Unfinished(int(k)); a != b {
+		return b
+	}
 	a, b := g.arrived[i], g.arrived[k]
 	return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.place, b.place)) < 0
 }

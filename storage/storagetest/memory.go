@@ -132,8 +132,10 @@ func (m *Memory) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (sto
 	var out storage.Trace
 	var kept []*row
 	conflicting := make(map[int]bool) // by place in kept
+	all := m.of(t)
+	slices.SortStableFunc(all, func(a, b *row) int { return cmp.Compare(min(b.span.End, 1), min(a.span.End, 1)) }) // complete ones first
 next:
-	for _, r := range m.of(t) {
+	for _, r := range all {
 		if !sameTrace(r.span.TraceID, id) {
 			continue
 		}
@@ -141,7 +143,7 @@ next:
 			if !sameIdentity(k, r) {
 				continue
 			}
-			if sameContent(k, r) {
+			if sameContent(k, r) || k.span.End != 0 && r.span.End == 0 {
 				out.Duplicates++
 			} else {
 				out.Conflicts++

@@ -28,6 +28,7 @@ func Run(t *testing.T, open Open) {
 		{"resend is not doubled", testResend},
 		{"duplicates are resolved in trace reads", testDuplicates},
 		{"conflicting rows are named", testConflicts},
+		{"rows without an end are replaced", testCompleted},
 		{"64-bit ids meet 128-bit ids", testShortIDs},
 		{"tenants are isolated", testTenants},
 		{"refused spans", testRefused},

@@ -136,6 +136,22 @@ func testConflicts(_ *testing.T, s *suite) {
 	s.equal("conflicting rows", rowTexts(tr.Batch, tr.Conflicting), want(conflicting, nil))
 }
 
+// testCompleted holds that a row without an end is replaced by one that has it, whichever
+// came first, and that this is no conflict.
+func testCompleted(_ *testing.T, s *suite) {
+	running := clew.Span{TraceID: clew.MakeTraceID(1, 2), SpanID: 1, Name: "a", Kind: clew.KindServer, Start: Epoch}
+	ended, late := running, running
+	ended.Name, ended.End, late.Name = "b", Epoch+9, "c"
+	s.append(running)
+	s.append(ended)
+	s.append(late)
+	tr, err := s.Trace(s.Context(), tenant, ended.TraceID)
+	if err != nil || tr.Duplicates != 2 || tr.Conflicts != 0 {
+		s.Fatalf("%d duplicates, %d conflicts, %v, want 2 and none", tr.Duplicates, tr.Conflicts, err)
+	}
+	s.equal("trace", batchTexts(tr.Batch), want([]clew.Span{ended}, nil))
+}
+
 func testShortIDs(_ *testing.T, s *suite) {
 	mk := func(high, low uint64, id clew.SpanID) clew.Span {
 		return clew.Span{TraceID: clew.MakeTraceID(high, low), SpanID: id, Name: fmt.Sprint(id), Start: Epoch, End: Epoch}

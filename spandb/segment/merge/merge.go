@@ -370,18 +370,25 @@ func (m *Merger) dropDuplicates() {
 }
 
 // duplicatesOf appends the rows of one trace that equal the first received of
-// their identity.
+// their identity, and those without an end where another has one.
 func (m *Merger) duplicatesOf(view *span.Batch, rows func() *span.Rows, trace, drop []uint32) []uint32 {
 	slices.SortFunc(trace, func(i, k uint32) int {
 		a, b := view.Identity(i), view.Identity(k)
-		return cmp.Or(cmp.Compare(a.Span, b.Span), cmp.Compare(a.Side, b.Side), cmp.Compare(m.arrived[i], m.arrived[k]))
+		ended := 0
+		switch {
+		case view.Completes(int(i), int(k)):
+			ended = -1
+		case view.Completes(int(k), int(i)):
+			ended = 1
+		}
+		return cmp.Or(cmp.Compare(a.Span, b.Span), cmp.Compare(a.Side, b.Side), ended, cmp.Compare(m.arrived[i], m.arrived[k]))
 	})
 	first := 0
 	for i := 1; i < len(trace); i++ {
 		switch {
 		case view.Identity(trace[i]) != view.Identity(trace[first]):
 			first = i
-		case rows().Equal(int(trace[first]), int(trace[i])):
+		case view.Completes(int(trace[first]), int(trace[i])), rows().Equal(int(trace[first]), int(trace[i])):
 			drop = append(drop, trace[i])
 		}
 	}

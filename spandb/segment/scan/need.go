@@ -22,12 +22,12 @@ func noteColumns(n *segment.Need, c *storage.Columns) {
 }
 
 // NeedOfTraces returns what is read of a trace whose rows lie in several places, to put
-// them together: what is asked for and tested, and by what rows are known.
+// them together: what is asked for and tested, by what rows are known, and whether they have an end.
 func NeedOfTraces(c *storage.Columns, where *span.Condition) *segment.Need {
 	n := &segment.Need{Received: true}
 	noteColumns(n, c)
 	where.Fields(n.Field)
-	for _, i := range []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind} {
+	for _, i := range []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind, span.Duration} {
 		n.Intrinsic(i)
 	}
 	return n
@@ -37,7 +37,7 @@ func NeedOfTraces(c *storage.Columns, where *span.Condition) *segment.Need {
 func NeedOfParts(c *storage.Columns) *segment.Need {
 	n := NeedOfTraces(c, new(span.Condition))
 	n.Resources()
-	for _, i := range []span.Intrinsic{span.StatusCode, span.Name, span.Duration, span.ScopeName} {
+	for _, i := range []span.Intrinsic{span.StatusCode, span.Name, span.ScopeName} {
 		n.Intrinsic(i)
 	}
 	return n
