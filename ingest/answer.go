@@ -146,3 +146,6 @@ func clipMiddle(s string, n int) string {
 
 // Count counts an error that the caller answers, or that nobody is there to be told of.
 func (d *Door) Count(err error) { d.counters.Failed(d.name, err, d.cfg.Now()) }
+
+// Refuse counts a part of a request that did not become spans, by a reason code.
+func (d *Door) Refuse(code, reason string) { d.counters.Refuse(d.name, code, reason, d.cfg.Now()) }

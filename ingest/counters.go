@@ -72,6 +72,17 @@ func (c *Counters) Took(door string, r *storage.Result, now time.Time) {
 	}
 }
 
+// Refuse counts a part of a request that its door did not take, by a reason code.
+func (c *Counters) Refuse(door, code, reason string, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refused == nil {
+		c.refused = make(map[string]int64)
+	}
+	c.refused[code]++
+	c.last = Refusal{Time: now, Door: door, Reason: Clip(reason, maxReasonBytes)}
+}
+
 // Failed counts a request that was not taken.
 func (c *Counters) Failed(door string, err error, now time.Time) {
 	c.mu.Lock()

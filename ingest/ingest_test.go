@@ -119,6 +119,10 @@ func TestCounters(t *testing.T) {
 	if s.LastRefusal.Door != "d" || !s.LastRefusal.Time.Equal(at) || !strings.HasPrefix(s.LastRefusal.Reason, "because x") || len(s.LastRefusal.Reason) > 1100 {
 		t.Errorf("last refusal %+v", s.LastRefusal)
 	}
+	c.Refuse("d", "MissingId", "no id", at)
+	if s := c.Stats(); s.Refused["MissingId"] != 1 || s.LastRefusal.Reason != "no id" {
+		t.Errorf("%+v", s)
+	}
 	c.Failed("e", clew.Errorf(clew.TooLarge, "large"), at)
 	c.Failed("e", clew.Errorf(clew.TooLarge, "larger"), at)
 	if s := c.Stats(); s.Errors["too large"] != 2 || s.LastRefusal.Reason != "larger" || s.LastRefusal.Door != "e" {

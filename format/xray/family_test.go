@@ -92,9 +92,29 @@ func TestRequest(t *testing.T) {
 		{`{"TraceSegmentDocuments":[]} x`, "", "want nothing behind the request"},
 	} {
 		have := ""
-		_, err := xray.EachDocument([]byte(c.body), func(doc []byte) { have += string(doc) + ";" })
+		_, err := xray.EachDocument([]byte(c.body), func(doc []byte) error { have += string(doc) + ";"; return nil })
 		if text := fmt.Sprint(err); have != c.want || (err == nil) != (c.err == "") || !strings.Contains(text, c.err) && err != nil {
 			t.Errorf("%s: %q, %v", c.body, have, err)
+		}
+	}
+}
+
+// TestDatagram takes the document out of a datagram.
+func TestDatagram(t *testing.T) {
+	for _, c := range []struct{ datagram, want, err string }{
+		{"{\"format\":\"json\",\"version\":1}\n{}", "{}", ""},
+		{"{\"format\": \"json\", \"version\": 1}\n", "", ""},
+		{" {\"version\" : 1, \"format\": \"JSON\"} \r\n{\n}\n", "{\n}\n", ""},
+		{"{}", "", "there is no header line"},
+		{"", "", "there is no header line"},
+		{"hello\n{}", "", `the header line is no JSON object: "hello"`},
+		{"{\"format\":\"xml\",\"version\":1}\n{}", "", "the header's format is not json"},
+		{"{\"format\":\"json\",\"version\":2}\n{}", "", "the header's version is not 1"},
+		{"{\"format\":\"json\"}\n{}", "", "the header's version is not 1"},
+	} {
+		doc, err := xray.Datagram([]byte(c.datagram))
+		if string(doc) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), "ErrorCode: InvalidHeader, Cause: "+c.err) {
+			t.Errorf("%q: %q, %v", c.datagram, doc, err)
 		}
 	}
 }

@@ -120,8 +120,11 @@ func FuzzRequest(f *testing.F) {
 	f.Add([]byte(`{"TraceSegmentDocuments":["{\"a\":1}","x"],"more":[]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		size := 0
-		if _, err := xray.EachDocument(body, func(doc []byte) { size += len(doc) }); err == nil && !json.Valid(body) {
+		if _, err := xray.EachDocument(body, func(doc []byte) error { size += len(doc); return nil }); err == nil && !json.Valid(body) {
 			t.Errorf("%q is taken", body)
+		}
+		if doc, err := xray.Datagram(body); err == nil && len(doc) >= len(body) {
+			t.Errorf("the document of %q is %q", body, doc)
 		}
 		if size > len(body) {
 			t.Errorf("%d bytes of documents in %d", size, len(body))

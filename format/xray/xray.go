@@ -4,6 +4,7 @@
 //	             each of its subsegments
 //	Documents    the rows of a trace -> segment documents, with subsegments in them
 //	EachDocument the documents of a request to PutTraceSegments
+//	Datagram     the document of a datagram
 //
 // A document is read once to find where its values are (read.go), and checked on the way;
 // then each value is written as the attribute that the schema says (schema.go, write.go).
@@ -40,6 +41,7 @@ const (
 	CodeInvalidTime     = "InvalidTime"
 	CodeDuplicateID     = "DuplicateId"
 	CodeTooDeep         = "TooDeep"
+	CodeHeader          = "InvalidHeader" // of a datagram
 )
 
 // Error says why a document is not taken.
