@@ -18,6 +18,8 @@ const (
 	doorZipkin     = "zipkin"
 	doorTempo      = "tempo"
 	doorProm       = "prometheus"
+	doorXRay       = "xray"
+	doorXRayUDP    = "xray-udp"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -31,6 +33,8 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorZipkin, Title: "Zipkin", Protocol: "http", Setting: "zipkin-port", Port: c.ZipkinPort, Spare: true},
 		{Name: doorTempo, Title: "Tempo API", Protocol: "http", Setting: "tempo-port", Port: c.TempoPort, Spare: true},
 		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},
+		{Name: doorXRay, Title: "X-Ray", Protocol: "http", Setting: "xray-port", Port: c.XRayPort, Spare: true},
+		{Name: doorXRayUDP, Title: "X-Ray UDP", Protocol: "udp", Setting: "xray-udp-port", Port: c.XRayUDPPort, Spare: true},
 	}
 }
 

@@ -82,7 +82,7 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 			page = s.takersAt(d, page, d.prefix)
 		}
 	}
-	return page
+	return s.takersUnder(page)
 }
 
 // elsewhere answers those who send spans to the page's address where the door is

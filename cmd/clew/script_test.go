@@ -34,6 +34,8 @@ import (
 //	http METHOD URL [BODY] [HEADER: VALUE]…
 //	                              sends the file BODY (- for none); shows status,
 //	                              headers and body as stdout
+//	datagram ADDRESS FILE         sends the file as a datagram, without the line feed at
+//	                              its end
 //	call ADDRESS METHOD REQUEST [NAME: VALUE]…
 //	                              calls a method of gRPC with REQUEST, which is JSON;
 //	                              shows the messages as JSON, trailers and status
@@ -61,7 +63,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "terminate": scriptTerminate, "sigkill": scriptKill, "hangup": scriptHangup, "log": scriptLog, "http": scriptHTTP, "flip": scriptFlip,
-			"smalldisk": scriptSmallDisk, "fill": scriptFill, "await": scriptAwait, "call": scriptCall,
+			"smalldisk": scriptSmallDisk, "fill": scriptFill, "await": scriptAwait, "call": scriptCall, "datagram": scriptDatagram,
 		},
 	})
 }
@@ -213,4 +215,15 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 	if ok := resp.StatusCode/100 == 2; ok == neg {
 		ts.Fatalf("%s %s: %s\n%s", args[0], args[1], resp.Status, text)
 	}
+}
+
+func scriptDatagram(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: datagram ADDRESS FILE")
+	}
+	to, err := net.Dial("udp", strings.TrimPrefix(args[0], "http://"))
+	ts.Check(err)
+	_, err = to.Write([]byte(strings.TrimSuffix(ts.ReadFile(args[1]), "\n")))
+	ts.Check(err)
+	ts.Check(to.Close())
 }

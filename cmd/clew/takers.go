@@ -8,6 +8,7 @@ import (
 
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
+	"github.com/clew-tracing/clew/ingest/xraydoor"
 	"github.com/clew-tracing/clew/ingest/zipkindoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/guard"
@@ -19,6 +20,8 @@ type taker struct {
 	// paths are those of a dialect's door that are for spans; nil: the whole door is.
 	paths []string
 	of    interface{ Stats() ingest.Stats }
+	// prefix is where the page's address has all of the door as well; "" is nowhere.
+	prefix string
 
 	handler http.Handler
 	deny    ingest.Denial // answers requests that are not let through
@@ -32,10 +35,14 @@ type taker struct {
 func (s *server) newTakers(cfg ingest.Config) []taker {
 	s.otlpHTTP, s.otlpGRPC = otlpdoor.NewHTTP(cfg), otlpdoor.NewGRPC(cfg)
 	inZipkin := zipkindoor.New(cfg)
+	xray, xrayUDP := xraydoor.NewHTTP(cfg), xraydoor.NewUDP(cfg)
+	xray.OTLP = s.otlpHTTP
 	return []taker{
 		{door: doorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: doorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
 		{door: doorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
+		{door: doorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny},
+		{door: doorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve},
 	}
 }
 
@@ -86,6 +93,18 @@ func (s *server) takersAt(d *dialect, rest http.Handler, prefixes ...string) htt
 				mux.Handle("POST "+prefix+path, http.StripPrefix(prefix, h))
 				mux.Handle("OPTIONS "+prefix+path, http.StripPrefix(prefix, h))
 			}
+		}
+	}
+	return mux
+}
+
+// takersUnder adds to the page's address the doors that it has under a prefix.
+func (s *server) takersUnder(rest http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", rest)
+	for _, t := range s.takers {
+		if t.prefix != "" {
+			mux.Handle(t.prefix+"/", http.StripPrefix(t.prefix, s.guarded(t)))
 		}
 	}
 	return mux

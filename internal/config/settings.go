@@ -89,6 +89,8 @@ type Config struct {
 	JaegerPort     Port
 	JaegerGRPCPort Port
 	ZipkinPort     Port
+	XRayPort       Port
+	XRayUDPPort    Port
 	TempoPort      Port
 	PromPort       Port
 	AddressesFile  Text
@@ -135,6 +137,8 @@ func defaults() *Config {
 		JaegerPort:     Port{N: 16686, CanOff: true},
 		JaegerGRPCPort: Port{N: 16685, CanOff: true},
 		ZipkinPort:     Port{N: 9411, CanOff: true},
+		XRayPort:       Port{N: 2000, CanOff: true},
+		XRayUDPPort:    Port{N: 2000, CanOff: true},
 		TempoPort:      Port{N: 3200, CanOff: true},
 		PromPort:       Port{N: 9090, CanOff: true},
 		LogLevel:       Level{L: slog.LevelInfo},
@@ -225,6 +229,12 @@ func addressSettings() []Setting {
 		{Name: "zipkin-port", Group: group, Scope: Server,
 			Help:  "The port where Zipkin's clients send spans and ask for traces, which is under /zipkin on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.ZipkinPort }},
+		{Name: "xray-port", Group: group, Scope: Server,
+			Help:  "The port where AWS X-Ray's clients put segments over HTTP, which is under /xray on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.XRayPort }},
+		{Name: "xray-udp-port", Group: group, Scope: Server,
+			Help:  "The port where AWS X-Ray's SDKs send segments in datagrams, as to X-Ray's daemon. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.XRayUDPPort }},
 		{Name: "tempo-port", Group: group, Scope: Server,
 			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.TempoPort }},
