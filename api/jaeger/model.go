@@ -124,7 +124,7 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	s := r.Span(row)
 	out := spanJSON{
 		TraceID: api.ShortTraceID(s.TraceID), SpanID: s.SpanID.String(), Flags: s.Flags & 0xff, OperationName: api.Shown(s.Name),
-		References: []reference{}, StartTime: uint64(s.Start) / 1000, Logs: []logJSON{},
+		StartTime: uint64(s.Start) / 1000, Logs: []logJSON{},
 		ProcessID: processID(r.Batch().Resource[row]), ids: ids{s.TraceID, s.SpanID}, start: s.Start,
 	}
 	switch {
@@ -136,16 +136,7 @@ func spanOf(r *span.Rows, row int) spanJSON {
 	default:
 		out.Warnings = []string{"this span ends before it starts, by " + strconv.FormatUint(uint64(s.Start-s.End), 10) + " ns"}
 	}
-	if s.ParentID != 0 {
-		out.References = append(out.References, referenceTo(childOf, s.TraceID, s.ParentID))
-	}
-	for _, l := range s.Links {
-		kind := followsFrom
-		if slices.ContainsFunc(l.Attrs, func(a clew.Attr) bool { return a.Key == refTypeKey && a.Value.String() == "child_of" }) {
-			kind = childOf
-		}
-		out.References = append(out.References, referenceTo(kind, l.TraceID, l.SpanID))
-	}
+	out.References = referencesOf(&s)
 	out.Tags = spanTags(&s, r.Extra(row))
 	lo, _ := r.Events(row)
 	for i, e := range s.Events {
@@ -154,6 +145,28 @@ func spanOf(r *span.Rows, row int) spanJSON {
 			fields = slices.Insert(fields, 0, tagOf("event", clew.StringValue(e.Name)))
 		}
 		out.Logs = append(out.Logs, logJSON{uint64(e.Time) / 1000, fields, e.Time})
+	}
+	return out
+}
+
+// referencesOf returns the parent, first, and the links. A link to the parent says which kind
+// of reference it was; the parent of a span may be one that it follows from.
+func referencesOf(s *clew.Span) []reference {
+	out := []reference{}
+	if s.ParentID != 0 {
+		out = append(out, referenceTo(childOf, s.TraceID, s.ParentID))
+	}
+	for _, l := range s.Links {
+		at := slices.IndexFunc(l.Attrs, func(a clew.Attr) bool { return a.Key == refTypeKey })
+		kind := followsFrom
+		if at >= 0 && l.Attrs[at].Value.String() == "child_of" {
+			kind = childOf
+		}
+		if at >= 0 && s.ParentID != 0 && l.TraceID == s.TraceID && l.SpanID == s.ParentID {
+			out[0].RefType = kind
+			continue
+		}
+		out = append(out, referenceTo(kind, l.TraceID, l.SpanID))
 	}
 	return out
 }

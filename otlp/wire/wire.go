@@ -76,6 +76,7 @@ const (
 	valueInt    = 3
 	valueDouble = 4
 	valueArray  = 5
+	valueBytes  = 7
 
 	arrayValues = 1
 )
@@ -139,6 +140,12 @@ func AppendAttr[K []byte | string](dst []byte, num int, key K, v clew.Value) []b
 func AppendTextAttr[K, T []byte | string](dst []byte, num int, key K, v T) []byte {
 	dst, pair, value := openPair(dst, num, key)
 	return Close(Close(AppendBytes(dst, valueString, v), value), pair)
+}
+
+// AppendBinaryAttr is AppendAttr for bytes that are no text.
+func AppendBinaryAttr[K []byte | string](dst []byte, num int, key K, v []byte) []byte {
+	dst, pair, value := openPair(dst, num, key)
+	return Close(Close(AppendBytes(dst, valueBytes, v), value), pair)
 }
 
 // AppendIntAttr is AppendAttr for an integer.
