@@ -68,6 +68,7 @@ test: need-go need-cc ui ## run every test that needs no outside server
 	@$(GO) test -race -short -shuffle=on $$($(GO) list ./... | grep -vE '$(ONE_GOROUTINE)')
 	@$(GO) test -shuffle=on $$($(GO) list ./... | grep -E '$(ONE_GOROUTINE)|$(SWEEPS)' | grep -v /internal/tidy)
 	@$(GO) test -count=1 ./internal/tidy
+	@cd test/clients && $(GO) test -race ./...
 	@$(MAKE) --no-print-directory ui-modules
 	@cd ui && $(NPM) run --silent test
 
@@ -78,6 +79,7 @@ check-format: need-go
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted; exit 1; fi
 check-vet: need-go
 	@$(GO) vet ./...
+	@cd test/clients && $(GO) vet ./...
 check-static: need-go
 	@$(GO) run $(STATICCHECK) ./...
 check-tidy: need-go
