@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/clew-tracing/clew/ingest/jaegerdoor"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/listen"
@@ -20,6 +21,11 @@ const (
 	doorProm       = "prometheus"
 	doorXRay       = "xray"
 	doorXRayUDP    = "xray-udp"
+
+	doorJaegerPost    = "jaeger-collector-grpc"
+	doorJaegerThrift  = "jaeger-collector-http"
+	doorJaegerCompact = "jaeger-agent-compact"
+	doorJaegerBinary  = "jaeger-agent-binary"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -35,6 +41,10 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorProm, Title: "Prometheus API", Protocol: "http", Setting: "prometheus-port", Port: c.PromPort, Spare: true},
 		{Name: doorXRay, Title: "X-Ray", Protocol: "http", Setting: "xray-port", Port: c.XRayPort, Spare: true},
 		{Name: doorXRayUDP, Title: "X-Ray UDP", Protocol: "udp", Setting: "xray-udp-port", Port: c.XRayUDPPort, Spare: true},
+		{Name: doorJaegerPost, Title: "Jaeger spans, gRPC", Protocol: "grpc", Setting: "jaeger-collector-grpc-port", Port: c.JaegerPostPort, Spare: true},
+		{Name: doorJaegerThrift, Title: "Jaeger spans, HTTP", Protocol: "http", Path: jaegerdoor.TracesPath, Setting: "jaeger-collector-http-port", Port: c.JaegerThriftPort, Spare: true},
+		{Name: doorJaegerCompact, Title: "Jaeger spans, UDP", Protocol: "udp", Setting: "jaeger-agent-compact-port", Port: c.JaegerCompactPort, Spare: true},
+		{Name: doorJaegerBinary, Title: "Jaeger spans, UDP", Protocol: "udp", Setting: "jaeger-agent-binary-port", Port: c.JaegerBinaryPort, Spare: true},
 	}
 }
 

@@ -166,4 +166,13 @@ func (c *storeCollector) collectDoors(out chan<- prometheus.Metric) {
 			failed(n, door, kind)
 		}
 	}
+	datagrams := counter("clew_door_datagrams_total", "Datagrams received.", "door")
+	dropped := counter("clew_door_datagrams_dropped_total", "Datagrams that the kernel had no room for: they came faster than they were taken.", "door")
+	for _, t := range c.s.takers {
+		if t.counted != nil {
+			d := t.counted()
+			datagrams(d.Received, t.door)
+			dropped(d.KernelDrops, t.door)
+		}
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew/ingest"
+	"github.com/clew-tracing/clew/ingest/datagram"
+	"github.com/clew-tracing/clew/ingest/jaegerdoor"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/ingest/xraydoor"
 	"github.com/clew-tracing/clew/ingest/zipkindoor"
@@ -29,6 +31,8 @@ type taker struct {
 	// datagrams takes what comes at an address until the context ends, and then what
 	// has come by then.
 	datagrams func(context.Context, net.PacketConn) error
+	// counted says what came in datagrams, and what the kernel had no room for.
+	counted func() datagram.Stats
 }
 
 // newTakers are the doors of spans of this server.
@@ -37,12 +41,18 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 	inZipkin := zipkindoor.New(cfg)
 	xray, xrayUDP := xraydoor.NewHTTP(cfg), xraydoor.NewUDP(cfg)
 	xray.OTLP = s.otlpHTTP
+	post, thrift := jaegerdoor.NewGRPC(cfg), jaegerdoor.NewHTTP(cfg)
+	compact, binary := jaegerdoor.NewCompact(cfg), jaegerdoor.NewBinary(cfg)
 	return []taker{
 		{door: doorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: doorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
 		{door: doorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
 		{door: doorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny},
-		{door: doorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve},
+		{door: doorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
+		{door: doorJaegerPost, of: post, handler: post, deny: post.Deny},
+		{door: doorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny},
+		{door: doorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
+		{door: doorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
 	}
 }
 

@@ -91,13 +91,16 @@ type Config struct {
 	ZipkinPort     Port
 	XRayPort       Port
 	XRayUDPPort    Port
-	TempoPort      Port
-	PromPort       Port
-	AddressesFile  Text
-	CORSOrigins    Origins
-	TLSCert        Text
-	TLSKey         Text
-	Tokens         Tokens
+
+	JaegerPostPort, JaegerThriftPort, JaegerCompactPort, JaegerBinaryPort Port
+
+	TempoPort     Port
+	PromPort      Port
+	AddressesFile Text
+	CORSOrigins   Origins
+	TLSCert       Text
+	TLSKey        Text
+	Tokens        Tokens
 
 	LogLevel  Level
 	LogFormat Choice
@@ -139,13 +142,19 @@ func defaults() *Config {
 		ZipkinPort:     Port{N: 9411, CanOff: true},
 		XRayPort:       Port{N: 2000, CanOff: true},
 		XRayUDPPort:    Port{N: 2000, CanOff: true},
-		TempoPort:      Port{N: 3200, CanOff: true},
-		PromPort:       Port{N: 9090, CanOff: true},
-		LogLevel:       Level{L: slog.LevelInfo},
-		LogFormat:      Choice{Word: "text", Of: []string{"text", "json"}},
-		DemoRate:       Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
-		Server:         "http://localhost:4300",
-		Tenant:         "default",
+
+		JaegerPostPort:    Port{N: 14250, CanOff: true},
+		JaegerThriftPort:  Port{N: 14268, CanOff: true},
+		JaegerCompactPort: Port{N: 6831, CanOff: true},
+		JaegerBinaryPort:  Port{N: 6832, CanOff: true},
+
+		TempoPort: Port{N: 3200, CanOff: true},
+		PromPort:  Port{N: 9090, CanOff: true},
+		LogLevel:  Level{L: slog.LevelInfo},
+		LogFormat: Choice{Word: "text", Of: []string{"text", "json"}},
+		DemoRate:  Count{N: defaultDemoRate, Min: 1, Max: maxDemoRate},
+		Server:    "http://localhost:4300",
+		Tenant:    "default",
 	}
 }
 
@@ -235,6 +244,18 @@ func addressSettings() []Setting {
 		{Name: "xray-udp-port", Group: group, Scope: Server,
 			Help:  "The port where AWS X-Ray's SDKs send segments in datagrams, as to X-Ray's daemon. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.XRayUDPPort }},
+		{Name: "jaeger-collector-grpc-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's agents and collectors send spans over gRPC. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerPostPort }},
+		{Name: "jaeger-collector-http-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans over HTTP, in Thrift. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerThriftPort }},
+		{Name: "jaeger-agent-compact-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's compact protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerCompactPort }},
+		{Name: "jaeger-agent-binary-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's binary protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerBinaryPort }},
 		{Name: "tempo-port", Group: group, Scope: Server,
 			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.TempoPort }},
