@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"github.com/clew-tracing/clew/ingest/xraydoor"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/wal"
 	"github.com/prometheus/client_golang/prometheus"
@@ -168,11 +169,18 @@ func (c *storeCollector) collectDoors(out chan<- prometheus.Metric) {
 	}
 	datagrams := counter("clew_door_datagrams_total", "Datagrams received.", "door")
 	dropped := counter("clew_door_datagrams_dropped_total", "Datagrams that the kernel had no room for: they came faster than they were taken.", "door")
+	segments := counter("clew_xray_sender_segments_total", "Segments as senders count them that tell by PutTelemetryRecords.", "state")
 	for _, t := range c.s.takers {
 		if t.counted != nil {
 			d := t.counted()
 			datagrams(d.Received, t.door)
 			dropped(d.KernelDrops, t.door)
+		}
+		if x, ok := t.of.(*xraydoor.HTTP); ok {
+			told := x.Telemetry()
+			for state, n := range map[string]int64{"received": told.Received, "sent": told.Sent, "spilled": told.Spilled, "rejected": told.Rejected} {
+				segments(n, state)
+			}
 		}
 	}
 }
