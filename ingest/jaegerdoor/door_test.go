@@ -203,7 +203,7 @@ func thriftSpan(id int64) *jt.Span {
 	return &jt.Span{TraceIdLow: 1, SpanId: id, OperationName: "get", StartTime: began.UnixMicro(), Duration: 7}
 }
 
-func binary(tb testing.TB, b *jt.Batch) []byte {
+func binaryBatch(tb testing.TB, b *jt.Batch) []byte {
 	tb.Helper()
 	buf := thrift.NewTMemoryBuffer()
 	if err := b.Write(context.Background(), thrift.NewTBinaryProtocolConf(buf, nil)); err != nil {
@@ -230,10 +230,10 @@ func TestHTTP(t *testing.T) {
 	}
 	const path, kind = "/api/traces", "application/vnd.apache.thrift.binary"
 	cfg := ingest.Config{Appender: db}
-	good := binary(t, batch(thriftSpan(1)))
+	good := binaryBatch(t, batch(thriftSpan(1)))
 	f(cfg, "POST", path+"?format=jaeger.thrift", "application/x-thrift; charset=utf-8", good, 202, "")
-	f(cfg, "POST", path, kind, binary(t, batch(thriftSpan(2), thriftSpan(0))), 202, "1 of 2 spans refused; span 1")
-	f(cfg, "POST", path, kind, binary(t, batch(thriftSpan(0))), 400, "1 of 1 spans refused; span 0")
+	f(cfg, "POST", path, kind, binaryBatch(t, batch(thriftSpan(2), thriftSpan(0))), 202, "1 of 2 spans refused; span 1")
+	f(cfg, "POST", path, kind, binaryBatch(t, batch(thriftSpan(0))), 400, "1 of 1 spans refused; span 0")
 	f(cfg, "POST", path, kind, good[:len(good)-1], 400, "jaeger thrift, byte")
 	f(cfg, "POST", path, "application/json", good, 415, "content type \"application/json\" is not Thrift's binary protocol")
 	f(cfg, "GET", path, kind, nil, 405, "POST batches in Thrift to /api/traces")
