@@ -60,8 +60,12 @@ func MakeTraceID(high, low uint64) (id TraceID) {
 }
 
 // ParseTraceID reads 1 to 32 hex digits of either case; shorter ids are padded
-// with zeros on the left. It refuses the zero id.
+// with zeros on the left. It reads ids in the spelling of AWS X-Ray as well, 32 digits as
+// 1-5759e988-bd862e3fe1be46a994272793. It refuses the zero id.
 func ParseTraceID(s string) (TraceID, error) {
+	if len(s) == 35 && s[:2] == "1-" && s[10] == '-' {
+		s = s[2:10] + s[11:]
+	}
 	if len(s) == 0 || len(s) > 32 {
 		return TraceID{}, Errorf(Invalid, "trace id %q: want 1 to 32 hex digits, have %d characters", clip(s), len(s))
 	}
