@@ -51,6 +51,7 @@ func TestRefused(t *testing.T) {
 		{head + `,"subsegments":[` + strings.Replace(sub, "9a0b", "9a0a", 1) + `}]}`, "DuplicateId", "the id 70de5b6f19ff9a0a comes twice"},
 		{head + `,"subsegments":[{"name":"s","id":"70de5b6f19ff9a0b","start_time":1}]}`, "MissingEndTime", "subsegments[0]"},
 		{head + strings.Repeat(`,"subsegments":[`+sub, 200), "TooDeep", "nested too deep (limit 100)"},
+		{head + strings.Repeat(`,"a":1`, 1<<20) + `}`, "TooLarge", "too many keys (limit 1048576)"},
 		{head + `,"metadata":{"a":` + strings.Repeat("[", 300), "ParseError", "values are nested too deep"},
 	} {
 		var tr xray.Translator
@@ -66,6 +67,16 @@ func TestRefused(t *testing.T) {
 		case strings.HasPrefix(c.doc, head) && e.ID != "70de5b6f19ff9a0a":
 			t.Errorf("%.200s: the id is %q", c.doc, e.ID)
 		}
+	}
+}
+
+// TestRepeated has one key very often behind very many others: it takes a moment.
+func TestRepeated(t *testing.T) {
+	doc := head + strings.Repeat(`,"a":1`, 1<<19) + strings.Repeat(`,"user":"u"`, 1<<19) + `,"user":"last"}`
+	var tr xray.Translator
+	body, err := tr.Append(nil, []byte(doc))
+	if err != nil || !strings.Contains(string(body), "last") {
+		t.Errorf("%v", err)
 	}
 }
 

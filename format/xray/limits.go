@@ -5,6 +5,12 @@ const (
 	// far below (--max-request); X-Ray itself stops at 64 kB.
 	maxDocumentBytes = 1 << 30
 
+	// maxEntries and maxSegments bound the keys and the subsegments of a document, for
+	// each of which some memory is needed: 32 bytes and 256, so that it is no more than
+	// 64 MiB. A document of X-Ray's 64 kB has a few thousand.
+	maxEntries  = 1 << 20
+	maxSegments = 1 << 17
+
 	// maxNested bounds subsegments within subsegments: readers recurse. What SDKs send
 	// has the depth of the calls that somebody wrapped by hand, ten or twenty.
 	maxNested = 100

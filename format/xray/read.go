@@ -33,6 +33,7 @@ type translator struct {
 // node is a segment or subsegment: where its values are, and what is checked of it.
 type node struct {
 	first, last int32 // of its entries
+	known       int32 // the last of those of fields, of which there are no more than fields
 	parent      int32 // index of the node that it is in, -1 for the document
 	// seen has a bit for each field that has an entry.
 	seen [maxFields / 64]uint64
@@ -60,6 +61,7 @@ type entry struct {
 	// key is where the key is, where no field says.
 	key, keyEnd, start, end int32
 	next                    int32
+	before                  int32 // the field's that came before
 }
 
 const (
@@ -111,7 +113,10 @@ func (t *translator) segment(parent int32, depth int) error {
 	}
 	at := t.I
 	n := int32(len(t.nodes))
-	t.nodes = append(t.nodes, node{first: -1, last: -1, parent: parent, nameAt: -1})
+	if n == maxSegments {
+		return t.fail(n, CodeTooLarge, at, "the document has too many subsegments (limit "+strconv.Itoa(maxSegments)+")")
+	}
+	t.nodes = append(t.nodes, node{first: -1, last: -1, known: -1, parent: parent, nameAt: -1})
 	if _, err := t.object(objSegment, n, depth); err != nil {
 		return err
 	}
@@ -201,22 +206,26 @@ func (t *translator) object(o object, n int32, depth int) (keys int, err error) 
 }
 
 // add appends an entry to a node. Of a field that comes twice the last counts.
-func (t *translator) add(n int32, e entry) {
+func (t *translator) add(n int32, e entry) error {
 	x := &t.nodes[n]
 	if e.field >= 0 {
 		word, bit := &x.seen[e.field>>6], uint64(1)<<(e.field&63)
 		if *word&bit != 0 {
-			for i := x.first; i >= 0; i = t.entries[i].next {
-				if t.entries[i].field == e.field {
-					t.entries[i].start, t.entries[i].end = e.start, e.end
-					return
-				}
+			if had := t.known(x, e.field); had != nil {
+				had.start, had.end = e.start, e.end
+				return nil
 			}
 		}
 		*word |= bit
 	}
+	if len(t.entries) == maxEntries {
+		return t.fail(n, CodeTooLarge, int(e.start), "the document has too many keys (limit "+strconv.Itoa(maxEntries)+")")
+	}
 	e.next = -1
 	i := int32(len(t.entries))
+	if e.field >= 0 {
+		e.before, x.known = x.known, i
+	}
 	t.entries = append(t.entries, e)
 	if x.first < 0 {
 		x.first = i
@@ -224,6 +233,17 @@ func (t *translator) add(n int32, e entry) {
 		t.entries[x.last].next = i
 	}
 	x.last = i
+	return nil
+}
+
+// known returns the entry of a field, nil if there is none.
+func (t *translator) known(x *node, field int16) *entry {
+	for i := x.known; i >= 0; i = t.entries[i].before {
+		if e := &t.entries[i]; e.field == field {
+			return e
+		}
+	}
+	return nil
 }
 
 // unknown reads a value as one that has no place of its own. Its key is at key.
@@ -232,8 +252,7 @@ func (t *translator) unknown(n int32, o object, key, keyEnd int) error {
 	if err := t.Skip(); err != nil {
 		return err
 	}
-	t.add(n, entry{field: entryUnknown, in: o, key: int32(key), keyEnd: int32(keyEnd), start: int32(start), end: int32(t.I)})
-	return nil
+	return t.add(n, entry{field: entryUnknown, in: o, key: int32(key), keyEnd: int32(keyEnd), start: int32(start), end: int32(t.I)})
 }
 
 // field reads the value of field f.
@@ -278,8 +297,7 @@ func (t *translator) field(n int32, f, key, keyEnd, depth int) error {
 			return err
 		}
 	}
-	t.add(n, entry{field: int16(f), start: int32(start), end: int32(t.I)})
-	return nil
+	return t.add(n, entry{field: int16(f), start: int32(start), end: int32(t.I)})
 }
 
 // inner reads an object within a segment; an empty one is kept as it is.
@@ -287,7 +305,7 @@ func (t *translator) inner(n int32, f, key, keyEnd, depth int) error {
 	start := t.I
 	keys, err := t.object(fields[f].of, n, depth)
 	if err == nil && keys == 0 {
-		t.add(n, entry{field: entryUnknown, in: fields[f].in, key: int32(key), keyEnd: int32(keyEnd), start: int32(start), end: int32(t.I)})
+		err = t.add(n, entry{field: entryUnknown, in: fields[f].in, key: int32(key), keyEnd: int32(keyEnd), start: int32(start), end: int32(t.I)})
 	}
 	return err
 }
@@ -307,9 +325,9 @@ func (t *translator) members(n int32, kind kind, key, keyEnd int) error {
 		}
 		if !again {
 			if count == 0 {
-				t.add(n, entry{field: entryUnknown, in: objSegment, key: int32(key), keyEnd: int32(keyEnd), start: int32(open), end: int32(t.I)})
+				err = t.add(n, entry{field: entryUnknown, in: objSegment, key: int32(key), keyEnd: int32(keyEnd), start: int32(open), end: int32(t.I)})
 			}
-			return nil
+			return err
 		}
 		t.Peek()
 		e := entry{field: field, key: int32(t.I)}
@@ -326,7 +344,9 @@ func (t *translator) members(n int32, kind kind, key, keyEnd int) error {
 			return err
 		}
 		e.end = int32(t.I)
-		t.add(n, e)
+		if err := t.add(n, e); err != nil {
+			return err
+		}
 	}
 }
 
@@ -340,9 +360,9 @@ func (t *translator) subsegments(n int32, key, keyEnd, depth int) error {
 		}
 		if !again {
 			if count == 0 {
-				t.add(n, entry{field: entryUnknown, in: objSegment, key: int32(key), keyEnd: int32(keyEnd), start: int32(open), end: int32(t.I)})
+				err = t.add(n, entry{field: entryUnknown, in: objSegment, key: int32(key), keyEnd: int32(keyEnd), start: int32(open), end: int32(t.I)})
 			}
-			return nil
+			return err
 		}
 		if err := t.segment(n, depth+1); err != nil {
 			return jsonread.Under("["+strconv.Itoa(count)+"]", err)

@@ -21,7 +21,7 @@ func (t *Translator) Spans() int { return len(t.inside.nodes) }
 func (t *translator) append(dst, doc []byte) ([]byte, error) {
 	t.begin(doc)
 	if len(doc) > maxDocumentBytes {
-		return dst, t.failed(t.Flaw("the document is too large"))
+		return dst, t.failed(t.fail(0, CodeTooLarge, 0, "the document is larger than 1 GiB"))
 	}
 	if err := t.read(); err != nil {
 		return dst, t.failed(err)
@@ -68,14 +68,8 @@ func (t *translator) write(dst []byte) []byte {
 
 // find returns the text of a field's value, nil if the node has none.
 func (t *translator) find(n int32, f int) []byte {
-	x := &t.nodes[n]
-	if x.seen[f>>6]&(1<<(f&63)) == 0 {
-		return nil
-	}
-	for i := x.first; i >= 0; i = t.entries[i].next {
-		if e := &t.entries[i]; int(e.field) == f {
-			return t.Src[e.start:e.end]
-		}
+	if e := t.known(&t.nodes[n], int16(f)); e != nil {
+		return t.Src[e.start:e.end]
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ const (
 	CodeInvalidTime     = "InvalidTime"
 	CodeDuplicateID     = "DuplicateId"
 	CodeTooDeep         = "TooDeep"
+	CodeTooLarge        = "TooLarge"
 	CodeHeader          = "InvalidHeader" // of a datagram
 )
 
