@@ -1,12 +1,17 @@
 package xray_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/format/xray"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/otlp/wire"
 )
 
 // TestApart sends the parts of a segment by themselves, the last first: they come back as one
@@ -115,6 +120,60 @@ func TestDatagram(t *testing.T) {
 		doc, err := xray.Datagram([]byte(c.datagram))
 		if string(doc) != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), "ErrorCode: InvalidHeader, Cause: "+c.err) {
 			t.Errorf("%q: %q, %v", c.datagram, doc, err)
+		}
+	}
+}
+
+// TestMadeUp writes spans whose attributes claim to have come as X-Ray and have anything in
+// them: what comes out is JSON all the same.
+func TestMadeUp(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reference/xray.md") // which names every attribute
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, word := range strings.Split(string(text), "`") {
+		if strings.Contains(word, ".") && !strings.ContainsAny(word, " \"\n…") {
+			keys = append(keys, strings.TrimSuffix(word, "KEY")+"k", word)
+		}
+	}
+	if len(keys) < 100 {
+		t.Fatalf("only %d attributes", len(keys))
+	}
+	values := []clew.Value{
+		clew.StringValue("{\"a\":"), clew.StringValue("[1,{}]"), clew.StringValue("{\"a\":{\"b\":1},\"http\":2,\"aws\":{\"ec2\":[]}}"), clew.StringValue("\xff\x00\"\\"), clew.StringValue(""),
+		clew.IntValue(-1), clew.DoubleValue(math.NaN()), clew.BoolValue(true), {Type: clew.TypeOther, Bytes: []byte{0x2a, 0x02, 0x0a, 0x00}}, {Type: clew.TypeOther},
+	}
+	for _, form := range []string{"segment", "nested trace_id parent_id type", "subsegment w3c start_time=E9 end_time=.0 x", ""} {
+		for _, v := range values {
+			var body []byte
+			body, whole := wire.Open(body, wire.RequestResourceSpans)
+			body, resource := wire.Open(body, wire.ResourceSpansResource)
+			for _, key := range keys {
+				body = wire.AppendAttr(body, wire.ResourceAttributes, key, v)
+			}
+			body = wire.Close(body, resource)
+			body, scope := wire.Open(body, wire.ResourceSpansScope)
+			body, one := wire.Open(body, wire.ScopeSpansSpans)
+			body = wire.AppendBytes(body, wire.SpanTraceID, []byte("0123456789abcdef"))
+			body = wire.AppendSpanID(body, wire.SpanSpanID, 1)
+			body = wire.AppendSpanID(body, wire.SpanParentID, 1)
+			body = wire.AppendNanos(body, wire.SpanStart, 1)
+			body = wire.AppendTextAttr(body, wire.SpanAttributes, "aws.xray.form", form)
+			body, event := wire.Open(body, wire.SpanEvents)
+			body = wire.AppendText(body, wire.EventName, "exception")
+			for _, key := range keys {
+				body = wire.AppendAttr(body, wire.EventAttributes, key, v)
+			}
+			body = wire.Close(body, event)
+			for _, key := range keys {
+				body = wire.AppendAttr(body, wire.SpanAttributes, key, v)
+			}
+			body = wire.Close(wire.Close(wire.Close(body, one), scope), whole)
+			docs := xray.Documents(rowsOf(t, body))
+			if len(docs) != 1 || !json.Valid(docs[0].Text) {
+				t.Errorf("%q of %v: %s", form, v, fmt.Sprint(docs))
+			}
 		}
 	}
 }
