@@ -57,7 +57,7 @@ ui-modules: need-node
 # Packages that start no goroutine and whose tests go through much data: there is
 # nothing to race, and the race detector would make them ten times slower. What is
 # shared of them is raced by those who share it.
-ONE_GOROUTINE := /(block|column|exec|otlp|sketch|span|traceql|exec/exectest|internal/(corpus|otlpfile|tidy)|spandb/(folder|tally|usage|segment/.*))$$
+ONE_GOROUTINE := /(block|column|exec|format/xray|otlp|sketch|span|traceql|exec/exectest|internal/(corpus|otlpfile|tidy)|spandb/(folder|tally|usage|segment/.*))$$
 
 # Packages that have both: goroutines, and long sweeps in one. With -short, under the
 # race detector, the sweeps are left out; without it all runs.
