@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -332,4 +333,62 @@ func TestUDP(t *testing.T) {
 			t.Errorf("%d spans are stored, want %d", stored, spans)
 		}
 	}
+}
+
+var (
+	burst = flag.Int("burst", 5_000, "datagrams that TestBurst sends")
+	rate  = flag.Int("rate", 5_000, "datagrams per second that TestBurst sends")
+)
+
+// TestBurst sends many datagrams as fast as an application may: each was received, or dropped
+// by the kernel, which says so, and each that was received is stored.
+func TestBurst(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux says what it dropped")
+	}
+	door := jaegerdoor.NewCompact(ingest.Config{Appender: store(t)})
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := net.Dial("udp", conn.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- door.Serve(ctx, conn) }()
+	text := strings.Repeat("select ", 20)
+	buf := thrift.NewTMemoryBuffer()
+	p := thrift.NewTCompactProtocolConf(buf, nil)
+	client := agent.NewAgentClientProtocol(buf, p, p)
+	began := time.Now()
+	for sent := 0; sent < *burst; {
+		due := min(*burst, int(time.Since(began).Seconds()*float64(*rate)))
+		if due == sent {
+			runtime.Gosched()
+		}
+		for ; sent < due; sent++ {
+			buf.Reset()
+			x := thriftSpan(int64(sent + 1))
+			x.Tags = []*jt.Tag{{Key: "db.statement", VStr: &text}}
+			if err := client.EmitBatch(ctx, batch(x)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := to.Write(buf.Bytes()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	took := time.Since(began)
+	stop() // with all that has come
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	d, s := door.Datagrams(), door.Stats()
+	if d.Received+d.KernelDrops != int64(*burst) || s.Requests != d.Received || s.Accepted != d.Received || len(s.Errors) > 0 {
+		t.Errorf("%d sent, %+v, %+v", *burst, d, s)
+	}
+	t.Logf("%d sent in %v, %d received, %d dropped by the kernel, %d stored", *burst, took.Round(time.Millisecond), d.Received, d.KernelDrops, s.Accepted)
 }
