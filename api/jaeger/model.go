@@ -137,6 +137,7 @@ func spanOf(r *span.Rows, row int) spanJSON {
 		out.Warnings = []string{"this span ends before it starts, by " + strconv.FormatUint(uint64(s.Start-s.End), 10) + " ns"}
 	}
 	out.References = referencesOf(&s)
+	s.Attrs = out.takeOwn(s.Attrs)
 	out.Tags = spanTags(&s, r.Extra(row))
 	lo, _ := r.Events(row)
 	for i, e := range s.Events {
@@ -147,6 +148,37 @@ func spanOf(r *span.Rows, row int) spanJSON {
 		out.Logs = append(out.Logs, logJSON{uint64(e.Time) / 1000, fields, e.Time})
 	}
 	return out
+}
+
+// takeOwn sets what a span of Jaeger's client had that is kept as attributes, since OTLP has no
+// place for it, and returns the others.
+func (s *spanJSON) takeOwn(attrs []clew.Attr) []clew.Attr {
+	own := func(a clew.Attr) bool {
+		return a.Key == "jaeger.flags" && a.Value.Type == clew.TypeInt || a.Key == "jaeger.warnings" && a.Value.Type == clew.TypeOther
+	}
+	if !slices.ContainsFunc(attrs, own) {
+		return attrs
+	}
+	var others []clew.Attr
+	for _, a := range attrs {
+		if !own(a) {
+			others = append(others, a)
+			continue
+		}
+		if a.Value.Type == clew.TypeInt {
+			s.Flags = uint32(a.Value.Int())
+			continue
+		}
+		o, err := otlp.Open(a.Value)
+		if err != nil || o.Form != otlp.FormArray {
+			others = append(others, a)
+			continue
+		}
+		for _, w := range o.Array {
+			s.Warnings = append(s.Warnings, api.Shown(w.String()))
+		}
+	}
+	return others
 }
 
 // referencesOf returns the parent, first, and the links. A link to the parent says which kind

@@ -135,7 +135,8 @@ func all() model.Batch {
 		{Timestamp: began.Add(2), Fields: []model.KeyValue{model.Int64("event", 1), model.Binary("b", []byte{0})}},
 	}
 	debug := span(8, "debug")
-	debug.Flags = 3
+	debug.Flags = 0x1003
+	debug.Warnings = []string{"clock skew", "too late"}
 	own := span(9, "own process")
 	own.Process = &model.Process{ServiceName: "other"}
 	return model.Batch{
