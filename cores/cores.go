@@ -105,6 +105,28 @@ func (p *Pool) Enter(ctx context.Context) (context.Context, *Share, error) {
 	return context.WithValue(ctx, key{}, s), s, nil
 }
 
+// Beside takes another core for a part of the question of ctx that can be computed at the
+// same time, if one is free and nobody waits for it. That part goes on while the core is
+// Spare, and leaves the share. A ctx that never entered a pool gets none.
+func Beside(ctx context.Context) (*Share, bool) {
+	s, ok := ctx.Value(key{}).(*Share)
+	if !ok {
+		return nil, false
+	}
+	p := s.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) > 0 || p.holding >= p.most() {
+		return nil, false
+	}
+	p.holding++
+	return &Share{pool: p, holds: true, stay: 1, since: time.Now()}, true
+}
+
+// Spare is called between two pieces of work by who came Beside: false once others want a
+// core, be it a question that waits or spans that come in.
+func (s *Share) Spare() bool { return !s.pool.pressed.Load() }
+
 // Leave gives the core back.
 func (s *Share) Leave() {
 	p := s.pool

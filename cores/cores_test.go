@@ -249,3 +249,49 @@ func TestNeverMoreThanThereAre(t *testing.T) {
 		t.Errorf("%d compute and %d wait at the end; %d at once, want %d at most", c, w, most.Load(), n)
 	}
 }
+
+// A question has further cores while there are some, and nobody else wants one.
+func TestBeside(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if _, ok := cores.Beside(t.Context()); ok {
+			t.Error("a core beside none")
+		}
+		p := cores.New(3)
+		first, share := enter(t, p)
+		_, second := enter(t, p)
+		third, ok := cores.Beside(first)
+		if !ok || !third.Spare() {
+			t.Fatal("the third core is free")
+		}
+		if _, ok := cores.Beside(first); ok {
+			t.Error("there is no fourth core")
+		}
+		done := p.Arrive()
+		if third.Spare() {
+			t.Error("spans come in, and a question keeps three cores")
+		}
+		third.Leave()
+		if _, ok := cores.Beside(first); ok {
+			t.Error("the third core is for spans")
+		}
+		done()
+		if third, ok = cores.Beside(first); !ok {
+			t.Fatal("the third core is free again")
+		}
+		expect(t, p, 3, 0)
+		var waited sync.WaitGroup
+		waited.Go(func() {
+			_, fourth := enter(t, p)
+			fourth.Leave()
+		})
+		synctest.Wait()
+		if third.Spare() {
+			t.Error("a question waits for a core, and who came beside keeps one")
+		}
+		third.Leave()
+		waited.Wait()
+		second.Leave()
+		share.Leave()
+		expect(t, p, 0, 0)
+	})
+}

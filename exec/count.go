@@ -44,25 +44,20 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	c := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows), room: room}
 	var out Counted
 	var err error
-	estimate := func(b *span.Batch, selected column.Bitmap) {
-		if !plan.raw && selected.Any() {
-			weights := b.Weights()
-			out.Estimate.add(&weights, selected)
-		}
-	}
 	plan.explainCount(over.Explain)
 	if plan.whole != nil {
 		columns := wholeColumns(&plan.selection)
 		columns.Weights = !plan.raw
-		err = c.each(ctx, columns, func(w *span.Whole, selected column.Bitmap) {
-			estimate(w.Batch, selected)
-			out.Spans += int64(selected.Count())
-			out.Traces += int64(judge.TracesOf(w, selected).Count())
-		})
+		c.another = func() (take func(*span.Whole, column.Bitmap) bool, join func()) {
+			var other Counted
+			take = func(w *span.Whole, selected column.Bitmap) bool { other.add(plan, w, selected); return true }
+			return take, func() { out.join(&other) }
+		}
+		err = c.each(ctx, columns, func(w *span.Whole, selected column.Bitmap) { out.add(plan, w, selected) })
 	} else {
 		err = c.parts(ctx, storage.Columns{Weights: !plan.raw}, func(first bool, b *span.Batch, matched column.Bitmap) {
 			if first {
-				estimate(b, matched)
+				out.estimate(plan, b, matched)
 				out.Spans += int64(matched.Count())
 			}
 		}, func(ids []clew.TraceID) error {
@@ -77,6 +72,27 @@ func countWithin(ctx context.Context, store Store, over Over, plan *Plan, room i
 	return out, nil
 }
 
+// estimate adds selected rows to the estimate.
+func (c *Counted) estimate(plan *Plan, b *span.Batch, selected column.Bitmap) {
+	if !plan.raw && selected.Any() {
+		weights := b.Weights()
+		c.Estimate.add(&weights, selected)
+	}
+}
+
+// add counts selected rows of whole traces.
+func (c *Counted) add(plan *Plan, w *span.Whole, selected column.Bitmap) {
+	c.estimate(plan, w.Batch, selected)
+	c.Spans += int64(selected.Count())
+	c.Traces += int64(judge.TracesOf(w, selected).Count())
+}
+
+// join adds what was counted of other traces.
+func (c *Counted) join(o *Counted) {
+	c.Spans, c.Traces = c.Spans+o.Spans, c.Traces+o.Traces
+	c.Estimate.join(&o.Estimate)
+}
+
 // gathering goes through the traces in which a plan may select something, in parts by
 // their ids, as many at a time as there is room for.
 type gathering struct {
@@ -86,6 +102,8 @@ type gathering struct {
 	room    int
 	ids     *traceset.Set
 	share   float64 // of the question that was looked at
+
+	another another // for each, beside its f; may be nil
 
 	filtered bool // filter is known
 	filter   idFilter
@@ -140,7 +158,7 @@ func (g *gathering) each(ctx context.Context, columns storage.Columns, f func(w 
 	if s, ok := g.store.(storage.Store); ok && s.Capabilities().TracesMode {
 		g.over.Explain.Say("traces with such a row are gone through whole, by a scan by traces")
 		inVain := 0 // traces that were read by themselves
-		req := storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns}
+		req := storage.Request{Mode: storage.Traces, Window: g.over.Window, Where: g.plan.rows, Columns: columns, Beside: g.another.judging(ctx, &g.plan.selection, g.over.Window)}
 		req.Apart = func(id clew.TraceID) (bool, error) {
 			if inVain++; inVain > witnessAfter {
 				if err := g.leaveOut(ctx); err != nil {

@@ -33,6 +33,12 @@ func (e *Estimate) add(weights *span.Column, rows column.Bitmap) {
 	}
 }
 
+// join adds rows that another has.
+func (e *Estimate) join(o *Estimate) {
+	e.kept, e.Unknown = e.kept+o.kept, e.Unknown+o.Unknown
+	e.more, e.spread = e.more.Plus(o.more), e.spread.Add(o.spread)
+}
+
 // Sampled reports whether some span is known to stand for more than itself. Where none
 // does, spans are just counted.
 func (e *Estimate) Sampled() bool { return e.more > 0 }

@@ -197,6 +197,9 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 	req.MaxRows, req.MaxBytes = r.over.Budget.Rows-r.cost.Rows, r.over.Budget.Bytes-r.cost.Bytes
 	r.scans = &stats
 	stage := r.over.Explain.BeginScan(&req)
+	if make := req.Beside; make != nil {
+		req.Beside = func() storage.Beside { return stage.Beside(make()) }
+	}
 	defer func() {
 		stage.EndScan(&stats)
 		r.scanned(&stats)
@@ -226,6 +229,11 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 		}
 		if (stats.Rows+stats.Damaged < stats.Total || stats.ApartRead < stats.Apart) && r.outOf(1) {
 			return nil
+		}
+	}
+	if req.Beside != nil { // what was judged beside the loop, too, may be nothing to rely on
+		if err := canceled(ctx); err != nil {
+			return err
 		}
 	}
 	switch {

@@ -40,7 +40,8 @@ func (g *gauge) look(columns storage.Columns, matcher *span.Matcher) error {
 	over.Budget = left
 	over.Budget.Time = min(left.Time, exemplarTime)
 	beside := begin(g.store, over)
-	g.counted, g.groups.closed = true, true
+	g.counted = true
+	g.groups.Close()
 	over.Window, _ = g.inner()
 	err := beside.scan(g.ctx, storage.Request{Window: over.Window, Where: g.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
 		g.take(span.NewWhole(b), matching(matcher, b, over.Window))

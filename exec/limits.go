@@ -68,6 +68,10 @@ const (
 	leastSeriesBytes = 8 << 20
 )
 
+// besideShare says which part of the memory for series each core may use that measures
+// beside the first: what it has is added to the others' when it is so much.
+const besideShare = 16
+
 // maxCandidates bounds the traces that a search remembers, should slack not
 // suffice: about 100 bytes each.
 const maxCandidates = 1 << 14

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec/grouping"
 	"github.com/clew-tracing/clew/exec/judge"
 	"github.com/clew-tracing/clew/exec/series"
 	"github.com/clew-tracing/clew/span"
@@ -158,17 +159,14 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 	if q.of != nil && q.of.Type == traceql.TypeDuration && q.fn != series.CountDistinct {
 		unit = 1e9
 	}
-	g := &gauge{metering: m, q: q, builder: m.building(series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
-		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars})}
-	g.groups = newGrouping(q.by, g.builder, gone(m.ctx))
-	if q.of != nil {
-		g.of = span.NewCalculator(q.of.Expr, gone(m.ctx))
-	}
+	g := &gauge{metering: m, q: q, spec: series.Spec{Fn: q.fn, Unit: unit, Quantiles: q.quantiles,
+		Steps: m.steps, Seconds: m.step.Seconds(), Exemplars: m.exemplars}}
+	g.furnish()
 	if err := g.gather(); err != nil {
 		return nil, err
 	}
 	if len(q.by) == 0 && q.fn <= series.Count {
-		g.groups.alone() // a count of nothing is 0
+		g.groups.Alone() // a count of nothing is 0
 	}
 	if m.leftOut == "" {
 		m.leftOut = g.builder.Forgotten()
@@ -180,10 +178,57 @@ func (m *metering) measure(q *metrics) ([]series.Series, error) {
 type gauge struct {
 	*metering
 	q       *metrics
+	spec    series.Spec
 	builder *series.Builder
-	groups  *grouping
+	groups  *grouping.Grouping
 	of      *span.Calculator // nil: spans are counted
 	counted bool             // what is taken is counted already, and wanted for exemplars
+}
+
+// furnish makes what measures.
+func (g *gauge) furnish() {
+	g.builder = g.building(g.spec)
+	by := make([]span.Expr, len(g.q.by))
+	for i := range by {
+		by[i] = g.q.by[i].Expr
+	}
+	g.groups = grouping.New(by, named{g.builder, g.q.by}, gone(g.ctx))
+	if g.q.of != nil {
+		g.of = span.NewCalculator(g.q.of.Expr, gone(g.ctx))
+	}
+}
+
+// named are series that have the names of measures.
+type named struct {
+	*series.Builder
+	by []judge.Measure
+}
+
+// Of implements grouping.Series.
+func (n named) Of(values []clew.Value) int {
+	labels := make([]series.Label, len(values))
+	for i, v := range values {
+		labels[i] = series.Label(judge.LabelOf(n.by[i].Text, n.by[i].Type, v))
+	}
+	return n.Series(labels)
+}
+
+// another returns a gauge that measures at the same time, and what adds to g what it has
+// measured.
+func (g *gauge) another() (take func(*span.Whole, column.Bitmap) (more bool), join func()) {
+	m := *g.metering
+	m.unknown = 0
+	other := &gauge{metering: &m, q: g.q, spec: g.spec}
+	other.furnish()
+	most := g.over.Budget.series() / besideShare
+	take = func(w *span.Whole, rows column.Bitmap) bool {
+		other.take(w, rows)
+		return other.builder.Err() == nil && other.builder.Remembered() < most
+	}
+	return take, func() {
+		g.builder.Merge(other.builder, g.groups.Join(other.groups))
+		g.unknown += m.unknown
+	}
 }
 
 // bySpan reports whether the ids of spans are looked at: where some of them are named, or
@@ -195,6 +240,10 @@ func (g *gauge) bySpan() bool {
 // gather measures all that is selected.
 func (g *gauge) gather() error {
 	fields, ofTrace := g.fields()
+	beside := another(g.another)
+	if g.q.fn == series.CountDistinct { // all that is measured is remembered: to join it takes as long
+		beside = nil
+	}
 	matcher := span.NewMatcher(g.q.plan.rows)
 	if g.q.plan.whole == nil && !ofTrace {
 		windows, why, err := g.fromSums()
@@ -210,7 +259,7 @@ func (g *gauge) gather() error {
 			columns.Intrinsics = []span.Intrinsic{span.SpanID}
 		}
 		for _, w := range windows {
-			err := g.scan(g.ctx, storage.Request{Window: w, Where: g.q.plan.rows, Columns: columns}, func(b *span.Batch) (bool, error) {
+			err := g.scan(g.ctx, storage.Request{Window: w, Where: g.q.plan.rows, Columns: columns, Beside: beside.matching(g.q.plan.rows, w)}, func(b *span.Batch) (bool, error) {
 				g.take(span.NewWhole(b), matching(matcher, b, w))
 				return true, g.builder.Err()
 			})
@@ -225,7 +274,7 @@ func (g *gauge) gather() error {
 		return nil
 	}
 	g.q.explain(g.over.Explain, wholeTraces, nil)
-	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids()}
+	c := &gathering{run: g.run, plan: g.q.plan, matcher: matcher, room: g.over.Budget.ids(), another: beside}
 	columns := wholeColumns(&g.q.plan.selection)
 	for _, f := range fields {
 		addWhole(&columns, f)
@@ -261,7 +310,7 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 		values = judge.ValuesOf(w, g.of, rows)
 		rows = values.Has
 	}
-	g.groups.number(w, rows)
+	g.groups.Number(w, rows)
 	weights, at := span.Column{}, 0
 	if !g.raw {
 		weights = w.Weights()
@@ -286,7 +335,7 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 		if g.of != nil {
 			m.Value = values.Values[row]
 		}
-		switch s := g.groups.of(row); {
+		switch s := g.groups.Of(row); {
 		case s < 0:
 		case g.counted:
 			g.builder.Exemplify(s, &m)

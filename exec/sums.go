@@ -200,7 +200,7 @@ func (g *gauge) addSums(s *summed, f *storage.RollupSeries) {
 			values[i] = clew.IntValue(int64(f.Status))
 		}
 	}
-	at := g.groups.ofValues(values)
+	at := g.groups.OfValues(values)
 	if at < 0 {
 		return
 	}

@@ -180,13 +180,17 @@ type Request struct {
 	Columns Columns
 	// MaxRows and MaxBytes bound what is looked at, whether it matches or not; 0
 	// is no bound. A scan looks at nothing more once Stats.Rows or Stats.Bytes
-	// has reached its bound, so that it goes beyond by one batch at most. If
-	// something was left, Stats.Exhausted says so; the scan ends without an error.
+	// has reached its bound, so that it goes beyond by one batch at most, or with
+	// Beside by one for each core. If something was left, Stats.Exhausted says so; the scan ends without an error.
 	MaxRows, MaxBytes int64
 	// Apart, where not nil, may be asked in a scan by traces before a trace is read that
 	// lies in several places, alone or with others: whether it is wanted. Its error ends the
 	// scan.
 	Apart func(id clew.TraceID) (wanted bool, err error)
+	// Beside, where not nil, says that the caller goes over all that is found, in whatever
+	// order, and may be told of it on several cores: a store may call it for each core that
+	// it uses beside that of the loop, and again when it has one again.
+	Beside func() Beside
 	// Explain asks for Stats.Tests.
 	Explain bool
 	// Stats, where not nil, receives what the scan did, whatever it held before.
@@ -197,6 +201,17 @@ type Request struct {
 	// scan can be watched that finds nothing for long. A store that never is long at it
 	// need not call it.
 	Looked func()
+}
+
+// A Beside is told of batches instead of the loop over a scan.
+type Beside struct {
+	// Take is called for one batch after the other, each of which is valid until it
+	// returns, in another goroutine than that of the loop. Once more is false, a few batches
+	// may follow that belong together with the one before.
+	Take func(*span.Batch) (more bool)
+	// Join is called once, by the goroutine of the loop: between two of its batches, or at
+	// the end of the scan, when Take will not be called again.
+	Join func()
 }
 
 // Stats is what a scan did and could not do.

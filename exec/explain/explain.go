@@ -127,6 +127,26 @@ func (s *Stage) Handle(b *span.Batch) (done func()) {
 	return func() { s.Handling += time.Since(began) }
 }
 
+// Beside has what is counted by Handle counted of batches that are handled beside others.
+func (s *Stage) Beside(b storage.Beside) storage.Beside {
+	if s == nil {
+		return b
+	}
+	matched := int64(0)
+	return storage.Beside{
+		Take: func(batch *span.Batch) bool {
+			if batch.Matched != nil {
+				matched += int64(batch.Matched.Count())
+			}
+			return b.Take(batch)
+		},
+		Join: func() {
+			s.Matched += matched
+			b.Join()
+		},
+	}
+}
+
 // EndTrace ends the reading of a trace of so many rows and bytes.
 func (s *Stage) EndTrace(rows int, bytes int64) {
 	if s != nil {

@@ -182,15 +182,20 @@ func (s *Spec) cellBytes() int64 {
 func (b *Builder) Remember(bytes int64) {
 	b.size += bytes
 	if b.full() && b.dots > 0 {
-		for _, c := range b.list {
-			c.taken, c.exemplars = nil, nil
-		}
-		b.left = fmt.Sprintf("the series take so much of the %d MB of memory that one query may use for them that there is none for exemplars", b.spec.Memory>>20)
-		b.size, b.dots, b.spec.Exemplars = b.size-b.dots, 0, 0
+		b.forget()
 	}
 	if b.full() {
 		b.fail("the series would take more than the %d MB of memory that one query may use for them: ask for a longer step, a shorter window or fewer fields in by(…)", b.spec.Memory>>20)
 	}
+}
+
+// forget forgets exemplars.
+func (b *Builder) forget() {
+	for _, c := range b.list {
+		c.taken, c.exemplars = nil, nil
+	}
+	b.left = fmt.Sprintf("the series take so much of the %d MB of memory that one query may use for them that there is none for exemplars", b.spec.Memory>>20)
+	b.size, b.dots, b.spec.Exemplars = b.size-b.dots, 0, 0
 }
 
 func (b *Builder) full() bool { return b.spec.Memory > 0 && b.size > b.spec.Memory }
@@ -323,12 +328,16 @@ func (b *Builder) different(c *cells, m *Measurement) {
 	if m.Value.Type == clew.TypeOther {
 		return
 	}
-	set := c.distinct[m.Step]
+	b.remind(c, m.Step, m.Value.Key())
+}
+
+// remind remembers a value by its key.
+func (b *Builder) remind(c *cells, step int, k string) {
+	set := c.distinct[step]
 	if set == nil {
 		set = make(map[string]struct{})
-		c.distinct[m.Step] = set
+		c.distinct[step] = set
 	}
-	k := m.Value.Key()
 	if _, known := set[k]; known {
 		return
 	}
@@ -350,11 +359,11 @@ func (c *cells) outermost(fn Fn, m *Measurement, value float64) {
 	better := !c.has[m.Step]
 	switch fn {
 	case Min:
-		better = better || value < old
+		better = better || value < old || value == old && math.Signbit(value) // -0 is less than 0
 	case Max:
-		better = better || value > old
-	default:
-		order := cmp.Or(cmp.Compare(m.At, at.At), m.Trace.Compare(at.Trace), cmp.Compare(m.Span, at.Span))
+		better = better || value > old || value == old && !math.Signbit(value)
+	default: // of what was sent twice with different values one of them counts, in any order
+		order := cmp.Or(cmp.Compare(m.At, at.At), m.Trace.Compare(at.Trace), cmp.Compare(m.Span, at.Span), cmp.Compare(value, old))
 		better = better || fn == First && order < 0 || fn == Last && order > 0
 	}
 	if better {
@@ -363,23 +372,29 @@ func (c *cells) outermost(fn Fn, m *Measurement, value float64) {
 }
 
 // exemplify keeps of each step the exemplar that comes first by a hash of its ids, so
-// that it does not depend on the order of measurements which it is.
+// that it does not depend on the order of measurements which it is. Of -0 and 0, which are
+// equal, it is 0.
 func (b *Builder) exemplify(c *cells, m *Measurement, value float64) {
 	if c.taken == nil || m.Trace == (clew.TraceID{}) {
 		return
 	}
 	x := m.Exemplar
-	if x.Value = b.scale(value); b.spec.Fn <= Count {
+	if x.Value = b.scale(value) + 0; b.spec.Fn <= Count {
 		x.Value = math.NaN()
 	}
-	if !c.taken[m.Step] || compareExemplars(&x, &c.exemplars[m.Step]) < 0 {
-		c.taken[m.Step], c.exemplars[m.Step] = true, x
+	c.example(m.Step, &x)
+}
+
+// example keeps an exemplar of a step if it comes before the one that is kept.
+func (c *cells) example(step int, x *Exemplar) {
+	if !c.taken[step] || compareExemplars(x, &c.exemplars[step]) < 0 {
+		c.taken[step], c.exemplars[step] = true, *x
 	}
 }
 
 func compareExemplars(a, b *Exemplar) int {
 	mix := func(x *Exemplar) uint64 { return (x.Trace.Low() ^ uint64(x.Span)) * 0x9E3779B97F4A7C15 }
-	return cmp.Or(cmp.Compare(mix(a), mix(b)), a.Trace.Compare(b.Trace), cmp.Compare(a.Span, b.Span))
+	return cmp.Or(cmp.Compare(mix(a), mix(b)), a.Trace.Compare(b.Trace), cmp.Compare(a.Span, b.Span), cmp.Compare(a.At, b.At), cmp.Compare(a.Value, b.Value))
 }
 
 // Finish returns the series in the order of their labels.

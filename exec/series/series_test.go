@@ -345,3 +345,94 @@ func TestCalculateErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestMerge tells three builders of measurements, at random, and one of all: together they
+// say the same, and remember as much.
+func TestMerge(t *testing.T) {
+	for fn := Rate; fn <= Last; fn++ {
+		for seed := range uint64(20) {
+			rng := rand.New(rand.NewPCG(seed, uint64(fn)))
+			spec := Spec{Fn: fn, Unit: 1e9, Quantiles: []float64{0, .5, .9, 1}, Steps: 1 + rng.IntN(4), Seconds: 60, Exemplars: rng.IntN(2) * 10}
+			all := NewBuilder(spec)
+			parts := []*Builder{NewBuilder(spec), NewBuilder(spec), NewBuilder(spec)}
+			const names = 5
+			var known, to [4][names + 1]int // numbers of series, and one more; 0: none
+			series := func(of int, b *Builder, name int) int {
+				if known[of][name] == 0 {
+					known[of][name] = 1 + b.Series([]Label{{"name", clew.IntValue(int64(name)), fmt.Sprint(name)}})
+					to[of][known[of][name]-1] = name
+				}
+				return known[of][name] - 1
+			}
+			for range rng.IntN(200) {
+				name, of := rng.IntN(names), rng.IntN(3)
+				m := Measurement{Step: rng.IntN(spec.Steps), Weight: clew.WeightOne}
+				m.At, m.Trace, m.Span = clew.UnixNanos(rng.IntN(9)), clew.MakeTraceID(0, 1+rng.Uint64N(3)), clew.SpanID(1+rng.Uint64N(3))
+				if rng.IntN(3) == 0 {
+					m.Weight = clew.Weight(rng.Uint64N(9 * uint64(clew.WeightOne)))
+				}
+				switch rng.IntN(4) {
+				case 0:
+					m.Value = clew.IntValue(rng.Int64N(9) - 4)
+				case 1:
+					m.Value = clew.DoubleValue([]float64{0, math.Copysign(0, -1), math.Inf(1), math.NaN()}[rng.IntN(4)])
+				case 2:
+					m.Value = clew.StringValue("text")
+				default:
+					m.Value = clew.DoubleValue(math.Ldexp(rng.NormFloat64(), rng.IntN(90)-40))
+				}
+				again := m
+				all.Add(series(3, all, name), &m)
+				parts[of].Add(series(of, parts[of], name), &again)
+			}
+			together := NewBuilder(spec)
+			known[3] = [names + 1]int{}
+			for _, of := range rng.Perm(3) {
+				numbers := make([]int, len(parts[of].list))
+				for i := range numbers {
+					numbers[i] = series(3, together, to[of][i])
+				}
+				together.Merge(parts[of], numbers)
+			}
+			if all.Remembered() != together.Remembered() {
+				t.Errorf("%v, seed %d: %d bytes are remembered, want %d", fn, seed, together.Remembered(), all.Remembered())
+			}
+			want, err := all.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := together.Finish()
+			if err != nil || fmt.Sprintf("%v", got) != fmt.Sprintf("%v", want) {
+				t.Errorf("%v, seed %d: %v, %v, want %v", fn, seed, got, err, want)
+			}
+		}
+	}
+}
+
+// What one builder may not remember, it may not be told by others.
+func TestMergeTooMuch(t *testing.T) {
+	spec := Spec{Fn: CountDistinct, Steps: 1, Memory: 1 << 18}
+	b := NewBuilder(spec)
+	b.Series(nil)
+	for part := range int64(2) {
+		o := NewBuilder(spec)
+		o.Series(nil)
+		for i := range int64(3000) {
+			o.Add(0, &Measurement{Weight: clew.WeightOne, Value: clew.IntValue(part<<32 + i)})
+		}
+		if o.Err() != nil {
+			t.Fatal(o.Err())
+		}
+		b.Merge(o, []int{0})
+	}
+	if err := b.Err(); err == nil || !strings.Contains(err.Error(), "would take more than") {
+		t.Errorf("6,000 values of some 57 bytes in %d: %v", spec.Memory, err)
+	}
+	b = NewBuilder(Spec{Fn: CountDistinct, Steps: 1})
+	o := NewBuilder(Spec{Fn: CountDistinct, Steps: 1, Memory: 1})
+	o.Series(nil)
+	b.Series(nil)
+	if b.Merge(o, []int{0}); b.Err() == nil {
+		t.Error("one that failed was merged, and that is not told")
+	}
+}

@@ -17,11 +17,16 @@ type variance struct {
 	squares sketch.Sum
 }
 
+// vary makes room for variances.
+func (b *Builder) vary(c *cells) {
+	c.variance = make([]variance, b.spec.Steps)
+	b.Remember(int64(b.spec.Steps) * int64(unsafe.Sizeof(variance{})))
+}
+
 // estimate notes what the errors of a sum or an average follow from.
 func (b *Builder) estimate(c *cells, m *Measurement, value float64) {
 	if c.sampled = true; c.variance == nil {
-		c.variance = make([]variance, b.spec.Steps)
-		b.Remember(int64(b.spec.Steps) * int64(unsafe.Sizeof(variance{})))
+		b.vary(c)
 	}
 	v, more := &c.variance[m.Step], m.Weight-clew.WeightOne
 	v.squares.AddFloat(value*value*more.Float64(), uint64(m.Weight))

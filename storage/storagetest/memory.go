@@ -194,6 +194,8 @@ func (m *Memory) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Ba
 		for _, part := range parts {
 			stats.Total += int64(len(part))
 		}
+		to := others{beside: r.Beside}
+		defer to.join()
 		for _, part := range parts {
 			if err := canceled(ctx); err != nil {
 				yield(nil, err)
@@ -210,9 +212,45 @@ func (m *Memory) Scan(ctx context.Context, r storage.Request) iter.Seq2[*span.Ba
 			if !m.mark(b, part, r) {
 				continue
 			}
-			if !yield(b, nil) {
+			if !to.take(b) && !yield(b, nil) {
 				return
 			}
+		}
+	}
+}
+
+// others are told of every batch but each third, by turns.
+type others struct {
+	beside func() storage.Beside
+	now    [2]storage.Beside
+	turn   int
+}
+
+// take tells one of them of a batch, unless it is for the loop.
+func (o *others) take(b *span.Batch) bool {
+	if o.beside == nil {
+		return false
+	}
+	o.turn = (o.turn + 1) % 3
+	if o.turn == 0 {
+		return false
+	}
+	n := &o.now[o.turn-1]
+	if n.Take == nil {
+		*n = o.beside()
+	}
+	if !n.Take(b) {
+		n.Join()
+		*n = storage.Beside{}
+	}
+	return true
+}
+
+// join ends them.
+func (o *others) join() {
+	for _, n := range o.now {
+		if n.Join != nil {
+			n.Join()
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (s *Scan) goesOn(ctx context.Context) (more bool, err error) {
 	if err := stopped(ctx); err != nil {
 		return false, err
 	}
-	if s.spent() {
+	if s.spent(s.stats) {
 		s.stats.Exhausted = true
 		return false, nil
 	}

@@ -148,14 +148,14 @@ func (x *Selection) add(from, to uint32, known []state) {
 // byTemplate returns for each of n templates its group.states and one more, 0 if it is in
 // no group.
 func (x *Selection) byTemplate(n int) []uint32 {
-	if x.of == nil {
+	x.once.Do(func() {
 		x.of = make([]uint32, n)
 		for _, g := range x.groups {
 			for i := g.from; i < g.to; i++ {
 				x.of[i] = g.states + 1
 			}
 		}
-	}
+	})
 	return x.of
 }
 

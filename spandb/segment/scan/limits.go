@@ -20,6 +20,14 @@ const seekCost = 16
 // reads the matching rows alone; to unpack all of them costs less from there.
 const pickRows = 4
 
+// laneRows is how many rows have to be left for another core to help: with fewer the work is
+// done soon after it has begun, some 50 us after it is asked.
+const laneRows = 4 * 8192
+
+// maxLanes bounds how many cores read for one scan, since each takes the memory of a block
+// and of what is made of rows.
+const maxLanes = 8
+
 // DefaultRoom is how many traces that lie in several places a scan by traces remembers: 3
 // MB. To read as many takes seconds, beside which another pass over the rows to find
 // further ones is nothing.

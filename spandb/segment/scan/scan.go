@@ -9,6 +9,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -64,6 +65,7 @@ type Scan struct {
 	counted  span.Batch
 	together *together
 	apart    *traceset.Set // traces that lie in several places, of which each may have a match
+	asking   *sync.Mutex   // held by who adds to apart or asks Traces; nil: there is one only
 }
 
 // Run yields all batches; the error is what the scan ends with. Heads and blocks are
@@ -77,9 +79,7 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 		return clew.Errorf(clew.Invalid, "a scan tests rows, and %v is of the whole trace", r.Where)
 	}
 	s.stats = s.Request.Stats
-	s.want()
-	stop := func() bool { return ctx.Err() != nil } // what was matched till then is not yielded
-	s.matcher.Stop, s.selector.block.stop = stop, stop
+	s.want(ctx)
 	if s.Request.Explain {
 		s.stats.Tests = s.selector.Tests()
 	}
@@ -94,11 +94,14 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 func (s *Scan) pass(ctx context.Context, yield func(*span.Batch, error) bool) (whole bool, err error) {
 	s.list()
 	for {
+		if l, ok := s.beside(ctx); ok {
+			return l.pass(ctx, yield)
+		}
 		u, more := s.next(ctx)
 		if err := stopped(ctx); err != nil || !more {
 			return err == nil, err
 		}
-		if s.spent() {
+		if s.spent(s.stats) {
 			s.stats.Exhausted = true
 			return false, nil
 		}
@@ -123,12 +126,14 @@ func stopped(ctx context.Context) error {
 }
 
 // want notes which columns the scan needs.
-func (s *Scan) want() {
+func (s *Scan) want(ctx context.Context) {
 	noteColumns(&s.need, &s.Request.Columns)
 	s.wantTraces()
 	s.matcher = span.NewMatcher(s.Request.Where)
 	s.selector = New(s.Cache, s.Request.Where, s.Request.Window)
 	s.reader.Cache, s.reader.Keep = s.Cache, true
+	stop := func() bool { return ctx.Err() != nil } // what was matched till then is not yielded
+	s.matcher.Stop, s.selector.block.stop = stop, stop
 }
 
 // list queues what may hold matching rows, and says how many rows that are.
@@ -159,13 +164,22 @@ func (s *Scan) next(ctx context.Context) (u unit, more bool) {
 		if s.Request.Looked != nil {
 			s.Request.Looked()
 		}
-		u = s.queue.pop()
-		if u.view != nil || u.blk != wholeSegment {
+		if u, more = s.pop(); more {
 			return u, true
 		}
-		s.open(&u)
 	}
 	return unit{}, false
+}
+
+// pop takes the next unit off the queue. If that is a segment it is opened, and read is
+// false.
+func (s *Scan) pop() (u unit, read bool) {
+	u = s.queue.pop()
+	if u.view != nil || u.blk != wholeSegment {
+		return u, true
+	}
+	s.open(&u)
+	return u, false
 }
 
 // open queues the blocks of a segment that may hold matching rows.
@@ -215,9 +229,9 @@ func (s *Scan) pruned(rows int) {
 }
 
 // spent reports whether as much was looked at as the request allows.
-func (s *Scan) spent() bool {
+func (s *Scan) spent(st *storage.Stats) bool {
 	over := func(used, bound int64) bool { return bound > 0 && used >= bound }
-	return over(s.stats.Rows, s.Request.MaxRows) || over(s.stats.Bytes, s.Request.MaxBytes)
+	return over(st.Rows, s.Request.MaxRows) || over(st.Bytes, s.Request.MaxBytes)
 }
 
 // damaged counts rows that cannot be read; the scan goes on without them.

@@ -3,6 +3,7 @@ package scan
 import (
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -22,7 +23,8 @@ import (
 //
 // What it does not know to test so, it tests as span.Matcher does, on columns.
 //
-// One goroutine uses it, and the last Selection of a segment only.
+// One goroutine uses it. Selections it has from others of the same condition, too, which
+// may use them at the same time.
 type Selector struct {
 	cache  *segment.Cache
 	nodes  []*node // the condition's, each after its arguments; the last is all of it
@@ -245,7 +247,8 @@ type Selection struct {
 
 	start, duration int // columns
 
-	of []uint32 // see byTemplate
+	once sync.Once
+	of   []uint32 // see byTemplate
 }
 
 // leafPlan is what a leaf tests in a segment.

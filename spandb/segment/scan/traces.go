@@ -77,9 +77,7 @@ func (s *Scan) byTraces(u *unit, yield func(*span.Batch) bool) {
 	}
 	b.Traced = nil
 	found.AndNot(alone)
-	for ord := range found.Ones() {
-		s.apart.Add(b.TraceIDs[ord])
-	}
+	s.remember(b, found)
 }
 
 // alone returns which traces of a unit have a match, and which of these lie there alone.
@@ -89,9 +87,24 @@ func (s *Scan) alone(b *span.Batch, matched column.Bitmap, at Place) (found, alo
 		found.Set(int(b.Trace[row]))
 	}
 	alone = append(column.Bitmap(nil), found...)
+	if s.asking != nil {
+		s.asking.Lock()
+		defer s.asking.Unlock()
+	}
 	s.Traces.Alone(alone, b.TraceIDs, at)
 	withoutShort(alone, b.TraceIDs)
 	return found, alone
+}
+
+// remember remembers traces of a batch that lie in several places.
+func (s *Scan) remember(b *span.Batch, traces column.Bitmap) {
+	if s.asking != nil {
+		s.asking.Lock()
+		defer s.asking.Unlock()
+	}
+	for ord := range traces.Ones() {
+		s.apart.Add(b.TraceIDs[ord])
+	}
 }
 
 // withoutShort clears ids of 64 bits from a set, and those of which such a one is the
