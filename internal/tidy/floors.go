@@ -68,6 +68,7 @@ var plan = []place{
 	{"retain", 3, keeping},
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
 	{"storage/storagetest/tree", 2, everywhere},
+	{"storage/storagetest/arithmetic", 2, everywhere},
 	{"internal/corpus", 3, everywhere},
 	{"internal/machine", 3, everywhere},
 
