@@ -214,6 +214,7 @@ func Selected(ctx context.Context, store Store, over Over, plan *Plan, columns s
 	if err := plan.wantSpans(); err != nil {
 		return Cost{}, err
 	}
+	plan.explainSelected(over.Explain)
 	g := &gathering{run: begin(store, over), plan: plan, matcher: span.NewMatcher(plan.rows)}
 	g.room = g.over.Budget.ids()
 	if plan.whole != nil {

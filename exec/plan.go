@@ -49,6 +49,17 @@ func (p *Plan) explainCount(to *explain.Report) {
 	to.Say("%s needs the whole trace: %v", p.why, p.selection)
 }
 
+// explainSelected says how spans are found that are only gone through.
+func (p *Plan) explainSelected(to *explain.Report) {
+	if to == nil {
+		return
+	}
+	p.explainRows(to, "all of them are gone through")
+	if p.whole != nil {
+		to.Say("%s needs the whole trace: %v", p.why, p.selection)
+	}
+}
+
 // explainRows says which rows are looked for.
 func (p *Plan) explainRows(to *explain.Report, how string, args ...any) {
 	to.Query = p.text

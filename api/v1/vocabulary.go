@@ -100,7 +100,7 @@ func scopeWord(s span.Scope) string {
 }
 
 func (a *API) tags(c *call) error {
-	params, err := parameters(c, "scope", "start", "end", "q", "counts")
+	params, err := parameters(c, "scope", "start", "end", "q", "counts", "explain")
 	if err != nil {
 		return err
 	}
@@ -111,17 +111,23 @@ func (a *API) tags(c *call) error {
 		return clew.Errorf(clew.Invalid, "scope %q: want span, resource, scope, event, link or intrinsic", want)
 	}
 	out := struct {
-		Tags     []tagAnswer `json:"tags"`
-		Coverage *coverage   `json:"coverage,omitempty"`
+		Tags     []tagAnswer  `json:"tags"`
+		Coverage *coverage    `json:"coverage,omitempty"`
+		Explain  *explanation `json:"explain,omitempty"`
 	}{Tags: []tagAnswer{}}
 	if want == "" || want == "intrinsic" {
 		out.Tags = append(out.Tags, intrinsics()...)
 	}
 	if want != "intrinsic" {
-		names, counted, cost, err := a.names(c, params)
+		over, plan, err := a.among(c, params)
 		if err != nil {
 			return err
 		}
+		names, counted, cost, err := names(c, over, plan, params.Get("counts"))
+		if err != nil {
+			return err
+		}
+		out.Explain = explanationOf(over.Explain)
 		if counted || !cost.Complete {
 			out.Coverage = &coverage{cost.Complete, cost.Searched, cost.Reason}
 		}
@@ -150,14 +156,10 @@ func (a *API) tags(c *call) error {
 
 // names returns the attributes of a window: of the spans that a query selects, and counted,
 // if that is asked for; else as the store's catalogue has them.
-func (a *API) names(c *call, params url.Values) (names []catalog.TagUse, counted bool, cost exec.Cost, err error) {
-	over, plan, err := a.among(c, params)
-	if err != nil {
-		return nil, false, cost, err
-	}
-	if text := params.Get("counts"); text != "" {
-		if counted, err = strconv.ParseBool(text); err != nil {
-			return nil, false, cost, clew.Errorf(clew.Invalid, "counts %q: want true or false", text)
+func names(c *call, over exec.Over, plan *exec.Plan, counts string) (names []catalog.TagUse, counted bool, cost exec.Cost, err error) {
+	if counts != "" {
+		if counted, err = strconv.ParseBool(counts); err != nil {
+			return nil, false, cost, clew.Errorf(clew.Invalid, "counts %q: want true or false", counts)
 		}
 	}
 	if counted || plan != nil {
@@ -171,10 +173,17 @@ func (a *API) names(c *call, params url.Values) (names []catalog.TagUse, counted
 	return names, false, cost, err
 }
 
-// among reads of which spans a catalogue is wanted; the plan is nil for all of a window.
+// among reads of which spans a catalogue is wanted, and whether it is to be explained; the
+// plan is nil for all of a window.
 func (a *API) among(c *call, params url.Values) (over exec.Over, plan *exec.Plan, err error) {
 	if over, err = a.over(c.tenant, params.Get("start"), params.Get("end")); err == nil && params.Get("q") != "" {
 		plan, err = exec.Prepare(params.Get("q"))
+	}
+	if err == nil {
+		over.Explain, err = explainer(params.Get("explain"))
+	}
+	if over.Explain != nil {
+		over.Explain.Query = cmp.Or(plan, exec.Everything()).String()
 	}
 	return over, plan, err
 }
@@ -209,6 +218,7 @@ type valuesAnswer struct {
 	Values   []valueAnswer `json:"values"`
 	Range    *valueRange   `json:"range,omitempty"`
 	Complete bool          `json:"complete"`
+	Explain  *explanation  `json:"explain,omitempty"`
 }
 
 // valueRange is what a field has instead of values to choose from.
@@ -218,7 +228,7 @@ type valueRange struct {
 }
 
 func (a *API) tagValues(c *call) error {
-	q, err := parameters(c, "prefix", "limit", "start", "end", "q")
+	q, err := parameters(c, "prefix", "limit", "start", "end", "q", "explain")
 	if err != nil {
 		return err
 	}
@@ -255,7 +265,7 @@ func (a *API) tagValues(c *call) error {
 	if err != nil {
 		return err
 	}
-	out := valuesAnswer{Values: []valueAnswer{}, Complete: !more && spent.Complete}
+	out := valuesAnswer{Values: []valueAnswer{}, Complete: !more && spent.Complete, Explain: explanationOf(over.Explain)}
 	for _, v := range values {
 		x := valueOf(f, v)
 		if !strings.HasPrefix(x.Value, prefix) {
@@ -283,7 +293,7 @@ func (a *API) durations(c *call, over exec.Over, prefix string, limit int) error
 	if err != nil {
 		return err
 	}
-	out := valuesAnswer{Values: []valueAnswer{}}
+	out := valuesAnswer{Values: []valueAnswer{}, Explain: explanationOf(over.Explain)}
 	if found == nil {
 		out.Complete = cost.Complete
 		writeJSON(c.w, 200, out)

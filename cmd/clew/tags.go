@@ -27,6 +27,7 @@ type tagsAnswer struct {
 		Complete bool   `json:"complete"`
 		Reason   string `json:"reason"`
 	} `json:"coverage"`
+	Explain json.RawMessage `json:"explain"`
 }
 
 // oneTag is an attribute, or a value of one.
@@ -84,6 +85,7 @@ selects count.`,
 	f.StringVar(&s.start, "start", "", "of spans that started at this moment (RFC 3339) or later")
 	f.StringVar(&s.end, "end", "", "of spans that started before this moment (RFC 3339)")
 	f.BoolVar(&s.json, "json", false, "print the API's JSON, one attribute or value a line")
+	f.BoolVar(&s.explain, "explain", false, "say what was done, too: the plan, what was left out, and how long each stage took")
 	return c
 }
 
@@ -94,6 +96,9 @@ func (s *search) tags(ctx context.Context, name string) error {
 		if v != "" {
 			q.Set(key, v)
 		}
+	}
+	if s.explain {
+		q.Set("explain", "true")
 	}
 	if name == "" {
 		q.Set("counts", "true")
@@ -125,7 +130,7 @@ func (s *search) tags(ctx context.Context, name string) error {
 	case name != "" && !answer.Complete:
 		fmt.Fprintln(s.t.err, "there are more values, or not all spans were looked at; --limit and --query choose")
 	}
-	return nil
+	return s.printExplanation(answer.Explain)
 }
 
 // printTag prints an attribute, or a value; a heading before the first.

@@ -110,6 +110,7 @@ func (c *counting) partial(format string, args ...any) {
 // told asks a store's own catalogue, within the time of the budget, and returns the cost of
 // what it tells.
 func told(ctx context.Context, over exec.Over, ask func(context.Context) error) (exec.Cost, error) {
+	over.Explain.Say("the store is asked for what it knows of all spans")
 	began, cost := time.Now(), exec.Cost{Complete: true, Searched: 1}
 	err := over.Budget.InTime(ctx, "the list", func(ctx context.Context) error {
 		err := ask(ctx)

@@ -797,6 +797,8 @@ export interface components {
          */
         ValueType: "string" | "int" | "double" | "bool" | "other" | "duration" | "kind" | "status";
         TagsAnswer: {
+            /** @description Present if asked for. */
+            explain?: components["schemas"]["Explanation"];
             tags: {
                 scope: components["schemas"]["TagScope"];
                 name: string;
@@ -813,6 +815,8 @@ export interface components {
             coverage?: components["schemas"]["Coverage"];
         };
         TagValuesAnswer: {
+            /** @description Present if asked for. */
+            explain?: components["schemas"]["Explanation"];
             values: {
                 type: components["schemas"]["ValueType"];
                 /** @description As text, without quotes. */
@@ -1309,6 +1313,8 @@ export interface operations {
                 q?: string;
                 /** @description Count how many spans have each: all that start in the window are gone through. */
                 counts?: boolean;
+                /** @description Tell what is done for it: `explain` in the answer. */
+                explain?: boolean;
             };
             header?: {
                 /** @description The tenant; absent or empty is `default`. */
@@ -1343,6 +1349,8 @@ export interface operations {
                 /** @description Of the spans that this TraceQL selects. */
                 q?: string;
                 limit?: number;
+                /** @description Tell what is done for it: `explain` in the answer. */
+                explain?: boolean;
             };
             header?: {
                 /** @description The tenant; absent or empty is `default`. */
