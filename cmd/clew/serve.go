@@ -30,6 +30,7 @@ import (
 	"github.com/clew-tracing/clew/internal/config/auto"
 	"github.com/clew-tracing/clew/internal/guard"
 	"github.com/clew-tracing/clew/internal/listen"
+	"github.com/clew-tracing/clew/internal/machine"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
@@ -338,6 +339,7 @@ func (s *server) announce(t *terminal) error {
 		}
 	}
 	greet(t.out, s.settings, s.doors, s.store.Stats().MaxBytes)
+	machine.ReleaseProgram() // a third of it was for the start alone
 	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].Address(), "took", time.Since(s.started).Round(time.Millisecond))
 	return nil
 }

@@ -1,6 +1,6 @@
-// Package machine asks the operating system how much memory there is: of the machine, and
-// of the container that this process is in. root is the folder of proc and sys, "/" but in
-// tests.
+// Package machine asks the operating system how much memory there is, of the machine and of
+// the container that this process is in, and gives it back what the program itself takes.
+// root is the folder of proc and sys, "/" but in tests.
 package machine
 
 import (
