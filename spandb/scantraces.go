@@ -82,6 +82,9 @@ func (x *tracesOf) Blocks(dst []scan.Stored, id clew.TraceID) (blocks []scan.Sto
 	return dst, true
 }
 
+// Lend implements scan.Traces.
+func (x *tracesOf) Lend() scan.Loan { return x.db.traceRows.LendHalf() }
+
 // Whole implements scan.Traces.
 func (x *tracesOf) Whole(ctx context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {
 	g := x.db.gatherer(id, x.need)

@@ -86,7 +86,7 @@ func memoryParts() []memoryPart {
 		{"log", 32, 4 << 20, func(p *MemoryPlan) *int64 { return &p.Log },
 			"What waits while the log is written; twice, since one part is written while the other fills."},
 		{"traces", 4, 0, func(p *MemoryPlan) *int64 { return &p.Traces },
-			"Traces that are being answered, at 512 bytes a span. One that is larger is refused; if others take the room, the answer is to ask again."},
+			"Traces that are being answered, at 512 bytes a span. One that is larger is refused; if others take the room, the answer is to ask again. Scans that put many together at a time leave half of it to others."},
 		{"questions", 10, 1 << 30, func(p *MemoryPlan) *int64 { return &p.Questions },
 			"What questions remember while they run: ids, distinct values. Each of those that run at once has the same part of it; with more to remember it goes over the data again, or says that there are more."},
 		{"layouts", 32, 32 << 20, func(p *MemoryPlan) *int64 { return &p.Layouts },

@@ -21,12 +21,17 @@ func (r *Ration) Most() int64 { return r.most }
 func (r *Ration) Used() int64 { return r.used.Load() }
 
 // Lend begins a loan, of nothing yet.
-func (r *Ration) Lend() *Loan { return &Loan{ration: r} }
+func (r *Ration) Lend() *Loan { return &Loan{ration: r, most: r.most} }
+
+// LendHalf is Lend for who can do with less: that grows only while half of the ration is
+// left for others.
+func (r *Ration) LendHalf() *Loan { return &Loan{ration: r, most: r.most / 2} }
 
 // A Loan is what one reader has of a Ration. One goroutine at a time lets it grow;
 // any may return it.
 type Loan struct {
 	ration *Ration
+	most   int64 // that may be lent in all when this grows
 	n      atomic.Int64
 }
 
@@ -37,7 +42,7 @@ func (l *Loan) Grow(n int64) bool {
 	if more <= 0 {
 		return true
 	}
-	if l.ration.used.Add(more) > l.ration.most {
+	if l.ration.used.Add(more) > l.most {
 		l.ration.used.Add(-more)
 		return false
 	}

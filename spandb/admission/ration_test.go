@@ -32,6 +32,19 @@ func TestRation(t *testing.T) {
 	if r.Used() != 60 || !b.Grow(40) {
 		t.Fatalf("%d bytes are lent after a loan of 40 was returned", r.Used())
 	}
+	if c := r.LendHalf(); c.Grow(1) {
+		t.Fatal("who can do with less takes what is left for others")
+	}
+	b.Return()
+	a.Return()
+	if c := r.LendHalf(); c.Grow(51) || !c.Grow(50) || !a.Grow(50) || c.Grow(51) {
+		t.Fatalf("%d bytes are lent, half of them to who can do with less", r.Used())
+	} else {
+		c.Return()
+	}
+	if !a.Grow(60) || !b.Grow(40) {
+		t.Fatal("what was returned is not there")
+	}
 	held := new([16]byte)
 	ReturnWith(held, a)
 	runtime.GC()

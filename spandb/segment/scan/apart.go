@@ -76,13 +76,9 @@ func (s *Scan) readSome(ctx context.Context, some []lying, yield func(*span.Batc
 		}
 		wanted = append(wanted, t)
 	}
-	b, left, err := s.together.read(ctx, wanted)
-	if err != nil || s.stats.Exhausted {
+	left, more, err := s.readTogether(ctx, wanted, yield)
+	if err != nil || !more {
 		return false, err
-	}
-	s.stats.ApartRead += len(wanted) - len(left)
-	if b != nil && !yield(b, nil) {
-		return false, nil
 	}
 	for _, id := range left {
 		if more, err = s.goesOn(ctx); err != nil || !more {
@@ -94,6 +90,18 @@ func (s *Scan) readSome(ctx context.Context, some []lying, yield func(*span.Batc
 		}
 	}
 	return true, nil
+}
+
+// readTogether yields those of some traces that can be read together, and returns the
+// others.
+func (s *Scan) readTogether(ctx context.Context, some []lying, yield func(*span.Batch, error) bool) (left []clew.TraceID, more bool, err error) {
+	defer s.together.loan.Return()
+	b, left, err := s.together.read(ctx, some)
+	if err != nil || s.stats.Exhausted {
+		return nil, false, err
+	}
+	s.stats.ApartRead += len(some) - len(left)
+	return left, b == nil || yield(b, nil), nil
 }
 
 // goesOn reports whether more may be looked at, once others have computed.

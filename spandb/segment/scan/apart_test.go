@@ -57,6 +57,13 @@ func (h *halves) Alone(set column.Bitmap, ids []clew.TraceID, _ Place) {
 
 func (h *halves) Failed() error { return h.failed }
 
+func (h *halves) Lend() Loan { return unused{} }
+
+// unused is the loan of who reads none together.
+type unused struct{ Loan }
+
+func (unused) Return() {}
+
 func (h *halves) Blocks(dst []Stored, _ clew.TraceID) ([]Stored, bool) { return dst, false }
 
 func (h *halves) Whole(_ context.Context, id clew.TraceID) (b *span.Batch, bytes int64, free func(), err error) {

@@ -35,8 +35,8 @@ const DefaultRoom = 1 << 16
 
 // Traces that lie in several blocks are read together: fewTogether at first, maxTogether at
 // most, of which one block after the other then has some dozen; fewer if they have more
-// rows than togetherRows, half a block, or take more than togetherBytes. Where they are is
-// looked up for maxPlaced at a time.
+// rows than togetherRows, half a block, or take more than togetherBytes or than there is
+// for traces that are read. Where they are is looked up for maxPlaced at a time.
 const (
 	fewTogether   = 8
 	maxTogether   = 128

@@ -20,6 +20,7 @@ type together struct {
 	s      *Scan
 	need   *segment.Need
 	reader segment.BlockReader
+	loan   Loan           // for what is read
 	age    map[Source]int // place among the segments
 	many   int            // so many traces are read together next
 	cut    bool           // they were too large to be so many
@@ -48,7 +49,7 @@ func (x spot) compare(y spot) int {
 }
 
 func newTogether(s *Scan) *together {
-	t := &together{s: s, need: NeedOfTraces(&s.Request.Columns, &s.Request.Where), many: fewTogether, age: make(map[Source]int, len(s.Segments))}
+	t := &together{s: s, need: NeedOfTraces(&s.Request.Columns, &s.Request.Where), many: fewTogether, loan: s.Traces.Lend(), age: make(map[Source]int, len(s.Segments))}
 	t.reader.Cache, t.reader.Keep = s.Cache, !t.need.All
 	for i := range s.Segments {
 		t.age[s.Segments[i].Source] = i
@@ -97,7 +98,7 @@ func (t *together) next(all []lying) (some, rest []lying) {
 
 // read returns traces, whole and resolved, as far as they have a match; nil if none has.
 // Those left are to be read one by one: their blocks are damaged, other ids are among
-// them, or all together have too many rows.
+// them, or all together are too large.
 func (t *together) read(ctx context.Context, some []lying) (b *span.Batch, left []clew.TraceID, err error) {
 	var spots []spot
 	lone := make([]bool, len(some))
@@ -127,7 +128,7 @@ func (t *together) read(ctx context.Context, some []lying) (b *span.Batch, left 
 				lone[at.of] = true
 			}
 		}
-		if spots = spots[n:]; g.Rows() > togetherRows || g.SizeBytes() > togetherBytes {
+		if spots = spots[n:]; !t.room(g) {
 			t.many, t.cut = max(t.many/4, 1), true
 			for i := range lone {
 				lone[i] = true
@@ -144,6 +145,12 @@ func (t *together) read(ctx context.Context, some []lying) (b *span.Batch, left 
 		return nil, left, nil
 	}
 	return t.matching(g.Resolve().Batch, left), left, stopped(ctx)
+}
+
+// room reports whether there is room for what was read, and what is made of it.
+func (t *together) room(g *resolved.Builder) bool {
+	size := g.SizeBytes()
+	return g.Rows() <= togetherRows && size <= togetherBytes && t.loan.Grow(2*int64(size))
 }
 
 // add adds the rows of a block that are of traces that may be there and are not lone.

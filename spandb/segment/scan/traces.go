@@ -22,6 +22,14 @@ type Stored struct {
 	Block int
 }
 
+// Loan is memory, of what there is for traces that are read.
+type Loan interface {
+	// Grow makes it so many bytes in all; false if there are not so many.
+	Grow(bytes int64) bool
+	// Return gives them back. It may be called again.
+	Return()
+}
+
 // Traces says where else traces lie, and reads them.
 type Traces interface {
 	// Alone clears from set the numbers of the ids of traces that may have rows at other
@@ -32,6 +40,8 @@ type Traces interface {
 	// Blocks appends the blocks in which a trace may be; false if it may be elsewhere, or
 	// that is not known.
 	Blocks(dst []Stored, id clew.TraceID) (blocks []Stored, all bool)
+	// Lend begins a loan for traces that are read together.
+	Lend() Loan
 	// Whole returns a whole trace, resolved, under one id, and what gives back its memory;
 	// an error of kind NotFound if it is gone, and one beside the trace if that is damaged.
 	// So many bytes were looked at.
