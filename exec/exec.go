@@ -197,8 +197,8 @@ func (r *run) scan(ctx context.Context, req storage.Request, each func(*span.Bat
 	req.MaxRows, req.MaxBytes = r.over.Budget.Rows-r.cost.Rows, r.over.Budget.Bytes-r.cost.Bytes
 	r.scans = &stats
 	stage := r.over.Explain.BeginScan(&req)
-	if make := req.Beside; make != nil {
-		req.Beside = func() storage.Beside { return stage.Beside(make()) }
+	if another := req.Beside; another != nil {
+		req.Beside = func() storage.Beside { return stage.Beside(another()) }
 	}
 	defer func() {
 		stage.EndScan(&stats)

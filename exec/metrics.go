@@ -220,7 +220,7 @@ func (g *gauge) another() (take func(*span.Whole, column.Bitmap) (more bool), jo
 	m.unknown = 0
 	other := &gauge{metering: &m, q: g.q, spec: g.spec}
 	other.furnish()
-	most := g.over.Budget.series() / besideShare
+	most := other.builder.Remembered() + g.over.Budget.series()/besideShare
 	take = func(w *span.Whole, rows column.Bitmap) bool {
 		other.take(w, rows)
 		return other.builder.Err() == nil && other.builder.Remembered() < most

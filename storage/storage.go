@@ -181,7 +181,8 @@ type Request struct {
 	// MaxRows and MaxBytes bound what is looked at, whether it matches or not; 0
 	// is no bound. A scan looks at nothing more once Stats.Rows or Stats.Bytes
 	// has reached its bound, so that it goes beyond by one batch at most, or with
-	// Beside by one for each core. If something was left, Stats.Exhausted says so; the scan ends without an error.
+	// Beside by one for each core. If something was left, Stats.Exhausted says so; the
+	// scan ends without an error.
 	MaxRows, MaxBytes int64
 	// Apart, where not nil, may be asked in a scan by traces before a trace is read that
 	// lies in several places, alone or with others: whether it is wanted. Its error ends the

@@ -142,7 +142,7 @@ func (b *Builder) Series(labels []Label) int {
 		b.dots += bytes
 		b.Remember(bytes)
 	}
-	if b.spec.Exemplars > 0 {
+	if b.spec.Exemplars > 0 { // they are not forgotten
 		c.taken = make([]bool, n)
 		c.exemplars = make([]Exemplar, n)
 	}
