@@ -3,12 +3,37 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"net"
 	"runtime/debug"
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/ingest/datagram"
 	"github.com/clew-tracing/clew/storage"
 )
+
+// UDP is a door of datagrams.
+type UDP struct {
+	*Door
+	translate Translate
+	server    datagram.Server
+}
+
+// NewUDP returns a door of datagrams, each of which is what translate takes: for the tenant
+// of those that name none, since a datagram names none.
+func NewUDP(cfg Config, name string, translate Translate) *UDP {
+	return &UDP{Door: NewDoor(cfg, name), translate: translate, server: datagram.Server{Room: cfg.Datagrams}}
+}
+
+// Serve takes what comes at conn until ctx ends, and then what has come by then. It closes
+// conn.
+func (u *UDP) Serve(ctx context.Context, conn net.PacketConn) error {
+	return u.server.Serve(ctx, conn, func(batch [][]byte) { u.GiveEach(ctx, "", batch, u.translate) })
+}
+
+// Datagrams returns what the sockets say of what came: they know of those, too, that nobody
+// had room for.
+func (u *UDP) Datagrams() datagram.Stats { return u.server.Stats() }
 
 // GiveEach takes the spans of datagrams, all by one append. translate appends what one
 // datagram comes to, other than a request's also behind what is there already, and a datagram
@@ -22,9 +47,9 @@ func (d *Door) GiveEach(ctx context.Context, tenant string, batch [][]byte, tran
 	r := request{tenant: tenant, translate: translate, arrived: d.cfg.Now(), room: d.cfg.Budget.Reserve()}
 	defer r.room.Release() // as in Door.Post
 	size := 0
-	for _, datagram := range batch {
-		d.counters.Came(len(datagram))
-		size += len(datagram)
+	for _, x := range batch {
+		d.counters.Came(len(x))
+		size += len(x)
 	}
 	if err := d.giveEach(ctx, &r, batch, size); err != nil {
 		d.Count(err)
@@ -51,8 +76,8 @@ func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size in
 		defer d.cfg.Cores.Arrive()()
 	}
 	unknown := 0
-	for _, datagram := range batch {
-		out, n, err := translateOne(r.translate, r.translated, datagram)
+	for _, x := range batch {
+		out, n, err := translateOne(r.translate, r.translated, x)
 		if err != nil {
 			d.Count(err)
 			continue
@@ -82,13 +107,13 @@ func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size in
 
 // translateOne translates a datagram. A fault costs the datagram that met it, not the server:
 // no handler of HTTP stands around it.
-func translateOne(translate Translate, dst, datagram []byte) (out []byte, unknown int, err error) {
+func translateOne(translate Translate, dst, body []byte) (out []byte, unknown int, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = clew.Errorf(clew.Internal, "a datagram met a fault of the server, please report it: %s", fmt.Sprintf("%v\n%s", fault, debug.Stack()))
 		}
 	}()
-	return translate(dst, datagram)
+	return translate(dst, body)
 }
 
 // patiently does what may have to be done again later, for a while.

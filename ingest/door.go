@@ -7,6 +7,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/cores"
+	"github.com/clew-tracing/clew/ingest/datagram"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/storage"
 )
@@ -25,6 +26,9 @@ type Config struct {
 	// Budget bounds requests in flight; nil is one of the default size. Doors of
 	// one server share it.
 	Budget *Budget
+	// Datagrams bounds the datagrams that wait; nil is one of the default size for each
+	// socket. Doors of one server share it.
+	Datagrams *datagram.Room
 	// Gate, where not nil, closes the doors; doors of one server share it.
 	Gate *Gate
 	// CORSOrigins are the origins whose pages may send: exact ones, "*" for any.

@@ -24,6 +24,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
+	"github.com/clew-tracing/clew/ingest/datagram"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/census"
 	"github.com/clew-tracing/clew/internal/config"
@@ -298,6 +299,7 @@ func (s *server) start() {
 		Cores:        s.cores,
 		MaxBodyBytes: int(s.memory.MaxRequest),
 		Budget:       ingest.NewBudget(s.memory.Inflight),
+		Datagrams:    datagram.NewRoom(s.memory.Datagrams),
 		Gate:         &s.leaving,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}

@@ -4,8 +4,8 @@
 //	socket -> reader -> queue of batches -> workers -> handle
 //
 // A sender of datagrams is told nothing, so that what is lost must be counted where it is
-// lost. There is one such place: when the queue is full, the reader waits, the kernel's
-// buffer fills, and the kernel drops and counts. Stats asks it.
+// lost. There is one such place: when the queues have all the room that they share, the
+// reader waits, the kernel's buffer fills, and the kernel drops and counts. Stats asks it.
 package datagram
 
 import (
@@ -20,10 +20,11 @@ import (
 
 // Server receives from any number of sockets. The zero value is ready to use.
 type Server struct {
-	// QueueBytes bounds the datagrams that wait; 0 is DefaultQueueBytes.
-	QueueBytes int
+	// Room bounds the datagrams that wait, of all servers that share it; nil is one of the
+	// default size for each socket.
+	Room *Room
 	// ReceiveBuffer is the size of the kernel's buffer that is asked for; 0 is
-	// DefaultReceiveBuffer.
+	// DefaultReceiveBuffer, or the room if that is less.
 	ReceiveBuffer int
 	// Workers is how many batches are handled at once; 0 is DefaultWorkers.
 	Workers int
@@ -74,9 +75,13 @@ func (s *Server) Stats() Stats {
 // in which they came; its memory is the callee's until handle returns. An empty datagram is
 // one, too.
 func (s *Server) Serve(ctx context.Context, conn net.PacketConn, handle func(batch [][]byte)) error {
-	s.open(conn)
+	room := s.Room
+	if room == nil {
+		room = NewRoom(0)
+	}
+	s.open(conn, room)
 	defer s.close(conn)
-	q := newQueue(s.QueueBytes)
+	q := newQueue(room)
 	var workers sync.WaitGroup
 	n := s.Workers
 	if n <= 0 {
@@ -97,14 +102,14 @@ func (s *Server) Serve(ctx context.Context, conn net.PacketConn, handle func(bat
 }
 
 // open makes the kernel's buffer of a socket large, and remembers the socket for Stats.
-func (s *Server) open(conn net.PacketConn) {
+func (s *Server) open(conn net.PacketConn, room *Room) {
 	c, ok := conn.(*net.UDPConn)
 	if !ok {
 		return
 	}
 	size := s.ReceiveBuffer
 	if size <= 0 {
-		size = DefaultReceiveBuffer
+		size = room.receive()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

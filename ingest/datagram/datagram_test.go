@@ -137,7 +137,7 @@ func TestAddsUp(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux tells what it dropped")
 	}
-	s := datagram.Server{QueueBytes: 1 << 20, ReceiveBuffer: 64 << 10, Workers: 1}
+	s := datagram.Server{Room: datagram.NewRoom(1100 << 10), ReceiveBuffer: 64 << 10, Workers: 1}
 	conn, to := socket(t)
 	resume := make(chan struct{})
 	var handled atomic.Int64
@@ -150,7 +150,7 @@ func TestAddsUp(t *testing.T) {
 		send(t, to, make([]byte, 1024))
 		sent++
 	}
-	if st := s.Stats(); st.Bytes > 2<<20 || st.ReceiveBuffer < 64<<10 || st.ReceiveBuffer > 256<<10 {
+	if st := s.Stats(); st.Bytes > 1<<20+datagram.MaxBytes || st.ReceiveBuffer < 64<<10 || st.ReceiveBuffer > 256<<10 {
 		t.Errorf("%+v: more is queued than there is room for, or the buffer is another", st)
 	}
 	close(resume)
@@ -177,6 +177,44 @@ func TestSockets(t *testing.T) {
 	}
 	if st := s.Stats(); st.Received != 3 || st.Bytes != 3 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// TestRoomIsShared: what waits at one server leaves no room at another, which takes what was
+// sent to it when there is.
+func TestRoomIsShared(t *testing.T) {
+	room := datagram.NewRoom(64 << 10)
+	one, two := datagram.Server{Room: room, Workers: 1}, datagram.Server{Room: room, Workers: 1}
+	full, toFull := socket(t)
+	other, toOther := socket(t)
+	resume := make(chan struct{})
+	busy := make(chan struct{}, 3)
+	handle := func([][]byte) { busy <- struct{}{}; <-resume }
+	stopOne := serving(t, &one, full, handle)
+	var k kept
+	var resumed atomic.Bool
+	stopTwo := serving(t, &two, other, func(batch [][]byte) {
+		if !resumed.Load() {
+			t.Error("a datagram was taken that there was no room for")
+		}
+		k.handle(batch)
+	})
+	send(t, toFull, make([]byte, 40_000))
+	<-busy
+	send(t, toFull, make([]byte, 20_000))
+	for one.Stats().Received < 2 {
+		runtime.Gosched()
+	}
+	send(t, toOther, make([]byte, 30_000))
+	for two.Stats().Received < 1 {
+		runtime.Gosched()
+	}
+	resumed.Store(true)
+	close(resume)
+	stopOne()
+	stopTwo()
+	if got := k.all(); len(got) != 1 || len(got[0]) != 30_000 {
+		t.Errorf("%d datagrams came, want the one that waited", len(got))
 	}
 }
 

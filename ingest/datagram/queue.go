@@ -9,10 +9,8 @@ type batch struct {
 	list [][]byte
 }
 
-// fits reports whether a datagram of n bytes has a place in it.
-func (b *batch) fits(n int) bool {
-	return len(b.ends) == 0 || (len(b.data)+n <= batchBytes && len(b.ends) < batchCount)
-}
+// held is the memory of what is in it.
+func (b *batch) held() int { return len(b.data) + len(b.ends)*eachBytes }
 
 // datagrams returns the datagrams. They are cut where they end, so that appending to one
 // leaves the next as it is.
@@ -33,35 +31,31 @@ func (b *batch) reset() {
 // queue is batches that wait: full ones, and one that is being filled, which is taken as it
 // is when nothing else is there. There is one putter, and any number of takers.
 type queue struct {
-	most int // full batches
+	space *Room
+	most  int // bytes of a batch
 
 	mu         sync.Mutex
-	more, room sync.Cond
+	more       sync.Cond
 	filling    *batch
 	full, free []*batch
 	closed     bool
 }
 
-func newQueue(size int) *queue {
-	if size <= 0 {
-		size = DefaultQueueBytes
-	}
-	q := &queue{most: max(size/batchBytes, 1), filling: new(batch)}
-	q.more.L, q.room.L = &q.mu, &q.mu
+func newQueue(space *Room) *queue {
+	q := &queue{space: space, most: space.batch(), filling: new(batch)}
+	q.more.L = &q.mu
 	return q
 }
 
 // put copies a datagram into the queue, and waits for room first.
 func (q *queue) put(datagram []byte) {
+	n := len(datagram) + eachBytes
+	q.space.take(n)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.filling.fits(len(datagram)) {
-		if len(q.full) < q.most {
-			q.full = append(q.full, q.filling)
-			q.filling = q.empty()
-			break
-		}
-		q.room.Wait()
+	if b := q.filling; len(b.ends) > 0 && b.held()+n > q.most {
+		q.full = append(q.full, b)
+		q.filling = q.empty()
 	}
 	b := q.filling
 	b.data = append(b.data, datagram...)
@@ -89,13 +83,11 @@ func (q *queue) take() *batch {
 			n := copy(q.full, q.full[1:])
 			q.full[n] = nil
 			q.full = q.full[:n]
-			q.room.Signal()
 			return b
 		}
 		if len(q.filling.ends) > 0 {
 			b := q.filling
 			q.filling = q.empty()
-			q.room.Signal()
 			return b
 		}
 		if q.closed {
@@ -107,12 +99,14 @@ func (q *queue) take() *batch {
 
 // release takes back a batch that was taken.
 func (q *queue) release(b *batch) {
+	held := b.held()
 	b.reset()
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if len(q.free) < keptBatches {
 		q.free = append(q.free, b)
 	}
+	q.mu.Unlock()
+	q.space.giveBack(held)
 }
 
 // close lets takers end when nothing is left.

@@ -8,9 +8,7 @@
 package jaegerdoor
 
 import (
-	"context"
 	"mime"
-	"net"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
@@ -18,7 +16,6 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/format/jaeger"
 	"github.com/clew-tracing/clew/ingest"
-	"github.com/clew-tracing/clew/ingest/datagram"
 )
 
 // PostSpansPath is the one method of the collector's service.
@@ -109,30 +106,12 @@ func (h *HTTP) answer(w http.ResponseWriter, status int, text string) {
 	ingest.Write(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
 
-// UDP is a door of the agent's datagrams.
-type UDP struct {
-	*ingest.Door
-	server datagram.Server
-}
-
 // NewCompact returns the door of the port that is for the compact protocol.
-func NewCompact(cfg ingest.Config) *UDP {
-	return &UDP{Door: ingest.NewDoor(cfg, "jaeger-agent-compact")}
+func NewCompact(cfg ingest.Config) *ingest.UDP {
+	return ingest.NewUDP(cfg, "jaeger-agent-compact", jaeger.AppendMessage)
 }
 
 // NewBinary returns the door of the port that is for the binary protocol.
-func NewBinary(cfg ingest.Config) *UDP {
-	return &UDP{Door: ingest.NewDoor(cfg, "jaeger-agent-binary")}
+func NewBinary(cfg ingest.Config) *ingest.UDP {
+	return ingest.NewUDP(cfg, "jaeger-agent-binary", jaeger.AppendMessage)
 }
-
-// Serve takes what comes at conn until ctx ends, and then what has come by then. It closes
-// conn.
-func (u *UDP) Serve(ctx context.Context, conn net.PacketConn) error {
-	return u.server.Serve(ctx, conn, func(batch [][]byte) {
-		u.GiveEach(ctx, "", batch, jaeger.AppendMessage)
-	})
-}
-
-// Datagrams returns what the sockets say of what came: they know of those, too, that nobody
-// had room for.
-func (u *UDP) Datagrams() datagram.Stats { return u.server.Stats() }

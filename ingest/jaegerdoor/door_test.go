@@ -279,7 +279,7 @@ func TestGRPC(t *testing.T) {
 // between that are none; what was sent, was received, was refused, and is stored adds up.
 func TestUDP(t *testing.T) {
 	db := store(t)
-	for i, door := range []*jaegerdoor.UDP{jaegerdoor.NewCompact(ingest.Config{Appender: db}), jaegerdoor.NewBinary(ingest.Config{Appender: db})} {
+	for i, door := range []*ingest.UDP{jaegerdoor.NewCompact(ingest.Config{Appender: db}), jaegerdoor.NewBinary(ingest.Config{Appender: db})} {
 		conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)

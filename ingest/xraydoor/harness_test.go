@@ -29,7 +29,7 @@ type server struct {
 	tb    testing.TB
 	store *spandb.DB
 	http  *xraydoor.HTTP
-	udp   *xraydoor.UDP
+	udp   *ingest.UDP
 	url   string
 	to    net.Conn // sends datagrams to the door
 	stop  func()   // ends the door for datagrams, with all that has come

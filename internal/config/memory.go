@@ -23,6 +23,7 @@ type MemoryPlan struct {
 	Blocks      int64
 	Directories int64
 	Log         int64
+	Datagrams   int64 // those that wait, at all doors
 	Traces      int64
 	Questions   int64
 	Layouts     int64
@@ -85,6 +86,8 @@ func memoryParts() []memoryPart {
 			"Columns that scans read again and again."},
 		{"log", 32, 4 << 20, func(p *MemoryPlan) *int64 { return &p.Log },
 			"What waits while the log is written; twice, since one part is written while the other fills."},
+		{"datagrams", 64, 16 << 20, func(p *MemoryPlan) *int64 { return &p.Datagrams },
+			"Datagrams that wait, at all doors for them. Beyond it they stay in the buffers of the kernel, for which no more than that is asked per socket."},
 		{"traces", 4, 0, func(p *MemoryPlan) *int64 { return &p.Traces },
 			"Traces that are being answered, at 512 bytes a span. One that is larger is refused; if others take the room, the answer is to ask again. Scans that put many together at a time leave half of it to others."},
 		{"questions", 10, 1 << 30, func(p *MemoryPlan) *int64 { return &p.Questions },
@@ -127,9 +130,10 @@ func (p *MemoryPlan) Answering() int64 {
 func (p *MemoryPlan) UnderLoad() int64 { return p.underLoad() + int64(p.Sealers)*2*p.Head }
 
 // underLoad is what a store under load takes besides sealing: requests, or one large one
-// as it came, unpacked and parsed; heads until nobody may add to them; a merge; the log.
+// as it came, unpacked and parsed; datagrams; heads until nobody may add to them; a merge;
+// the log.
 func (p *MemoryPlan) underLoad() int64 {
-	return max(p.Inflight, 3*p.MaxRequest) + 2*p.Heads + p.Merge + 2*p.Log
+	return max(p.Inflight, 3*p.MaxRequest) + p.Datagrams + 2*p.Heads + p.Merge + 2*p.Log
 }
 
 // MemoryReference returns docs/reference/memory.md: the plan and what it means.

@@ -149,9 +149,9 @@ func TestMemoryPlanOfSettings(t *testing.T) {
 // TestMoreThanMemory says which setting asks for more than there is, and what to do.
 func TestMoreThanMemory(t *testing.T) {
 	for _, c := range []struct{ name, size, underLoad string }{
-		{"max-request", "12MB", "50.6 MiB"}, // as it came, unpacked and parsed
-		{"max-request", "40MB", "130.8 MiB"},
-		{"max-inflight", "40MB", "54.5 MiB"},
+		{"max-request", "12MB", "51.1 MiB"}, // as it came, unpacked and parsed
+		{"max-request", "40MB", "131.2 MiB"},
+		{"max-inflight", "40MB", "54.9 MiB"},
 	} {
 		r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{
 			"memory": {Text: "64MB", Where: "--memory"}, c.name: {Text: c.size, Where: "--" + c.name}}})
