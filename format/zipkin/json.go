@@ -272,14 +272,18 @@ func (p *parser) annotation() error {
 		}
 		return true, err
 	})
-	p.draft.notes = append(p.draft.notes, n)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.draft.note(n)
 }
 
 func (p *parser) tag(key []byte) (known bool, err error) {
 	v, err := p.value()
-	p.draft.tags = append(p.draft.tags, tag{key: key, value: v})
-	return true, err
+	if err != nil {
+		return true, err
+	}
+	return true, p.draft.tag(tag{key: key, value: v})
 }
 
 func (p *parser) binaryAnnotation() error {
@@ -300,8 +304,10 @@ func (p *parser) binaryAnnotation() error {
 		}
 		return true, err
 	})
-	p.draft.tags = append(p.draft.tags, t)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.draft.tag(t)
 }
 
 // value reads what a tag may have: a text, and from clients that do not keep to that also

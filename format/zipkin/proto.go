@@ -203,8 +203,10 @@ func (p *protoParser) annotation(m []byte) error {
 		}
 		return err
 	})
-	p.draft.notes = append(p.draft.notes, x)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.draft.note(x)
 }
 
 func (p *protoParser) tag(m []byte) error {
@@ -220,6 +222,8 @@ func (p *protoParser) tag(m []byte) error {
 		}
 		return nil
 	})
-	p.draft.tags = append(p.draft.tags, t)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.draft.tag(t)
 }

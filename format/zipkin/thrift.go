@@ -263,8 +263,10 @@ func (p *thriftParser) annotation(int) error {
 		}
 		return true, err
 	})
-	p.draft.notes = append(p.draft.notes, n)
-	return err
+	if err != nil {
+		return err
+	}
+	return p.draft.note(n)
 }
 
 // The types of binary annotations.
@@ -297,9 +299,11 @@ func (p *thriftParser) binaryAnnotation(int) error {
 		}
 		return true, err
 	})
+	if err != nil {
+		return err
+	}
 	t.value = noteValue(of, raw)
-	p.draft.tags = append(p.draft.tags, t)
-	return err
+	return p.draft.tag(t)
 }
 
 // noteValue returns the value of a binary annotation. One whose bytes are not those of its

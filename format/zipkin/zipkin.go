@@ -102,6 +102,33 @@ func (d *draft) reset() {
 	*d = draft{notes: d.notes[:0], tags: d.tags[:0], arena: d.arena[:0]}
 }
 
+// maxParts bounds the annotations and the tags of a span. They are held while it is read, in
+// much more memory than the smallest of them take on the wire; a span with so many is
+// nobody's to look at.
+const maxParts = 1 << 16
+
+// note adds an annotation.
+func (d *draft) note(n note) error {
+	if len(d.notes) == maxParts {
+		return tooMany("annotations")
+	}
+	d.notes = append(d.notes, n)
+	return nil
+}
+
+// tag adds a tag.
+func (d *draft) tag(t tag) error {
+	if len(d.tags) == maxParts {
+		return tooMany("tags")
+	}
+	d.tags = append(d.tags, t)
+	return nil
+}
+
+func tooMany(what string) error {
+	return clew.Errorf(clew.Invalid, "the span has more than %d %s", maxParts, what)
+}
+
 // keep copies a text that will not stay where it is.
 func (d *draft) keep(text []byte) []byte {
 	at := len(d.arena)

@@ -1,6 +1,7 @@
 package zipkin_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/format/zipkin"
 )
 
@@ -247,6 +249,34 @@ func TestThrift(t *testing.T) {
 	}
 	if _, _, err := zipkin.AppendThrift(nil, append(body, 0), now); err == nil || !strings.Contains(err.Error(), "1 bytes more behind the list") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestTooManyParts: what a span has of the smallest parts is held in a bounded memory, in
+// each format, and one more is refused.
+func TestTooManyParts(t *testing.T) {
+	const most = 1 << 16
+	many := func(n int) map[string][]byte {
+		list := func(id int) []byte { return listOfSpans(thrift{}.list(id, make([]thrift, n)...)) }
+		return map[string][]byte{
+			"JSON annotations":          []byte(`[{"annotations":[` + strings.Repeat("{},", n-1) + `{}]}]`),
+			"JSON tags":                 []byte(`[{"tags":{` + strings.Repeat(`"":"",`, n-1) + `"":""}}]`),
+			"JSON binary annotations":   []byte(`[{"binaryAnnotations":[` + strings.Repeat("{},", n-1) + `{}]}]`),
+			"proto annotations":         proto3(1, bytes.Repeat(proto3(10, ""), n)),
+			"proto tags":                proto3(1, bytes.Repeat(proto3(11, ""), n)),
+			"thrift annotations":        list(6),
+			"thrift binary annotations": list(8),
+		}
+	}
+	translators := map[string]func(dst, src []byte, now uint64) ([]byte, int, error){"JSON": zipkin.AppendJSON, "proto": zipkin.AppendProto, "thrift": zipkin.AppendThrift}
+	for name, body := range many(most + 1) {
+		format, _, _ := strings.Cut(name, " ")
+		if _, _, err := translators[format](nil, body, now); err == nil || !strings.Contains(err.Error(), "the span has more than 65536 ") || clew.KindOf(err) != clew.Invalid {
+			t.Errorf("one %s too many: %v", name, err)
+		}
+		if _, _, err := translators[format](nil, many(most)[name], now); err != nil && strings.Contains(err.Error(), "the span has more") {
+			t.Errorf("as many %s as may be: %v", name, err)
+		}
 	}
 }
 
