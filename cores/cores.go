@@ -27,6 +27,7 @@ const slice = 5 * time.Millisecond
 // Pool is the cores that questions share.
 type Pool struct {
 	all      int
+	beside   int // at so many that compute no other comes Beside
 	arriving atomic.Int64
 	pressed  atomic.Bool // somebody waits, or more hold than may: who holds has to look
 
@@ -40,8 +41,12 @@ func New(n int) *Pool {
 	if n <= 0 {
 		n = runtime.GOMAXPROCS(0)
 	}
-	return &Pool{all: n}
+	return &Pool{all: n, beside: n}
 }
+
+// Bound has nobody come Beside once n compute: there is memory for so many. It is called
+// before the pool is used.
+func (p *Pool) Bound(n int) { p.beside = min(p.all, n) }
 
 // Arrive says that spans come in, which takes a core from the questions, though not
 // their last, until the caller says that it is done with them.
@@ -116,7 +121,7 @@ func Beside(ctx context.Context) (*Share, bool) {
 	p := s.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.queue) > 0 || p.holding >= p.most() {
+	if len(p.queue) > 0 || p.holding >= min(p.most(), p.beside) {
 		return nil, false
 	}
 	p.holding++

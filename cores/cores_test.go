@@ -250,6 +250,27 @@ func TestNeverMoreThanThereAre(t *testing.T) {
 	}
 }
 
+// A pool that is bounded lends no core beside others once so many compute, but to questions.
+func TestBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := cores.New(4)
+		p.Bound(2)
+		ctx, first := enter(t, p)
+		second, ok := cores.Beside(ctx)
+		if !ok {
+			t.Fatal("the second core is free")
+		}
+		if _, ok := cores.Beside(ctx); ok {
+			t.Error("three compute, and there is memory for two")
+		}
+		_, third := enter(t, p)
+		for _, s := range []*cores.Share{first, second, third} {
+			s.Leave()
+		}
+		expect(t, p, 0, 0)
+	})
+}
+
 // A question has further cores while there are some, and nobody else wants one.
 func TestBeside(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -294,6 +294,7 @@ func (s *server) storeEvents() spandb.Events {
 // start builds doors and handlers and serves every listener.
 func (s *server) start() {
 	s.cores = cores.New(0)
+	s.cores.Bound(max(s.memory.Queries, config.PlanMemory(s.memory.Total).Queries)) // each takes what a question does
 	doors := ingest.Config{
 		Appender:     s.store,
 		Cores:        s.cores,
