@@ -11,8 +11,6 @@ import (
 	"mime"
 	"net/http"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/format/jaeger"
 	"github.com/clew-tracing/clew/ingest"
@@ -34,11 +32,11 @@ func NewGRPC(cfg ingest.Config) *ingest.GRPC {
 }
 
 // HTTP is the door of the collector's HTTP. It is an http.Handler for the whole port.
-type HTTP struct{ *ingest.Door }
+type HTTP struct{ ingest.Texts }
 
 // NewHTTP returns the door.
 func NewHTTP(cfg ingest.Config) *HTTP {
-	return &HTTP{ingest.NewDoor(cfg, "jaeger-collector-http")}
+	return &HTTP{ingest.Texts{Door: ingest.NewDoor(cfg, "jaeger-collector-http")}}
 }
 
 // ServeHTTP implements http.Handler. What it takes it answers with 202, as Jaeger does; the
@@ -47,7 +45,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Allow(w, r)
 	switch {
 	case r.URL.Path != TracesPath:
-		h.answer(w, http.StatusNotFound, "this is clew's door for Jaeger's clients: POST batches in Thrift to "+TracesPath)
+		h.Answer(w, http.StatusNotFound, "this is clew's door for Jaeger's clients: POST batches in Thrift to "+TracesPath)
 		return
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", "POST, OPTIONS")
@@ -55,21 +53,21 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST, OPTIONS")
-		h.answer(w, http.StatusMethodNotAllowed, "POST batches in Thrift to "+TracesPath)
+		h.Answer(w, http.StatusMethodNotAllowed, "POST batches in Thrift to "+TracesPath)
 		return
 	}
 	if err := contentType(r.Header); err != nil {
-		h.fail(w, err)
+		h.Fail(w, err)
 		return
 	}
 	res, err := h.Post(w, r, jaeger.AppendThrift)
 	switch {
 	case err != nil:
-		h.fail(w, err)
+		h.Fail(w, err)
 	case res.Refused > 0 && res.Accepted == 0:
-		h.answer(w, http.StatusBadRequest, ingest.Refusals(&res))
+		h.Answer(w, http.StatusBadRequest, ingest.Refusals(&res))
 	case res.Refused > 0:
-		h.answer(w, http.StatusAccepted, ingest.Refusals(&res))
+		h.Answer(w, http.StatusAccepted, ingest.Refusals(&res))
 	default:
 		w.WriteHeader(http.StatusAccepted)
 	}
@@ -83,27 +81,6 @@ func contentType(h http.Header) error {
 		return nil
 	}
 	return clew.Errorf(clew.Unsupported, "content type %q is not Thrift's binary protocol: send application/x-thrift or application/vnd.apache.thrift.binary", ingest.Clip(text, maxNameBytes))
-}
-
-// fail answers an error.
-func (h *HTTP) fail(w http.ResponseWriter, err error) {
-	a, st := h.Failed(err)
-	ingest.SayRetry(w, a, err)
-	h.answer(w, a.HTTP, st.Message())
-}
-
-// Deny answers a request that somebody before the door does not let through, or that met
-// a fault (codes.Internal).
-func (h *HTTP) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	h.Allow(w, r)
-	h.Denied(h.Name(), code, text)
-	h.answer(w, httpStatus, text)
-}
-
-// answer answers with a text, as Jaeger does.
-func (h *HTTP) answer(w http.ResponseWriter, status int, text string) {
-	h.Closing(w)
-	ingest.Write(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
 
 // NewCompact returns the door of the port that is for the compact protocol.

@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/format/zipkin"
 	"github.com/clew-tracing/clew/ingest"
@@ -28,13 +26,13 @@ var Paths = []string{"/api/v2/spans", "/api/v1/spans"}
 
 // HTTP is the door. It is an http.Handler for its paths alone.
 type HTTP struct {
-	*ingest.Door
+	ingest.Texts
 	now func() time.Time
 }
 
 // New returns the door.
 func New(cfg ingest.Config) *HTTP {
-	h := &HTTP{ingest.NewDoor(cfg, "zipkin"), cfg.Now}
+	h := &HTTP{ingest.Texts{Door: ingest.NewDoor(cfg, "zipkin")}, cfg.Now}
 	if h.now == nil {
 		h.now = time.Now
 	}
@@ -52,17 +50,15 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case http.MethodPost:
 	default:
 		w.Header().Set("Allow", "POST, OPTIONS")
-		h.answer(w, http.StatusMethodNotAllowed, "POST spans to "+strings.Join(Paths, " or "))
+		h.Answer(w, http.StatusMethodNotAllowed, "POST spans to "+strings.Join(Paths, " or "))
 		return
 	}
 	res, err := h.Post(w, r, h.translate)
 	switch {
 	case err != nil:
-		a, st := h.Failed(err)
-		ingest.SayRetry(w, a, err)
-		h.answer(w, a.HTTP, st.Message())
+		h.Fail(w, err)
 	case res.Refused > 0:
-		h.answer(w, http.StatusBadRequest, ingest.Refusals(&res))
+		h.Answer(w, http.StatusBadRequest, ingest.Refusals(&res))
 	default:
 		w.WriteHeader(http.StatusAccepted)
 	}
@@ -90,18 +86,4 @@ func (h *HTTP) translate(dst, body []byte) (out []byte, unknown int, err error) 
 		return zipkin.AppendThrift(dst, body, now)
 	}
 	return dst, 0, clew.Errorf(clew.Invalid, "this is no list of spans of Zipkin: neither JSON, which begins with '[', nor protobuf, nor Thrift of version 1")
-}
-
-// Deny answers a request that somebody before the door does not let through, or that met
-// a fault (codes.Internal).
-func (h *HTTP) Deny(w http.ResponseWriter, r *http.Request, httpStatus int, code codes.Code, text string) {
-	h.Allow(w, r)
-	h.Denied(h.Name(), code, text)
-	h.answer(w, httpStatus, text)
-}
-
-// answer answers with a text, as Zipkin does.
-func (h *HTTP) answer(w http.ResponseWriter, status int, text string) {
-	h.Closing(w)
-	ingest.Write(w, status, "text/plain; charset=utf-8", []byte(text+"\n"))
 }
