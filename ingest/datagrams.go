@@ -75,7 +75,7 @@ func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size in
 	if d.cfg.Cores != nil {
 		defer d.cfg.Cores.Arrive()()
 	}
-	unknown := 0
+	unknown, held := 0, cap(r.translated)
 	for _, x := range batch {
 		out, n, err := translateOne(r.translate, r.translated, x)
 		if err != nil {
@@ -88,7 +88,9 @@ func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size in
 	if len(r.translated) == 0 {
 		return nil
 	}
-	if err := patiently(ctx, func() error { return r.room.Grow(int64(len(r.translated))) }); err != nil {
+	// What they came to more than they were, and the store's part, as in Door.take.
+	more := int64(cap(r.translated) - held + len(r.translated))
+	if err := patiently(ctx, func() error { return r.room.Grow(more) }); err != nil {
 		return err
 	}
 	var res storage.Result
