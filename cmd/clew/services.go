@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/clew-tracing/clew/internal/client"
@@ -113,7 +114,11 @@ func printRollups(ctx context.Context, t *terminal, c *client.Client, q url.Valu
 		return answer.Coverage.lack()
 	}
 	if len(series) == 0 {
-		fmt.Fprintln(t.err, "no span started in that time")
+		if named := q["service"]; len(named) > 0 {
+			fmt.Fprintf(t.err, "no span of %s started in that time; clew services without a name lists those that had some\n", strings.Join(named, ", "))
+		} else {
+			fmt.Fprintln(t.err, "no span started in that time")
+		}
 		return answer.Coverage.lack()
 	}
 	slices.SortStableFunc(series, func(a, b rollupSeries) int { return cmp.Compare(b.EstimatedSpans, a.EstimatedSpans) })
