@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -74,6 +75,8 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	for _, d := range s.doors {
 		door := v1.DoorHealth{Name: d.Name, Protocol: d.Protocol, Address: d.Address(), State: "open", Setting: "--" + d.Setting}
 		switch {
+		case errors.Is(d.Refusal, errBarred):
+			door.State, door.Error = "closed", d.Refusal.Error()
 		case d.Refusal != nil:
 			door.State, door.Error = "failed", d.Refusal.Error()
 		case door.Address == "":

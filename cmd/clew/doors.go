@@ -43,17 +43,20 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: doorXRayUDP, Title: "X-Ray UDP", Protocol: "udp", Setting: "xray-udp-port", Port: c.XRayUDPPort, Spare: true},
 		{Name: doorJaegerPost, Title: "Jaeger spans, gRPC", Protocol: "grpc", Setting: "jaeger-collector-grpc-port", Port: c.JaegerPostPort, Spare: true},
 		{Name: doorJaegerThrift, Title: "Jaeger spans, HTTP", Protocol: "http", Path: jaegerdoor.TracesPath, Setting: "jaeger-collector-http-port", Port: c.JaegerThriftPort, Spare: true},
-		{Name: doorJaegerCompact, Title: "Jaeger spans, UDP", Protocol: "udp", Setting: "jaeger-agent-compact-port", Port: c.JaegerCompactPort, Spare: true},
-		{Name: doorJaegerBinary, Title: "Jaeger spans, UDP", Protocol: "udp", Setting: "jaeger-agent-binary-port", Port: c.JaegerBinaryPort, Spare: true},
+		{Name: doorJaegerCompact, Title: "Jaeger spans, UDP, compact", Protocol: "udp", Setting: "jaeger-agent-compact-port", Port: c.JaegerCompactPort, Spare: true},
+		{Name: doorJaegerBinary, Title: "Jaeger spans, UDP, binary", Protocol: "udp", Setting: "jaeger-agent-binary-port", Port: c.JaegerBinaryPort, Spare: true},
 	}
 }
+
+// errBarred is why a door of datagrams is kept closed on purpose.
+var errBarred = errors.New("a datagram has no token, and this server asks for one; choose a port to open it all the same")
 
 // barDatagrams keeps doors of datagrams closed on a server with tokens, since a datagram
 // shows none, unless their port was chosen by somebody who wants them all the same.
 func barDatagrams(doors []*listen.Door, r *config.Resolved) {
 	for _, d := range doors {
 		if d.Protocol == "udp" && len(r.Tokens) > 0 && r.Origin[d.Setting] == "" {
-			d.Refusal = errors.New("a datagram has no token, and this server asks for one; choose a port to open it all the same")
+			d.Refusal = errBarred
 		}
 	}
 }

@@ -17,7 +17,10 @@ import (
 func greet(w io.Writer, r *config.Resolved, doors []*listen.Door, maxDisk int64) {
 	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", programVersion(), r.Data,
 		config.FormatDuration(r.Retention.D), console.Bytes(maxDisk))
-	page := ""
+	page, widest := "", 0
+	for _, d := range doors {
+		widest = max(widest, len(d.ForPeople()))
+	}
 	for _, d := range doors {
 		at := d.URL(r.TLSCert != "")
 		if d.Name == doorPage {
@@ -31,7 +34,7 @@ func greet(w io.Writer, r *config.Resolved, doors []*listen.Door, maxDisk int64)
 		case at == "":
 			at = fmt.Sprintf("off (--%s)", d.Setting)
 		}
-		fmt.Fprintf(w, "  %-13s %s\n", d.ForPeople(), at)
+		fmt.Fprintf(w, "  %-*s %s\n", widest, d.ForPeople(), at)
 	}
 	fmt.Fprintln(w)
 	if r.Demo {
