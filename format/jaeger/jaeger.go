@@ -14,7 +14,11 @@
 // span, gives back what came.
 package jaeger
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/clew-tracing/clew/otlp/thriftread"
+)
 
 // AppendProto appends the OTLP of a PostSpansRequest to dst, and returns the number of fields
 // that it has no place for. An error of kind Invalid says that the body is not one.
@@ -29,7 +33,7 @@ func AppendProto(dst, body []byte) (out []byte, unknown int, err error) {
 func AppendThrift(dst, body []byte) (out []byte, unknown int, err error) {
 	w := writers.Get().(*writer)
 	defer w.release()
-	r := reader{b: body}
+	r := thriftread.Reader{Format: formatThrift, B: body}
 	return w.finish(dst, func() error { return w.batchOf(&r) })
 }
 
@@ -38,7 +42,7 @@ func AppendThrift(dst, body []byte) (out []byte, unknown int, err error) {
 func AppendMessage(dst, body []byte) (out []byte, unknown int, err error) {
 	w := writers.Get().(*writer)
 	defer w.release()
-	r := reader{b: body}
+	r := thriftread.Reader{Format: formatThrift, B: body}
 	return w.finish(dst, func() error { return w.message(&r) })
 }
 

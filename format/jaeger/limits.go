@@ -6,10 +6,6 @@ const (
 	// of them take on the wire; a span with so many is nobody's to look at.
 	maxParts = 1 << 16
 
-	// maxSkipDepth bounds structs and lists within each other that are skipped. Those of
-	// Jaeger's that are known are four deep.
-	maxSkipDepth = 32
-
 	// maxNameBytes shortens what a sender sent and is told again.
 	maxNameBytes = 64
 

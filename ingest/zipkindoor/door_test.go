@@ -84,7 +84,7 @@ func TestAnswers(t *testing.T) {
 		{"one span", "POST", one, nil, nil, 400, "neither JSON, which begins with '[', nor protobuf, nor Thrift"},
 		{"broken JSON", "POST", "[{]", nil, nil, 400, "Zipkin JSON: offset 2, [0]: want a string"},
 		{"broken protobuf", "POST", "\x0a\x05a", nil, nil, 400, "Zipkin protobuf: offset 1: "},
-		{"broken Thrift", "POST", "\x0c\x00", nil, nil, 400, "Zipkin Thrift: offset 1: 4 bytes are to follow, and 1 are there"},
+		{"broken Thrift", "POST", "\x0c\x00", nil, nil, 400, "Zipkin Thrift, byte 1: 4 bytes are to follow, and 1 are left"},
 		{"an odd packing", "POST", "[]", []string{"Content-Encoding", "br"}, nil, 415, `"br"`},
 		{"another method", "PUT", "[]", nil, nil, 405, "POST spans to /api/v2/spans or /api/v1/spans"},
 		{"a store without room", "POST", "[]", nil, busy, 503, "no room"},

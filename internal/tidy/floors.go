@@ -42,6 +42,7 @@ var plan = []place{
 	{"span", 1, everywhere},
 	{"otlp/wire", 1, everywhere},
 	{"otlp/jsonread", 1, everywhere},
+	{"otlp/thriftread", 1, everywhere},
 	{"sketch", 1, everywhere},
 	{"block", 1, keeping},
 	{"wal", 1, keeping},
