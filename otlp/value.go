@@ -4,17 +4,18 @@ import (
 	"unicode/utf8"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/otlp/wire"
 )
 
 // Fields of AnyValue.
 const (
-	anyString = 1
-	anyBool   = 2
-	anyInt    = 3
-	anyDouble = 4
-	anyArray  = 5
-	anyMap    = 6
-	anyBytes  = 7
+	anyString = wire.ValueString
+	anyBool   = wire.ValueBool
+	anyInt    = wire.ValueInt
+	anyDouble = wire.ValueDouble
+	anyArray  = wire.ValueArray
+	anyMap    = wire.ValueMap
+	anyBytes  = wire.ValueBytes
 	// anyStringIndex is string_value_strindex, which only profiles may have. It
 	// is kept, as part of a raw value.
 	anyStringIndex = 8

@@ -8,21 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/clew-tracing/clew"
-)
-
-// The fields of AnyValue, and of the messages in it.
-const (
-	anyString = 1
-	anyBool   = 2
-	anyInt    = 3
-	anyDouble = 4
-	anyArray  = 5
-	anyMap    = 6
-	anyBytes  = 7
-
-	listValues = 1
-	pairKey    = 1
-	pairValue  = 2
+	"github.com/clew-tracing/clew/otlp/wire"
 )
 
 // appendJSON appends a value as JSON. Bytes are in base64, and what cannot be read is null.
@@ -77,19 +63,19 @@ func appendAny(dst, msg []byte, depth int) []byte {
 	eachField(msg, func(num protowire.Number, bits uint64, bytes []byte) {
 		dst = dst[:at] // of several the last counts
 		switch num {
-		case anyString:
+		case wire.ValueString:
 			dst = appendString(dst, bytes)
-		case anyBool:
+		case wire.ValueBool:
 			dst = strconv.AppendBool(dst, bits != 0)
-		case anyInt:
+		case wire.ValueInt:
 			dst = strconv.AppendInt(dst, int64(bits), 10)
-		case anyDouble:
+		case wire.ValueDouble:
 			dst = appendDouble(dst, math.Float64frombits(bits))
-		case anyArray:
+		case wire.ValueArray:
 			dst = appendArray(dst, bytes, depth)
-		case anyMap:
+		case wire.ValueMap:
 			dst = appendMap(dst, bytes, depth)
-		case anyBytes:
+		case wire.ValueBytes:
 			dst = append(dst, '"')
 			dst = base64.StdEncoding.AppendEncode(dst, bytes)
 			dst = append(dst, '"')
@@ -105,7 +91,7 @@ func appendArray(dst, msg []byte, depth int) []byte {
 	dst = append(dst, '[')
 	first := true
 	eachField(msg, func(num protowire.Number, _ uint64, bytes []byte) {
-		if num != listValues {
+		if num != wire.ListValues {
 			return
 		}
 		if !first {
@@ -121,7 +107,7 @@ func appendMap(dst, msg []byte, depth int) []byte {
 	dst = append(dst, '{')
 	first := true
 	eachField(msg, func(num protowire.Number, _ uint64, bytes []byte) {
-		if num != listValues {
+		if num != wire.ListValues {
 			return
 		}
 		if !first {
@@ -138,9 +124,9 @@ func appendMap(dst, msg []byte, depth int) []byte {
 func readPair(msg []byte) (key, value []byte) {
 	eachField(msg, func(num protowire.Number, _ uint64, bytes []byte) {
 		switch num {
-		case pairKey:
+		case wire.PairKey:
 			key = bytes
-		case pairValue:
+		case wire.PairValue:
 			value = bytes
 		}
 	})
@@ -168,13 +154,13 @@ func valueOf(msg []byte) clew.Value {
 	out := clew.Value{Type: clew.TypeOther, Bytes: msg}
 	eachField(msg, func(num protowire.Number, bits uint64, bytes []byte) {
 		switch num {
-		case anyString:
+		case wire.ValueString:
 			out = clew.Value{Type: clew.TypeString, Bytes: bytes}
-		case anyBool:
+		case wire.ValueBool:
 			out = clew.BoolValue(bits != 0)
-		case anyInt:
+		case wire.ValueInt:
 			out = clew.Value{Type: clew.TypeInt, Bits: bits}
-		case anyDouble:
+		case wire.ValueDouble:
 			out = clew.Value{Type: clew.TypeDouble, Bits: bits}
 		default:
 			out = clew.Value{Type: clew.TypeOther, Bytes: msg}

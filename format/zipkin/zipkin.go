@@ -207,9 +207,9 @@ func (w *writer) enter(service, name, version []byte) {
 
 // status is what the tags of a span say of it besides being attributes.
 type status struct {
-	code, message         []byte // of otel.status_code and error
-	coded, failed         bool
-	scopeName, scopeVsion []byte
+	code, message           []byte // of otel.status_code and error
+	coded, failed           bool
+	scopeName, scopeVersion []byte
 }
 
 // statusOf reads the tags of a half.
@@ -227,7 +227,7 @@ func (d *draft) statusOf(of int) (s status) {
 		case "otel.scope.name", "otel.library.name":
 			s.scopeName = t.value.Bytes
 		case "otel.scope.version", "otel.library.version":
-			s.scopeVsion = t.value.Bytes
+			s.scopeVersion = t.value.Bytes
 		}
 	}
 	return s
@@ -236,7 +236,7 @@ func (d *draft) statusOf(of int) (s status) {
 // span appends one half of a span.
 func (w *writer) span(d *draft, h *half, of int) {
 	s := d.statusOf(of)
-	w.enter(h.local.service, s.scopeName, s.scopeVsion)
+	w.enter(h.local.service, s.scopeName, s.scopeVersion)
 	dst, mark := wire.Open(w.dst, wire.ScopeSpansSpans)
 	if d.ids {
 		dst = wire.AppendBytes(dst, wire.SpanTraceID, d.trace[:])

@@ -68,17 +68,20 @@ const (
 	StatusMessage = 2
 	StatusCode    = 3
 
-	keyValueKey   = 1
-	keyValueValue = 2
+	PairKey   = 1 // of a KeyValue
+	PairValue = 2
 
-	valueString = 1
-	valueBool   = 2
-	valueInt    = 3
-	valueDouble = 4
-	valueArray  = 5
-	valueBytes  = 7
+	// An AnyValue has one of these; the messages in ValueArray and ValueMap have
+	// ListValues, AnyValues or KeyValues.
+	ValueString = 1
+	ValueBool   = 2
+	ValueInt    = 3
+	ValueDouble = 4
+	ValueArray  = 5
+	ValueMap    = 6
+	ValueBytes  = 7
 
-	arrayValues = 1
+	ListValues = 1
 )
 
 // AppendVarint appends a field of an integer, a bool or an enum.
@@ -139,13 +142,13 @@ func AppendAttr[K []byte | string](dst []byte, num int, key K, v clew.Value) []b
 // AppendTextAttr is AppendAttr for a text.
 func AppendTextAttr[K, T []byte | string](dst []byte, num int, key K, v T) []byte {
 	dst, pair, value := openPair(dst, num, key)
-	return Close(Close(AppendBytes(dst, valueString, v), value), pair)
+	return Close(Close(AppendBytes(dst, ValueString, v), value), pair)
 }
 
 // AppendBinaryAttr is AppendAttr for bytes that are no text.
 func AppendBinaryAttr[K []byte | string](dst []byte, num int, key K, v []byte) []byte {
 	dst, pair, value := openPair(dst, num, key)
-	return Close(Close(AppendBytes(dst, valueBytes, v), value), pair)
+	return Close(Close(AppendBytes(dst, ValueBytes, v), value), pair)
 }
 
 // AppendIntAttr is AppendAttr for an integer.
@@ -170,11 +173,11 @@ func AppendDoubleAttr(dst []byte, num int, key string, v float64) []byte {
 // AppendTextsAttr is AppendAttr for an array of texts.
 func AppendTextsAttr(dst []byte, num int, key string, v []string) []byte {
 	dst, pair, value := openPair(dst, num, key)
-	dst, array := Open(dst, valueArray)
+	dst, array := Open(dst, ValueArray)
 	for _, text := range v {
 		var mark int
-		dst, mark = Open(dst, arrayValues)
-		dst = Close(AppendBytes(dst, valueString, text), mark)
+		dst, mark = Open(dst, ListValues)
+		dst = Close(AppendBytes(dst, ValueString, text), mark)
 	}
 	return Close(Close(Close(dst, array), value), pair)
 }
@@ -182,8 +185,8 @@ func AppendTextsAttr(dst []byte, num int, key string, v []string) []byte {
 // openPair begins a KeyValue up to the contents of its value.
 func openPair[K []byte | string](dst []byte, num int, key K) (out []byte, pair, value int) {
 	dst, pair = Open(dst, num)
-	dst = AppendBytes(dst, keyValueKey, key)
-	dst, value = Open(dst, keyValueValue)
+	dst = AppendBytes(dst, PairKey, key)
+	dst, value = Open(dst, PairValue)
 	return dst, pair, value
 }
 
@@ -192,13 +195,13 @@ func openPair[K []byte | string](dst []byte, num int, key K) (out []byte, pair, 
 func AppendValue(dst []byte, v clew.Value) []byte {
 	switch v.Type {
 	case clew.TypeString:
-		return AppendBytes(dst, valueString, v.Bytes)
+		return AppendBytes(dst, ValueString, v.Bytes)
 	case clew.TypeBool:
-		return AppendVarint(dst, valueBool, v.Bits)
+		return AppendVarint(dst, ValueBool, v.Bits)
 	case clew.TypeInt:
-		return AppendVarint(dst, valueInt, v.Bits)
+		return AppendVarint(dst, ValueInt, v.Bits)
 	case clew.TypeDouble:
-		return AppendFixed64(dst, valueDouble, v.Bits)
+		return AppendFixed64(dst, ValueDouble, v.Bits)
 	}
 	return append(dst, v.Bytes...)
 }
