@@ -342,7 +342,7 @@ func (s *server) announce(t *terminal) error {
 		}
 	}
 	greet(t.out, s.settings, s.doors, s.store.Stats().MaxBytes)
-	machine.ReleaseProgram() // a third of it was for the start alone
+	machine.ReleaseProgram() // most of what is in memory of it was for the start alone
 	s.log.Info("ready", "version", programVersion(), "data", string(s.settings.Data), "page", s.doors[0].Address(), "took", time.Since(s.started).Round(time.Millisecond))
 	return nil
 }

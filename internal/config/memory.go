@@ -33,9 +33,10 @@ type MemoryPlan struct {
 	Queries, Sealers int
 }
 
-// programBytes is what the pages of the program take that are in use, some 30 MiB,
-// which are memory like any other though the collector does not know of them; and what
-// the collector is late by. Where there is little, the collector has half, up to leastGo.
+// programBytes is what the pages of the program take that are in use, some 30 MiB while it
+// starts and less from then on, which are memory like any other though the collector does
+// not know of them; and what the collector is late by. Where there is little, the collector
+// has half, up to leastGo.
 const (
 	programBytes = 40 << 20
 	leastGo      = 27 << 20
@@ -151,8 +152,8 @@ What does not fit is not kept, is written earlier, or is told to come again late
 
 Not all parts are full at the same time, so that their shares add up to more than there is.
 
-The limit of the collector is a soft one. Under overload by 64 senders and four readers at once a server with 64MB had 67 to
-72 MB at most, one with a thousand tenants 61 to 64 MB; give a container a limit that is a quarter higher than what you give
+The limit of the collector is a soft one. Under overload by 64 senders and four readers at once a server with 64MB had 65 to
+69 MB at most, one with large values 66 to 67; give a container a limit that is a quarter higher than what you give
 clew, or leave memory at auto.
 
 `)
