@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/clew-tracing/clew"
@@ -66,12 +67,12 @@ type Translate func(dst, body []byte) (out []byte, unknown int, err error)
 // body is read as the budget allows, unpacked, translated and appended. It is safe for
 // concurrent use.
 type Door struct {
-	cfg      Config
-	name     string
-	origins  origins
-	counters Counters
-	buffers  buffers
-	unpacker otlp.Unpacker
+	cfg       Config
+	name      string
+	origins   origins
+	counters  Counters
+	buffers   buffers
+	unpackers sync.Pool // of *otlp.Unpacker
 	// unpacking bounds how many requests are unpacked at once. It is work for a
 	// processor, so that more at once would gain nothing, and each takes memory
 	// that its request is too small to be reserved for: a zstd decoder its window.
@@ -218,6 +219,11 @@ func (d *Door) unpack(ctx context.Context, r *request) error {
 	case <-ctx.Done():
 		return clew.Errorf(clew.Canceled, "the sender gave up: %w", context.Cause(ctx))
 	}
+	unpacker, _ := d.unpackers.Get().(*otlp.Unpacker)
+	if unpacker == nil {
+		unpacker = new(otlp.Unpacker)
+	}
+	defer d.unpackers.Put(unpacker) // one does all tries
 	most := d.cfg.MaxBodyBytes
 	limit := min(len(r.packed)*expectedRatio+minUnpacked, most)
 	reserved := 0
@@ -230,7 +236,7 @@ func (d *Door) unpack(ctx context.Context, r *request) error {
 			return err
 		}
 		reserved = max(limit, cap(b))
-		out, err := d.unpacker.Unpack(b, r.encoding, r.packed, limit)
+		out, err := unpacker.Unpack(b, r.encoding, r.packed, limit)
 		if cap(out) != cap(b) || err != nil {
 			d.buffers.put(b) // out is another one, or none
 		}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -53,11 +52,11 @@ func ParseEncoding(s string) (Encoding, error) {
 	return Identity, clew.Errorf(clew.Unsupported, "content encoding %q is not supported; send gzip, zstd or identity", s)
 }
 
-// An Unpacker unpacks requests and keeps its decoders for the next one. The zero
-// value is ready to use, by many goroutines at once; each call runs in its own.
+// An Unpacker unpacks requests, one after the other, and keeps its decoders for the
+// next one. The zero value is ready to use.
 type Unpacker struct {
-	gzips sync.Pool // of *gunzip.Decoder
-	zstds sync.Pool // of *unzstder
+	gzip gunzip.Decoder
+	zstd unzstder
 }
 
 // Unpack appends what src unpacks to and returns it; src is the whole of a gzip
@@ -74,7 +73,7 @@ func (u *Unpacker) Unpack(dst []byte, e Encoding, src []byte, limit int) ([]byte
 	case Gzip:
 		return u.gunzip(dst, src, limit)
 	case Zstd:
-		return u.unzstd(dst, src, limit)
+		return u.zstd.unpack(dst, src, limit)
 	}
 	if len(src) > limit {
 		return dst, tooLarge(limit)
@@ -87,12 +86,7 @@ func tooLarge(limit int) error {
 }
 
 func (u *Unpacker) gunzip(dst, src []byte, limit int) ([]byte, error) {
-	g, _ := u.gzips.Get().(*gunzip.Decoder)
-	if g == nil {
-		g = new(gunzip.Decoder)
-	}
-	defer u.gzips.Put(g)
-	out, err := g.Gunzip(dst, src, claimed(src, limit), limit)
+	out, err := u.gzip.Gunzip(dst, src, claimed(src, limit), limit)
 	switch {
 	case err == nil:
 		return out, nil
@@ -118,23 +112,21 @@ func claimed(src []byte, limit int) int {
 // when it is done.
 type unzstder struct {
 	src bytes.Reader
-	r   *zstd.Decoder
+	r   *zstd.Decoder // nil before the first request
 }
 
-// unzstd unpacks straight into dst, where what came out is the window. What has no room
+// unpack unpacks straight into dst, where what came out is the window. What has no room
 // there, or is damaged, is read again as a stream: that tells the one from the other,
 // and takes memory as it goes.
-func (u *Unpacker) unzstd(dst, src []byte, limit int) ([]byte, error) {
-	z, _ := u.zstds.Get().(*unzstder)
-	if z == nil {
+func (z *unzstder) unpack(dst, src []byte, limit int) ([]byte, error) {
+	if z.r == nil {
 		r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxWindow(maxWindowBytes), zstd.WithDecodeAllCapLimit(true))
 		if err != nil {
 			return dst, clew.Errorf(clew.Internal, "zstd: %w", err)
 		}
-		z = &unzstder{r: r}
+		z.r = r
 	}
-	defer u.zstds.Put(z)
 	start := len(dst)
 	out := slices.Grow(dst, min(limit, unpackRatio*len(src))+1)
 	room := out[start:start:min(cap(out), start+limit)]

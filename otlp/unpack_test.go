@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -161,25 +160,6 @@ func TestUnpackBomb(t *testing.T) {
 			t.Errorf("%v: a bomb takes %d bytes under a limit of %d", e, size, limit)
 		}
 	}
-}
-
-func TestUnpackConcurrently(t *testing.T) {
-	var u otlp.Unpacker
-	data := corpus.Requests(corpus.Shop, 1, 500, 500)[0]
-	packed := map[otlp.Encoding][]byte{otlp.Gzip: gzipped(t, data), otlp.Zstd: zstdWhole(t, data)}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			for range 20 {
-				for e, src := range packed {
-					if got, err := u.Unpack(nil, e, src, 1<<20); err != nil || !bytes.Equal(got, data) {
-						t.Error(e, err)
-					}
-				}
-			}
-		})
-	}
-	wg.Wait()
 }
 
 func TestParseEncoding(t *testing.T) {
