@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // TestBackupKilled kills `clew backup` at ever later moments while its server is under
@@ -35,7 +37,7 @@ func TestBackupKilled(t *testing.T) {
 	for number := range 2 {
 		k := &killSender{number: number + 1}
 		sending.Go(func() {
-			k.send(t, p.url(doorOTLPHTTP), limit, func() {
+			k.send(t, p.url(serve.DoorOTLPHTTP), limit, func() {
 				if acked.Add(spansPerKill) > 40*spansPerKill {
 					once.Do(func() { close(enough) })
 				}
@@ -45,7 +47,7 @@ func TestBackupKilled(t *testing.T) {
 	<-enough
 	killed, whole, refused := 0, 0, 0
 	for i := range 12 {
-		c := exec.Command(program, "backup", "copy", "--server", p.url(doorPage))
+		c := exec.Command(program, "backup", "copy", "--server", p.url(serve.DoorPage))
 		c.Dir = dir
 		var said bytes.Buffer
 		c.Stdout, c.Stderr = &said, &said
@@ -77,7 +79,7 @@ func TestBackupKilled(t *testing.T) {
 		}
 	}
 	before := acked.Load()
-	if out, err := run("backup", "copy", "--server", p.url(doorPage)); err != nil {
+	if out, err := run("backup", "copy", "--server", p.url(serve.DoorPage)); err != nil {
 		t.Fatalf("the backup after all: %v\n%s", err, out)
 	}
 	sending.Wait()

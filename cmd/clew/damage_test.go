@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/spandb/folder"
@@ -54,7 +55,7 @@ func TestDamageNamesItsRemedy(t *testing.T) {
 	}
 	p := startServer(t, dir, "--data", data)
 	for range 3 {
-		out, _, err := cli(nil, "search", "--server", p.url(doorPage), "--count", "{ span:duration > 0ns && name != \"\" && span.http.route != \"\" }")
+		out, _, err := cli(nil, "search", "--server", p.url(serve.DoorPage), "--count", "{ span:duration > 0ns && name != \"\" && span.http.route != \"\" }")
 		if !errors.Is(err, errPartly) || !strings.Contains(err.Error(), "of the data was searched: ") || !strings.Contains(err.Error(), "stop the server and run clew verify --repair") ||
 			!strings.Contains(out, "spans ") {
 			t.Fatalf("search of a damaged store: %v, printed %q", err, out)
@@ -68,7 +69,7 @@ func TestDamageNamesItsRemedy(t *testing.T) {
 			}
 		}
 	}
-	resp, err := http.Get(p.url(doorPage) + "/api/v1/health")
+	resp, err := http.Get(p.url(serve.DoorPage) + "/api/v1/health")
 	if err != nil {
 		t.Fatal(err)
 	}

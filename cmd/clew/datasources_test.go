@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // TestDataSources asks the real program what Grafana's data sources for Tempo,
@@ -17,7 +19,7 @@ import (
 func TestDataSources(t *testing.T) {
 	now := time.Now()
 	p := startServer(t, t.TempDir())
-	resp, err := http.Post(p.url(doorOTLPHTTP)+"/v1/traces", "application/json", strings.NewReader(redSpans(now)))
+	resp, err := http.Post(p.url(serve.DoorOTLPHTTP)+"/v1/traces", "application/json", strings.NewReader(redSpans(now)))
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(resp, err)
 	}
@@ -33,12 +35,12 @@ func TestDataSources(t *testing.T) {
 		"{startUs}", fmt.Sprint(start.UnixMicro()), "{endUs}", fmt.Sprint(end.UnixMicro()),
 		"{trace}", "000000000000000000000000000000a1", "{trace64}", "00000000000000a1")
 	calls := dataSourceCalls(t, fill.Replace(string(text)))
-	doors := map[string]string{"tempo": doorTempo, "prometheus": doorProm, "jaeger": doorJaeger, "zipkin": doorZipkin}
+	doors := map[string]string{"tempo": serve.DoorTempo, "prometheus": serve.DoorProm, "jaeger": serve.DoorJaeger, "zipkin": serve.DoorZipkin}
 	for source, door := range doors {
 		if len(calls[source]) == 0 {
 			t.Errorf("no call of %s", source)
 		}
-		for where, base := range map[string]string{"own port": p.url(door), "page": p.url(doorPage) + "/" + source} {
+		for where, base := range map[string]string{"own port": p.url(door), "page": p.url(serve.DoorPage) + "/" + source} {
 			t.Run(source+" on its "+where, func(t *testing.T) {
 				for _, c := range calls[source] {
 					c.make(t, base)

@@ -3,15 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net"
 	"strings"
-	"sync"
-	"time"
 
+	"github.com/spf13/cobra"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 	"github.com/clew-tracing/clew/demo"
 	"github.com/clew-tracing/clew/internal/config"
-	"github.com/spf13/cobra"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // newDemo builds `clew demo`.
@@ -41,11 +40,11 @@ Ctrl-C ends it. It then says how many spans were acknowledged.`,
 			}
 			if duration != "" {
 				if cfg.Duration, err = config.ParseDuration(duration); err != nil {
-					return usagef("--duration %q: %w", duration, err)
+					return usage.Errorf("--duration %q: %w", duration, err)
 				}
 			}
 			if protocol != demo.ProtocolGRPC && protocol != demo.ProtocolHTTP {
-				return usagef("--protocol %q: want grpc or http", protocol)
+				return usage.Errorf("--protocol %q: want grpc or http", protocol)
 			}
 			if cfg.Endpoint, err = demoEndpoint(c.Context(), r, protocol); err != nil {
 				return err
@@ -74,15 +73,15 @@ func demoEndpoint(ctx context.Context, r *config.Resolved, protocol string) (str
 	if at := string(r.OTLPEndpoint); at != "" {
 		return at, cl.Reachable(ctx, at)
 	}
-	name := doorOTLPGRPC
+	name := serve.DoorOTLPGRPC
 	if protocol == demo.ProtocolHTTP {
-		name = doorOTLPHTTP
+		name = serve.DoorOTLPHTTP
 	}
 	return cl.FindDoor(ctx, name)
 }
 
 func runDemo(ctx context.Context, t *terminal, r *config.Resolved, cfg demo.Config) error {
-	cfg.Logger, _ = newLogger(t.err, &r.Config)
+	cfg.Logger, _ = serve.NewLogger(t.err, &r.Config)
 	if t.errTTY {
 		cfg.Progress = func(s demo.Stats) {
 			fmt.Fprintf(t.err, "\r\x1b[K%d spans acknowledged, %d failed, %d traces", s.Exported, s.Failed, s.Traces)
@@ -101,78 +100,4 @@ func runDemo(ctx context.Context, t *terminal, r *config.Resolved, cfg demo.Conf
 		return fmt.Errorf("%d of %d spans were not acknowledged", lost, stats.Started)
 	}
 	return nil
-}
-
-// demoRun is the shop beside a server: started and stopped by the setting and by
-// the page. It is safe for concurrent use.
-type demoRun struct {
-	log *slog.Logger
-	// endpoint is the server's own door for gRPC.
-	endpoint string
-
-	mu      sync.Mutex // guards what follows
-	cancel  context.CancelFunc
-	done    chan struct{} // closed when the run is over
-	running bool
-	rate    float64
-}
-
-// start begins a run unless one is on.
-func (d *demoRun) start(spansPerSecond float64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.running {
-		return
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	d.cancel, d.done, d.running, d.rate = cancel, done, true, spansPerSecond
-	go func() {
-		defer close(done)
-		defer cancel()
-		_, err := demo.Run(ctx, demo.Config{Endpoint: d.endpoint, SpansPerSecond: spansPerSecond, Insecure: true, Logger: d.log})
-		if err != nil {
-			d.log.Error("the demo shop ended", "error", err)
-		}
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.running, d.rate = false, 0
-	}()
-}
-
-// stop ends the run, if one is on, and waits until it is over, at most patience.
-func (d *demoRun) stop(patience time.Duration) {
-	d.mu.Lock()
-	cancel, done := d.cancel, d.done
-	d.mu.Unlock()
-	if cancel == nil {
-		return
-	}
-	cancel()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-	}
-}
-
-// state reports whether a run is on, and its rate.
-func (d *demoRun) state() (running bool, spansPerSecond float64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.running, d.rate
-}
-
-// loopback rewrites an address that listens on every interface to one that can
-// be dialled.
-func loopback(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return address
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return net.JoinHostPort(strings.TrimSpace(host), port)
 }

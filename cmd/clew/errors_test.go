@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -10,8 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // TestAnswersOfOtherServers asks servers that are not clew's page: the error says
@@ -27,7 +27,7 @@ func TestAnswersOfOtherServers(t *testing.T) {
 		defer server.Close()
 		for _, command := range []string{"search", "services", "tail", "trace 5b8efff798038103d269b633813fc60c"} {
 			_, _, err := cli([]string{"CLEW_SERVER=" + server.URL}, strings.Fields(command)...)
-			if err == nil || errors.Is(err, errUsage) {
+			if err == nil || errors.Is(err, usage.Err) {
 				t.Errorf("clew %s: %d %s: error %v, want one that is no mistake of usage", command, status, kind, err)
 				continue
 			}
@@ -115,12 +115,4 @@ func TestFoldersThatCannotBeUsed(t *testing.T) {
 	}
 	f(serve+" --config "+file, "this user may not read "+file)
 	f("import --otlp-endpoint 127.0.0.1:1 "+file, file+": this user may not read it")
-}
-
-// TestAStoreWithoutRoom: another folder would be no help, room is.
-func TestAStoreWithoutRoom(t *testing.T) {
-	err := storeError("data", fmt.Errorf("write data/x: %w", syscall.ENOSPC))
-	if text := err.Error(); !errors.Is(err, syscall.ENOSPC) || strings.Contains(text, "--data") || !strings.Contains(text, "make room") {
-		t.Errorf("%v", err)
-	}
 }

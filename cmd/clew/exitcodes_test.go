@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // TestWrongArgumentsAreUsage: what the server finds wrong with what it was asked ends a
@@ -31,8 +34,8 @@ func TestWrongArgumentsAreUsage(t *testing.T) {
 		{[]string{"search", "--start", "2026-12-01T00:00:00Z", "--end", "2026-01-01T00:00:00Z"}, "--end 2026-01-01T00:00:00Z is not after the start"},
 		{[]string{"tail", "{ } | rate()"}, "ask clew metrics"},
 	} {
-		_, _, err := cli([]string{"CLEW_SERVER=" + p.url(doorPage)}, c.args...)
-		if !errors.Is(err, errUsage) || !strings.Contains(err.Error(), c.want) {
+		_, _, err := cli([]string{"CLEW_SERVER=" + p.url(serve.DoorPage)}, c.args...)
+		if !errors.Is(err, usage.Err) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("clew %s: error %v, want one of usage that says %q", strings.Join(c.args, " "), err, c.want)
 		}
 	}
@@ -64,7 +67,7 @@ func TestMetricsOfWholeSteps(t *testing.T) {
 		{"metrics --step 420", ", 9 steps of 7m0s"},
 		{"metrics --since 86340s", ", 96 steps of 15m0s"}, // 23h59m
 	} {
-		out, _, err := cli([]string{"CLEW_SERVER=" + p.url(doorPage)}, append(strings.Fields(c.line), "{ } | rate()")...)
+		out, _, err := cli([]string{"CLEW_SERVER=" + p.url(serve.DoorPage)}, append(strings.Fields(c.line), "{ } | rate()")...)
 		if err != nil || !strings.Contains(out, c.want) {
 			t.Errorf("clew %s: %v, printed %q, want %q", c.line, err, out, c.want)
 		}
@@ -81,7 +84,7 @@ func TestServicesWithoutAName(t *testing.T) {
 	if err := os.WriteFile(file, []byte(nameless), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{"CLEW_SERVER=" + p.url(doorPage), "CLEW_OTLP_ENDPOINT=" + p.url(doorOTLPHTTP)}
+	environ := []string{"CLEW_SERVER=" + p.url(serve.DoorPage), "CLEW_OTLP_ENDPOINT=" + p.url(serve.DoorOTLPHTTP)}
 	if _, _, err := cli(environ, "import", "--state", dir+"/state", file); err != nil {
 		t.Fatal(err)
 	}

@@ -12,15 +12,18 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/internal/otlpfile"
-	"github.com/spf13/cobra"
-	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
-	"google.golang.org/protobuf/proto"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // importer sends files through the OTLP door.
@@ -68,7 +71,7 @@ does not answer.`,
 			switch im.format {
 			case otlpfile.Auto, otlpfile.JSON, otlpfile.Proto, otlpfile.Delimited:
 			default:
-				return usagef("--format %q: want auto, json, proto or delimited", im.format)
+				return usage.Errorf("--format %q: want auto, json, proto or delimited", im.format)
 			}
 			r, err := resolve(c, t)
 			if err != nil {
@@ -78,7 +81,7 @@ does not answer.`,
 				return err
 			}
 			if im.endpoint = string(r.OTLPEndpoint); im.endpoint == "" {
-				at, err := im.client.FindDoor(c.Context(), doorOTLPHTTP)
+				at, err := im.client.FindDoor(c.Context(), serve.DoorOTLPHTTP)
 				if err != nil {
 					return err
 				}
@@ -111,7 +114,7 @@ func (im *importer) run(ctx context.Context, files []string) error {
 	if im.stateDir == "" {
 		dir, err := os.UserCacheDir()
 		if err != nil {
-			return usagef("%w; choose a folder with --state", err)
+			return usage.Errorf("%w; choose a folder with --state", err)
 		}
 		im.stateDir = filepath.Join(dir, "clew", "import")
 	}

@@ -17,11 +17,12 @@ import (
 	"testing"
 	"time"
 
+	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/otlpfile"
-	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
-	"google.golang.org/protobuf/proto"
 )
 
 // testDoor is an OTLP door that keeps distinct bodies, as a store does that

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // selfCodec has messages of Jaeger's older generated code write themselves.
@@ -46,7 +47,7 @@ func TestJaegerClients(t *testing.T) {
 	dir := t.TempDir()
 	p := startServer(t, dir)
 	ctx := context.Background()
-	conn, err := grpc.NewClient(p.addresses[doorJaegerPost][0], grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(selfCodec{})))
+	conn, err := grpc.NewClient(p.addresses[serve.DoorJaegerPost][0], grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(selfCodec{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +63,7 @@ func TestJaegerClients(t *testing.T) {
 	if err := jaegerBatch(2, "http").Write(ctx, thrift.NewTBinaryProtocolConf(buf, nil)); err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.Post(p.url(doorJaegerThrift)+"/api/traces?format=jaeger.thrift", "application/vnd.apache.thrift.binary", bytes.NewReader(buf.Bytes()))
+	res, err := http.Post(p.url(serve.DoorJaegerThrift)+"/api/traces?format=jaeger.thrift", "application/vnd.apache.thrift.binary", bytes.NewReader(buf.Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestJaegerClients(t *testing.T) {
 	if res.StatusCode != http.StatusAccepted || len(text) > 0 {
 		t.Errorf("HTTP %d %s", res.StatusCode, text)
 	}
-	for i, door := range []string{doorJaegerCompact, doorJaegerBinary} {
+	for i, door := range []string{serve.DoorJaegerCompact, serve.DoorJaegerBinary} {
 		to, err := net.Dial("udp", p.addresses[door][0])
 		if err != nil {
 			t.Fatal(err)
@@ -79,7 +80,7 @@ func TestJaegerClients(t *testing.T) {
 		defer to.Close()
 		datagram := thrift.NewTMemoryBuffer()
 		protocol := thrift.TProtocol(thrift.NewTCompactProtocolConf(datagram, nil))
-		if door == doorJaegerBinary {
+		if door == serve.DoorJaegerBinary {
 			protocol = thrift.NewTBinaryProtocolConf(datagram, nil)
 		}
 		if err := agent.NewAgentClientProtocol(datagram, protocol, protocol).EmitBatch(ctx, jaegerBatch(int64(3+i), door)); err != nil {
@@ -109,7 +110,7 @@ func TestJaegerClients(t *testing.T) {
 	if strings.Join(got, ", ") != want {
 		t.Errorf("the trace has %s, want %s", strings.Join(got, ", "), want)
 	}
-	metrics, err := http.Get(p.url(doorPage) + "/metrics")
+	metrics, err := http.Get(p.url(serve.DoorPage) + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

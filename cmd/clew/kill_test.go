@@ -12,9 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clew-tracing/clew/internal/config"
 	tracev1 "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
+	"github.com/clew-tracing/clew/internal/config"
 )
 
 var (
@@ -25,7 +27,7 @@ var (
 // resolvedFor returns settings that point a client at p.
 func resolvedFor(t *testing.T, p *process) *config.Resolved {
 	t.Helper()
-	r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{"server": {Text: p.url(doorPage), Where: "--server"}}})
+	r, err := config.Resolve(config.Sources{Flags: map[string]config.Given{"server": {Text: p.url(serve.DoorPage), Where: "--server"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func TestKill(t *testing.T) {
 		var all sync.WaitGroup
 		for _, k := range senders {
 			all.Go(func() {
-				k.send(t, p.url(doorOTLPHTTP), 1<<30, func() {
+				k.send(t, p.url(serve.DoorOTLPHTTP), 1<<30, func() {
 					mu.Lock()
 					defer mu.Unlock()
 					if left--; left == 0 {
@@ -147,7 +149,7 @@ func TestKill(t *testing.T) {
 	}
 	p := startServer(t, dir)
 	for _, k := range senders {
-		k.send(t, p.url(doorOTLPHTTP), 1, func() {})
+		k.send(t, p.url(serve.DoorOTLPHTTP), 1, func() {})
 	}
 	acked, open := accounts(senders)
 	if have := countSpans(t, p, ""); have != acked || open != 0 {
@@ -180,7 +182,7 @@ func TestTermination(t *testing.T) {
 	halfway, once := make(chan struct{}), sync.Once{}
 	var sending sync.WaitGroup
 	sending.Go(func() {
-		k.send(t, p.url(doorOTLPHTTP), 1<<30, func() {
+		k.send(t, p.url(serve.DoorOTLPHTTP), 1<<30, func() {
 			if k.acked >= 20*spansPerKill {
 				once.Do(func() { close(halfway) })
 			}
@@ -196,7 +198,7 @@ func TestTermination(t *testing.T) {
 	}
 	sending.Wait()
 	again := startServer(t, dir)
-	k.send(t, again.url(doorOTLPHTTP), 1, func() {})
+	k.send(t, again.url(serve.DoorOTLPHTTP), 1, func() {})
 	if have := countSpans(t, again, ""); have != k.acked {
 		t.Errorf("%d spans after the restart, want the %d acknowledged", have, k.acked)
 	}
@@ -211,20 +213,20 @@ func TestTail(t *testing.T) {
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
-		done <- execute(context.Background(), term, []string{"tail", "--server", p.url(doorPage), "--limit", "1", `{ name = "work" }`})
+		done <- execute(context.Background(), term, []string{"tail", "--server", p.url(serve.DoorPage), "--limit", "1", `{ name = "work" }`})
 	}()
 	if !errOut.await("waiting for spans", 1, gone) {
 		t.Fatalf("tail ended: %v", <-done)
 	}
 	k := &killSender{number: 1}
-	k.send(t, p.url(doorOTLPHTTP), 1, func() {})
+	k.send(t, p.url(serve.DoorOTLPHTTP), 1, func() {})
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
 	if line := out.String(); !strings.Contains(line, " work\n") {
 		t.Errorf("printed %q", line)
 	}
-	if err := execute(context.Background(), term, []string{"tail", "--server", p.url(doorPage), "{"}); err == nil {
+	if err := execute(context.Background(), term, []string{"tail", "--server", p.url(serve.DoorPage), "{"}); err == nil {
 		t.Error("a bad query is watched")
 	}
 }

@@ -13,9 +13,11 @@ import (
 	"os/signal"
 	"syscall"
 
+	"golang.org/x/term"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/upkeep"
-	"golang.org/x/term"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // The exit codes, for scripts.
@@ -25,9 +27,6 @@ const (
 	exitUsage   = 2 // it was not tried: a flag, a setting or an argument is wrong
 	exitPartly  = 3 // it was done, except for spans that were refused or lost
 )
-
-// errUsage marks an error as the caller's: the command was not tried.
-var errUsage = errors.New("usage")
 
 // terminal is the world around a command: where it prints and what it is told.
 type terminal struct {
@@ -68,7 +67,7 @@ func run(args []string) int {
 	}
 	fmt.Fprintf(tty.err, "clew: %v\n", err)
 	switch {
-	case errors.Is(err, errUsage):
+	case errors.Is(err, usage.Err):
 		return exitUsage
 	case errors.Is(err, errPartly), errors.Is(err, upkeep.ErrLoss):
 		return exitPartly

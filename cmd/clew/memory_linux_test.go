@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/storage/storagetest"
 )
@@ -84,7 +85,7 @@ func sendAll(t *testing.T, p *process, list []parcel, clients int) int64 {
 		wg.Go(func() {
 			for x := range next {
 				for limit := time.Now().Add(5 * time.Minute); ; later.Add(1) {
-					a, err := roundTrip(client, "POST", p.url(doorOTLPHTTP)+"/v1/traces", x.tenant, x.contentType, x.body)
+					a, err := roundTrip(client, "POST", p.url(serve.DoorOTLPHTTP)+"/v1/traces", x.tenant, x.contentType, x.body)
 					if err == nil && a.status == http.StatusOK {
 						break
 					}
@@ -149,7 +150,7 @@ func askUntil(t *testing.T, p *process, stop <-chan struct{}) (answered int) {
 			t.Error(err)
 			return answered
 		}
-		a, err := roundTrip(http.DefaultClient, "POST", p.url(doorPage)+"/api/v1/search", "default", "application/json", body)
+		a, err := roundTrip(http.DefaultClient, "POST", p.url(serve.DoorPage)+"/api/v1/search", "default", "application/json", body)
 		switch {
 		case err == nil && a.status == http.StatusOK:
 			answered++
@@ -289,7 +290,7 @@ func checkOwn(t *testing.T, p *process, when string, i int) {
 // getAs asks for a path of the API as a tenant, again if it is told to.
 func getAs(t *testing.T, p *process, tenant, path string) []byte {
 	for limit := time.Now().Add(time.Minute); ; {
-		a, err := roundTrip(http.DefaultClient, "GET", p.url(doorPage)+path, tenant, "", nil)
+		a, err := roundTrip(http.DefaultClient, "GET", p.url(serve.DoorPage)+path, tenant, "", nil)
 		if err == nil && a.status == http.StatusOK {
 			return a.body
 		}

@@ -11,6 +11,8 @@ import (
 	promapi "github.com/prometheus/client_golang/api"
 	promv1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // redSpans is two traces of a request, one second ago and a minute before: front calls
@@ -62,12 +64,12 @@ var grafana = []string{
 // Prometheus' own client: on the page's port and on Prometheus'.
 func TestPrometheusClient(t *testing.T) {
 	p := startServer(t, t.TempDir())
-	resp, err := http.Post(p.url(doorOTLPHTTP)+"/v1/traces", "application/json", strings.NewReader(redSpans(time.Now())))
+	resp, err := http.Post(p.url(serve.DoorOTLPHTTP)+"/v1/traces", "application/json", strings.NewReader(redSpans(time.Now())))
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(resp, err)
 	}
 	resp.Body.Close()
-	for name, address := range map[string]string{"page": p.url(doorPage) + "/prometheus", "own": p.url(doorProm), "own with prefix": p.url(doorProm) + "/prometheus"} {
+	for name, address := range map[string]string{"page": p.url(serve.DoorPage) + "/prometheus", "own": p.url(serve.DoorProm), "own with prefix": p.url(serve.DoorProm) + "/prometheus"} {
 		t.Run(name, func(t *testing.T) {
 			client, err := promapi.NewClient(promapi.Config{Address: address})
 			if err != nil {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // curlRE finds a curl command with a body in single quotes, in a document.
@@ -29,7 +31,7 @@ func TestReadme(t *testing.T) {
 	if m == nil {
 		t.Fatal("the README has no curl command with a body")
 	}
-	url := strings.Replace(string(m[1]), "http://localhost:4318", p.url(doorOTLPHTTP), 1)
+	url := strings.Replace(string(m[1]), "http://localhost:4318", p.url(serve.DoorOTLPHTTP), 1)
 	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(string(m[4])))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +47,7 @@ func TestReadme(t *testing.T) {
 	}
 	ran := 0
 	for _, line := range regexp.MustCompile(`(?m)^clew ((?:search|trace) .*)$`).FindAllSubmatch(text, -1) {
-		out, _, err := cli([]string{"CLEW_SERVER=" + p.url(doorPage)}, shellWords(string(line[1]))...)
+		out, _, err := cli([]string{"CLEW_SERVER=" + p.url(serve.DoorPage)}, shellWords(string(line[1]))...)
 		if err != nil {
 			t.Errorf("clew %s: %v", line[1], err)
 		}

@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/clew-tracing/clew/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/clew-tracing/clew/internal/config"
 )
 
 // cliReference returns docs/reference/cli.md: every command, its help and the

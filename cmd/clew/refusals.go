@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/clew-tracing/clew/internal/console"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // errPartly marks an error of a command that did what it was told, but for some spans:
@@ -56,7 +57,7 @@ func (r *refusals) text() string {
 
 // err says how many of all spans were refused and why.
 func (r *refusals) err(all int64) error {
-	return fmt.Errorf("%d of %s refused, the others are in the store:%s%w", r.spans, console.Plural(int(all), "span"), r.text(), quietly(errPartly))
+	return fmt.Errorf("%d of %s refused, the others are in the store:%s%w", r.spans, console.Plural(int(all), "span"), r.text(), usage.Quietly(errPartly))
 }
 
 // print tells of the refusals beside another error.

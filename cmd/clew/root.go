@@ -6,14 +6,17 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 	"github.com/clew-tracing/clew/internal/bench"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
+	"github.com/clew-tracing/clew/internal/usage"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // execute runs one command line to its end.
@@ -65,7 +68,7 @@ func newRoot(t *terminal) *cobra.Command {
 		upkeep.NewVerify(upkeepHost(t)),
 		upkeep.NewBackup(upkeepHost(t)),
 		upkeep.NewRestore(upkeepHost(t)),
-		bench.NewCommand(t.environ, usagef),
+		bench.NewCommand(t.environ, usage.Errorf),
 		newConfig(t),
 		newCompletion(t),
 		newVersion(t),
@@ -105,17 +108,11 @@ func upkeepHost(t *terminal) *upkeep.Host {
 		},
 		Open: func(dir string) (upkeep.OpenStore, error) {
 			db, err := spandb.Open(vfs.OS(), dir, spandb.Config{})
-			return heldStore{db}, damagedStore(dir, err)
+			return serve.HeldStore{DB: db}, serve.DamagedStore(dir, err)
 		},
 		TTY: t.errTTY,
 	}
 }
-
-// heldStore is the store as upkeep knows it.
-type heldStore struct{ *spandb.DB }
-
-// Hold implements upkeep.Store.
-func (s heldStore) Hold() (upkeep.Holding, error) { return s.Backup() }
 
 // given is a flag of the settings table: it checks its text and keeps it, so
 // that config.Resolve can weigh it against the other sources.
@@ -177,7 +174,7 @@ func resolve(c *cobra.Command, t *terminal) (*config.Resolved, error) {
 	}
 	r, err := config.Resolve(config.Sources{Flags: flags, Env: t.environ})
 	if err != nil {
-		return nil, usagef("%w", err)
+		return nil, usage.Errorf("%w", err)
 	}
 	return r, nil
 }
@@ -186,7 +183,7 @@ func resolve(c *cobra.Command, t *terminal) (*config.Resolved, error) {
 func newClient(r *config.Resolved) (*client.Client, error) {
 	c, err := client.New(string(r.Server), string(r.Tenant), string(r.Token), "clew/"+programVersion())
 	if err != nil {
-		return nil, usagef("server: %w", err)
+		return nil, usage.Errorf("server: %w", err)
 	}
 	return c, nil
 }

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/reference/cli.md")
@@ -27,7 +29,7 @@ func TestMistakesNameTheMend(t *testing.T) {
 	bad := func(environ []string, line string, want ...string) {
 		t.Helper()
 		_, _, err := cli(environ, strings.Fields(line)...)
-		if err == nil || !errors.Is(err, errUsage) {
+		if err == nil || !errors.Is(err, usage.Err) {
 			t.Errorf("clew %s: error %v, want one of usage", line, err)
 			return
 		}
@@ -82,7 +84,7 @@ func TestMistakesNameTheMend(t *testing.T) {
 	bad(nil, "config --config gone.yaml", "--config", "gone.yaml")
 	bad([]string{"CLEW_SEVER=x"}, "search", "CLEW_SEVER", "CLEW_SERVER")
 	bad([]string{"CLEW_SERVER=ftp://x"}, "search", "CLEW_SERVER", "localhost:4300")
-	if _, _, err := cli([]string{"CLEW_SERVER=127.0.0.1:1"}, "search"); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1; start one with clew serve") || errors.Is(err, errUsage) {
+	if _, _, err := cli([]string{"CLEW_SERVER=127.0.0.1:1"}, "search"); err == nil || !strings.Contains(err.Error(), "http://127.0.0.1:1; start one with clew serve") || errors.Is(err, usage.Err) {
 		t.Errorf("no server: %v", err)
 	}
 }

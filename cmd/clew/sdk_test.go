@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/clew-tracing/clew"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
@@ -18,6 +17,9 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/encoding/gzip"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // TestOpenTelemetrySDK sends a trace with the OpenTelemetry SDK for Go, over
@@ -26,7 +28,7 @@ import (
 func TestOpenTelemetrySDK(t *testing.T) {
 	p := startServer(t, t.TempDir())
 	ctx := context.Background()
-	grpcDoor, httpDoor := p.addresses[doorOTLPGRPC][0], p.addresses[doorOTLPHTTP][0]
+	grpcDoor, httpDoor := p.addresses[serve.DoorOTLPGRPC][0], p.addresses[serve.DoorOTLPHTTP][0]
 	for name, open := range map[string]func() (*otlptrace.Exporter, error){
 		"grpc": func() (*otlptrace.Exporter, error) {
 			return otlptracegrpc.New(ctx, otlptracegrpc.WithInsecure(), otlptracegrpc.WithEndpoint(grpcDoor))

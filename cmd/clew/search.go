@@ -9,12 +9,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
+	"github.com/clew-tracing/clew/internal/usage"
 	"github.com/clew-tracing/clew/traceql"
-	"github.com/spf13/cobra"
 )
 
 // searchRequest and searchAnswer are what the API's search takes and gives.
@@ -101,9 +103,9 @@ content, rows and bytes looked at, and the time each stage took.`,
 			case s.count && !c.Flags().Changed("limit"):
 				s.limit = 0
 			case s.count && s.limit < 0:
-				return usagef("--limit %d: want 0 or more traces", s.limit)
+				return usage.Errorf("--limit %d: want 0 or more traces", s.limit)
 			case !s.count && s.limit < 1:
-				return usagef("--limit %d: want 1 or more traces, or --count for how many there are", s.limit)
+				return usage.Errorf("--limit %d: want 1 or more traces, or --count for how many there are", s.limit)
 			}
 			s.t = t
 			return s.run(c.Context())
@@ -125,11 +127,11 @@ content, rows and bytes looked at, and the time each stage took.`,
 func (s *search) window(since string, now time.Time) error {
 	if since != "" {
 		if s.start != "" {
-			return usagef("--since cannot go with --start; give one of them")
+			return usage.Errorf("--since cannot go with --start; give one of them")
 		}
 		d, err := config.ParseDuration(since)
 		if err != nil {
-			return usagef("--since %q: %w", since, err)
+			return usage.Errorf("--since %q: %w", since, err)
 		}
 		s.start = now.Add(-d).UTC().Format(time.RFC3339Nano)
 	}
@@ -137,11 +139,11 @@ func (s *search) window(since string, now time.Time) error {
 	for i, p := range []struct{ flag, text string }{{"--start", s.start}, {"--end", s.end}} {
 		var err error
 		if at[i], err = time.Parse(time.RFC3339Nano, p.text); err != nil && p.text != "" {
-			return usagef("%s %q: want a moment such as 2026-11-23T09:30:00Z", p.flag, p.text)
+			return usage.Errorf("%s %q: want a moment such as 2026-11-23T09:30:00Z", p.flag, p.text)
 		}
 	}
 	if s.start != "" && s.end != "" && !at[1].After(at[0]) {
-		return usagef("--end %s is not after the start, %s", s.end, s.start)
+		return usage.Errorf("--end %s is not after the start, %s", s.end, s.start)
 	}
 	return nil
 }
@@ -174,7 +176,7 @@ func (s *search) run(ctx context.Context) error {
 			suggestions = answer.Suggestions
 		}
 		if c := answer.Coverage; !c.Complete {
-			partly = fmt.Errorf("only %.0f %% of the data was searched: %s%w", c.Searched*100, c.Reason, quietly(errPartly))
+			partly = fmt.Errorf("only %.0f %% of the data was searched: %s%w", c.Searched*100, c.Reason, usage.Quietly(errPartly))
 		}
 		if answer.NextCursor == "" || printed >= s.limit || len(answer.Traces) == 0 {
 			break
@@ -266,7 +268,7 @@ func oneQuery(c *cobra.Command, args []string) error {
 		return nil
 	}
 	query := strings.ReplaceAll(traceql.Meant(strings.Join(args, " ")), "'", `'\''`)
-	return usagef("the query is in %d pieces; put it in single quotes: %s '%s'", len(args), c.CommandPath(), console.Printable(query))
+	return usage.Errorf("the query is in %d pieces; put it in single quotes: %s '%s'", len(args), c.CommandPath(), console.Printable(query))
 }
 
 // queryError shows where in the query an error lies, with a caret. An id in place of
@@ -278,7 +280,7 @@ func queryError(query string, err error) error {
 	case !errors.As(err, &api):
 		return err
 	case api.Position == nil && api.Status == http.StatusBadRequest && api.Kind == clew.Invalid.String():
-		return fmt.Errorf("%w%w", err, quietly(errUsage))
+		return fmt.Errorf("%w%w", err, usage.Quietly(usage.Err))
 	case api.Position == nil:
 		return err
 	}
@@ -286,5 +288,5 @@ func queryError(query string, err error) error {
 	if id := traceql.PastedID(query); id != "" {
 		mark = "clew trace " + id + " shows a trace"
 	}
-	return fmt.Errorf("%w\n  %s%w", err, strings.ReplaceAll(mark, "\n", "\n  "), quietly(errUsage))
+	return fmt.Errorf("%w\n  %s%w", err, strings.ReplaceAll(mark, "\n", "\n  "), usage.Quietly(usage.Err))
 }

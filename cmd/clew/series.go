@@ -11,11 +11,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	v1 "github.com/clew-tracing/clew/api/v1"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/spf13/cobra"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // seriesAnswer is what the API's metrics give.
@@ -42,7 +44,7 @@ func (c coverage) lack() error {
 	if c.Complete {
 		return nil
 	}
-	return fmt.Errorf("not all spans are counted: %s%w", console.Printable(c.Reason), quietly(errPartly))
+	return fmt.Errorf("not all spans are counted: %s%w", console.Printable(c.Reason), usage.Quietly(errPartly))
 }
 
 // oneSeries is one series of them.
@@ -85,7 +87,7 @@ what.`,
 			}
 			s.query, s.t = strings.Join(args, ""), t
 			if s.query == "" {
-				return usagef("metrics wants a query, such as '{ } | rate()'")
+				return usage.Errorf("metrics wants a query, such as '{ } | rate()'")
 			}
 			if s.start != "" && !c.Flags().Changed("since") {
 				since = ""
@@ -123,18 +125,18 @@ func (s *search) metricWindow(since, step string, now time.Time) error {
 		if length, err = config.ParseDuration(step); err != nil {
 			seconds, number := strconv.ParseFloat(step, 64)
 			if number != nil {
-				return usagef("--step %q: %w", step, err)
+				return usage.Errorf("--step %q: %w", step, err)
 			}
 			length = time.Duration(seconds * float64(time.Second))
 		}
 		if length <= 0 {
-			return usagef("--step %q: want more than 0, such as 30s", step)
+			return usage.Errorf("--step %q: want more than 0, such as 30s", step)
 		}
 	}
 	if before {
 		d, err := config.ParseDuration(since)
 		if err != nil || d <= 0 {
-			return usagef("--since %q: want how long before now, such as 15m or 7d", since)
+			return usage.Errorf("--since %q: want how long before now, such as 15m or 7d", since)
 		}
 		length = cmp.Or(length, v1.MetricStep(d))
 		whole := (d + length - 1) / length * length

@@ -10,10 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/spf13/cobra"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // rollupsAnswer is what the API's rollups give.
@@ -72,7 +74,7 @@ what.`,
 			}
 			d, err := config.ParseDuration(since)
 			if err != nil || d <= 0 {
-				return usagef("--since %q: want how long before now, such as 15m or 7d", since)
+				return usage.Errorf("--since %q: want how long before now, such as 15m or 7d", since)
 			}
 			now := time.Now().UTC()
 			q := url.Values{"service": args, "start": {now.Add(-d).Format(time.RFC3339)}, "end": {now.Format(time.RFC3339)}}

@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/spf13/cobra"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // tagsAnswer is what the API's tags give, or the values of one.
@@ -71,7 +73,7 @@ selects count.`,
 				return err
 			}
 			if s.limit < 1 {
-				return usagef("--limit %d: want 1 or more values", s.limit)
+				return usage.Errorf("--limit %d: want 1 or more values", s.limit)
 			}
 			s.t = t
 			return s.tags(c.Context(), strings.Join(args, ""))

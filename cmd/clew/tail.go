@@ -11,11 +11,13 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/spf13/cobra"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // tailEvent is what the API's tail sends.
@@ -55,7 +57,7 @@ until Ctrl-C. What was too fast to be shown is counted. Times are UTC.`,
 				return err
 			}
 			if limit < 0 {
-				return usagef("--limit %d: want 0 (no end) or more spans", limit)
+				return usage.Errorf("--limit %d: want 0 (no end) or more spans", limit)
 			}
 			return runTail(c.Context(), t, cl, strings.Join(args, ""), limit, asJSON)
 		},

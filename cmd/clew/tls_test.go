@@ -30,6 +30,7 @@ import (
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/clew-tracing/clew/api/apitest"
+	"github.com/clew-tracing/clew/cmd/clew/serve"
 )
 
 // writeCertificate writes a self-signed certificate for 127.0.0.1 of that name
@@ -85,17 +86,17 @@ func TestTLS(t *testing.T) {
 	p := startServer(t, dir, "--config", settings)
 	ctx, trust := context.Background(), &tls.Config{RootCAs: pool}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, ForceAttemptHTTP2: true}}
-	grpcExporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(p.addresses[doorOTLPGRPC][0]), otlptracegrpc.WithTLSCredentials(credentials.NewTLS(trust)))
+	grpcExporter, err := otlptracegrpc.New(ctx, otlptracegrpc.WithEndpoint(p.addresses[serve.DoorOTLPGRPC][0]), otlptracegrpc.WithTLSCredentials(credentials.NewTLS(trust)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	httpExporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(p.addresses[doorOTLPHTTP][0]), otlptracehttp.WithTLSClientConfig(trust))
+	httpExporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpoint(p.addresses[serve.DoorOTLPHTTP][0]), otlptracehttp.WithTLSClientConfig(trust))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, exporter := range map[string]*otlptrace.Exporter{"grpc": grpcExporter, "http": httpExporter} {
 		id := shop(t, exporter, name)
-		resp, err := client.Get("https://" + p.addresses[doorPage][0] + "/api/v1/traces/" + id.String())
+		resp, err := client.Get("https://" + p.addresses[serve.DoorPage][0] + "/api/v1/traces/" + id.String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,14 +106,14 @@ func TestTLS(t *testing.T) {
 		}
 	}
 
-	for _, door := range []string{doorTempo, doorJaegerGRPC, doorPage} {
+	for _, door := range []string{serve.DoorTempo, serve.DoorJaegerGRPC, serve.DoorPage} {
 		conn, err := grpc.NewClient(p.addresses[door][0], grpc.WithTransportCredentials(credentials.NewTLS(trust)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		method := "/tempopb.StreamingQuerier/SearchTags"
-		if door == doorJaegerGRPC {
+		if door == serve.DoorJaegerGRPC {
 			method = "/jaeger.api_v2.QueryService/GetServices"
 		}
 		files, err := protocolOf(method)
@@ -124,9 +125,9 @@ func TestTLS(t *testing.T) {
 		}
 		services := []string{"", "tempopb.StreamingQuerier", "jaeger.api_v3.QueryService"}
 		switch door {
-		case doorTempo:
+		case serve.DoorTempo:
 			services = services[:2]
-		case doorJaegerGRPC:
+		case serve.DoorJaegerGRPC:
 			services = []string{"", services[2]}
 		}
 		for _, service := range services {
@@ -154,7 +155,7 @@ func TestTLS(t *testing.T) {
 		if reloads++; !p.log.await("settings reloaded", reloads, p.exited) {
 			t.Fatalf("the server has gone:\n%s", p.log)
 		}
-		conn, err := tls.Dial("tcp", p.addresses[doorPage][0], &tls.Config{InsecureSkipVerify: true})
+		conn, err := tls.Dial("tcp", p.addresses[serve.DoorPage][0], &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
 			t.Fatal(err)
 		}

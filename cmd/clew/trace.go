@@ -6,14 +6,16 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/spf13/cobra"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/client"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
+	"github.com/clew-tracing/clew/internal/usage"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
-	"github.com/spf13/cobra"
 )
 
 // newTrace builds `clew trace`.
@@ -33,7 +35,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			}
 			id, err := clew.ParseTraceID(args[0])
 			if err != nil {
-				return usagef("%w", err)
+				return usage.Errorf("%w", err)
 			}
 			cl, err := newClient(r)
 			if err != nil {

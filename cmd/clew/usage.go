@@ -3,27 +3,15 @@ package main
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/clew-tracing/clew"
-	"github.com/clew-tracing/clew/internal/config"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/clew-tracing/clew/internal/config"
+	"github.com/clew-tracing/clew/internal/usage"
 )
-
-// quietly makes an error that can be found by errors.Is and has no text.
-func quietly(err error) error { return quietError{err} }
-
-type quietError struct{ error }
-
-func (quietError) Error() string   { return "" }
-func (e quietError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error {
-	return fmt.Errorf("%w%w", clew.Errorf(clew.Invalid, format, args...), quietly(errUsage))
-}
 
 // noCommand says that there is no command of that name, and which may be meant.
 func noCommand(root *cobra.Command, name string) error {
@@ -34,9 +22,9 @@ func noCommand(root *cobra.Command, name string) error {
 		}
 	}
 	if near := config.Nearest(name, names); near != "" {
-		return usagef("there is no command %q; did you mean clew %s?", name, near)
+		return usage.Errorf("there is no command %q; did you mean clew %s?", name, near)
 	}
-	return usagef("there is no command %q; see clew --help", name)
+	return usage.Errorf("there is no command %q; see clew --help", name)
 }
 
 // usageArgs words what args finds wrong: which argument is missing or too many,
@@ -44,21 +32,21 @@ func noCommand(root *cobra.Command, name string) error {
 func usageArgs(args cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, given []string) error {
 		err := args(c, given)
-		if err == nil || errors.Is(err, errUsage) {
+		if err == nil || errors.Is(err, usage.Err) {
 			return err
 		}
 		takes := strings.Fields(c.Use)[1:]
 		switch {
 		case len(takes) == 0 && c.Flags().Lookup(given[0]) != nil:
-			return usagef("%s takes no arguments, and %q is one; did you mean --%s?", c.CommandPath(), given[0], given[0])
+			return usage.Errorf("%s takes no arguments, and %q is one; did you mean --%s?", c.CommandPath(), given[0], given[0])
 		case len(takes) == 0 && c.Flags().Lookup("data") != nil && strings.ContainsAny(given[0], `/\.`):
-			return usagef("%s takes no arguments, and %q is one; a folder goes into --data %s", c.CommandPath(), given[0], given[0])
+			return usage.Errorf("%s takes no arguments, and %q is one; a folder goes into --data %s", c.CommandPath(), given[0], given[0])
 		case len(takes) == 0:
-			return usagef("%s takes no arguments, and %q is one; see %s --help", c.CommandPath(), given[0], c.CommandPath())
+			return usage.Errorf("%s takes no arguments, and %q is one; see %s --help", c.CommandPath(), given[0], c.CommandPath())
 		case len(given) < len(takes):
-			return usagef("%s needs %s; usage: %s", c.CommandPath(), takes[len(given)], c.UseLine())
+			return usage.Errorf("%s needs %s; usage: %s", c.CommandPath(), takes[len(given)], c.UseLine())
 		}
-		return usagef("%s takes %s and no more; %q is too many; usage: %s", c.CommandPath(), strings.Join(takes, " "), given[len(takes)], c.UseLine())
+		return usage.Errorf("%s takes %s and no more; %q is too many; usage: %s", c.CommandPath(), strings.Join(takes, " "), given[len(takes)], c.UseLine())
 	}
 }
 
@@ -79,15 +67,15 @@ func flagError(c *cobra.Command, err error) error {
 	case errors.As(err, &empty):
 		f := empty.GetFlag()
 		if f.DefValue == "" || f.DefValue == "[]" {
-			return usagef("--%s needs a value: %s", f.Name, f.Usage)
+			return usage.Errorf("--%s needs a value: %s", f.Name, f.Usage)
 		}
-		return usagef("--%s needs a value, such as --%s %s", f.Name, f.Name, f.DefValue)
+		return usage.Errorf("--%s needs a value, such as --%s %s", f.Name, f.Name, f.DefValue)
 	case errors.As(err, &value):
-		return usagef("--%s: %q: %w", value.GetFlag().Name, value.GetValue(), wanted(value.GetFlag(), value.Unwrap()))
+		return usage.Errorf("--%s: %q: %w", value.GetFlag().Name, value.GetValue(), wanted(value.GetFlag(), value.Unwrap()))
 	case errors.As(err, &syntax):
-		return usagef("%q is no flag; flags are written --name value or --name=value", syntax.GetSpecifiedFlag())
+		return usage.Errorf("%q is no flag; flags are written --name value or --name=value", syntax.GetSpecifiedFlag())
 	}
-	return usagef("%w", err)
+	return usage.Errorf("%w", err)
 }
 
 // unknownFlag names the flag of c that is near, or the command whose flag it is.
@@ -95,14 +83,14 @@ func unknownFlag(c *cobra.Command, name string) error {
 	var names []string
 	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	if near := config.Nearest(name, names); near != "" {
-		return usagef("%s has no flag --%s; did you mean --%s?", c.CommandPath(), name, near)
+		return usage.Errorf("%s has no flag --%s; did you mean --%s?", c.CommandPath(), name, near)
 	}
 	for _, other := range c.Root().Commands() {
 		if c == c.Root() && other.Name() != "config" && other.Flags().Lookup(name) != nil { // config has them all
-			return usagef("--%s is no flag of clew itself: it comes after a command, as in clew %s --%s", name, other.Name(), name)
+			return usage.Errorf("--%s is no flag of clew itself: it comes after a command, as in clew %s --%s", name, other.Name(), name)
 		}
 	}
-	return usagef("%s has no flag --%s; see %s --help", c.CommandPath(), name, c.CommandPath())
+	return usage.Errorf("%s has no flag --%s; see %s --help", c.CommandPath(), name, c.CommandPath())
 }
 
 // unknownShorthand answers -l, which no command has, with the flags it may stand for.
@@ -118,7 +106,7 @@ func unknownShorthand(c *cobra.Command, letter string) error {
 	if len(names) > 0 {
 		meant = "did you mean " + meant + "?"
 	}
-	return usagef("%s has no flag -%s; %s", c.CommandPath(), letter, meant)
+	return usage.Errorf("%s has no flag -%s; %s", c.CommandPath(), letter, meant)
 }
 
 // wanted says what a flag's value has to look like, in place of the words of the
@@ -195,7 +183,7 @@ zsh, fish or powershell. The shell reads it at its start, or at once as below.`,
 			if near := config.Nearest(args[0], shells); near != "" {
 				meant = "; did you mean " + near + "?"
 			}
-			return usagef("there is no completion for %q: want bash, zsh, fish or powershell%s", args[0], meant)
+			return usage.Errorf("there is no completion for %q: want bash, zsh, fish or powershell%s", args[0], meant)
 		},
 	}
 }

@@ -47,6 +47,7 @@ var plan = []place{
 	{"block", 1, keeping},
 	{"wal", 1, keeping},
 	{"state", 1, keeping},
+	{"internal/usage", 1, everywhere},
 
 	{"traceql", 2, asking},
 	{"spandb/folder", 2, keeping},
@@ -92,7 +93,7 @@ var plan = []place{
 	{"internal/tidy", 5, everywhere},
 	{"internal/upkeep", 5, everywhere},
 
-	{"cmd/clew", 6, everywhere},
+	{"cmd/clew", 6, everywhere}, // with what it serves
 }
 
 // freeFloor is the first floor from which a package may import from any bay.

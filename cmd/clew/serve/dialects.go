@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"net/http"
@@ -28,9 +28,9 @@ func (s *server) dialects() []dialect {
 	cfg := api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log}
 	return []dialect{
 		s.tempo(),
-		s.newDialect(doorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
+		s.newDialect(DoorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
 		s.jaegerGRPC(cfg),
-		s.newDialect(doorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
+		s.newDialect(DoorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 		s.prometheus(cfg),
 	}
 }
@@ -38,16 +38,16 @@ func (s *server) dialects() []dialect {
 // tempo is the API of Grafana Tempo. Whether the server is ready can be asked without a
 // token, as elsewhere.
 func (s *server) tempo() dialect {
-	answers := tempo.New(tempo.Config{Store: s.store, Budget: s.budget(), Turns: s.turns, NotReady: s.notReady, Program: programVersion(), Logger: s.log})
-	d := s.newDialect(doorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
+	answers := tempo.New(tempo.Config{Store: s.store, Budget: s.budget(), Turns: s.turns, NotReady: s.notReady, Program: s.version, Logger: s.log})
+	d := s.newDialect(DoorTempo, "/tempo", writeText, answers).openTo(answers, "/ready")
 	d.calls = s.callable(answers.Streaming())
 	return d
 }
 
 // prometheus is the query API of Prometheus.
 func (s *server) prometheus(cfg api.Config) dialect {
-	answers := prom.New(prom.Config{Config: cfg, NotReady: s.notReady, Program: programVersion()})
-	return s.newDialect(doorProm, "/prometheus", prom.Fail, answers).openTo(answers, "/-/ready", "/-/healthy")
+	answers := prom.New(prom.Config{Config: cfg, NotReady: s.notReady, Program: s.version})
+	return s.newDialect(DoorProm, "/prometheus", prom.Fail, answers).openTo(answers, "/-/ready", "/-/healthy")
 }
 
 // openTo lets everybody ask for some paths, without a token.
@@ -67,7 +67,7 @@ func (s *server) jaegerGRPC(cfg api.Config) dialect {
 	fault := func(w http.ResponseWriter, _ *http.Request) {
 		api.FailGRPC(w, http.StatusInternalServerError, faultText)
 	}
-	return dialect{door: doorJaegerGRPC, handler: calls, calls: calls, fault: fault}
+	return dialect{door: DoorJaegerGRPC, handler: calls, calls: calls, fault: fault}
 }
 
 // callable guards what is asked over gRPC, as newDialect guards the rest, and notes it to be

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/guard"
+	"github.com/clew-tracing/clew/internal/usage"
 )
 
 // reloader takes new values of the settings that a running server can change,
@@ -95,7 +96,7 @@ type certificate struct {
 func readCertificate(settings *config.Config) (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(string(settings.TLSCert), string(settings.TLSKey))
 	if err != nil {
-		return nil, usagef("tls-cert %s, tls-key %s: %w", settings.TLSCert, settings.TLSKey, err)
+		return nil, usage.Errorf("tls-cert %s, tls-key %s: %w", settings.TLSCert, settings.TLSKey, err)
 	}
 	return &pair, nil
 }

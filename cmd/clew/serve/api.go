@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"cmp"
@@ -13,6 +13,7 @@ import (
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/upkeep"
+	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -36,7 +37,7 @@ func (s *server) apiHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /api/v1/test-span", s.gate.Guard(config.Write, denyJSON, own))
 	mux.Handle("POST /api/v1/demo", s.gate.Guard(config.Admin, denyJSON, own))
-	s.backups = upkeep.NewBackupServer(heldStore{s.store}, vfs.OS(), string(s.settings.Data))
+	s.backups = upkeep.NewBackupServer(HeldStore{DB: s.store}, vfs.OS(), string(s.settings.Data))
 	mux.Handle(upkeep.BackupPath, s.gate.GuardAll(denyJSON, s.backups))
 	mux.Handle(upkeep.BackupPath+"/", s.gate.GuardAll(denyJSON, s.backups))
 	mux.Handle("/", s.gate.Guard(config.Read, denyJSON, own))
@@ -49,7 +50,7 @@ func (s *server) health(t clew.Tenant) v1.Health {
 	stats := s.store.Stats()
 	census := s.census.Of(t)
 	h := v1.Health{
-		Version: programVersion(), StartedAt: decimalNanos(s.started), UptimeSeconds: now.Sub(s.started).Seconds(),
+		Version: s.version, StartedAt: decimalNanos(s.started), UptimeSeconds: now.Sub(s.started).Seconds(),
 		Now: decimalNanos(now), Ready: s.notReady() == "",
 		Store: v1.StoreHealth{
 			Kind: "embedded", Path: string(s.settings.Data), Bytes: stats.DiskBytes, Segments: stats.Segments,
@@ -160,3 +161,9 @@ func (s *server) setDemo(start bool, spansPerSecond float64) (v1.Demo, error) {
 	running, rate := s.demo.state()
 	return v1.Demo{Running: running, SpansPerSecond: rate}, nil
 }
+
+// HeldStore is the store as upkeep knows it.
+type HeldStore struct{ *spandb.DB }
+
+// Hold implements upkeep.Store.
+func (s HeldStore) Hold() (upkeep.Holding, error) { return s.Backup() }

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"errors"
@@ -10,20 +10,20 @@ import (
 
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
-	"github.com/clew-tracing/clew/internal/listen"
 )
 
 // greet prints where the server is and what to do next.
-func greet(w io.Writer, r *config.Resolved, doors []*listen.Door, maxDisk int64) {
-	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", programVersion(), r.Data,
-		config.FormatDuration(r.Retention.D), console.Bytes(maxDisk))
+func (s *server) greet(w io.Writer) {
+	r, doors := s.settings, s.doors
+	fmt.Fprintf(w, "clew %s is ready. Spans are kept in %s for %s, at most %s.\n\n", s.version, r.Data,
+		config.FormatDuration(r.Retention.D), console.Bytes(s.store.Stats().MaxBytes))
 	page, widest := "", 0
 	for _, d := range doors {
 		widest = max(widest, len(d.ForPeople()))
 	}
 	for _, d := range doors {
 		at := d.URL(r.TLSCert != "")
-		if d.Name == doorPage {
+		if d.Name == DoorPage {
 			page = at
 		}
 		switch {

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"encoding/json"
@@ -72,8 +72,8 @@ func (s *server) pageHandler(api http.Handler, dialects []dialect) http.Handler 
 	mux.HandleFunc("/healthz", alive)
 	mux.HandleFunc("/livez", alive) // the other name that watchers know
 	mux.HandleFunc("/readyz", s.readyz)
-	mux.HandleFunc("/v1/", s.elsewhere("OTLP over HTTP", doorOTLPHTTP, s.otlpHTTP.DenyAt(doorPage)))
-	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", doorOTLPGRPC, s.otlpGRPC.DenyAt(doorPage)))
+	mux.HandleFunc("/v1/", s.elsewhere("OTLP over HTTP", DoorOTLPHTTP, s.otlpHTTP.DenyAt(DoorPage)))
+	mux.HandleFunc(otlpdoor.ExportPath, s.elsewhere("OTLP over gRPC", DoorOTLPGRPC, s.otlpGRPC.DenyAt(DoorPage)))
 	mux.Handle("/", web.Handler())
 	// Another site's page must not act here through a visitor's browser.
 	page := http.NewCrossOriginProtection().Handler(mux)

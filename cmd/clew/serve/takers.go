@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -44,15 +44,15 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 	post, thrift := jaegerdoor.NewGRPC(cfg), jaegerdoor.NewHTTP(cfg)
 	compact, binary := jaegerdoor.NewCompact(cfg), jaegerdoor.NewBinary(cfg)
 	return []taker{
-		{door: doorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
-		{door: doorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
-		{door: doorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
-		{door: doorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny},
-		{door: doorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
-		{door: doorJaegerPost, of: post, handler: post, deny: post.Deny},
-		{door: doorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny},
-		{door: doorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
-		{door: doorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
+		{door: DoorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
+		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
+		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
+		{door: DoorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny},
+		{door: DoorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
+		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny},
+		{door: DoorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny},
+		{door: DoorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
+		{door: DoorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
 	}
 }
 

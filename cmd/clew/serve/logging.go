@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"io"
@@ -8,9 +8,9 @@ import (
 	"github.com/clew-tracing/clew/internal/config"
 )
 
-// newLogger returns a logger of the settings' form. Its level can be changed
+// NewLogger returns a logger of the settings' form. Its level can be changed
 // while it is in use; its times are UTC.
-func newLogger(w io.Writer, c *config.Config) (*slog.Logger, *slog.LevelVar) {
+func NewLogger(w io.Writer, c *config.Config) (*slog.Logger, *slog.LevelVar) {
 	level := new(slog.LevelVar)
 	level.Set(c.LogLevel.L)
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {

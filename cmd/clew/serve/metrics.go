@@ -1,15 +1,16 @@
-package main
+package serve
 
 import (
 	"net/http"
 	"runtime"
 
-	"github.com/clew-tracing/clew/ingest/xraydoor"
-	"github.com/clew-tracing/clew/spandb"
-	"github.com/clew-tracing/clew/wal"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/clew-tracing/clew/ingest/xraydoor"
+	"github.com/clew-tracing/clew/spandb"
+	"github.com/clew-tracing/clew/wal"
 )
 
 // metrics are the server's own figures, in Prometheus form. What the parts count
@@ -39,7 +40,7 @@ func newMetrics(s *server) *metrics {
 		sealBytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "clew_seal_bytes_total", Help: "Bytes written to segments."}),
 	}
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "clew_build_info", Help: "1, with the version as label.",
-		ConstLabels: prometheus.Labels{"version": programVersion(), "go": runtime.Version()}}, func() float64 { return 1 })
+		ConstLabels: prometheus.Labels{"version": s.version, "go": runtime.Version()}}, func() float64 { return 1 })
 	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.syncSeconds, m.syncRecords, m.syncBytes, m.sealSeconds, m.sealRows, m.sealBytes, &storeCollector{s})
 	return m
