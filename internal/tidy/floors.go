@@ -44,6 +44,7 @@ var plan = []place{
 	{"otlp/jsonread", 1, everywhere},
 	{"otlp/thriftread", 1, everywhere},
 	{"sketch", 1, everywhere},
+	{"propagation", 1, everywhere},
 	{"block", 1, keeping},
 	{"wal", 1, keeping},
 	{"state", 1, keeping},
