@@ -20,7 +20,8 @@ This page is generated from the commands themselves; a test keeps it up to date.
 
 Every flag that is a setting can come from a variable or a file as well; they are described in [config.md](config.md) and
 only named here. Exit codes: 0 done, 1 tried and failed, 2 not tried because a flag, a setting or an argument is wrong,
-3 done except for spans that were refused (import), lost (verify --repair) or cannot be read (search, metrics, services).
+3 done except for spans that were refused (import), lost (verify --repair) or cannot be read (search, metrics, services), or
+traces break (proxy-check).
 `)
 	for _, c := range root.Commands() {
 		describe(&b, c)

@@ -91,6 +91,7 @@ var plan = []place{
 	{"internal/guard", 5, everywhere},
 	{"internal/listen", 5, everywhere},
 	{"internal/otlpfile", 5, everywhere},
+	{"internal/proxycheck", 5, everywhere},
 	{"internal/tidy", 5, everywhere},
 	{"internal/upkeep", 5, everywhere},
 
