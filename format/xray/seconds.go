@@ -61,6 +61,13 @@ func parseSeconds(s []byte) (clew.UnixNanos, bool) {
 	return clew.UnixNanos(v), true
 }
 
+// ParseSeconds reads a JSON number of seconds since 1970, digit by digit: nothing is lost to
+// float64. It is false of what is no number, negative, or later than can be told.
+func ParseSeconds(s []byte) (clew.UnixNanos, bool) { return parseSeconds(s) }
+
+// AppendSeconds appends a time as ParseSeconds reads it.
+func AppendSeconds(dst []byte, t clew.UnixNanos) []byte { return appendSeconds(dst, t, spelt) }
+
 // shift appends a digit to v; false if that is no uint64 any more.
 func shift(v *uint64, digit byte) bool {
 	if *v > (math.MaxUint64-uint64(digit))/10 {

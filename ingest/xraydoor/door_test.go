@@ -177,10 +177,6 @@ func TestBesides(t *testing.T) {
 	if a := s.do("POST", "/v1/traces", "{}", "Content-Type", "application/json"); a.code != http.StatusOK || a.body != "{}" {
 		t.Errorf("OTLP: %d %s", a.code, a.body)
 	}
-	s.http.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte("API " + r.URL.Path)) })
-	if a := s.do("POST", "/GetSamplingRules", "{}"); a.body != "API /GetSamplingRules" {
-		t.Errorf("API: %d %s", a.code, a.body)
-	}
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, _ = z.Write([]byte(`{"TraceSegmentDocuments":[]}`))
@@ -194,11 +190,10 @@ func TestBesides(t *testing.T) {
 		t.Errorf("verified: %d %s", a.code, a.body)
 	}
 	s.http.Verify = nil
-	deny := s.http
-	s.http.API = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		deny.Deny(w, r, http.StatusUnauthorized, codes.Unauthenticated, "no token")
+	s.http.OTLP = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.http.Deny(w, r, http.StatusUnauthorized, codes.Unauthenticated, "no token")
 	})
-	if a := s.do("POST", "/x", ""); a.code != http.StatusUnauthorized || !strings.Contains(a.body, `"AccessDeniedException","Message":"no token"`) {
+	if a := s.do("POST", "/v1/traces", ""); a.code != http.StatusUnauthorized || !strings.Contains(a.body, `"AccessDeniedException","Message":"no token"`) {
 		t.Errorf("denied: %d %s", a.code, a.body)
 	}
 }

@@ -24,8 +24,8 @@ type Verify func(r *http.Request) error
 // that was taken off. Its exported fields are set before it is used.
 type HTTP struct {
 	*ingest.Door
-	// OTLP answers what is posted to /v1/traces, API all other paths; nil: nobody does.
-	OTLP, API http.Handler
+	// OTLP answers what is posted to /v1/traces; nil: nobody does.
+	OTLP http.Handler
 	// Verify is asked about requests to the door's own paths; nil takes signed requests as
 	// they are, and such without a signature.
 	Verify Verify
@@ -44,10 +44,6 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.OTLP.ServeHTTP(w, r)
 		return
 	case path != SegmentsPath && path != TelemetryPath:
-		if h.API != nil {
-			h.API.ServeHTTP(w, r)
-			return
-		}
 		h.Allow(w, r)
 		h.answer(w, http.StatusNotFound, "UnknownOperationException", "this is clew's door for AWS X-Ray: POST "+SegmentsPath+" or "+TelemetryPath)
 		return

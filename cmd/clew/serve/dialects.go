@@ -7,6 +7,8 @@ import (
 	"github.com/clew-tracing/clew/api/jaeger"
 	"github.com/clew-tracing/clew/api/prom"
 	"github.com/clew-tracing/clew/api/tempo"
+	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/api/xray/traces"
 	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/internal/config"
@@ -25,7 +27,7 @@ type dialect struct {
 
 // dialects are those that this server speaks.
 func (s *server) dialects() []dialect {
-	cfg := api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log}
+	cfg := s.asked()
 	return []dialect{
 		s.tempo(),
 		s.newDialect(DoorJaeger, "/jaeger", jaeger.Fail, jaeger.New(cfg)),
@@ -33,6 +35,11 @@ func (s *server) dialects() []dialect {
 		s.newDialect(DoorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 		s.prometheus(cfg),
 	}
+}
+
+// asked is what every dialect needs.
+func (s *server) asked() api.Config {
+	return api.Config{Store: s.store, Turns: s.turns, Budget: s.budget(), Logger: s.log}
 }
 
 // tempo is the API of Grafana Tempo. Whether the server is ready can be asked without a
@@ -48,6 +55,24 @@ func (s *server) tempo() dialect {
 func (s *server) prometheus(cfg api.Config) dialect {
 	answers := prom.New(prom.Config{Config: cfg, NotReady: s.notReady, Program: s.version})
 	return s.newDialect(DoorProm, "/prometheus", prom.Fail, answers).openTo(answers, "/-/ready", "/-/healthy")
+}
+
+// xrayReads is X-Ray's API but for what takes spans. Some operations change what is kept;
+// they need the right to write.
+func (s *server) xrayReads() func(path string) http.Handler {
+	answers := xray.New(s.asked(), traces.Operations()...)
+	deny := func(w http.ResponseWriter, _ *http.Request, no *guard.Denial) { xray.Fail(w, no.Status, no.Message) }
+	ready := s.fromOrigins(s.whileReady(xray.Fail, answers))
+	read, change := s.gate.Guard(config.Read, deny, ready), s.gate.Guard(config.Write, deny, ready)
+	return func(path string) http.Handler {
+		switch changes, ok := answers.Has(path); {
+		case !ok:
+			return nil
+		case changes:
+			return change
+		}
+		return read
+	}
 }
 
 // openTo lets everybody ask for some paths, without a token.

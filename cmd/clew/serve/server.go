@@ -292,12 +292,11 @@ func (s *server) start() {
 		Gate:         &s.leaving,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}
-	s.takers = s.newTakers(doors)
-
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
 	s.census.Catalog = s.store
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.turns = api.NewTurns(s.memory.Queries, s.cores)
+	s.takers = s.newTakers(doors)
 	dialects := s.dialects()
 	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)
 

@@ -27,6 +27,9 @@ type taker struct {
 
 	handler http.Handler
 	deny    ingest.Denial // answers requests that are not let through
+	// reads is what of the door's paths is for reading, guarded; it returns nil for a path
+	// that is the handler's. nil: all of them are.
+	reads func(path string) http.Handler
 
 	// datagrams takes what comes at an address until the context ends, and then what
 	// has come by then.
@@ -47,7 +50,7 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 		{door: DoorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
 		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
-		{door: DoorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny},
+		{door: DoorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny, reads: s.xrayReads()},
 		{door: DoorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
 		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny},
 		{door: DoorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny},
@@ -82,9 +85,19 @@ func (s *server) serveTakers(serve map[string]func(net.Listener) error) {
 	}
 }
 
-// guarded is what a door answers those who may write.
+// guarded is what a door answers those who may write, and those who may read.
 func (s *server) guarded(t taker) http.Handler {
-	return s.gate.Guard(config.Write, denyBy(t.deny), t.handler)
+	takes := s.gate.Guard(config.Write, denyBy(t.deny), t.handler)
+	if t.reads == nil {
+		return takes
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := t.reads(r.URL.Path); h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		takes.ServeHTTP(w, r)
+	})
 }
 
 // takersAt adds to an address, whose answers besides are rest, the doors of spans that a

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/clew-tracing/clew/cmd/clew/serve"
+)
+
+// awsCLI returns a function that runs `aws xray …` against a server; where the command is
+// not installed, the test is skipped, or fails if it has to be there.
+func awsCLI(t *testing.T, p *process) func(args ...string) (string, error) {
+	t.Helper()
+	aws, err := exec.LookPath("aws")
+	if err != nil {
+		if os.Getenv("CLEW_REQUIRE_ENGINES") == "1" {
+			t.Fatalf("the aws command is not here: %v", err)
+		}
+		t.Skipf("the aws command is not here (pip install awscli), or set CLEW_REQUIRE_ENGINES=1 to make this a failure: %v", err)
+	}
+	environ := append(os.Environ(), "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_DEFAULT_REGION=eu-west-1", "AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
+	return func(args ...string) (string, error) {
+		c := exec.Command(aws, append([]string{"xray", "--output", "json", "--endpoint-url", p.url(serve.DoorXRay)}, args...)...)
+		c.Env = environ
+		out, err := c.Output()
+		var failed *exec.ExitError
+		if errors.As(err, &failed) {
+			return string(out), errors.New(string(failed.Stderr))
+		}
+		return string(out), err
+	}
+}
+
+// TestXRayCommand uses the aws command on X-Ray's API of the real program.
+func TestXRayCommand(t *testing.T) {
+	p := startServer(t, t.TempDir())
+	xray := awsCLI(t, p)
+	const document = `{"trace_id":"1-58406520-a006649127e371903a2de979","id":"6226467e3f845502","name":"front","start_time":1498082657.37518,"end_time":1498082657.4042}`
+	if out, err := xray("put-trace-segments", "--trace-segment-documents", document); err != nil || !strings.Contains(out, `"UnprocessedTraceSegments": []`) {
+		t.Fatalf("%s, %v", out, err)
+	}
+	out, err := xray("batch-get-traces", "--trace-ids", "1-58406520-a006649127e371903a2de979", "1-58406520-ffffffffffffffffffffffff")
+	var got struct {
+		Traces []struct {
+			Duration float64
+			Segments []struct{ Document string }
+		}
+		UnprocessedTraceIds []string
+	}
+	if e := json.Unmarshal([]byte(out), &got); e != nil || err != nil {
+		t.Fatalf("%s, %v, %v", out, e, err)
+	}
+	if len(got.Traces) != 1 || got.Traces[0].Duration != 0.02902 || !strings.Contains(got.Traces[0].Segments[0].Document, `"start_time":1498082657.37518`) || len(got.UnprocessedTraceIds) != 1 {
+		t.Errorf("%s", out)
+	}
+	if _, err := xray("batch-get-traces", "--trace-ids", "1", "--next-token", "x"); err == nil || !strings.Contains(err.Error(), "(InvalidRequestException)") || !strings.Contains(err.Error(), "NextToken: want one of the answer before") {
+		t.Errorf("%v", err)
+	}
+}
