@@ -86,6 +86,7 @@ func New(cfg api.Config, ops ...Operation) *API {
 	a := &API{cfg, make(map[string]Operation, len(ops))}
 	for _, o := range ops {
 		if _, twice := a.ops[o.path]; twice {
+			// The lists of operations are ours: two at one path are a slip of the pen.
 			panic("xray: two operations at " + o.path)
 		}
 		a.ops[o.path] = o
