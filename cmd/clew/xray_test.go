@@ -62,3 +62,44 @@ func TestXRayCommand(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestSamplingCommand makes sampling rules by the aws command. They outlive the server, and
+// are in its backup.
+func TestSamplingCommand(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir)
+	xray := awsCLI(t, p)
+	ask := func(want string, args ...string) {
+		t.Helper()
+		out, err := xray(args...)
+		if err != nil || !strings.Contains(out, want) {
+			t.Errorf("aws xray %q: %s, %v; want %q", args, out, err, want)
+		}
+	}
+	const rule = `{"RuleName":"base","ResourceARN":"*","Priority":9000,"FixedRate":0.1,"ReservoirSize":2,"ServiceName":"checkout","ServiceType":"*","Host":"*","HTTPMethod":"*","URLPath":"*","Version":1,"Attributes":{"tier":"gold"}}`
+	ask(`"RuleARN": "arn:aws:xray:us-east-1:000000000000:sampling-rule/base"`, "create-sampling-rule", "--sampling-rule", rule)
+	ask(`"FixedRate": 0.5`, "update-sampling-rule", "--sampling-rule-update", `{"RuleName":"base","FixedRate":0.5}`)
+	ask(`"ReservoirQuota": 2`, "get-sampling-targets", "--sampling-statistics-documents", `[{"RuleName":"base","ClientID":"0123456789abcdef01234567","Timestamp":1763889000,"RequestCount":90,"SampledCount":9,"BorrowCount":1}]`)
+	ask(`"RequestCount": 90`, "get-sampling-statistic-summaries")
+	if _, err := xray("delete-sampling-rule", "--rule-name", "Default"); err == nil || !strings.Contains(err.Error(), "(InvalidRequestException)") || !strings.Contains(err.Error(), "cannot be deleted") {
+		t.Error(err)
+	}
+	backup := dir + "/copy"
+	if _, _, err := cli([]string{"CLEW_SERVER=" + p.url(serve.DoorPage)}, "backup", backup); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	p = startServer(t, dir)
+	xray = awsCLI(t, p)
+	ask(`"FixedRate": 0.5`, "get-sampling-rules")
+	p.kill()
+	if err := os.RemoveAll(dir + "/data"); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := cli(nil, "restore", backup, "--data", dir+"/data"); err != nil {
+		t.Fatal(err)
+	}
+	p = startServer(t, dir)
+	xray = awsCLI(t, p)
+	ask(`"RuleName": "base"`, "delete-sampling-rule", "--rule-name", "base")
+}

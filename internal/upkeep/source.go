@@ -11,14 +11,17 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// servicesName is the document of the services' numbers, beside a store.
-const servicesName = "services" + documentSuffix
+// The documents beside a store: the services' numbers, and the sampling rules.
+const (
+	servicesName = "services" + documentSuffix
+	samplingName = "sampling" + documentSuffix
+)
 
 // documentSuffix is that of documents' names.
 const documentSuffix = ".doc"
 
 // documents are the small files beside a store that belong to a copy of it.
-var documents = []string{servicesName}
+var documents = []string{servicesName, samplingName}
 
 // Store is an open store.
 type Store interface {

@@ -2,12 +2,14 @@ package serve
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/jaeger"
 	"github.com/clew-tracing/clew/api/prom"
 	"github.com/clew-tracing/clew/api/tempo"
 	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/api/xray/rules"
 	"github.com/clew-tracing/clew/api/xray/traces"
 	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
@@ -60,7 +62,7 @@ func (s *server) prometheus(cfg api.Config) dialect {
 // xrayReads is X-Ray's API but for what takes spans. Some operations change what is kept;
 // they need the right to write.
 func (s *server) xrayReads() func(path string) http.Handler {
-	answers := xray.New(s.asked(), traces.Operations()...)
+	answers := xray.New(s.asked(), slices.Concat(traces.Operations(), rules.Operations(s.rules))...)
 	deny := func(w http.ResponseWriter, _ *http.Request, no *guard.Denial) { xray.Fail(w, no.Status, no.Message) }
 	ready := s.fromOrigins(s.whileReady(xray.Fail, answers))
 	read, change := s.gate.Guard(config.Read, deny, ready), s.gate.Guard(config.Write, deny, ready)

@@ -35,6 +35,7 @@ import (
 	"github.com/clew-tracing/clew/internal/machine"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/internal/usage"
+	"github.com/clew-tracing/clew/sampling"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
 	"github.com/clew-tracing/clew/vfs"
@@ -43,6 +44,9 @@ import (
 
 // servicesName is the document of the services' numbers in the store's folder.
 const servicesName = "services.doc"
+
+// samplingName is the document of the sampling rules, there too.
+const samplingName = "sampling.doc"
 
 // phase is where a server is in its life.
 type phase int32
@@ -91,6 +95,7 @@ type server struct {
 
 	census   census.Census
 	services *state.Services
+	rules    *sampling.Book
 	backups  *upkeep.BackupServer
 }
 
@@ -177,7 +182,7 @@ func (s *server) open(cert *certificate) error {
 		Events:     s.storeEvents(),
 	})
 	if err == nil {
-		if s.services, err = state.OpenServices(files, filepath.Join(string(s.settings.Data), servicesName)); err != nil {
+		if err = s.openDocuments(files); err != nil {
 			err = errors.Join(err, s.store.Close())
 		}
 	}
@@ -185,6 +190,22 @@ func (s *server) open(cert *certificate) error {
 		listen.Close(s.doors)
 		return storeError(string(s.settings.Data), err)
 	}
+	return nil
+}
+
+// openDocuments reads what is kept beside the spans.
+func (s *server) openDocuments(files vfs.FS) (err error) {
+	in := func(name string) string { return filepath.Join(string(s.settings.Data), name) }
+	if s.services, err = state.OpenServices(files, in(servicesName)); err != nil {
+		return err
+	}
+	var rules map[clew.Tenant][]sampling.Record
+	if _, err := state.Load(files, in(samplingName), &rules); err != nil {
+		return err
+	}
+	s.rules = sampling.NewBook(rules, func(all map[clew.Tenant][]sampling.Record) error {
+		return state.Save(files, in(samplingName), all)
+	})
 	return nil
 }
 

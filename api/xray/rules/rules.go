@@ -1,0 +1,321 @@
+// Package rules answers what X-Ray's API is asked about sampling: rules, targets for clients
+// that sample by them, and statistics.
+package rules
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/sampling"
+)
+
+const (
+	// pageRules and pageSummaries end a page.
+	pageRules     = 100
+	pageSummaries = 1000
+	// maxDocuments is how many reports X-Ray takes at once, tenfold: agents collect them.
+	maxDocuments = 250
+	// arnPrefix stands before a rule's name. There are no regions and accounts here.
+	arnPrefix = "arn:aws:xray:us-east-1:000000000000:sampling-rule/"
+)
+
+// Operations are those of this package, on a book of rules.
+func Operations(b *sampling.Book) []xray.Operation {
+	o := ops{b}
+	return []xray.Operation{
+		xray.Op("/GetSamplingRules", o.list),
+		xray.Op("/SamplingTargets", o.targets),
+		xray.Op("/SamplingStatisticSummaries", o.summaries),
+		xray.Op("/CreateSamplingRule", o.create).Changing(),
+		xray.Op("/UpdateSamplingRule", o.update).Changing(),
+		xray.Op("/DeleteSamplingRule", o.delete).Changing(),
+	}
+}
+
+type ops struct{ book *sampling.Book }
+
+// ruleJSON is a rule as the model has it; in a request what is not given is nil.
+type ruleJSON struct {
+	RuleName          *string
+	RuleARN           *string
+	ResourceARN       *string
+	Priority          *int
+	FixedRate         *float64
+	ReservoirSize     *int
+	ServiceName       *string
+	ServiceType       *string
+	Host              *string
+	HTTPMethod        *string
+	URLPath           *string
+	Version           *int
+	Attributes        map[string]string
+	SamplingRateBoost *sampling.Boost `json:",omitempty"`
+}
+
+type recordJSON struct {
+	SamplingRule ruleJSON
+	CreatedAt    xray.Seconds
+	ModifiedAt   xray.Seconds
+}
+
+type recordAnswer struct{ SamplingRuleRecord recordJSON }
+
+func seconds(t time.Time) xray.Seconds {
+	if t.IsZero() {
+		return 0 // as AWS has it of Default
+	}
+	return xray.Seconds(t.UnixNano())
+}
+
+func jsonOf(r *sampling.Record) recordJSON {
+	x, arn := &r.Rule, arnPrefix+r.Rule.Name
+	return recordJSON{ruleJSON{
+		RuleName: &x.Name, RuleARN: &arn, ResourceARN: &x.ResourceARN, Priority: &x.Priority, FixedRate: &x.FixedRate, ReservoirSize: &x.ReservoirSize,
+		ServiceName: &x.ServiceName, ServiceType: &x.ServiceType, Host: &x.Host, HTTPMethod: &x.HTTPMethod, URLPath: &x.URLPath, Version: &x.Version,
+		Attributes: x.Attributes, SamplingRateBoost: x.Boost,
+	}, seconds(r.Created), seconds(r.Modified)}
+}
+
+// put sets a field that is given.
+func put[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+// into puts what is given into a rule.
+func (j *ruleJSON) into(r *sampling.Rule) {
+	put(&r.ResourceARN, j.ResourceARN)
+	put(&r.Priority, j.Priority)
+	put(&r.FixedRate, j.FixedRate)
+	put(&r.ReservoirSize, j.ReservoirSize)
+	put(&r.ServiceName, j.ServiceName)
+	put(&r.ServiceType, j.ServiceType)
+	put(&r.Host, j.Host)
+	put(&r.HTTPMethod, j.HTTPMethod)
+	put(&r.URLPath, j.URLPath)
+	put(&r.Version, j.Version)
+	if j.Attributes != nil {
+		r.Attributes = j.Attributes
+	}
+	if j.SamplingRateBoost != nil {
+		r.Boost = j.SamplingRateBoost
+	}
+}
+
+// named returns the name of a rule that is given by name or by ARN, but not by both.
+func named(name, arn *string) (string, error) {
+	switch {
+	case name != nil && arn != nil:
+		return "", clew.Errorf(clew.Invalid, "give RuleName or RuleARN, not both")
+	case name != nil:
+		return *name, nil
+	case arn != nil:
+		_, after, ok := strings.Cut(*arn, ":sampling-rule/")
+		if !ok {
+			return "", clew.Errorf(clew.Invalid, "RuleARN: want one such as %sNAME", arnPrefix)
+		}
+		return after, nil
+	}
+	return "", clew.Errorf(clew.Invalid, "give RuleName or RuleARN")
+}
+
+type listRequest struct{ NextToken string }
+
+type listAnswer struct {
+	SamplingRuleRecords []recordJSON
+	NextToken           string `json:",omitempty"`
+}
+
+func (o ops) list(c *api.Call, in *listRequest) (*listAnswer, error) {
+	list, _, err := o.book.Rules(c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := paged(list, in.NextToken, "rules", pageRules)
+	if err != nil {
+		return nil, err
+	}
+	out := &listAnswer{NextToken: next}
+	for i := range page {
+		out.SamplingRuleRecords = append(out.SamplingRuleRecords, jsonOf(&page[i]))
+	}
+	return out, nil
+}
+
+// paged returns the page of a list that a token says, and the token of the next.
+func paged[T any](list []T, token, what string, size int) (page []T, next string, err error) {
+	from := 0
+	if token != "" {
+		if err := xray.ParseToken(token, what, &from); err != nil {
+			return nil, "", err
+		}
+	}
+	from = max(0, min(from, len(list)))
+	to := min(from+size, len(list))
+	if to < len(list) {
+		next, err = xray.Token(what, to)
+	}
+	return list[from:to], next, err
+}
+
+type createRequest struct {
+	SamplingRule *ruleJSON
+	Tags         []struct{ Key, Value string }
+}
+
+func (o ops) create(c *api.Call, in *createRequest) (*recordAnswer, error) {
+	j := in.SamplingRule
+	switch {
+	case j == nil:
+		return nil, clew.Errorf(clew.Invalid, "SamplingRule: give the rule")
+	case len(in.Tags) > 0:
+		return nil, clew.Errorf(clew.Invalid, "Tags: sampling rules have none here: leave them out")
+	}
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{{"ResourceARN", j.ResourceARN != nil}, {"Priority", j.Priority != nil}, {"FixedRate", j.FixedRate != nil}, {"ReservoirSize", j.ReservoirSize != nil},
+		{"ServiceName", j.ServiceName != nil}, {"ServiceType", j.ServiceType != nil}, {"Host", j.Host != nil}, {"HTTPMethod", j.HTTPMethod != nil},
+		{"URLPath", j.URLPath != nil}, {"Version", j.Version != nil}} {
+		if !f.given {
+			return nil, clew.Errorf(clew.Invalid, "SamplingRule: %s is missing", f.name)
+		}
+	}
+	name, err := named(j.RuleName, j.RuleARN)
+	if err != nil {
+		return nil, err
+	}
+	r := sampling.Rule{Name: name}
+	j.into(&r)
+	return answerOf(o.book.Create(c.Tenant, r, time.Now()))
+}
+
+func answerOf(r sampling.Record, err error) (*recordAnswer, error) {
+	switch {
+	case errors.Is(err, sampling.ErrLimit):
+		return nil, &xray.Error{Status: http.StatusBadRequest, Type: "RuleLimitExceededException", Text: err.Error()}
+	case err != nil:
+		return nil, err
+	}
+	return &recordAnswer{jsonOf(&r)}, nil
+}
+
+type updateRequest struct{ SamplingRuleUpdate *ruleJSON }
+
+func (o ops) update(c *api.Call, in *updateRequest) (*recordAnswer, error) {
+	j := in.SamplingRuleUpdate
+	if j == nil {
+		return nil, clew.Errorf(clew.Invalid, "SamplingRuleUpdate: give what is to be changed")
+	}
+	name, err := named(j.RuleName, j.RuleARN)
+	if err != nil {
+		return nil, err
+	}
+	return answerOf(o.book.Update(c.Tenant, name, time.Now(), j.into))
+}
+
+type deleteRequest struct{ RuleName, RuleARN *string }
+
+func (o ops) delete(c *api.Call, in *deleteRequest) (*recordAnswer, error) {
+	name, err := named(in.RuleName, in.RuleARN)
+	if err != nil {
+		return nil, err
+	}
+	return answerOf(o.book.Delete(c.Tenant, name, time.Now()))
+}
+
+type targetsRequest struct {
+	SamplingStatisticsDocuments []struct {
+		RuleName, ClientID                      string
+		Timestamp                               xray.Seconds
+		RequestCount, SampledCount, BorrowCount int
+	}
+	SamplingBoostStatisticsDocuments []struct {
+		RuleName, ServiceName string
+	}
+}
+
+type targetJSON struct {
+	RuleName          string
+	FixedRate         float64
+	ReservoirQuota    int
+	ReservoirQuotaTTL xray.Seconds
+	Interval          int
+}
+
+type unprocessed struct{ RuleName, ErrorCode, Message string }
+
+type targetsAnswer struct {
+	SamplingTargetDocuments    []targetJSON
+	LastRuleModification       xray.Seconds
+	UnprocessedStatistics      []unprocessed
+	UnprocessedBoostStatistics []unprocessed
+}
+
+func (o ops) targets(c *api.Call, in *targetsRequest) (*targetsAnswer, error) {
+	if n := max(len(in.SamplingStatisticsDocuments), len(in.SamplingBoostStatisticsDocuments)); n > maxDocuments {
+		return nil, clew.Errorf(clew.Invalid, "%d documents of statistics: send at most %d at once", n, maxDocuments)
+	}
+	_, modified, err := o.book.Rules(c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	out := &targetsAnswer{LastRuleModification: seconds(modified)}
+	now := time.Now()
+	for _, d := range in.SamplingStatisticsDocuments {
+		target, err := sampling.Target{}, error(nil)
+		switch {
+		case d.ClientID == "" || len(d.ClientID) > 64:
+			err = clew.Errorf(clew.Invalid, "ClientID: want 24 hex digits")
+		case d.RequestCount < 0 || d.SampledCount < 0 || d.BorrowCount < 0:
+			err = clew.Errorf(clew.Invalid, "counts are 0 or more")
+		default:
+			target, err = o.book.Targets(c.Tenant, sampling.Report{Rule: d.RuleName, Client: d.ClientID, Requests: d.RequestCount, Sampled: d.SampledCount, Borrowed: d.BorrowCount}, now)
+		}
+		if err != nil {
+			out.UnprocessedStatistics = append(out.UnprocessedStatistics, unprocessed{d.RuleName, "400", api.Shown(err.Error())})
+			continue
+		}
+		out.SamplingTargetDocuments = append(out.SamplingTargetDocuments, targetJSON{target.Rule, target.FixedRate, target.Quota, seconds(target.Until), int(sampling.Interval / time.Second)})
+	}
+	for _, d := range in.SamplingBoostStatisticsDocuments {
+		out.UnprocessedBoostStatistics = append(out.UnprocessedBoostStatistics, unprocessed{d.RuleName, "400", "rates are not boosted here: the rule's own holds"})
+	}
+	return out, nil
+}
+
+type summaryJSON struct {
+	RuleName                                string
+	Timestamp                               xray.Seconds
+	RequestCount, BorrowCount, SampledCount int64
+}
+
+type summariesAnswer struct {
+	SamplingStatisticSummaries []summaryJSON
+	NextToken                  string `json:",omitempty"`
+}
+
+func (o ops) summaries(c *api.Call, in *listRequest) (*summariesAnswer, error) {
+	list, err := o.book.Summaries(c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b sampling.Summary) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Rule, b.Rule)) }) // the newest first
+	page, next, err := paged(list, in.NextToken, "summaries", pageSummaries)
+	if err != nil {
+		return nil, err
+	}
+	out := &summariesAnswer{NextToken: next}
+	for _, s := range page {
+		out.SamplingStatisticSummaries = append(out.SamplingStatisticSummaries, summaryJSON{s.Rule, seconds(s.Time), s.Requests, s.Borrowed, s.Sampled})
+	}
+	return out, nil
+}

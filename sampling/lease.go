@@ -1,0 +1,168 @@
+package sampling
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// Report is what a client has seen of a rule since it reported last.
+type Report struct {
+	Rule, Client                string
+	Requests, Sampled, Borrowed int
+}
+
+// Target is what a client does until it reports again.
+type Target struct {
+	Rule      string
+	FixedRate float64
+	// Quota is its share of the reservoir, in traces per second, until the time Until.
+	Quota int
+	Until time.Time
+}
+
+// Summary is what all clients together have seen of a rule in one window.
+type Summary struct {
+	Rule                        string
+	Time                        time.Time // its begin
+	Requests, Sampled, Borrowed int64
+}
+
+// lease is the share of one client.
+type lease struct {
+	quota    int
+	demand   float64 // requests per second that it may have, by its last report
+	reported time.Time
+}
+
+// cost is how much of the reservoir the lease uses up: no more than there are requests.
+func (l *lease) cost() float64 { return min(float64(l.quota), l.demand) }
+
+// Targets takes the report of a client and says what it does next.
+//
+// What the clients can make of their leases never comes to more than the reservoir: who
+// comes while others hold it all gets what is left, and the others' shares shrink to fair
+// ones when they report the next time. A share is fair if nobody who needs more has less: a
+// client with little traffic gets what it needs, those with much share the rest. What does
+// not divide goes to those who come first.
+func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	own, err := b.of(t)
+	if err != nil {
+		return Target{}, err
+	}
+	r := own.find(report.Rule)
+	if r == nil {
+		return Target{}, noRule(report.Rule)
+	}
+	r.count(&report, now)
+	return Target{Rule: r.Rule.Name, FixedRate: r.Rule.FixedRate, Quota: r.lend(&report, now), Until: now.Add(leaseTime)}, nil
+}
+
+// lend returns the share of a client, and keeps it for it.
+func (r *record) lend(report *Report, now time.Time) int {
+	if r.clients == nil {
+		r.clients = map[string]*lease{}
+	}
+	mine := r.clients[report.Client]
+	elapsed := Interval
+	switch {
+	case mine == nil && len(r.clients) >= maxClients:
+		r.level(now) // forgets those whose leases are over
+		if len(r.clients) >= maxClients {
+			return 0
+		}
+		fallthrough
+	case mine == nil:
+		mine = &lease{}
+		r.clients[report.Client] = mine
+	default:
+		elapsed = now.Sub(mine.reported)
+	}
+	r.lent -= mine.cost()
+	if elapsed > 0 {
+		mine.demand = growth * float64(report.Requests) / elapsed.Seconds()
+	}
+	mine.reported, mine.quota = now, 0
+	r.level(now)
+	free := float64(r.Rule.ReservoirSize) - r.lent
+	if mine.demand <= r.share {
+		mine.quota = max(1, int(math.Ceil(mine.demand)))
+	} else if mine.quota = int(r.share); r.share < math.MaxInt32 {
+		mine.quota++ // what does not divide
+	}
+	if mine.cost() > free || free <= 0 {
+		mine.quota = max(0, int(free))
+	}
+	mine.quota = min(mine.quota, r.Rule.ReservoirSize)
+	r.lent += mine.cost()
+	return mine.quota
+}
+
+// level finds what a fair share is, anew for each report of few clients, and once a second
+// for those of many. Clients whose leases are over are forgotten.
+func (r *record) level(now time.Time) {
+	if len(r.clients) > fewClients && now.Sub(r.leveled) < time.Second {
+		return
+	}
+	r.leveled, r.lent = now, 0
+	demands := make([]float64, 0, len(r.clients))
+	for id, l := range r.clients {
+		if now.Sub(l.reported) > leaseTime {
+			delete(r.clients, id)
+			continue
+		}
+		r.lent += l.cost()
+		demands = append(demands, l.demand)
+	}
+	r.share = fairShare(demands, float64(r.Rule.ReservoirSize))
+}
+
+// fairShare returns the greatest share that all who need it can have, of size in all.
+func fairShare(demands []float64, size float64) float64 {
+	slices.Sort(demands)
+	for i, d := range demands {
+		if left := float64(len(demands) - i); d*left > size {
+			return size / left
+		}
+		size -= d
+	}
+	return math.MaxInt32 // there is enough for everybody
+}
+
+// count adds a report to the statistics.
+func (r *record) count(report *Report, now time.Time) {
+	at := now.Truncate(windowTime)
+	n := len(r.windows)
+	if n == 0 || r.windows[n-1].Time.Before(at) {
+		r.windows = append(r.windows, Summary{Rule: r.Rule.Name, Time: at})
+		if n++; n > maxWindows {
+			r.windows = append(r.windows[:0:0], r.windows[n-maxWindows:]...)
+			n = maxWindows
+		}
+	}
+	w := &r.windows[n-1]
+	w.Requests += int64(report.Requests)
+	w.Sampled += int64(report.Sampled)
+	w.Borrowed += int64(report.Borrowed)
+}
+
+// Summaries returns the statistics of a tenant's rules, the oldest first.
+func (b *Book) Summaries(t clew.Tenant) ([]Summary, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	own, err := b.of(t)
+	if err != nil {
+		return nil, err
+	}
+	var out []Summary
+	for _, r := range own.records {
+		out = append(out, r.windows...)
+	}
+	slices.SortFunc(out, func(a, b Summary) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Rule, b.Rule)) })
+	return out, nil
+}
