@@ -92,7 +92,7 @@ type Config struct {
 	XRayPort       Port
 	XRayUDPPort    Port
 
-	JaegerPostPort, JaegerThriftPort, JaegerCompactPort, JaegerBinaryPort Port
+	JaegerPostPort, JaegerThriftPort, JaegerCompactPort, JaegerBinaryPort, JaegerSamplingPort Port
 
 	TempoPort     Port
 	PromPort      Port
@@ -143,10 +143,11 @@ func defaults() *Config {
 		XRayPort:       Port{N: 2000, CanOff: true},
 		XRayUDPPort:    Port{N: 2000, CanOff: true},
 
-		JaegerPostPort:    Port{N: 14250, CanOff: true},
-		JaegerThriftPort:  Port{N: 14268, CanOff: true},
-		JaegerCompactPort: Port{N: 6831, CanOff: true},
-		JaegerBinaryPort:  Port{N: 6832, CanOff: true},
+		JaegerPostPort:     Port{N: 14250, CanOff: true},
+		JaegerThriftPort:   Port{N: 14268, CanOff: true},
+		JaegerCompactPort:  Port{N: 6831, CanOff: true},
+		JaegerBinaryPort:   Port{N: 6832, CanOff: true},
+		JaegerSamplingPort: Port{N: 5778, CanOff: true},
 
 		TempoPort: Port{N: 3200, CanOff: true},
 		PromPort:  Port{N: 9090, CanOff: true},
@@ -212,7 +213,36 @@ func querySettings() []Setting {
 }
 
 func addressSettings() []Setting {
-	const group = "Addresses"
+	return slices.Concat(ownAddressSettings(), jaegerClientSettings(), otherAddressSettings())
+}
+
+// addressGroup is where settings of addresses stand.
+const addressGroup = "Addresses"
+
+// jaegerClientSettings are the ports that Jaeger's clients have baked in.
+func jaegerClientSettings() []Setting {
+	const group = addressGroup
+	return []Setting{
+		{Name: "jaeger-collector-grpc-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's agents and collectors send spans over gRPC. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerPostPort }},
+		{Name: "jaeger-collector-http-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans over HTTP, in Thrift. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerThriftPort }},
+		{Name: "jaeger-agent-compact-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's compact protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerCompactPort }},
+		{Name: "jaeger-agent-binary-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's binary protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerBinaryPort }},
+		{Name: "jaeger-sampling-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's clients and OpenTelemetry's remote samplers ask for sampling strategies over HTTP, as of Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerSamplingPort }},
+	}
+}
+
+func ownAddressSettings() []Setting {
+	const group = addressGroup
 	return []Setting{
 		{Name: "listen", Group: group, Scope: Server,
 			Help:  "The hosts to listen on. The default is this machine alone.",
@@ -244,18 +274,12 @@ func addressSettings() []Setting {
 		{Name: "xray-udp-port", Group: group, Scope: Server,
 			Help:  "The port where AWS X-Ray's SDKs send segments in datagrams, as to X-Ray's daemon. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.XRayUDPPort }},
-		{Name: "jaeger-collector-grpc-port", Group: group, Scope: Server,
-			Help:  "The port where Jaeger's agents and collectors send spans over gRPC. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
-			field: func(c *Config) Value { return &c.JaegerPostPort }},
-		{Name: "jaeger-collector-http-port", Group: group, Scope: Server,
-			Help:  "The port where Jaeger's clients send spans over HTTP, in Thrift. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
-			field: func(c *Config) Value { return &c.JaegerThriftPort }},
-		{Name: "jaeger-agent-compact-port", Group: group, Scope: Server,
-			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's compact protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
-			field: func(c *Config) Value { return &c.JaegerCompactPort }},
-		{Name: "jaeger-agent-binary-port", Group: group, Scope: Server,
-			Help:  "The port where Jaeger's clients send spans in datagrams, in Thrift's binary protocol, as to Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
-			field: func(c *Config) Value { return &c.JaegerBinaryPort }},
+	}
+}
+
+func otherAddressSettings() []Setting {
+	const group = addressGroup
+	return []Setting{
 		{Name: "tempo-port", Group: group, Scope: Server,
 			Help:  "The port of Grafana Tempo's API, which is under /tempo on the page's port as well. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.TempoPort }},

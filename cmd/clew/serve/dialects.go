@@ -7,6 +7,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/jaeger"
 	"github.com/clew-tracing/clew/api/prom"
+	"github.com/clew-tracing/clew/api/sampling"
 	"github.com/clew-tracing/clew/api/tempo"
 	"github.com/clew-tracing/clew/api/xray"
 	"github.com/clew-tracing/clew/api/xray/rules"
@@ -36,6 +37,7 @@ func (s *server) dialects() []dialect {
 		s.jaegerGRPC(cfg),
 		s.newDialect(DoorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 		s.prometheus(cfg),
+		s.newDialect(DoorJaegerSampling, "", sampling.Fail, sampling.New(cfg, s.rules)),
 	}
 }
 
@@ -74,6 +76,17 @@ func (s *server) xrayReads() func(path string) http.Handler {
 			return change
 		}
 		return read
+	}
+}
+
+// jaegerStrategies is what of the collector's port is for reading: strategies of sampling.
+func (s *server) jaegerStrategies() func(path string) http.Handler {
+	d := s.newDialect(DoorJaegerThrift, "", sampling.Fail, sampling.New(s.asked(), s.rules))
+	return func(path string) http.Handler {
+		if slices.Contains(sampling.Paths, path) {
+			return d.handler
+		}
+		return nil
 	}
 }
 

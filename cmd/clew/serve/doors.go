@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 
+	"github.com/clew-tracing/clew/api/sampling"
 	"github.com/clew-tracing/clew/ingest/jaegerdoor"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/config"
@@ -26,6 +27,8 @@ const (
 	DoorJaegerThrift  = "jaeger-collector-http"
 	DoorJaegerCompact = "jaeger-agent-compact"
 	DoorJaegerBinary  = "jaeger-agent-binary"
+
+	DoorJaegerSampling = "jaeger-sampling"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -45,6 +48,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: DoorJaegerThrift, Title: "Jaeger spans, HTTP", Protocol: "http", Path: jaegerdoor.TracesPath, Setting: "jaeger-collector-http-port", Port: c.JaegerThriftPort, Spare: true},
 		{Name: DoorJaegerCompact, Title: "Jaeger spans, UDP, compact", Protocol: "udp", Setting: "jaeger-agent-compact-port", Port: c.JaegerCompactPort, Spare: true},
 		{Name: DoorJaegerBinary, Title: "Jaeger spans, UDP, binary", Protocol: "udp", Setting: "jaeger-agent-binary-port", Port: c.JaegerBinaryPort, Spare: true},
+		{Name: DoorJaegerSampling, Title: "Jaeger sampling", Protocol: "http", Path: sampling.Paths[0], Setting: "jaeger-sampling-port", Port: c.JaegerSamplingPort, Spare: true},
 	}
 }
 

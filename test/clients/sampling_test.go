@@ -1,0 +1,183 @@
+package clients
+
+import (
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	jaegerclient "github.com/uber/jaeger-client-go"
+	sampler "go.opentelemetry.io/contrib/samplers/aws/xray"
+	"go.opentelemetry.io/contrib/samplers/jaegerremote"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	strategies "github.com/clew-tracing/clew/api/sampling"
+	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/api/xray/rules"
+	"github.com/clew-tracing/clew/sampling"
+	"github.com/clew-tracing/clew/storage/storagetest"
+)
+
+// asked counts which clients have reported.
+type asked struct {
+	http.Handler
+	mu      sync.Mutex
+	reports int
+}
+
+func (a *asked) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.Handler.ServeHTTP(w, r)
+	if r.URL.Path == "/SamplingTargets" {
+		a.mu.Lock()
+		a.reports++
+		a.mu.Unlock()
+	}
+}
+
+func (a *asked) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.reports
+}
+
+// TestRemoteSamplers has 20 of OpenTelemetry's X-Ray samplers, as they are, sample by one
+// rule: from their first reports on, after 10 seconds, its reservoir lets 10 per second
+// through, all together. A change of the rule reaches them.
+func TestRemoteSamplers(t *testing.T) {
+	const clients, reservoir = 20, 10
+	book := sampling.NewBook(nil, nil)
+	rule := sampling.Rule{Name: "shop", ResourceARN: "*", Priority: 1, ReservoirSize: reservoir, ServiceName: "shop", ServiceType: "*",
+		Host: "*", HTTPMethod: "*", URLPath: "*", Version: 1}
+	if _, err := book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	h := &asked{Handler: xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(book)...)}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var list []sdktrace.Sampler
+	for range clients { // which take no interval below their own jitter, 5 s
+		s, err := sampler.NewRemoteSampler(ctx, "shop", "ec2", sampler.WithEndpoint(*at), sampler.WithSamplingRulesPollingInterval(6*time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+
+	// Each has 20 requests a second.
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	round := func() (sampled int) {
+		<-tick.C
+		for _, s := range list {
+			if s.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, Name: "GET /", Kind: trace.SpanKindServer}).Decision == sdktrace.RecordAndSample {
+				sampled++
+			}
+		}
+		return sampled
+	}
+	until := func(what string, patience time.Duration, f func() bool) {
+		t.Helper()
+		for end := time.Now().Add(patience); !f(); {
+			if time.Now().After(end) {
+				t.Fatalf("after %v: %s", patience, what)
+			}
+		}
+	}
+	until("not all have reported", 30*time.Second, func() bool { round(); return h.count() >= clients })
+	for range 20 { // what was borrowed and saved up before is used
+		round()
+	}
+	began, sampled := time.Now(), 0
+	for time.Since(began) < 5*time.Second {
+		sampled += round()
+	}
+	if rate := float64(sampled) / time.Since(began).Seconds(); rate < reservoir-1 || rate > reservoir+1 {
+		t.Errorf("%.1f per second were sampled of a reservoir of %d", rate, reservoir)
+	}
+
+	if _, err := book.Update(clew.DefaultTenant, "shop", time.Now(), func(r *sampling.Rule) { r.FixedRate = 1 }); err != nil {
+		t.Fatal(err)
+	}
+	until("a changed rule has not reached all", 30*time.Second, func() bool { return round() == clients })
+}
+
+// TestJaegerSamplers has the remote samplers of Jaeger's client and of OpenTelemetry ask for
+// the strategy of a service, which says how often its spans are sampled, and more of one
+// operation. A change of the rules reaches them.
+func TestJaegerSamplers(t *testing.T) {
+	book := sampling.NewBook(nil, nil)
+	create := func(name string, priority int, method, path string, rate float64) {
+		t.Helper()
+		rule := sampling.Rule{Name: name, ResourceARN: "*", Priority: priority, FixedRate: rate, ServiceName: "shop", ServiceType: "*", Host: "*", HTTPMethod: method, URLPath: path, Version: 1}
+		if _, err := book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create("pay", 1, "POST", "/pay", 1)
+	create("rest", 2, "*", "*", 0)
+	server := httptest.NewServer(strategies.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, book))
+	defer server.Close()
+
+	const every = 20 * time.Millisecond
+	old := jaegerclient.NewRemotelyControlledSampler("shop", jaegerclient.SamplerOptions.SamplingServerURL(server.URL+"/sampling"),
+		jaegerclient.SamplerOptions.SamplingRefreshInterval(every), jaegerclient.SamplerOptions.InitialSampler(jaegerclient.NewConstSampler(false)))
+	tracer, closer := jaegerclient.NewTracer("shop", old, jaegerclient.NewNullReporter()) // which closes the sampler
+	defer func() { _ = closer.Close() }()
+	remote := jaegerremote.New("shop", jaegerremote.WithSamplingServerURL(server.URL+"/sampling"), jaegerremote.WithSamplingRefreshInterval(every),
+		jaegerremote.WithInitialSampler(sdktrace.NeverSample()))
+	defer remote.Close()
+	samples := map[string]func(operation string) bool{
+		"Jaeger's client": func(operation string) bool {
+			span := tracer.StartSpan(operation)
+			defer span.Finish()
+			return span.Context().(jaegerclient.SpanContext).IsSampled()
+		},
+		"OpenTelemetry": func(operation string) bool {
+			var id trace.TraceID
+			binary.BigEndian.PutUint64(id[8:], rand.Uint64())
+			return remote.ShouldSample(sdktrace.SamplingParameters{ParentContext: t.Context(), TraceID: id, Name: operation}).Decision == sdktrace.RecordAndSample
+		},
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	until := func(what string, f func() bool) {
+		t.Helper()
+		for end := time.Now().Add(20 * time.Second); !f(); <-tick.C {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	for name, sampled := range samples {
+		until(name+" does not sample the operation of a rule", func() bool { return sampled("POST /pay") })
+		n := 0
+		for range 20 {
+			if sampled("GET /items") {
+				n++
+			}
+		}
+		if n > 1 { // Jaeger's client takes the first of an operation, even at a lower bound of 0
+			t.Errorf("%s samples %d of 20 spans of an operation that has no rule of its own", name, n)
+		}
+	}
+	if _, err := book.Update(clew.DefaultTenant, "rest", time.Now(), func(r *sampling.Rule) { r.FixedRate = 1 }); err != nil {
+		t.Fatal(err)
+	}
+	for name, sampled := range samples {
+		until(name+" is not reached by a changed rule", func() bool { return sampled("GET /items") && sampled("GET /items") })
+	}
+}
