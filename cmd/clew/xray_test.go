@@ -63,8 +63,8 @@ func TestXRayCommand(t *testing.T) {
 	}
 }
 
-// TestSamplingCommand makes sampling rules by the aws command. They outlive the server, and
-// are in its backup.
+// TestSamplingCommand makes sampling rules, and what else an account has, by the aws command.
+// They outlive the server, and are in its backup.
 func TestSamplingCommand(t *testing.T) {
 	dir := t.TempDir()
 	p := startServer(t, dir)
@@ -81,6 +81,24 @@ func TestSamplingCommand(t *testing.T) {
 	ask(`"FixedRate": 0.5`, "update-sampling-rule", "--sampling-rule-update", `{"RuleName":"base","FixedRate":0.5}`)
 	ask(`"ReservoirQuota": 2`, "get-sampling-targets", "--sampling-statistics-documents", `[{"RuleName":"base","ClientID":"0123456789abcdef01234567","Timestamp":1763889000,"RequestCount":90,"SampledCount":9,"BorrowCount":1}]`)
 	ask(`"RequestCount": 90`, "get-sampling-statistic-summaries")
+	ask(`"SamplingRuleRecords"`, "get-sampling-rules")
+	const arn = "arn:aws:xray:us-east-1:000000000000:sampling-rule/base"
+	ask("", "tag-resource", "--resource-arn", arn, "--tags", "Key=team,Value=shop")
+	ask(`"Value": "shop"`, "list-tags-for-resource", "--resource-arn", arn)
+	ask(`"Type": "NONE"`, "get-encryption-config")
+	ask(`"Type": "NONE"`, "put-encryption-config", "--type", "NONE")
+	ask(`"Destination": "XRay"`, "get-trace-segment-destination")
+	ask(`"Destination": "XRay"`, "update-trace-segment-destination", "--destination", "XRay")
+	ask(`"ActualSamplingPercentage": 100`, "get-indexing-rules")
+	ask(`"DesiredSamplingPercentage": 5`, "update-indexing-rule", "--name", "Default", "--rule", `{"Probabilistic":{"DesiredSamplingPercentage":5}}`)
+	ask(`"PolicyRevisionId": "1"`, "put-resource-policy", "--policy-name", "a", "--policy-document", "{}")
+	ask(`"PolicyName": "a"`, "list-resource-policies")
+	ask(`"InsightSummaries": []`, "get-insight-summaries", "--start-time", "1763889000", "--end-time", "1763889060")
+	for _, args := range [][]string{{"get-insight"}, {"get-insight-events"}, {"get-insight-impact-graph", "--start-time", "1763889000", "--end-time", "1763889060"}} {
+		if _, err := xray(append(args, "--insight-id", "x")...); err == nil || !strings.Contains(err.Error(), "there is no such insight") {
+			t.Errorf("%q: %v", args, err)
+		}
+	}
 	if _, err := xray("delete-sampling-rule", "--rule-name", "Default"); err == nil || !strings.Contains(err.Error(), "(InvalidRequestException)") || !strings.Contains(err.Error(), "cannot be deleted") {
 		t.Error(err)
 	}
@@ -92,6 +110,9 @@ func TestSamplingCommand(t *testing.T) {
 	p = startServer(t, dir)
 	xray = awsCLI(t, p)
 	ask(`"FixedRate": 0.5`, "get-sampling-rules")
+	ask(`"Value": "shop"`, "list-tags-for-resource", "--resource-arn", arn)
+	ask("", "untag-resource", "--resource-arn", arn, "--tag-keys", "team")
+	ask(`"Tags": []`, "list-tags-for-resource", "--resource-arn", arn)
 	p.kill()
 	if err := os.RemoveAll(dir + "/data"); err != nil {
 		t.Fatal(err)
@@ -101,5 +122,7 @@ func TestSamplingCommand(t *testing.T) {
 	}
 	p = startServer(t, dir)
 	xray = awsCLI(t, p)
+	ask(`"Value": "shop"`, "list-tags-for-resource", "--resource-arn", arn)
 	ask(`"RuleName": "base"`, "delete-sampling-rule", "--rule-name", "base")
+	ask("", "delete-resource-policy", "--policy-name", "a")
 }

@@ -11,17 +11,19 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// The documents beside a store: the services' numbers, and the sampling rules.
+// The documents beside a store: the services' numbers, the sampling rules, and what else
+// somebody put through X-Ray's API.
 const (
 	servicesName = "services" + documentSuffix
 	samplingName = "sampling" + documentSuffix
+	accountName  = "xray" + documentSuffix
 )
 
 // documentSuffix is that of documents' names.
 const documentSuffix = ".doc"
 
 // documents are the small files beside a store that belong to a copy of it.
-var documents = []string{servicesName, samplingName}
+var documents = []string{servicesName, samplingName, accountName}
 
 // Store is an open store.
 type Store interface {

@@ -127,6 +127,15 @@ func named(name, arn *string) (string, error) {
 	return "", clew.Errorf(clew.Invalid, "give RuleName or RuleARN")
 }
 
+// Known returns what says whether a tenant has a sampling rule of an ARN.
+func Known(b *sampling.Book) func(clew.Tenant, string) bool {
+	return func(t clew.Tenant, arn string) bool {
+		name, ours := strings.CutPrefix(arn, arnPrefix)
+		list, _, err := b.Rules(t)
+		return ours && err == nil && slices.ContainsFunc(list, func(r sampling.Record) bool { return r.Rule.Name == name })
+	}
+}
+
 type listRequest struct{ NextToken string }
 
 type listAnswer struct {
@@ -177,7 +186,7 @@ func (o ops) create(c *api.Call, in *createRequest) (*recordAnswer, error) {
 	case j == nil:
 		return nil, clew.Errorf(clew.Invalid, "SamplingRule: give the rule")
 	case len(in.Tags) > 0:
-		return nil, clew.Errorf(clew.Invalid, "Tags: sampling rules have none here: leave them out")
+		return nil, clew.Errorf(clew.Invalid, "Tags: leave them out, and give them to the rule by TagResource")
 	}
 	for _, f := range []struct {
 		name  string

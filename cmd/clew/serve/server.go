@@ -23,6 +23,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/xray/account"
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/datagram"
@@ -45,8 +46,12 @@ import (
 // servicesName is the document of the services' numbers in the store's folder.
 const servicesName = "services.doc"
 
-// samplingName is the document of the sampling rules, there too.
-const samplingName = "sampling.doc"
+// samplingName is the document of the sampling rules, there too, and accountName that of
+// what else somebody put through X-Ray's API.
+const (
+	samplingName = "sampling.doc"
+	accountName  = "xray.doc"
+)
 
 // phase is where a server is in its life.
 type phase int32
@@ -96,6 +101,7 @@ type server struct {
 	census   census.Census
 	services *state.Services
 	rules    *sampling.Book
+	accounts *account.Book
 	backups  *upkeep.BackupServer
 }
 
@@ -205,6 +211,13 @@ func (s *server) openDocuments(files vfs.FS) (err error) {
 	}
 	s.rules = sampling.NewBook(rules, func(all map[clew.Tenant][]sampling.Record) error {
 		return state.Save(files, in(samplingName), all)
+	})
+	var accounts map[clew.Tenant]account.Account
+	if _, err := state.Load(files, in(accountName), &accounts); err != nil {
+		return err
+	}
+	s.accounts = account.NewBook(accounts, func(all map[clew.Tenant]account.Account) error {
+		return state.Save(files, in(accountName), all)
 	})
 	return nil
 }

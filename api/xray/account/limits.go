@@ -1,0 +1,19 @@
+package account
+
+const (
+	// maxTenants bounds those with something of their own.
+	maxTenants = 10_000
+
+	// The limits of AWS: of policies, and of tags of one resource.
+	maxPolicies    = 5
+	maxPolicyBytes = 5 << 10
+	maxPolicyName  = 128
+	maxTags        = 50
+	maxTagKey      = 128
+	maxTagValue    = 256
+
+	policyCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+
+	// everything is the percentage of spans that are indexed here.
+	everything = 100
+)

@@ -1,0 +1,87 @@
+package account
+
+import (
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+)
+
+type tagJSON struct{ Key, Value string }
+
+type tagsAnswer struct{ Tags []tagJSON }
+
+func (o ops) has(t clew.Tenant, arn string) error {
+	if !o.known(t, arn) {
+		return notFound("ResourceARN %q: there is no such sampling rule", clip(arn))
+	}
+	return nil
+}
+
+func (o ops) tags(c *api.Call, in *struct{ ResourceARN string }) (*tagsAnswer, error) {
+	if err := o.has(c.Tenant, in.ResourceARN); err != nil {
+		return nil, err
+	}
+	tags, out := o.book.of(c.Tenant).Tags[in.ResourceARN], new(tagsAnswer)
+	for _, k := range sorted(tags) {
+		out.Tags = append(out.Tags, tagJSON{k, tags[k]})
+	}
+	return out, nil
+}
+
+func (o ops) tag(c *api.Call, in *struct {
+	ResourceARN string
+	Tags        []tagJSON
+}) (*none, error) {
+	if err := o.has(c.Tenant, in.ResourceARN); err != nil {
+		return nil, err
+	}
+	tags := map[string]string{}
+	for _, x := range in.Tags {
+		if n := utf8.RuneCountInString(x.Key); n < 1 || n > maxTagKey || utf8.RuneCountInString(x.Value) > maxTagValue {
+			return nil, clew.Errorf(clew.Invalid, "Tags: %q: want keys of 1 to %d characters, values of %d at most", clip(x.Key), maxTagKey, maxTagValue)
+		}
+		tags[x.Key] = x.Value
+	}
+	return new(none), o.book.change(c.Tenant, func(a *Account) error {
+		mine := a.Tags[in.ResourceARN]
+		if mine == nil {
+			mine = map[string]string{}
+		}
+		for k, v := range tags {
+			mine[k] = v
+		}
+		if len(mine) > maxTags {
+			return refuse("TooManyTagsException", "the resource would have more than "+strconv.Itoa(maxTags)+" tags")
+		}
+		if a.Tags == nil {
+			a.Tags = map[string]map[string]string{}
+		}
+		a.Tags[in.ResourceARN] = mine
+		for arn := range a.Tags { // rules that are gone have none
+			if !o.known(c.Tenant, arn) {
+				delete(a.Tags, arn)
+			}
+		}
+		return nil
+	})
+}
+
+func (o ops) untag(c *api.Call, in *struct {
+	ResourceARN string
+	TagKeys     []string
+}) (*none, error) {
+	if err := o.has(c.Tenant, in.ResourceARN); err != nil {
+		return nil, err
+	}
+	return new(none), o.book.change(c.Tenant, func(a *Account) error {
+		for _, k := range in.TagKeys {
+			delete(a.Tags[in.ResourceARN], k)
+		}
+		if len(a.Tags[in.ResourceARN]) == 0 {
+			delete(a.Tags, in.ResourceARN)
+		}
+		return nil
+	})
+}
