@@ -67,6 +67,8 @@ type Extraction struct {
 
 	found [formats]Found
 	seen  Set
+	// Which format the span id and the decision are of.
+	span, decision Format
 }
 
 // Found returns what each format said whose headers came and could be read, by rank.
@@ -84,26 +86,26 @@ func (e *Extraction) Found() []Found {
 // in one trace are conflicts: the formats were written by different hops.
 func (e *Extraction) Conflicts() []Conflict {
 	var out []Conflict
-	believed := e.Format
-	for f := range formats {
+	c := &e.Context
+	for f := range Baggage {
 		other := &e.found[f]
-		if f == believed || !e.seen.Has(f) || f == Baggage {
+		if !e.seen.Has(f) {
 			continue
 		}
-		add := func(what, a, b string) {
-			out = append(out, Conflict{What: what, Believed: believed, Other: f, BelievedText: a, OtherText: b})
+		add := func(what string, believed Format, a, b string) {
+			if f != believed {
+				out = append(out, Conflict{What: what, Believed: believed, Other: f, BelievedText: a, OtherText: b})
+			}
 		}
-		c := &e.Context
-		switch {
-		case other.TraceID.IsZero():
-		case !agrees(c.TraceID, other.TraceID):
-			add("trace id", c.TraceID.String(), other.TraceID.String())
+		if !other.TraceID.IsZero() && !agrees(c.TraceID, other.TraceID) {
+			add("trace id", e.Format, c.TraceID.String(), other.TraceID.String())
 			continue
-		case c.SpanID != other.SpanID && other.SpanID != 0:
-			add("span id", c.SpanID.String(), other.SpanID.String())
 		}
-		if other.Sampling != Deferred && c.Sampling != Deferred && other.Sampling.Sampled() != c.Sampling.Sampled() {
-			add("sampling", c.Sampling.String(), other.Sampling.String())
+		if other.SpanID != 0 && other.SpanID != c.SpanID {
+			add("span id", e.span, c.SpanID.String(), other.SpanID.String())
+		}
+		if other.Sampling != Deferred && other.Sampling.Sampled() != c.Sampling.Sampled() {
+			add("sampling", e.decision, c.Sampling.String(), other.Sampling.String())
 		}
 	}
 	return out
@@ -318,7 +320,7 @@ func (e *Extraction) decide() {
 	for f := range Baggage {
 		if found := &e.found[f]; of(found) && found.SpanID != 0 {
 			if c.SpanID == 0 {
-				c.SpanID = found.SpanID
+				c.SpanID, e.span = found.SpanID, f
 			}
 			if c.SpanID == found.SpanID {
 				c.ParentID = cmp.Or(c.ParentID, found.ParentID)
@@ -337,7 +339,7 @@ func (e *Extraction) decideSampling(counts func(*Found) bool) {
 			continue
 		}
 		if c.Sampling == Deferred {
-			c.Sampling = found.Sampling
+			c.Sampling, e.decision = found.Sampling, f
 		}
 		if found.Sampling == Debug && c.Sampling == Record {
 			c.Sampling = Debug
