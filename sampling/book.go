@@ -15,6 +15,15 @@ type Book struct {
 
 	mu      sync.Mutex // guards all below; held while rules are saved, which is rare
 	tenants map[clew.Tenant]*tenant
+	held    held
+}
+
+// held counts what is kept of clients, of all rules and tenants together.
+type held struct{ leases, windows int }
+
+// release takes out what was kept of a rule's clients.
+func (h *held) release(r *record) {
+	h.leases, h.windows = h.leases-len(r.clients), h.windows-len(r.windows)
 }
 
 type tenant struct {
@@ -30,6 +39,8 @@ type record struct {
 	share   float64
 	leveled time.Time
 	windows []Summary
+	// reported is when a client told of the rule last.
+	reported time.Time
 }
 
 // NewBook returns a book with the rules that were saved last; save keeps them durably.
@@ -64,47 +75,67 @@ func (t *tenant) find(name string) *record {
 	return nil
 }
 
-// of returns the tenant, with at least the default rule. The caller holds mu.
-func (b *Book) of(t clew.Tenant) (*tenant, error) {
+// look returns the tenant as it is, which is the default rule alone where there is nothing of
+// it. The caller holds mu.
+func (b *Book) look(t clew.Tenant) *tenant {
 	own := b.tenants[t]
 	if own == nil {
-		if len(b.tenants) >= maxTenants {
-			return nil, clew.Errorf(clew.Unsupported, "%d tenants have sampling rules: no more are kept", maxTenants)
-		}
 		own = &tenant{}
-		b.tenants[t] = own
 	}
 	if own.find(DefaultName) == nil {
 		own.records = append(own.records, &record{Record: Record{Rule: defaultRule()}})
 		own.sort()
 	}
+	return own
+}
+
+// of is look for what is to be kept of the tenant. Where there are too many, those are
+// forgotten that have no rules of their own and whose clients are gone.
+func (b *Book) of(t clew.Tenant, now time.Time) (*tenant, error) {
+	if _, known := b.tenants[t]; !known && len(b.tenants) >= maxTenants {
+		for name, x := range b.tenants {
+			if x.idle(now) {
+				for _, r := range x.records {
+					b.held.release(r)
+				}
+				delete(b.tenants, name)
+			}
+		}
+		if len(b.tenants) >= maxTenants {
+			return nil, clew.Errorf(clew.Busy, "%d tenants sample by rules of their own, or by the default rule just now: no more are kept", maxTenants)
+		}
+	}
+	own := b.look(t)
+	b.tenants[t] = own
 	return own, nil
 }
 
+// idle reports whether nothing would be missed of a tenant.
+func (t *tenant) idle(now time.Time) bool {
+	return t.modified.IsZero() && !slices.ContainsFunc(t.records, func(r *record) bool { return now.Sub(r.reported) <= leaseTime })
+}
+
 // Rules returns the rules of a tenant in the order of matching, and when they were last changed.
-func (b *Book) Rules(t clew.Tenant) ([]Record, time.Time, error) {
+func (b *Book) Rules(t clew.Tenant) ([]Record, time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own, err := b.of(t)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
+	own := b.look(t)
 	out := make([]Record, len(own.records))
 	for i, r := range own.records {
 		out[i] = r.Record
 	}
-	return out, own.modified, nil
+	return out, own.modified
 }
 
 // Match returns the rule that a request of a tenant is of.
-func (b *Book) Match(t clew.Tenant, q *Request) (Rule, error) {
-	list, _, err := b.Rules(t)
+func (b *Book) Match(t clew.Tenant, q *Request) Rule {
+	list, _ := b.Rules(t)
 	for _, r := range list {
-		if r.Rule.Matches(q) || r.Rule.Name == DefaultName {
-			return r.Rule, nil
+		if r.Rule.Matches(q) {
+			return r.Rule
 		}
 	}
-	return defaultRule(), err
+	return list[len(list)-1].Rule // Default, which matches what nothing is known of, too
 }
 
 // ErrLimit marks that there are as many rules as there may be.
@@ -115,7 +146,7 @@ func (b *Book) Create(t clew.Tenant, r Rule, now time.Time) (Record, error) {
 	if err := r.Validate(); err != nil {
 		return Record{}, err
 	}
-	return b.change(t, func(own *tenant) (*record, error) {
+	return b.change(t, now, func(own *tenant) (*record, error) {
 		switch {
 		case own.find(r.Name) != nil:
 			return nil, clew.Errorf(clew.Invalid, "RuleName %q: there is a rule of that name; update it, or choose another name", r.Name)
@@ -130,7 +161,7 @@ func (b *Book) Create(t clew.Tenant, r Rule, now time.Time) (Record, error) {
 
 // Update changes a rule. Of Default only rate, reservoir and boost can be changed.
 func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) (Record, error) {
-	return b.change(t, func(own *tenant) (*record, error) {
+	return b.change(t, now, func(own *tenant) (*record, error) {
 		old := own.find(name)
 		if old == nil {
 			return nil, noRule(name)
@@ -149,7 +180,7 @@ func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) 
 			return nil, err
 		}
 		// A new record: who saves the old ones may still look at them.
-		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, lent: old.lent, windows: old.windows}
+		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, windows: old.windows, reported: old.reported}
 		own.records[slices.Index(own.records, old)], own.modified = x, now
 		return x, nil
 	})
@@ -160,7 +191,7 @@ func (b *Book) Delete(t clew.Tenant, name string, now time.Time) (Record, error)
 	if name == DefaultName {
 		return Record{}, clew.Errorf(clew.Invalid, "the rule Default cannot be deleted; set its FixedRate and ReservoirSize to 0 to sample nothing by it")
 	}
-	return b.change(t, func(own *tenant) (*record, error) {
+	return b.change(t, now, func(own *tenant) (*record, error) {
 		old := own.find(name)
 		if old == nil {
 			return nil, noRule(name)
@@ -175,10 +206,10 @@ func noRule(name string) error {
 }
 
 // change changes the rules of a tenant and saves all; if that fails, it is as it was before.
-func (b *Book) change(t clew.Tenant, f func(*tenant) (*record, error)) (Record, error) {
+func (b *Book) change(t clew.Tenant, now time.Time, f func(*tenant) (*record, error)) (Record, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own, err := b.of(t)
+	own, err := b.of(t, now)
 	if err != nil {
 		return Record{}, err
 	}
@@ -199,6 +230,9 @@ func (b *Book) change(t clew.Tenant, f func(*tenant) (*record, error)) (Record, 
 			own.records, own.modified = before, modified
 			return Record{}, clew.Errorf(clew.Internal, "the sampling rules could not be saved, and are as they were: %w", err)
 		}
+	}
+	if !slices.Contains(own.records, r) {
+		b.held.release(r)
 	}
 	return r.Record, nil
 }

@@ -51,7 +51,7 @@ func (l *lease) cost() float64 { return min(float64(l.quota), l.demand) }
 func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own, err := b.of(t)
+	own, err := b.of(t, now)
 	if err != nil {
 		return Target{}, err
 	}
@@ -59,27 +59,29 @@ func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, err
 	if r == nil {
 		return Target{}, noRule(report.Rule)
 	}
-	r.count(&report, now)
-	return Target{Rule: r.Rule.Name, FixedRate: r.Rule.FixedRate, Quota: r.lend(&report, now), Until: now.Add(leaseTime)}, nil
+	r.reported = now
+	r.count(&report, now, &b.held)
+	return Target{Rule: r.Rule.Name, FixedRate: r.Rule.FixedRate, Quota: r.lend(&report, now, &b.held), Until: now.Add(leaseTime)}, nil
 }
 
 // lend returns the share of a client, and keeps it for it.
-func (r *record) lend(report *Report, now time.Time) int {
+func (r *record) lend(report *Report, now time.Time, h *held) int {
 	if r.clients == nil {
 		r.clients = map[string]*lease{}
 	}
 	mine := r.clients[report.Client]
 	elapsed := Interval
 	switch {
-	case mine == nil && len(r.clients) >= maxClients:
-		r.level(now) // forgets those whose leases are over
-		if len(r.clients) >= maxClients {
+	case mine == nil && h.leases >= maxLeases:
+		r.level(now, h) // forgets those whose leases are over
+		if h.leases >= maxLeases {
 			return 0
 		}
 		fallthrough
 	case mine == nil:
 		mine = &lease{}
 		r.clients[report.Client] = mine
+		h.leases++
 	default:
 		elapsed = now.Sub(mine.reported)
 	}
@@ -88,7 +90,7 @@ func (r *record) lend(report *Report, now time.Time) int {
 		mine.demand = growth * float64(report.Requests) / elapsed.Seconds()
 	}
 	mine.reported, mine.quota = now, 0
-	r.level(now)
+	r.level(now, h)
 	free := float64(r.Rule.ReservoirSize) - r.lent
 	if mine.demand <= r.share {
 		mine.quota = max(1, int(math.Ceil(mine.demand)))
@@ -105,7 +107,7 @@ func (r *record) lend(report *Report, now time.Time) int {
 
 // level finds what a fair share is, anew for each report of few clients, and once a second
 // for those of many. Clients whose leases are over are forgotten.
-func (r *record) level(now time.Time) {
+func (r *record) level(now time.Time, h *held) {
 	if len(r.clients) > fewClients && now.Sub(r.leveled) < time.Second {
 		return
 	}
@@ -114,6 +116,7 @@ func (r *record) level(now time.Time) {
 	for id, l := range r.clients {
 		if now.Sub(l.reported) > leaseTime {
 			delete(r.clients, id)
+			h.leases--
 			continue
 		}
 		r.lent += l.cost()
@@ -134,35 +137,38 @@ func fairShare(demands []float64, size float64) float64 {
 	return math.MaxInt32 // there is enough for everybody
 }
 
-// count adds a report to the statistics.
-func (r *record) count(report *Report, now time.Time) {
+// count adds a report to the statistics. Where there is no room for another window, the
+// oldest one of the rule goes; a rule that has none is not counted then.
+func (r *record) count(report *Report, now time.Time, h *held) {
 	at := now.Truncate(windowTime)
 	n := len(r.windows)
 	if n == 0 || r.windows[n-1].Time.Before(at) {
-		r.windows = append(r.windows, Summary{Rule: r.Rule.Name, Time: at})
-		if n++; n > maxWindows {
-			r.windows = append(r.windows[:0:0], r.windows[n-maxWindows:]...)
-			n = maxWindows
+		full := n >= maxWindows || h.windows >= maxAllWindows
+		switch {
+		case full && n == 0:
+			return
+		case full:
+			copy(r.windows, r.windows[1:])
+			r.windows = r.windows[:n-1]
+		default:
+			h.windows++
 		}
+		r.windows = append(r.windows, Summary{Rule: r.Rule.Name, Time: at})
 	}
-	w := &r.windows[n-1]
+	w := &r.windows[len(r.windows)-1]
 	w.Requests += int64(report.Requests)
 	w.Sampled += int64(report.Sampled)
 	w.Borrowed += int64(report.Borrowed)
 }
 
 // Summaries returns the statistics of a tenant's rules, the oldest first.
-func (b *Book) Summaries(t clew.Tenant) ([]Summary, error) {
+func (b *Book) Summaries(t clew.Tenant) []Summary {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	own, err := b.of(t)
-	if err != nil {
-		return nil, err
-	}
 	var out []Summary
-	for _, r := range own.records {
+	for _, r := range b.look(t).records {
 		out = append(out, r.windows...)
 	}
 	slices.SortFunc(out, func(a, b Summary) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Rule, b.Rule)) })
-	return out, nil
+	return out
 }

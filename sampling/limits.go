@@ -17,10 +17,9 @@ const (
 	// nothing away. X-Ray lends for five minutes; then a client that is gone would take
 	// its share with it for as long.
 	leaseTime = 35 * time.Second
-	// maxClients bounds those of a rule that hold a share, at 100 bytes each. Whoever
-	// comes when there are as many keeps to the fixed rate.
-	maxClients = 10_000
-
+	// maxLeases bounds the clients that hold a share, of all rules and tenants together, at
+	// 150 bytes each. Whoever comes when there are as many keeps to the fixed rate.
+	maxLeases = 50_000
 	// growth is how much more traffic a client may have until it reports again, of which
 	// its share still holds.
 	growth = 1.25
@@ -28,10 +27,11 @@ const (
 	// longer than the rest.
 	fewClients = 100
 
-	// windowTime is the grain of statistics, X-Ray's; maxWindows of a rule are kept: an
-	// hour.
-	windowTime = 10 * time.Second
-	maxWindows = 360
+	// windowTime is the grain of statistics, X-Ray's; maxWindows of a rule are kept, an
+	// hour, and maxAllWindows of all rules and tenants together, at 100 bytes each.
+	windowTime    = 10 * time.Second
+	maxWindows    = 360
+	maxAllWindows = 100_000
 
 	// maxTenants bounds those with rules or clients of their own.
 	maxTenants = 10_000

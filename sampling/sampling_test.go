@@ -88,10 +88,7 @@ func TestBook(t *testing.T) {
 		}
 	}
 	names := func(b *sampling.Book) string {
-		list, _, err := b.Rules(tenant)
-		if err != nil {
-			t.Fatal(err)
-		}
+		list, _ := b.Rules(tenant)
 		var out []string
 		for _, r := range list {
 			out = append(out, r.Rule.Name)
@@ -105,11 +102,11 @@ func TestBook(t *testing.T) {
 		"orders": {URLPath: "/orders/1", HTTPMethod: "post", Attributes: map[string]string{"tier": "gold"}},
 		"a":      {URLPath: "/orders/1", HTTPMethod: "POST"},
 	} {
-		if r, err := b.Match(tenant, &q); err != nil || r.Name != want {
-			t.Errorf("%+v is of %s, %v", q, r.Name, err)
+		if r := b.Match(tenant, &q); r.Name != want {
+			t.Errorf("%+v is of %s", q, r.Name)
 		}
 	}
-	if r, _ := b.Match("other", &sampling.Request{}); r.Name != sampling.DefaultName || r.FixedRate != 0.05 || r.ReservoirSize != 1 {
+	if r := b.Match("other", &sampling.Request{}); r.Name != sampling.DefaultName || r.FixedRate != 0.05 || r.ReservoirSize != 1 {
 		t.Errorf("another tenant's: %v", &r)
 	}
 	if _, err := b.Create(tenant, rule("a", 3, 1, 1), began); err == nil || !strings.Contains(err.Error(), "there is a rule of that name") {
@@ -119,7 +116,7 @@ func TestBook(t *testing.T) {
 	if r, err := b.Update(tenant, "z", later, func(r *sampling.Rule) { r.Priority = 1 }); err != nil || !r.Created.Equal(began) || !r.Modified.Equal(later) {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if _, modified, _ := b.Rules(tenant); names(b) != "z orders a Default" || !modified.Equal(later) {
+	if _, modified := b.Rules(tenant); names(b) != "z orders a Default" || !modified.Equal(later) {
 		t.Errorf("%s, %v", names(b), modified)
 	}
 	if r, err := b.Update(tenant, "Default", later, func(r *sampling.Rule) { r.FixedRate = 1 }); err != nil || r.Rule.FixedRate != 1 {
@@ -282,10 +279,7 @@ func TestReservoir(t *testing.T) {
 			if sigma := math.Sqrt(float64(beyond) * 0.05 * 0.95); math.Abs(float64(kept)-0.05*float64(beyond)) > 4*sigma {
 				t.Errorf("of %d beyond the reservoir %d were sampled", beyond, kept)
 			}
-			list, err := b.Summaries(tenant)
-			if err != nil {
-				t.Fatal(err)
-			}
+			list := b.Summaries(tenant)
 			for i, x := range list {
 				requests, sampled = requests-x.Requests, sampled-x.Sampled
 				if i > 0 && x.Time.Before(list[i-1].Time) || x.Time.Unix()%10 != 0 || x.Rule != "shop" {
@@ -334,6 +328,76 @@ func TestFirstReports(t *testing.T) {
 	}
 	if sum := quotas(now.Add(time.Second), 300); sum > 3 {
 		t.Errorf("%d of 3", sum)
+	}
+}
+
+// TestManyClients: there are shares for so many, and for others again when they are gone; a
+// rule that is deleted gives back what was kept of its clients.
+func TestManyClients(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	for _, name := range []string{"a", "b"} {
+		if _, err := b.Create(tenant, rule(name, 1, 1_000_000, 0), began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quota := func(rule string, i int, now time.Time) int {
+		target, err := b.Targets(tenant, sampling.Report{Rule: rule, Client: fmt.Sprint(i), Requests: 10}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target.Quota
+	}
+	for i := range 50_000 {
+		if quota("a", i, began) == 0 {
+			t.Fatalf("client %d has no share", i)
+		}
+	}
+	if n := quota("b", 0, began); n != 0 {
+		t.Errorf("one too many has %d", n)
+	}
+	if quota("a", 1, began) == 0 {
+		t.Error("one that has a share lost it")
+	}
+	if _, err := b.Delete(tenant, "a", began); err != nil {
+		t.Fatal(err)
+	}
+	if quota("b", 0, began) == 0 {
+		t.Error("a deleted rule keeps shares")
+	}
+	later := began.Add(2 * time.Hour)
+	for i := range 720 {
+		quota("b", i, later.Add(time.Duration(10*i)*time.Second))
+	}
+	list := b.Summaries(tenant)
+	if n := len(list); n != 360 || !list[n-1].Time.Equal(later.Add(7190*time.Second).Truncate(10*time.Second)) {
+		t.Errorf("%d windows, the last %v", n, list[n-1])
+	}
+}
+
+// TestManyTenants: whoever names tenants at random keeps nobody else from sampling.
+func TestManyTenants(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	report := func(i int, now time.Time) error {
+		_, err := b.Targets(clew.Tenant(fmt.Sprint("t", i)), sampling.Report{Rule: sampling.DefaultName, Client: "a"}, now)
+		return err
+	}
+	if _, err := b.Create("kept", rule("mine", 1, 1, 1), began); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 9_999 {
+		b.Rules(clew.Tenant(fmt.Sprint("reader", i)))
+		if err := report(i, began); err != nil {
+			t.Fatal(i, err)
+		}
+	}
+	if err := report(10_000, began.Add(time.Second)); clew.KindOf(err) != clew.Busy {
+		t.Errorf("%v", err)
+	}
+	if err := report(10_000, began.Add(time.Minute)); err != nil {
+		t.Error(err)
+	}
+	if list, _ := b.Rules("kept"); len(list) != 2 {
+		t.Errorf("%v", list)
 	}
 }
 

@@ -131,8 +131,8 @@ func named(name, arn *string) (string, error) {
 func Known(b *sampling.Book) func(clew.Tenant, string) bool {
 	return func(t clew.Tenant, arn string) bool {
 		name, ours := strings.CutPrefix(arn, arnPrefix)
-		list, _, err := b.Rules(t)
-		return ours && err == nil && slices.ContainsFunc(list, func(r sampling.Record) bool { return r.Rule.Name == name })
+		list, _ := b.Rules(t)
+		return ours && slices.ContainsFunc(list, func(r sampling.Record) bool { return r.Rule.Name == name })
 	}
 }
 
@@ -144,10 +144,7 @@ type listAnswer struct {
 }
 
 func (o ops) list(c *api.Call, in *listRequest) (*listAnswer, error) {
-	list, _, err := o.book.Rules(c.Tenant)
-	if err != nil {
-		return nil, err
-	}
+	list, _ := o.book.Rules(c.Tenant)
 	page, next, err := paged(list, in.NextToken, "rules", pageRules)
 	if err != nil {
 		return nil, err
@@ -273,10 +270,7 @@ func (o ops) targets(c *api.Call, in *targetsRequest) (*targetsAnswer, error) {
 	if n := max(len(in.SamplingStatisticsDocuments), len(in.SamplingBoostStatisticsDocuments)); n > maxDocuments {
 		return nil, clew.Errorf(clew.Invalid, "%d documents of statistics: send at most %d at once", n, maxDocuments)
 	}
-	_, modified, err := o.book.Rules(c.Tenant)
-	if err != nil {
-		return nil, err
-	}
+	_, modified := o.book.Rules(c.Tenant)
 	out := &targetsAnswer{LastRuleModification: seconds(modified)}
 	now := time.Now()
 	for _, d := range in.SamplingStatisticsDocuments {
@@ -313,10 +307,7 @@ type summariesAnswer struct {
 }
 
 func (o ops) summaries(c *api.Call, in *listRequest) (*summariesAnswer, error) {
-	list, err := o.book.Summaries(c.Tenant)
-	if err != nil {
-		return nil, err
-	}
+	list := o.book.Summaries(c.Tenant)
 	slices.SortStableFunc(list, func(a, b sampling.Summary) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Rule, b.Rule)) }) // the newest first
 	page, next, err := paged(list, in.NextToken, "summaries", pageSummaries)
 	if err != nil {
