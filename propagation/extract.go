@@ -45,7 +45,7 @@ func (p Problem) String() string { return p.Format.String() + ": " + p.Why }
 
 // Conflict is one thing that two formats say differently.
 type Conflict struct {
-	What            string // trace id, span id or sampling
+	What            string // trace id, span id, sampling, or baggage and a key
 	Believed, Other Format
 	// Of each, what it says.
 	BelievedText, OtherText string
@@ -69,6 +69,8 @@ type Extraction struct {
 	seen  Set
 	// Which format the span id and the decision are of.
 	span, decision Format
+	// overruled are members of Jaeger's baggage of which the baggage header has another value.
+	overruled []Member
 }
 
 // Found returns what each format said whose headers came and could be read, by rank.
@@ -107,6 +109,10 @@ func (e *Extraction) Conflicts() []Conflict {
 		if other.Sampling != Deferred && other.Sampling.Sampled() != c.Sampling.Sampled() {
 			add("sampling", e.decision, c.Sampling.String(), other.Sampling.String())
 		}
+	}
+	for _, m := range e.overruled {
+		i := slices.IndexFunc(c.Baggage, func(b Member) bool { return strings.EqualFold(b.Key, m.Key) })
+		out = append(out, Conflict{"baggage " + m.Key, Baggage, Jaeger, c.Baggage[i].Value(), m.Value()})
 	}
 	return out
 }
@@ -155,6 +161,7 @@ type raw struct {
 	single     [singles]string
 	twice      Set // formats with a header that came with two different values
 	tracestate []string
+	stateTwice bool // its name comes in two spellings, so that nobody knows which is first
 	baggage    []string
 	uber       []Member
 }
@@ -180,9 +187,11 @@ func (r *raw) take(name string, values []string, reads Set) (problem string) {
 			if !foldEqual(name, names[i].name) {
 				continue
 			}
-			r.single[i] = values[0]
-			for _, v := range values[1:] {
-				if v != values[0] {
+			if r.single[i] == "" { // else the name comes in two spellings
+				r.single[i] = values[0]
+			}
+			for _, v := range values {
+				if v != r.single[i] {
 					r.twice |= names[i].format.set()
 				}
 			}
@@ -191,8 +200,12 @@ func (r *raw) take(name string, values []string, reads Set) (problem string) {
 	}
 	switch {
 	case foldEqual(name, nameTraceState):
+		r.stateTwice = r.tracestate != nil
 		r.tracestate = values
 	case foldEqual(name, nameBaggage):
+		if r.baggage != nil {
+			r.twice |= Baggage.set()
+		}
 		r.baggage = values
 	case reads.Has(Jaeger) && len(name) > len(prefixUberCtx) && foldEqual(name[:len(prefixUberCtx)], prefixUberCtx):
 		return r.takeUber(name[len(prefixUberCtx):], values)
@@ -204,11 +217,8 @@ func (r *raw) take(name string, values []string, reads Set) (problem string) {
 
 func (r *raw) takeUber(key string, values []string) (problem string) {
 	m, ok := uberMember(key, values[0])
-	switch {
-	case !ok:
+	if !ok {
 		return "a key of baggage is not one that headers can have"
-	case len(r.uber) == maxBaggageMembers:
-		return "it has more than 180 members of baggage"
 	}
 	r.uber = append(r.uber, m)
 	return ""
@@ -250,10 +260,7 @@ func (e *Extraction) read(f Format, r *raw) {
 			why = readTraceparent(s[hTraceparent], found, c)
 		}
 		if why == "" && came && len(r.tracestate) > 0 && !r.twice.Has(f) {
-			var badState string
-			if c.State, badState = readTraceState(r.tracestate); badState != "" {
-				e.Problems = append(e.Problems, Problem{f, "tracestate: " + badState})
-			}
+			e.readState(r)
 		}
 	case B3:
 		if came = s[hB3] != ""; came {
@@ -276,7 +283,7 @@ func (e *Extraction) read(f Format, r *raw) {
 			why = readXRay(s[hXRay], found, c)
 		}
 	case Baggage:
-		if came = len(r.baggage) > 0; came {
+		if came = len(r.baggage) > 0; came && !r.twice.Has(f) {
 			c.Baggage, why = readBaggage(nil, r.baggage)
 		}
 	}
@@ -292,6 +299,17 @@ func (e *Extraction) read(f Format, r *raw) {
 	}
 	if why == "" || !found.TraceID.IsZero() {
 		e.seen |= f.set()
+	}
+}
+
+// readState reads tracestate, beside a traceparent that is valid.
+func (e *Extraction) readState(r *raw) {
+	state, why := readTraceState(r.tracestate)
+	if r.stateTwice {
+		state, why = "", "its name comes in two spellings"
+	}
+	if e.Context.State = state; why != "" {
+		e.Problems = append(e.Problems, Problem{TraceContext, "tracestate: " + why})
 	}
 }
 
@@ -367,10 +385,30 @@ func (e *Extraction) carry(r *raw) {
 	if len(r.uber) == 0 {
 		return
 	}
-	slices.SortFunc(r.uber, func(a, b Member) int { return cmp.Compare(a.Key, b.Key) }) // a map has no order
+	e.carryUber(r.uber)
+}
+
+// carryUber adds Jaeger's baggage to what the baggage header has, which beats it.
+func (e *Extraction) carryUber(list []Member) {
+	c := &e.Context
+	problem := func(why string) { e.Problems = append(e.Problems, Problem{Jaeger, why}) }
+	slices.SortFunc(list, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.Raw, b.Raw)) }) // a map has no order
 	from := len(c.Baggage)
-	for _, m := range r.uber {
-		if !slices.ContainsFunc(c.Baggage[:from], func(b Member) bool { return strings.EqualFold(b.Key, m.Key) }) {
+	for i, m := range list {
+		same := func(b Member) bool { return strings.EqualFold(b.Key, m.Key) }
+		switch {
+		case i > 0 && list[i-1].Key == m.Key:
+			if list[i-1].Raw != m.Raw {
+				problem("baggage " + m.Key + " comes twice, with different values")
+			}
+		case slices.ContainsFunc(c.Baggage[:from], same):
+			if !slices.ContainsFunc(c.Baggage[:from], func(b Member) bool { return same(b) && b.Value() == m.Value() }) {
+				e.overruled = append(e.overruled, m)
+			}
+		case len(c.Baggage) == maxBaggageMembers:
+			problem("it has more than 180 members of baggage")
+			return
+		default:
 			c.Baggage = append(c.Baggage, m)
 		}
 	}

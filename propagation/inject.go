@@ -186,3 +186,18 @@ func (s Set) Headers() []string {
 	}
 	return slices.Clip(out)
 }
+
+// FormatOf returns the format whose header a name is, in any case.
+func FormatOf(name string) (Format, bool) {
+	for i := range outNames {
+		if foldEqual(name, outNames[i].lower) {
+			return outNames[i].format, true
+		}
+	}
+	for _, prefix := range [...]string{prefixUberCtx, prefixOTCtx} {
+		if len(name) > len(prefix) && foldEqual(name[:len(prefix)], prefix) {
+			return Jaeger, true
+		}
+	}
+	return 0, false
+}

@@ -266,7 +266,7 @@ func TestExtract(t *testing.T) {
 			[]string{"tracecontext says trace id " + trace128 + ", xray says 67891233abcdef012345678912345678"}, nil},
 		{"another's extras are dropped", w3c + "uber-trace-id: " + other + ":1:0:9\nx-datadog-trace-id: 5\nx-datadog-parent-id: 6\nx-datadog-origin: rum", trace128 + "/" + span + " record",
 			[]string{"tracecontext says trace id " + trace128 + ", jaeger says " + other, "tracecontext says trace id " + trace128 + ", datadog says 00000000000000000000000000000005"}, nil},
-		{"jaeger's baggage", w3c + "uberctx-User: a%20b+c\nuberctx-k: 2\nbaggage: k=1", trace128 + "/" + span + " record k=1 user=a b c", nil, nil},
+		{"jaeger's baggage", w3c + "uberctx-User: a%20b+c\nuberctx-k: 2\nbaggage: k=1", trace128 + "/" + span + " record k=1 user=a b c", []string{"baggage says baggage k 1, jaeger says 2"}, nil},
 	} {
 		e := propagation.New(propagation.All, 0).Extract(header(c.in))
 		if got := told(&e.Context); got != c.want {
@@ -281,6 +281,35 @@ func TestExtract(t *testing.T) {
 		}
 		if !slices.Equal(conflicts, c.conflicts) || !slices.Equal(problems, c.problems) {
 			t.Errorf("%s: conflicts %q, problems %q\nwant %q, %q", c.name, conflicts, problems, c.conflicts, c.problems)
+		}
+	}
+}
+
+// TestSpellings: what comes under several names is the same each time, and is told.
+func TestSpellings(t *testing.T) {
+	other := "11111111111111112222222222222222"
+	for range 50 { // a map has no order
+		for _, c := range []struct {
+			in                   map[string][]string
+			want, problem, clash string
+		}{
+			{map[string][]string{"Traceparent": {"00-" + trace128 + "-" + span + "-01"}, "traceparent": {"00-" + other + "-" + span + "-01"}},
+				"00000000000000000000000000000000/0000000000000000 deferred", "tracecontext: a header comes twice, with different values", ""},
+			{map[string][]string{"Traceparent": {"00-" + trace128 + "-" + span + "-01"}, "Tracestate": {"a=1"}, "tracestate": {"b=1"}},
+				trace128 + "/" + span + " record", "tracecontext: tracestate: its name comes in two spellings", ""},
+			{map[string][]string{"Baggage": {"a=1"}, "baggage": {"b=1"}}, "00000000000000000000000000000000/0000000000000000 deferred", "baggage: a header comes twice, with different values", ""},
+			{map[string][]string{"Uberctx-A": {"2"}, "Ot-Baggage-A": {"1"}}, "00000000000000000000000000000000/0000000000000000 deferred a=1", "jaeger: baggage a comes twice, with different values", ""},
+			{map[string][]string{"Uberctx-A": {"2"}, "Baggage": {"A=1"}}, "00000000000000000000000000000000/0000000000000000 deferred A=1", "", "baggage says baggage a 1, jaeger says 2"},
+		} {
+			e := propagation.New(propagation.All, 0).Extract(c.in)
+			if got := told(&e.Context); got != c.want || fmt.Sprint(e.Problems) != "["+c.problem+"]" || fmt.Sprint(e.Conflicts()) != "["+c.clash+"]" {
+				t.Fatalf("%v: %s, %v, %v", c.in, got, e.Problems, e.Conflicts())
+			}
+		}
+	}
+	for name, want := range map[string]bool{"TRACEPARENT": true, "X-B3-Flags": true, "uberctx-a": true, "ot-baggage-x": true, "uberctx-": false, "Accept": false} {
+		if _, ok := propagation.FormatOf(name); ok != want {
+			t.Errorf("%s: %v", name, ok)
 		}
 	}
 }

@@ -87,6 +87,9 @@ func (p *proxyCheck) config(address string) (proxycheck.Config, propagation.Set,
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			return cfg, 0, usage.Errorf("--header %q: want a name, a colon and a value", h)
 		}
+		if f, ours := propagation.FormatOf(name); ours {
+			return cfg, 0, usage.Errorf("--header %q: it is one of those that are tried (%s); leave it out", h, f)
+		}
 		name = textproto.CanonicalMIMEHeaderKey(name)
 		cfg.Header[name] = append(cfg.Header[name], strings.TrimSpace(value))
 	}

@@ -229,10 +229,11 @@ func TestProxyCheckInWords(t *testing.T) {
 		t.Error(err)
 	}
 	for line, want := range map[string]string{
-		"proxy-check localhost:80":                   "no address of a service",
-		"proxy-check http://localhost -H x":          "want a name, a colon and a value",
-		"proxy-check http://localhost --wait soon":   `--wait "soon"`,
-		"proxy-check http://localhost --want zipkin": `no format "zipkin"`,
+		"proxy-check localhost:80":                      "no address of a service",
+		"proxy-check http://localhost -H x":             "want a name, a colon and a value",
+		"proxy-check http://localhost -H Traceparent:x": "one of those that are tried (tracecontext)",
+		"proxy-check http://localhost --wait soon":      `--wait "soon"`,
+		"proxy-check http://localhost --want zipkin":    `no format "zipkin"`,
 		"proxy-check": "needs URL",
 	} {
 		if _, _, err := cli(environ, strings.Fields(line)...); !errors.Is(err, usage.Err) || !strings.Contains(err.Error(), want) {

@@ -3,6 +3,8 @@ package proxycheck
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -46,8 +48,8 @@ func (r *Report) printRest(b *strings.Builder, list func([]string) string) {
 	}
 	for i := range r.Results {
 		x := &r.Results[i]
-		for format, id := range x.Answer {
-			if id != x.Trace {
+		for _, format := range slices.Sorted(maps.Keys(x.Answer)) {
+			if id := x.Answer[format]; id != x.Trace {
 				fmt.Fprintf(b, "\nThe answer to %s names another trace, %s (%s): whoever wrote that began a trace of its own.\n", x.Kind, id, format)
 			}
 		}
