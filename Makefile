@@ -54,6 +54,15 @@ ui-modules: need-node
 		echo "$$sum" > ui/node_modules/.lock-checksum; \
 	fi
 
+# What the tests send with that users of Node.js have.
+.PHONY: client-modules
+client-modules: need-node
+	@sum=$$(sha256sum test/clients/node/package-lock.json | cut -d' ' -f1); \
+	if [ "$$(cat test/clients/node/node_modules/.lock-checksum 2>/dev/null)" != "$$sum" ]; then \
+		(cd test/clients/node && $(NPM) install --no-save --no-audit --no-fund --loglevel=error); \
+		echo "$$sum" > test/clients/node/node_modules/.lock-checksum; \
+	fi
+
 # Packages that start no goroutine and whose tests go through much data: there is
 # nothing to race, and the race detector would make them ten times slower. What is
 # shared of them is raced by those who share it.
@@ -64,7 +73,8 @@ ONE_GOROUTINE := /(block|column|exec|format/xray|otlp|sketch|span|traceql|exec/e
 SWEEPS := /(api/v1|spandb|spandb/(segment|traceindex)|internal/upkeep)$$
 
 .PHONY: test
-test: need-go need-cc ui ## run every test that needs no outside server
+test: export NODE_PATH := $(CURDIR)/test/clients/node/node_modules
+test: need-go need-cc ui client-modules ## run every test that needs no outside server
 	@$(GO) test -race -short -shuffle=on $$($(GO) list ./... | grep -vE '$(ONE_GOROUTINE)')
 	@$(GO) test -shuffle=on $$($(GO) list ./... | grep -E '$(ONE_GOROUTINE)|$(SWEEPS)' | grep -v /internal/tidy)
 	@$(GO) test -count=1 ./internal/tidy
@@ -97,7 +107,7 @@ e2e: build ui-modules need-chromium ## run the browser tests against a real serv
 
 .PHONY: clean
 clean: ## remove what was built; ./data stays
-	@rm -rf bin ui/node_modules
+	@rm -rf bin ui/node_modules test/clients/node/node_modules
 	@find web/dist -mindepth 1 -not -name .keep -delete
 
 .PHONY: need-go

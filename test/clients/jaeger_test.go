@@ -1,11 +1,9 @@
 package clients
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http/httptest"
 	"runtime"
 	"slices"
@@ -29,33 +27,14 @@ import (
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/jaegerdoor"
 	"github.com/clew-tracing/clew/span"
-	"github.com/clew-tracing/clew/spandb"
-	"github.com/clew-tracing/clew/vfs"
 )
 
 // TestJaeger sends what Jaeger's client for Go makes, in datagrams and over HTTP.
 func TestJaeger(t *testing.T) {
-	db, err := spandb.Open(vfs.NewMem(), "data", spandb.Config{Window: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
+	db := store(t)
 	cfg := ingest.Config{Appender: db}
 	udp := jaegerdoor.NewCompact(cfg)
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	address := conn.LocalAddr().String()
-	go func() { done <- udp.Serve(ctx, conn) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	address := serve(t, udp)
 	overHTTP := httptest.NewServer(jaegerdoor.NewHTTP(cfg))
 	defer overHTTP.Close()
 

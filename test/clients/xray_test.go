@@ -3,7 +3,6 @@ package clients
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -17,33 +16,14 @@ import (
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/xraydoor"
 	"github.com/clew-tracing/clew/span"
-	"github.com/clew-tracing/clew/spandb"
-	"github.com/clew-tracing/clew/vfs"
 )
 
 // TestXRay sends what X-Ray's SDK for Go makes of a request that it serves and one that it
 // makes.
 func TestXRay(t *testing.T) {
-	db, err := spandb.Open(vfs.NewMem(), "data", spandb.Config{Window: -1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
+	db := store(t)
 	door := xraydoor.NewUDP(ingest.Config{Appender: db})
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := conn.LocalAddr().String()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- door.Serve(ctx, conn) }()
-	defer func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}()
+	address := serve(t, door)
 
 	if err := sdk.Configure(sdk.Config{DaemonAddr: address}); err != nil {
 		t.Fatal(err)
@@ -97,6 +77,26 @@ func TestXRay(t *testing.T) {
 			if !strings.Contains(string(docs[i].Text), want) {
 				t.Errorf("no %s in\n%s", want, docs[i].Text)
 			}
+		}
+	}
+}
+
+// TestXRayNode sends what X-Ray's SDK for Node.js makes.
+func TestXRayNode(t *testing.T) {
+	db := store(t)
+	address := serve(t, xraydoor.NewUDP(ingest.Config{Appender: db}))
+	id, err := xray.ParseTraceID(node(t, "xray.js", address))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := await(t, db, id.String(), 3)
+	docs := xray.Documents(rows)
+	if len(docs) != 1 {
+		t.Fatalf("%d documents", len(docs))
+	}
+	for _, want := range []string{`"name":"front"`, `"annotations":{"tier":"gold"}`, `"debug":{"ratio":0.5}`, `"name":"work"`, `"message":"no stock"`, `"annotations":{"items":3}`, `"name":"back"`, `"namespace":"remote"`} {
+		if !strings.Contains(string(docs[0].Text), want) {
+			t.Errorf("no %s in\n%s", want, docs[0].Text)
 		}
 	}
 }
