@@ -3,6 +3,7 @@
 //
 //	GET /sampling?service=NAME       of Jaeger's agent, 5778
 //	GET /api/sampling?service=NAME   of its collector, 14268
+//	jaeger.api_v2.SamplingManager    over gRPC, of both: 5779 and 14250
 //
 // docs/reference/sampling.md says what a strategy is of a rule.
 package sampling
@@ -107,14 +108,22 @@ func New(cfg api.Config, book *rules.Book) http.Handler {
 		default:
 			return clew.Errorf(clew.NotFound, "strategies are asked for by GET %s?service=NAME or %s?service=NAME", Paths[0], Paths[1])
 		}
-		service := c.R.URL.Query().Get("service")
-		if service == "" || len(service) > maxServiceBytes {
-			return clew.Errorf(clew.Invalid, "service: want the name of the service that asks, as in %s?service=checkout", c.R.URL.Path)
+		s, err := ask(book, c.Tenant, c.R.URL.Query().Get("service"), "service")
+		if err != nil {
+			return err
 		}
-		list, _ := book.Rules(c.Tenant)
-		api.WriteJSON(c.W, http.StatusOK, StrategyOf(list, service))
+		api.WriteJSON(c.W, http.StatusOK, s)
 		return nil
 	})
+}
+
+// ask returns the strategy of a service, which a parameter names.
+func ask(book *rules.Book, t clew.Tenant, service, parameter string) (s Strategy, err error) {
+	if service == "" || len(service) > maxServiceBytes {
+		return s, clew.Errorf(clew.Invalid, "%s: want the name of the service that asks, such as checkout", parameter)
+	}
+	list, _ := book.Rules(t)
+	return StrategyOf(list, service), nil
 }
 
 // Fail answers with an error as Jaeger does, in a line of text.

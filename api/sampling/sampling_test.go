@@ -1,14 +1,18 @@
 package sampling_test
 
 import (
+	"flag"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/reflect/protoregistry"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/apitest"
+	"github.com/clew-tracing/clew/api/apitest/protoset"
 	"github.com/clew-tracing/clew/api/sampling"
 	rules "github.com/clew-tracing/clew/sampling"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -69,5 +73,14 @@ func TestStrategies(t *testing.T) {
 		t.Errorf("POST: %d %v", w.Code, w.Header())
 	}
 }
+
+var update = flag.Bool("update", false, "write the compiled protocol anew")
+
+func protocolFiles(t *testing.T, update bool) *protoregistry.Files {
+	return protoset.Hold(t, "sampling.protoset", update, "sampling.proto")
+}
+
+// TestProtocol holds the compiled protocol to its source.
+func TestProtocol(t *testing.T) { protocolFiles(t, *update) }
 
 func httptestCode(w *httptest.ResponseRecorder) string { return strings.Fields(w.Result().Status)[0] }

@@ -17,7 +17,9 @@ import (
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/agent"
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/jaeger"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/cmd/clew/serve"
@@ -119,6 +121,50 @@ func TestJaegerClients(t *testing.T) {
 	for _, line := range []string{`clew_door_datagrams_total{door="jaeger-agent-compact"} 0`, `clew_door_datagrams_dropped_total{door="jaeger-agent-binary"} 0`} {
 		if !strings.Contains(string(text), line) {
 			t.Errorf("the metrics lack %s", line)
+		}
+	}
+}
+
+// TestJaegerSamplingOverGRPC asks for strategies as Jaeger's agents do, wherever they can be
+// asked for.
+func TestJaegerSamplingOverGRPC(t *testing.T) {
+	p := startServer(t, t.TempDir())
+	create := func(rule string) {
+		t.Helper()
+		res, err := http.Post(p.url(serve.DoorXRay)+"/CreateSamplingRule", "application/json", strings.NewReader(`{"SamplingRule":{"RuleName":`+rule+`,"ResourceARN":"*","ServiceType":"*","Host":"*","Version":1}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if text, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %s", res.Status, text)
+		}
+	}
+	create(`"pay","Priority":1,"FixedRate":0.75,"ReservoirSize":0,"ServiceName":"cart","HTTPMethod":"POST","URLPath":"/pay"`)
+	create(`"cart","Priority":2,"FixedRate":0.1,"ReservoirSize":2,"ServiceName":"cart","HTTPMethod":"*","URLPath":"*"`)
+	create(`"bank","Priority":3,"FixedRate":0,"ReservoirSize":5,"ServiceName":"bank","HTTPMethod":"*","URLPath":"*"`)
+	for _, door := range []string{serve.DoorJaegerPost, serve.DoorJaegerSamplingGRPC, serve.DoorPage} {
+		conn, err := grpc.NewClient(p.addresses[door][0], grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithDefaultCallOptions(grpc.ForceCodec(selfCodec{})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		client := api_v2.NewSamplingManagerClient(conn)
+		s, err := client.GetSamplingStrategy(context.Background(), &api_v2.SamplingStrategyParameters{ServiceName: "cart"})
+		if err != nil {
+			t.Fatalf("%s: %v", door, err)
+		}
+		o := s.GetOperationSampling()
+		if o.GetDefaultSamplingProbability() != 0.1 || o.GetDefaultLowerBoundTracesPerSecond() != 2 || len(o.GetPerOperationStrategies()) != 1 ||
+			o.PerOperationStrategies[0].Operation != "POST /pay" || o.PerOperationStrategies[0].ProbabilisticSampling.GetSamplingRate() != 0.75 || s.GetProbabilisticSampling().GetSamplingRate() != 0.1 {
+			t.Errorf("%s: %v", door, s)
+		}
+		s, err = client.GetSamplingStrategy(context.Background(), &api_v2.SamplingStrategyParameters{ServiceName: "bank"})
+		if err != nil || s.StrategyType != api_v2.SamplingStrategyType_RATE_LIMITING || s.GetRateLimitingSampling().GetMaxTracesPerSecond() != 5 {
+			t.Errorf("%s: %v, %v", door, s, err)
+		}
+		if _, err = client.GetSamplingStrategy(context.Background(), &api_v2.SamplingStrategyParameters{}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%s: %v", door, err)
 		}
 	}
 }

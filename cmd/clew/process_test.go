@@ -145,7 +145,7 @@ func (p *process) kill() {
 
 // freePorts are the flags that make a server choose its ports.
 var freePorts = []string{"--listen", "127.0.0.1", "--http-port", "0", "--otlp-grpc-port", "0", "--otlp-http-port", "0", "--jaeger-port", "0", "--jaeger-grpc-port", "0", "--zipkin-port", "0", "--tempo-port", "0", "--prometheus-port", "0", "--xray-port", "0", "--xray-udp-port", "0",
-	"--jaeger-collector-grpc-port", "0", "--jaeger-collector-http-port", "0", "--jaeger-agent-compact-port", "0", "--jaeger-agent-binary-port", "0", "--jaeger-sampling-port", "0"}
+	"--jaeger-collector-grpc-port", "0", "--jaeger-collector-http-port", "0", "--jaeger-agent-compact-port", "0", "--jaeger-agent-binary-port", "0", "--jaeger-sampling-port", "0", "--jaeger-sampling-grpc-port", "0"}
 
 // startServer runs `clew serve` on free ports with a store in dir/data.
 func startServer(t *testing.T, dir string, args ...string) *process {

@@ -92,7 +92,7 @@ type Config struct {
 	XRayPort       Port
 	XRayUDPPort    Port
 
-	JaegerPostPort, JaegerThriftPort, JaegerCompactPort, JaegerBinaryPort, JaegerSamplingPort Port
+	JaegerPostPort, JaegerThriftPort, JaegerCompactPort, JaegerBinaryPort, JaegerSamplingPort, JaegerSamplingGRPCPort Port
 
 	TempoPort     Port
 	PromPort      Port
@@ -143,11 +143,12 @@ func defaults() *Config {
 		XRayPort:       Port{N: 2000, CanOff: true},
 		XRayUDPPort:    Port{N: 2000, CanOff: true},
 
-		JaegerPostPort:     Port{N: 14250, CanOff: true},
-		JaegerThriftPort:   Port{N: 14268, CanOff: true},
-		JaegerCompactPort:  Port{N: 6831, CanOff: true},
-		JaegerBinaryPort:   Port{N: 6832, CanOff: true},
-		JaegerSamplingPort: Port{N: 5778, CanOff: true},
+		JaegerPostPort:         Port{N: 14250, CanOff: true},
+		JaegerThriftPort:       Port{N: 14268, CanOff: true},
+		JaegerCompactPort:      Port{N: 6831, CanOff: true},
+		JaegerBinaryPort:       Port{N: 6832, CanOff: true},
+		JaegerSamplingPort:     Port{N: 5778, CanOff: true},
+		JaegerSamplingGRPCPort: Port{N: 5779, CanOff: true},
 
 		TempoPort: Port{N: 3200, CanOff: true},
 		PromPort:  Port{N: 9090, CanOff: true},
@@ -238,6 +239,9 @@ func jaegerClientSettings() []Setting {
 		{Name: "jaeger-sampling-port", Group: group, Scope: Server,
 			Help:  "The port where Jaeger's clients and OpenTelemetry's remote samplers ask for sampling strategies over HTTP, as of Jaeger's agent. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
 			field: func(c *Config) Value { return &c.JaegerSamplingPort }},
+		{Name: "jaeger-sampling-grpc-port", Group: group, Scope: Server,
+			Help:  "The port where Jaeger's agents and collectors ask for sampling strategies over gRPC. 0 takes any free port, off opens none; one that is taken is left to whoever has it, with a warning.",
+			field: func(c *Config) Value { return &c.JaegerSamplingGRPCPort }},
 	}
 }
 

@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/jaeger"
@@ -39,6 +40,7 @@ func (s *server) dialects() []dialect {
 		s.newDialect(DoorZipkin, "/zipkin", zipkin.Fail, zipkin.New(cfg)),
 		s.prometheus(cfg),
 		s.newDialect(DoorJaegerSampling, "", sampling.Fail, sampling.New(cfg, s.rules)),
+		s.called(DoorJaegerSamplingGRPC, s.strategies),
 	}
 }
 
@@ -91,6 +93,14 @@ func (s *server) jaegerStrategies() func(path string) http.Handler {
 	}
 }
 
+// strategiesCalled is what of the collector's port of gRPC is for reading: the same.
+func (s *server) strategiesCalled(path string) http.Handler {
+	if strings.HasPrefix(path, sampling.MethodsPath) {
+		return s.strategies
+	}
+	return nil
+}
+
 // openTo lets everybody ask for some paths, without a token.
 func (d dialect) openTo(answers http.Handler, paths ...string) dialect {
 	mux := http.NewServeMux()
@@ -104,11 +114,15 @@ func (d dialect) openTo(answers http.Handler, paths ...string) dialect {
 
 // jaegerGRPC is Jaeger's API over gRPC, which has a door of its own.
 func (s *server) jaegerGRPC(cfg api.Config) dialect {
-	calls := s.callable(jaeger.NewGRPC(cfg, s.notReady))
+	return s.called(DoorJaegerGRPC, s.callable(jaeger.NewGRPC(cfg, s.notReady)))
+}
+
+// called is a dialect that is asked over gRPC alone, on a door of its own.
+func (s *server) called(door string, calls *api.GuardedGRPC) dialect {
 	fault := func(w http.ResponseWriter, _ *http.Request) {
 		api.FailGRPC(w, http.StatusInternalServerError, faultText)
 	}
-	return dialect{door: DoorJaegerGRPC, handler: calls, calls: calls, fault: fault}
+	return dialect{door: door, handler: calls, calls: calls, fault: fault}
 }
 
 // callable guards what is asked over gRPC, as newDialect guards the rest, and notes it to be

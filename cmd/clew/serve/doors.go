@@ -28,7 +28,8 @@ const (
 	DoorJaegerCompact = "jaeger-agent-compact"
 	DoorJaegerBinary  = "jaeger-agent-binary"
 
-	DoorJaegerSampling = "jaeger-sampling"
+	DoorJaegerSampling     = "jaeger-sampling"
+	DoorJaegerSamplingGRPC = "jaeger-sampling-grpc"
 )
 
 // serverDoors are the doors of the settings, not opened yet.
@@ -49,6 +50,7 @@ func serverDoors(c *config.Config) []*listen.Door {
 		{Name: DoorJaegerCompact, Title: "Jaeger spans, UDP, compact", Protocol: "udp", Setting: "jaeger-agent-compact-port", Port: c.JaegerCompactPort, Spare: true},
 		{Name: DoorJaegerBinary, Title: "Jaeger spans, UDP, binary", Protocol: "udp", Setting: "jaeger-agent-binary-port", Port: c.JaegerBinaryPort, Spare: true},
 		{Name: DoorJaegerSampling, Title: "Jaeger sampling", Protocol: "http", Path: sampling.Paths[0], Setting: "jaeger-sampling-port", Port: c.JaegerSamplingPort, Spare: true},
+		{Name: DoorJaegerSamplingGRPC, Title: "Jaeger sampling, gRPC", Protocol: "grpc", Setting: "jaeger-sampling-grpc-port", Port: c.JaegerSamplingGRPCPort, Spare: true},
 	}
 }
 

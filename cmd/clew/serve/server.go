@@ -23,6 +23,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
+	sampled "github.com/clew-tracing/clew/api/sampling"
 	"github.com/clew-tracing/clew/api/xray/account"
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
@@ -90,6 +91,8 @@ type server struct {
 	turns *api.Turns // of questions, in whatever dialect
 	cores *cores.Pool
 	rpcs  []*api.GRPC
+	// strategies tells Jaeger's clients how to sample, on several addresses.
+	strategies *api.GuardedGRPC
 	// streams ends what the page's address answers without end, by endStreams.
 	streams    context.Context
 	endStreams context.CancelFunc
@@ -330,6 +333,7 @@ func (s *server) start() {
 	s.census.Catalog = s.store
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.turns = api.NewTurns(s.memory.Queries, s.cores)
+	s.strategies = s.callable(sampled.NewGRPC(s.asked(), s.notReady, s.rules))
 	s.takers = s.newTakers(doors)
 	dialects := s.dialects()
 	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)

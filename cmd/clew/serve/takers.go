@@ -52,7 +52,7 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
 		{door: DoorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny, reads: s.xrayReads()},
 		{door: DoorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
-		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny},
+		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny, reads: s.strategiesCalled},
 		{door: DoorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny, reads: s.jaegerStrategies()},
 		{door: DoorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
 		{door: DoorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
