@@ -45,7 +45,7 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case path != SegmentsPath && path != TelemetryPath:
 		h.Allow(w, r)
-		h.answer(w, http.StatusNotFound, "UnknownOperationException", "this is clew's door for AWS X-Ray: POST "+SegmentsPath+" or "+TelemetryPath)
+		h.answer(w, http.StatusNotFound, "UnknownOperationException", "clew has not this one of X-Ray's operations: docs/reference/xray-api.md lists those that it has, besides POST "+SegmentsPath+" or "+TelemetryPath)
 		return
 	}
 	h.Allow(w, r)
