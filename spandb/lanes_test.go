@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,12 +261,18 @@ func TestLanesPanic(t *testing.T) {
 		}
 	}()
 	r := storage.Request{Tenant: clew.DefaultTenant, Columns: storage.Columns{Intrinsics: []span.Intrinsic{span.SpanID}}}
+	begun, taken := false, make(chan struct{})
+	take := sync.OnceFunc(func() { close(taken) })
 	r.Beside = func() storage.Beside {
-		return storage.Beside{Take: func(*span.Batch) bool { panic("a fault") }, Join: func() { t.Error("a lane is joined that failed") }}
+		begun = true
+		return storage.Beside{Take: func(*span.Batch) bool { take(); panic("a fault") }, Join: func() { t.Error("a lane is joined that failed") }}
 	}
 	for _, err := range db.Scan(ctx, r) {
 		if err != nil {
 			t.Error(err)
+		}
+		if begun {
+			<-taken // before nothing is left for the lane
 		}
 	}
 }
