@@ -74,6 +74,12 @@ func seconds(t time.Time) xray.Seconds {
 	return xray.Seconds(t.UnixNano())
 }
 
+// wholeSeconds rounds up: clients leave out the fraction and compare with the second in which
+// they asked for the rules, so that a change later in that second would be none to them.
+func wholeSeconds(t time.Time) xray.Seconds {
+	return seconds(t.Add(time.Second - 1).Truncate(time.Second))
+}
+
 func jsonOf(r *sampling.Record) recordJSON {
 	x, arn := &r.Rule, arnPrefix+r.Rule.Name
 	return recordJSON{ruleJSON{
@@ -271,7 +277,7 @@ func (o ops) targets(c *api.Call, in *targetsRequest) (*targetsAnswer, error) {
 		return nil, clew.Errorf(clew.Invalid, "%d documents of statistics: send at most %d at once", n, maxDocuments)
 	}
 	_, modified := o.book.Rules(c.Tenant)
-	out := &targetsAnswer{LastRuleModification: seconds(modified)}
+	out := &targetsAnswer{LastRuleModification: wholeSeconds(modified)}
 	now := time.Now()
 	for _, d := range in.SamplingStatisticsDocuments {
 		target, err := sampling.Target{}, error(nil)

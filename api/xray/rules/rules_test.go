@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
@@ -17,7 +18,11 @@ import (
 
 // asking returns a function that posts to the operations and wants a status.
 func asking(t *testing.T, tenant clew.Tenant) func(code int, path, body string) map[string]any {
-	h := xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(sampling.NewBook(nil, nil))...)
+	return askingOf(t, tenant, sampling.NewBook(nil, nil))
+}
+
+func askingOf(t *testing.T, tenant clew.Tenant, book *sampling.Book) func(code int, path, body string) map[string]any {
+	h := xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(book)...)
 	return func(code int, path, body string) map[string]any {
 		t.Helper()
 		r := httptest.NewRequest("POST", path, strings.NewReader(body))
@@ -123,5 +128,30 @@ func TestTargets(t *testing.T) {
 	}
 	if out := ask(400, "/SamplingTargets", `{"SamplingStatisticsDocuments":[`+strings.Repeat("{},", 250)+`{}]}`); !strings.Contains(fmt.Sprint(out), "at most 250") {
 		t.Errorf("%v", out)
+	}
+}
+
+// TestModification: clients compare when rules were last changed with the second in which they
+// asked for them, both without a fraction. A change later in that second is one to them.
+func TestModification(t *testing.T) {
+	book := sampling.NewBook(nil, nil)
+	ask := askingOf(t, clew.DefaultTenant, book)
+	modification := func() float64 { return ask(200, "/SamplingTargets", `{}`)["LastRuleModification"].(float64) }
+	if at := modification(); at != 0 {
+		t.Errorf("no rule was changed, and the last change was at %v", at)
+	}
+	const second = 1_763_889_000
+	for _, c := range []struct {
+		nanos int64
+		want  float64
+	}{{0, second}, {1, second + 1}, {300_000_000, second + 1}, {999_999_999, second + 1}} {
+		if _, err := book.Update(clew.DefaultTenant, sampling.DefaultName, time.Unix(second, c.nanos), func(*sampling.Rule) {}); err != nil {
+			t.Fatal(err)
+		}
+		asked := time.Unix(second, max(0, c.nanos-1)) // just before
+		at := modification()
+		if at != c.want || c.nanos > 0 && int64(at) <= asked.Unix() {
+			t.Errorf("changed %d ns after the second, it is told as %v, want %v", c.nanos, at, c.want)
+		}
 	}
 }
