@@ -53,11 +53,7 @@ type asker struct {
 
 // fillBefore loads what will be asked about and returns the questions about it.
 func fillBefore(ctx context.Context, o *options, before *workload, t *target) ([]check, error) {
-	protocol, err := load.ParseProtocol(o.protocol)
-	if err != nil {
-		return nil, err
-	}
-	result, err := load.Run(ctx, before.spool, load.Config{Protocol: protocol, Endpoint: t.endpoint, Clients: o.clients})
+	result, err := load.Run(ctx, before.spool, load.Config{Protocol: o.protocol, Endpoint: t.endpoint, Clients: o.clients})
 	if err != nil {
 		return nil, err
 	}

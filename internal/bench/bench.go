@@ -5,7 +5,7 @@
 //	make → start → meters → send → meters → settle → meters → ask → stop
 //
 // The server is one of the bench's own, started anew for each run, or any other
-// that takes OTLP. docs/benchmarks.md says what each figure means.
+// that takes the format, OTLP or another one's. docs/benchmarks.md says what each figure means.
 package bench
 
 import (
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/bench/foreign"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/internal/load"
 )
@@ -23,7 +24,7 @@ import (
 // measureAll measures as often as asked and prints one report. Its error says
 // that a run is void: what was sent was not all accepted, or was not found.
 func measureAll(ctx context.Context, o *options, out, progress io.Writer) error {
-	all := &report{Corpus: o.corpus, Seed: o.seed, Spans: o.spans, Protocol: o.protocol, Encoding: o.encoding,
+	all := &report{Corpus: o.corpus, Seed: o.seed, Spans: o.spans, Format: string(o.format), Protocol: string(o.protocol), Encoding: o.encoding,
 		Clients: o.clients, Rate: o.rate, SettleSeconds: o.settle.Seconds(), Machine: readMachine()}
 	var work *workload
 	defer func() {
@@ -121,14 +122,22 @@ func makeWorkload(o *options, seed uint64, spans int, now time.Time) (*workload,
 	if err != nil {
 		return nil, err
 	}
+	if err := fill(spool, c, foreign.NewWriter(o.format, o.perRequest)); err != nil {
+		return nil, errors.Join(err, spool.Close())
+	}
+	return &workload{spool: spool, truth: c.Truth()}, nil
+}
+
+// fill writes a whole corpus into a spool.
+func fill(spool *load.Spool, c *corpus.Corpus, w *foreign.Writer) error {
 	var body []byte
 	for {
 		var n int
 		if body, n = c.Next(body[:0]); n == 0 {
-			return &workload{spool: spool, truth: c.Truth()}, nil
+			return w.Flush(spool.Add)
 		}
-		if err := spool.Add(body, n); err != nil {
-			return nil, errors.Join(err, spool.Close())
+		if err := w.Add(body, n, spool.Add); err != nil {
+			return err
 		}
 	}
 }
@@ -177,7 +186,7 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 		return run, nil
 	}
 	fmt.Fprintf(progress, "asking\n")
-	if err := askAll(ctx, t, work.truth, run, o.endpoint == "" && work.before == nil); err != nil {
+	if err := askAll(ctx, t, work.truth, o.format, run, o.endpoint == "" && work.before == nil); err != nil {
 		return nil, errors.Join(err, t.complaint())
 	}
 	if o.queries {
@@ -191,14 +200,10 @@ func measure(ctx context.Context, o *options, work *workload, progress io.Writer
 
 // send sends everything and notes what the sender saw.
 func send(ctx context.Context, o *options, work *workload, t *target, run *measurement) error {
-	protocol, err := load.ParseProtocol(o.protocol)
-	if err != nil {
-		return err
-	}
 	if err := t.startMeters(); err != nil {
 		return err
 	}
-	result, err := load.Run(ctx, work.spool, load.Config{Protocol: protocol, Endpoint: t.endpoint, Clients: o.clients, SpansPerSecond: o.rate})
+	result, err := load.Run(ctx, work.spool, load.Config{Protocol: o.protocol, Kind: o.format.Kind(), Endpoint: t.endpoint, Clients: o.clients, SpansPerSecond: o.rate})
 	if err != nil {
 		return err
 	}

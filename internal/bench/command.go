@@ -3,8 +3,10 @@ package bench
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
+	"github.com/clew-tracing/clew/internal/bench/foreign"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/internal/load"
 	"github.com/spf13/cobra"
@@ -17,7 +19,8 @@ type options struct {
 	spans          int
 	perRequest     int
 	encoding       string
-	protocol       string
+	format         foreign.Format
+	protocol       load.Protocol
 	clients        int
 	rate           float64
 	runs           int
@@ -59,12 +62,15 @@ it again, and print what that cost.
 
 Without --endpoint it starts a server of its own for each run, in a new folder,
 on free ports; flags after -- are given to that server. With --endpoint it sends
-to any OTLP endpoint; --pid, --disk-path and --api say how to measure and ask it.
+to any endpoint that takes the format; --pid, --disk-path and --api say how to
+measure and ask it. With --format the same spans go in as clients of X-Ray, Zipkin
+or Jaeger send them, by the doors for those.
 docs/benchmarks.md says what each figure means.`,
 		Example: `  clew bench
   clew bench --queries --spans 5000000
   clew bench --corpus wide --encoding gzip --runs 5
   clew bench --protocol grpc --encoding identity -- --wal-window 0s
+  clew bench --format zipkin-json --encoding identity --runs 5
   clew bench --askers 200 --rate 250000
   clew bench --endpoint http://localhost:10428/insert/opentelemetry/v1/traces \
              --pid 4711 --disk-path /var/lib/other`,
@@ -88,7 +94,8 @@ docs/benchmarks.md says what each figure means.`,
 	f.IntVar(&o.spans, "spans", 1_000_000, "how many spans to send")
 	f.IntVar(&o.perRequest, "per-request", corpus.DefaultPerRequest, "how many spans go into a request")
 	f.StringVar(&o.encoding, "encoding", string(load.Zstd), "how requests are compressed: identity, gzip or zstd")
-	f.StringVar(&o.protocol, "protocol", string(load.HTTP), "http or grpc")
+	f.StringVar((*string)(&o.format), "format", string(foreign.OTLP), "how spans are written: otlp, otlp-json, xray, zipkin-json, zipkin-protobuf, zipkin-thrift, jaeger-protobuf (grpc) or jaeger-thrift")
+	f.StringVar((*string)(&o.protocol), "protocol", "", "http or grpc; http unless the format has another")
 	f.IntVar(&o.clients, "clients", 32, "how many requests are in flight at once, each on its own connection")
 	f.Float64Var(&o.rate, "rate", 0, "spans per second; 0 is as fast as the server takes them")
 	f.IntVar(&o.runs, "runs", 1, "how often to measure; the table shows medians")
@@ -142,11 +149,34 @@ func (o *options) validate(usagef usageError) error {
 	if _, err := load.ParseEncoding(o.encoding); err != nil {
 		return usagef("--encoding: %w", err)
 	}
-	if _, err := load.ParseProtocol(o.protocol); err != nil {
-		return usagef("--protocol: %w", err)
+	if err := o.settleProtocol(usagef); err != nil {
+		return err
 	}
 	if _, err := corpus.New(corpus.Name(o.corpus), o.seed, o.spans); err != nil {
 		return usagef("--corpus: %w", err)
+	}
+	return nil
+}
+
+// settleProtocol looks at the format and the protocol, which is the format's usual one if
+// nobody said.
+func (o *options) settleProtocol(usagef usageError) error {
+	format, err := foreign.Parse(string(o.format))
+	if err != nil {
+		return usagef("--format: %w", err)
+	}
+	if format != foreign.OTLP && (o.queries || o.askers > 0) {
+		return usagef("--format %s: --queries and --askers ask for what only OTLP has: leave them out", format)
+	}
+	usual := format.Protocols()
+	if o.protocol == "" {
+		o.protocol = usual[0]
+	}
+	if _, err := load.ParseProtocol(string(o.protocol)); err != nil {
+		return usagef("--protocol: %w", err)
+	}
+	if !slices.Contains(usual, o.protocol) {
+		return usagef("--protocol %s: --format %s goes over %s", o.protocol, format, usual[0])
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clew-tracing/clew/internal/bench/foreign"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -32,13 +33,17 @@ type query struct {
 // askAll asks everything and compares with the truth. A store that held
 // other spans before can only be checked for what is the corpus' alone: counts
 // are compared if the store is fresh.
-func askAll(ctx context.Context, t *target, truth *corpus.Truth, run *measurement, fresh bool) error {
-	for _, p := range truth.Probes() {
+func askAll(ctx context.Context, t *target, truth *corpus.Truth, format foreign.Format, run *measurement, fresh bool) error {
+	probes := truth.Probes()
+	for i := range probes {
+		probes[i].Query = format.Ask(probes[i].Query)
+	}
+	for _, p := range probes {
 		if err := t.count(ctx, p, run, fresh); err != nil {
 			return err
 		}
 	}
-	if err := t.newest(ctx, truth.Probes()[1], run); err != nil {
+	if err := t.newest(ctx, probes[1], run); err != nil {
 		return err
 	}
 	if err := t.traces(ctx, truth, run); err != nil {

@@ -16,6 +16,7 @@ type report struct {
 	Spans         int           `json:"spans"`
 	RawBytes      float64       `json:"rawBytesPerSpan"`
 	SentBytes     float64       `json:"sentBytesPerSpan"`
+	Format        string        `json:"format"`
 	Protocol      string        `json:"protocol"`
 	Encoding      string        `json:"encoding"`
 	Clients       int           `json:"clients"`
@@ -99,8 +100,8 @@ func (b *report) print(w io.Writer, asJSON bool) error {
 	if b.Rate > 0 {
 		rate = fmt.Sprintf("%.0f spans/s", b.Rate)
 	}
-	fmt.Fprintf(&text, "corpus %s, seed %d: %d spans of %.0f B, %.1f B as sent (%s, %s), %d clients, %s\n",
-		b.Corpus, b.Seed, b.Spans, b.RawBytes, b.SentBytes, b.Protocol, b.Encoding, b.Clients, rate)
+	fmt.Fprintf(&text, "corpus %s, seed %d: %d spans of %.0f B, %.1f B as sent (%s, %s, %s), %d clients, %s\n",
+		b.Corpus, b.Seed, b.Spans, b.RawBytes, b.SentBytes, b.Format, b.Protocol, b.Encoding, b.Clients, rate)
 	fmt.Fprintf(&text, "%s; %s, settled for %.0f s\n\n", b.Machine, countRuns(len(b.Runs)), b.SettleSeconds)
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "figure\tmedian\tleast\tmost\t\n")

@@ -26,13 +26,14 @@ var stages = []stage{
 	{"seal", []string{"/spandb/segment.(*Sealer)"}},
 	{"seal: file and manifest", []string{"/spandb.(*DB).seal"}},
 	{"unpack", []string{"/otlp.(*Unpacker)", "klauspost/compress"}},
+	{"translate", []string{"/format/", "/otlp.TranscodeJSON"}},
 	{"decode", []string{"/otlp.(*Decoder)"}},
 	{"hash of the body", []string{"zeebo/xxh3."}},
 	{"log", []string{"/wal.(*Log)"}},
 	{"retention, checks", []string{"/spandb.(*DB).background", "/spandb.(*DB).merging"}},
 	{"store, else", []string{"/spandb."}},
 	{"garbage collector", []string{"runtime.gcBgMarkWorker", "runtime.gcStart", "runtime.bgsweep", "runtime.bgscavenge", "runtime.gcAssistAlloc"}},
-	{"doors: HTTP and gRPC", []string{"/otlpdoor.", "net/http.", "google.golang.org/grpc", "internal/poll."}},
+	{"doors: HTTP and gRPC", []string{"/ingest.", "/otlpdoor.", "/xraydoor.", "/zipkindoor.", "/jaegerdoor.", "net/http.", "google.golang.org/grpc", "internal/poll."}},
 	{"scheduler", []string{"runtime.mcall", "runtime.schedule", "runtime.findRunnable", "runtime.mstart", "runtime.goexit0"}},
 }
 

@@ -15,13 +15,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clew-tracing/clew/internal/bench/foreign"
 	"github.com/clew-tracing/clew/internal/load"
 )
 
 // target is the server that a run measures: one of the bench's own, or one
 // that ran already.
 type target struct {
-	endpoint string  // of its OTLP door
+	endpoint string  // of the door that is measured
 	api      *client // of its API; nil: it has none that we know
 	pids     []int
 	paths    []string
@@ -35,12 +36,8 @@ type target struct {
 	dir     string
 }
 
-// The names of the server's doors in its addresses file.
-const (
-	pageDoor = "page"
-	grpcDoor = "otlp-grpc"
-	httpDoor = "otlp-http"
-)
+// pageDoor is the name of the server's API in its addresses file.
+const pageDoor = "page"
 
 // addresses is what `clew serve` writes to --addresses-file: by door, all
 // addresses it listens on.
@@ -81,7 +78,8 @@ func startServer(ctx context.Context, o *options) (*target, error) {
 	}
 	file := filepath.Join(dir, "addresses.json")
 	args := append([]string{"clew", "serve", "--data", t.paths[0], "--http-port", "0", "--otlp-grpc-port", "0", "--otlp-http-port", "0",
-		"--listen", "127.0.0.1", "--addresses-file", file}, o.serverArgs...)
+		"--listen", "127.0.0.1", "--addresses-file", file}, o.doorArgs()...)
+	args = append(args, o.serverArgs...)
 	t.process = &exec.Cmd{Path: binary, Args: args, Stdout: t.log.file, Stderr: t.log.file, Env: serverEnviron(o.environ)}
 	if err := t.process.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the server: %w", err), t.log.file.Close(), os.RemoveAll(dir))
@@ -96,6 +94,16 @@ func startServer(ctx context.Context, o *options) (*target, error) {
 		return nil, errors.Join(err, t.complaint(), t.stop())
 	}
 	return t, nil
+}
+
+// doorArgs are the flags that open the door of the format on a free port, if it is not one of
+// OTLP's, which every server of the bench's own has there.
+func (o *options) doorArgs() []string {
+	if o.format == foreign.OTLP || o.format == foreign.OTLPJSON {
+		return nil
+	}
+	_, setting := o.format.Door(o.protocol)
+	return []string{"--" + setting, "0"}
 }
 
 // serverEnviron leaves out the settings of the person who measures: a run says
@@ -132,14 +140,15 @@ func (t *target) awaitAddresses(ctx context.Context, file string) (a addresses, 
 }
 
 func (t *target) connect(o *options, a addresses) error {
-	for _, door := range []string{pageDoor, grpcDoor, httpDoor} {
-		if len(a[door]) == 0 {
-			return fmt.Errorf("the server opened no %s: %v", door, a)
+	door, _ := o.format.Door(o.protocol)
+	for _, name := range []string{pageDoor, door} {
+		if len(a[name]) == 0 {
+			return fmt.Errorf("the server opened no %s: %v", name, a)
 		}
 	}
-	t.endpoint = a[grpcDoor][0]
-	if o.protocol == string(load.HTTP) {
-		t.endpoint = "http://" + a[httpDoor][0]
+	t.endpoint = a[door][0]
+	if o.protocol == load.HTTP {
+		t.endpoint = "http://" + t.endpoint
 	}
 	t.api = newClient(&url.URL{Scheme: "http", Host: a[pageDoor][0]})
 	return nil

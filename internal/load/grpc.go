@@ -16,13 +16,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// exportMethod is the one method of OTLP's trace service.
-const exportMethod = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-
 // grpcSender sends over one HTTP/2 connection.
 type grpcSender struct {
 	conn    *grpc.ClientConn
 	headers metadata.MD
+	kind    Kind
 }
 
 func newGRPCSender(config Config, encoding Encoding) (*grpcSender, error) {
@@ -46,16 +44,16 @@ func newGRPCSender(config Config, encoding Encoding) (*grpcSender, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &grpcSender{conn: conn, headers: metadata.New(config.Headers)}, nil
+	return &grpcSender{conn: conn, headers: metadata.New(config.Headers), kind: config.Kind.orOTLP()}, nil
 }
 
 func (s *grpcSender) close() error { return s.conn.Close() }
 
 func (s *grpcSender) send(ctx context.Context, body []byte) (reply, error) {
 	var answer []byte
-	err := s.conn.Invoke(metadata.NewOutgoingContext(ctx, s.headers), exportMethod, body, &answer)
+	err := s.conn.Invoke(metadata.NewOutgoingContext(ctx, s.headers), s.kind.Method, body, &answer)
 	if err == nil {
-		return parseReply(answer)
+		return s.kind.reply(answer)
 	}
 	if ctx.Err() != nil {
 		return reply{}, ctx.Err()

@@ -20,6 +20,7 @@ type httpSender struct {
 	client  *http.Client
 	url     string
 	headers http.Header
+	kind    Kind
 }
 
 func newHTTPSender(config Config, encoding Encoding) (*httpSender, error) {
@@ -31,10 +32,11 @@ func newHTTPSender(config Config, encoding Encoding) (*httpSender, error) {
 	if err != nil || u.Host == "" {
 		return nil, clew.Errorf(clew.Invalid, "endpoint %q: want http://host:port", config.Endpoint)
 	}
+	kind := config.Kind.orOTLP()
 	if u.Path == "" || u.Path == "/" {
-		u.Path = "/v1/traces"
+		u.Path = kind.Path
 	}
-	s := &httpSender{url: u.String(), headers: http.Header{"Content-Type": {"application/x-protobuf"}}}
+	s := &httpSender{url: u.String(), headers: http.Header{"Content-Type": {kind.ContentType}}, kind: kind}
 	if encoding != Identity {
 		s.headers.Set("Content-Encoding", string(encoding))
 	}
@@ -72,7 +74,7 @@ func (s *httpSender) send(ctx context.Context, body []byte) (reply, error) {
 		return reply{}, &refusal{cause: err}
 	}
 	if response.StatusCode/100 == 2 {
-		return parseReply(answer)
+		return s.kind.reply(answer)
 	}
 	err = fmt.Errorf("HTTP %s: %s", response.Status, excerpt(answer))
 	switch response.StatusCode {

@@ -1,4 +1,4 @@
-// Package load sends OTLP requests to any endpoint as fast as it takes them, or
+// Package load sends requests, OTLP's or of another Kind, to any endpoint as fast as it takes them, or
 // at a given rate, and measures how long each takes to be acknowledged.
 //
 // Bodies are generated and compressed before, into a Spool, so that a run costs
@@ -21,10 +21,10 @@ import (
 	"github.com/clew-tracing/clew"
 )
 
-// Protocol is a transport of OTLP.
+// Protocol is a transport.
 type Protocol string
 
-// The transports: protobuf over HTTP, and gRPC.
+// The transports.
 const (
 	HTTP Protocol = "http"
 	GRPC Protocol = "grpc"
@@ -42,7 +42,9 @@ func ParseProtocol(s string) (Protocol, error) {
 // Config says where and how a run sends.
 type Config struct {
 	Protocol Protocol
-	// Endpoint is a URL for HTTP, to which /v1/traces is added if it has no
+	// Kind is what is sent; the zero Kind is OTLP in protobuf.
+	Kind Kind
+	// Endpoint is a URL for HTTP, to which the Kind's path is added if it has no
 	// path, and host:port for gRPC.
 	Endpoint string
 	// Clients is how many requests are in flight at once, 1 to MaxClients.
