@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -46,6 +45,7 @@ type BlockReader struct {
 	traces   int      // of the block
 	own      []uint32 // by row of the batch: its trace in the block
 	found    []uint32
+	lists    places.Lists // of the rows of the batch
 }
 
 // Read decodes the wanted columns of block blk.
@@ -71,7 +71,7 @@ func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID, n *Need) (*
 	if err != nil {
 		return nil, err
 	}
-	ordinals := findTrace(ids, id)
+	ordinals := places.Traces(ids, id)
 	if len(ordinals) == 0 {
 		return nil, nil
 	}
@@ -92,27 +92,17 @@ func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID, n *Need) (*
 	return r.read(s, blk, r.need, r.found, true)
 }
 
-// findTrace returns the ordinals of the traces that an id means in a block's list.
-func findTrace(ids []byte, id clew.TraceID) (ordinals []uint32) {
-	at := func(i int) clew.TraceID { return clew.TraceID(ids[16*i : 16*i+16]) }
-	n := len(ids) / 16
-	lo := sort.Search(n, func(i int) bool { return at(i).Low() >= id.Low() }) // they ascend by their low halves
-	for ; lo < n && at(lo).Low() == id.Low(); lo++ {
-		if h := at(lo).High(); h == id.High() || h == 0 || id.High() == 0 {
-			ordinals = append(ordinals, uint32(lo))
-		}
-	}
-	return ordinals
-}
-
 func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole bool) (*span.Batch, error) {
 	if err := r.open(s, blk, n); err != nil {
 		return nil, err
 	}
 	t := r.t
 	r.pick, r.whole = pick, whole
+	was := &r.batch
 	r.batch = span.Batch{
-		Rows: r.rows, TraceIDs: r.batch.TraceIDs[:0], Trace: r.batch.Trace, SpanID: r.batch.SpanID, ParentID: r.batch.ParentID,
+		StatusMessage: emptied(&was.StatusMessage), TraceState: emptied(&was.TraceState), Weight: emptied(&was.Weight), Moved: emptied(&was.Moved),
+		Attrs: span.Attrs{Columns: was.Attrs.Columns[:0], Shape: was.Attrs.Shape},
+		Rows:  r.rows, TraceIDs: r.batch.TraceIDs[:0], Trace: r.batch.Trace, SpanID: r.batch.SpanID, ParentID: r.batch.ParentID,
 		Start: r.batch.Start, Duration: r.batch.Duration, Name: r.batch.Name, Kind: r.batch.Kind, Status: r.batch.Status,
 		Flags: r.batch.Flags, Resource: r.batch.Resource, Scope: r.batch.Scope,
 		Names: t.Names, NamesDictID: t.namesID, Resources: t.Resources, Scopes: t.Scopes,
@@ -267,8 +257,8 @@ func (r *BlockReader) readRuns() (err error) {
 	name, kind, status, scope := n.Any(span.Name), n.Any(span.SpanKind), n.Any(span.StatusCode), n.Any(span.ScopeName, span.ScopeVersion)
 	shapes := n.All
 	b.Name, b.Kind, b.Status, b.Scope = wanted(name, b.Name, b.Rows), wanted(kind, b.Kind, b.Rows), wanted(status, b.Status, b.Rows), wanted(scope, b.Scope, b.Rows)
+	b.Attrs.Shape = wanted(shapes, b.Attrs.Shape, b.Rows)
 	if shapes {
-		b.Attrs.Shape = make([]uint32, b.Rows)
 		b.Attrs.Shapes = r.t.Shapes.Forest
 	}
 	r.eachRun(func(run, from, to int) {
@@ -436,8 +426,7 @@ func (r *BlockReader) readParents() error {
 	if len(rest) < 8*r.pres.Count() {
 		return r.bad(col, "ids of parents elsewhere are cut off")
 	}
-	var lists places.Lists
-	lists.Build(b.Trace, identity(b.Rows), len(b.TraceIDs))
+	r.lists.BuildAll(b.Trace, len(b.TraceIDs))
 	passed, next := 0, 0 // rows of the block, and ids of those
 	for i, c := range r.codes {
 		switch {
@@ -448,7 +437,7 @@ func (r *BlockReader) readParents() error {
 			passed = r.row(i)
 			b.ParentID[i] = binary.LittleEndian.Uint64(rest[8*next:])
 		default:
-			rows := lists.Rows(int(b.Trace[i]))
+			rows := r.lists.Rows(int(b.Trace[i]))
 			if int(c-places.First) >= len(rows) {
 				return r.bad(col, "row %d has parent %d of a trace of %d", i, c-places.First, len(rows))
 			}
@@ -456,12 +445,4 @@ func (r *BlockReader) readParents() error {
 		}
 	}
 	return nil
-}
-
-func identity(n int) []uint32 {
-	s := make([]uint32, n)
-	for i := range s {
-		s[i] = uint32(i)
-	}
-	return s
 }

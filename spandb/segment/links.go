@@ -210,7 +210,7 @@ func (x *linkReader) load() (err error) {
 			return err
 		}
 	} else {
-		x.lists.Build(x.trace, identity(r.rows), len(ids)/16)
+		x.lists.BuildAll(x.trace, len(ids)/16)
 	}
 	if x.spanID, _, err = r.records(colSpanID, r.rows, 8); err != nil {
 		return err

@@ -193,7 +193,7 @@ func TestReadRows(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := flatten(got, identity(got.Rows)); !reflect.DeepEqual(got, want) {
+			if got := flatten(got, everyRow(got.Rows)); !reflect.DeepEqual(got, want) {
 				t.Fatalf("%s, block %d: rows %v are\n%v, want\n%v", name, blk, rows, got, want)
 			}
 		}

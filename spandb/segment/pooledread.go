@@ -101,7 +101,10 @@ func (r *BlockReader) pooled(dst *span.Attrs, t *pooledTable, family byte, n int
 func picked(c *span.Column, rows, pick []uint32) (at []uint32) {
 	if pick == nil {
 		c.Rows = append([]uint32(nil), rows...)
-		return identity(len(rows))
+		for i := range rows {
+			at = append(at, uint32(i))
+		}
+		return at
 	}
 	next := 0
 	for i, row := range pick {

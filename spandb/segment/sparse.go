@@ -12,7 +12,7 @@ import (
 // readSparse reads the sparse columns that are no attributes.
 func (r *BlockReader) readSparse() error {
 	b := &r.batch
-	r.received = span.Column{}
+	r.received = emptied(&r.received)
 	for _, c := range []struct {
 		name   string
 		typ    clew.Type
@@ -64,7 +64,7 @@ func (r *BlockReader) column(dst *span.Column, col, n int, pick []uint32) error 
 	}
 	p := valuePlaces{total: r.pres.Count()}
 	if pick == nil {
-		p.rows = r.pres.AppendOnes(nil)
+		p.rows = r.pres.AppendOnes(dst.Rows)
 		return r.values(dst, col, b, &p)
 	}
 	passed, before := 0, 0
@@ -173,9 +173,9 @@ func (r *BlockReader) ints(dst *span.Column, b []byte, p *valuePlaces) (int, err
 		return x.Len(), err
 	}
 	if p.at == nil {
-		dst.Vals, err = x.Decode(nil)
+		dst.Vals, err = x.Decode(dst.Vals[:0])
 	} else {
-		dst.Vals, err = column.Gather(make([]uint64, 0, len(p.at)), &x, p.at)
+		dst.Vals, err = column.Gather(slices.Grow(dst.Vals[:0], len(p.at)), &x, p.at)
 	}
 	return x.Len(), err
 }
@@ -192,9 +192,12 @@ func (r *BlockReader) doubles(dst *span.Column, b []byte, p *valuePlaces) (int, 
 		}
 		return x.Len(), nil
 	}
+	if p.at == nil {
+		dst.Vals, err = x.Decode(dst.Vals[:0])
+		return x.Len(), err
+	}
 	all, err := x.Decode(nil)
-	if err != nil || p.at == nil {
-		dst.Vals = all
+	if err != nil {
 		return x.Len(), err
 	}
 	for _, i := range p.at {
@@ -213,7 +216,7 @@ func (r *BlockReader) strings(dst *span.Column, b []byte, p *valuePlaces) (int, 
 	if p.at == nil {
 		n = p.total
 	}
-	dst.Vals = make([]uint64, n)
+	dst.Vals = resize(dst.Vals, n)
 	for i := range dst.Vals {
 		dst.Vals[i] = uint64(i)
 	}
@@ -289,7 +292,11 @@ func (r *BlockReader) readAttrs() error {
 			continue
 		}
 		info, p := &r.t.Attrs[i], &r.attrs.of[i]
-		c := span.Column{Key: info.Key, Type: info.Type}
+		c := span.Column{}
+		if n := len(r.batch.Attrs.Columns); n < cap(r.batch.Attrs.Columns) {
+			c = emptied(&r.batch.Attrs.Columns[:n+1][n]) // of the block before
+		}
+		c.Key, c.Type = info.Key, info.Type
 		if len(p.rows) > 0 {
 			b, err := r.chunkAt(info.Column)
 			if err == nil && b == nil && !info.Partial {
@@ -314,6 +321,15 @@ func (r *BlockReader) readAttrs() error {
 		}
 	}
 	return r.pooled(&r.batch.Attrs, &r.t.pooled, familySpan, r.rows, r.pick)
+}
+
+// emptied returns a column without values in the memory of one that is not needed.
+func emptied(c *span.Column) span.Column {
+	e := span.Column{Rows: c.Rows[:0], Vals: c.Vals[:0]}
+	if c.DictID == 0 {
+		e.Strings = column.Strings{Buf: c.Strings.Buf[:0], Ends: c.Strings.Ends[:0]}
+	}
+	return e
 }
 
 // present leaves those candidates that have a value, and returns what stands behind

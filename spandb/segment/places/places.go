@@ -8,7 +8,9 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"slices"
+	"sort"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -42,6 +44,24 @@ func (l *Lists) Build(local, perm []uint32, traces int) {
 	}
 }
 
+// BuildAll lists the rows of a block, in their order, by the trace of each.
+func (l *Lists) BuildAll(trace []uint32, traces int) {
+	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(trace))
+	ends := l.ends
+	clear(ends)
+	for _, t := range trace {
+		ends[t+2]++
+	}
+	for i := 2; i < len(ends); i++ {
+		ends[i] += ends[i-1]
+	}
+	for row, t := range trace {
+		end := &ends[t+1]
+		l.all[*end] = uint32(row)
+		*end++
+	}
+}
+
 // BuildSome lists rows, which are all of some traces, in their order: trace has the trace
 // of each row, also of the others.
 func (l *Lists) BuildSome(rows, trace []uint32, traces int) {
@@ -59,6 +79,21 @@ func (l *Lists) BuildSome(rows, trace []uint32, traces int) {
 		l.all[*end] = row
 		*end++
 	}
+}
+
+// Traces returns the places of the traces that an id means in the list of a block's, 16 bytes
+// each, which ascend by their low halves: those of equal low half whose high halves are equal,
+// or one of them zero.
+func Traces(list []byte, id clew.TraceID) (at []uint32) {
+	of := func(i int) clew.TraceID { return clew.TraceID(list[16*i : 16*i+16]) }
+	n := len(list) / 16
+	lo := sort.Search(n, func(i int) bool { return of(i).Low() >= id.Low() })
+	for ; lo < n && of(lo).Low() == id.Low(); lo++ {
+		if h := of(lo).High(); h == id.High() || h == 0 || id.High() == 0 {
+			at = append(at, uint32(lo))
+		}
+	}
+	return at
 }
 
 // Codes of a span's parent, or of any other span that may be of its trace: there is
