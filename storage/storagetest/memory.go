@@ -133,7 +133,7 @@ func (m *Memory) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (sto
 	var kept []*row
 	conflicting := make(map[int]bool) // by place in kept
 	all := m.of(t)
-	slices.SortStableFunc(all, func(a, b *row) int { return cmp.Compare(min(b.span.End, 1), min(a.span.End, 1)) }) // complete ones first
+	completeFirst(all)
 next:
 	for _, r := range all {
 		if !sameTrace(r.span.TraceID, id) {
@@ -322,8 +322,15 @@ func (m *Memory) matching(rows []*row, r storage.Request) [][]*row {
 	})
 }
 
-// resolved leaves out rows whose identity an earlier one has.
+// completeFirst puts rows that have an end before the others.
+func completeFirst(rows []*row) {
+	slices.SortStableFunc(rows, func(a, b *row) int { return cmp.Compare(min(b.span.End, 1), min(a.span.End, 1)) })
+}
+
+// resolved leaves out rows whose identity an earlier one has, or one that has an end where they
+// have none.
 func resolved(rows []*row) (kept []*row) {
+	completeFirst(rows)
 	for _, r := range rows {
 		if !slices.ContainsFunc(kept, func(k *row) bool { return sameIdentity(k, r) }) {
 			kept = append(kept, r)

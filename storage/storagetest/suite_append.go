@@ -150,6 +150,11 @@ func testCompleted(_ *testing.T, s *suite) {
 		s.Fatalf("%d duplicates, %d conflicts, %v, want 2 and none", tr.Duplicates, tr.Conflicts, err)
 	}
 	s.equal("trace", batchTexts(tr.Batch), want([]clew.Span{ended}, nil))
+	if s.Capabilities().TracesMode {
+		r := where(span.Condition{})
+		r.Mode = storage.Traces
+		s.tracesOf("in a scan by traces", r, []clew.Span{ended})
+	}
 }
 
 func testShortIDs(_ *testing.T, s *suite) {
