@@ -84,7 +84,7 @@ func newFamily(r *span.Rows) *family {
 		if x.born = len(x.form) > 0; x.born {
 			x.sub = x.form[0] != formSegment
 		} else {
-			x.sub = clew.Kind(b.Kind[row]).Side() == 0 && b.ParentID[row] != 0
+			x.sub = IsSubsegment(clew.Kind(b.Kind[row]), clew.SpanID(b.ParentID[row]))
 		}
 		if other, taken := byID[b.SpanID[row]]; !taken || w.rows[other].sub && !x.sub {
 			byID[b.SpanID[row]] = int32(row)
@@ -287,7 +287,7 @@ func (m *restorer) look(key string, v clew.Value) {
 	switch key {
 	case attrAnnotations:
 		m.annotations = make(map[string]bool)
-		for _, k := range textsOf(v) {
+		for _, k := range Texts(v) {
 			m.annotations[k] = true
 		}
 	case attrDBURL:
@@ -373,10 +373,10 @@ func (m *restorer) field(f *field, key string, v clew.Value) {
 func (m *restorer) resource(key string, v clew.Value) {
 	switch key {
 	case resourceLogNames:
-		m.logs[0] = textsOf(v)
+		m.logs[0] = Texts(v)
 		return
 	case resourceLogARNs:
-		m.logs[1] = textsOf(v)
+		m.logs[1] = Texts(v)
 		return
 	}
 	f, ok := byResource[key]

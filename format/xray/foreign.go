@@ -1,8 +1,6 @@
 package xray
 
 import (
-	"net/url"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,7 +26,7 @@ func (w *family) translate(doc *tree, row int32, alone bool) {
 	s := w.r.Span(int(row))
 	x := foreign{doc: doc, s: &s, sub: w.rows[row].sub, used: make(map[string]bool)}
 	x.gather(w.r, int(row))
-	w.identity(doc, row, x.name())
+	w.identity(doc, row, NameOf(&x, s.Kind, x.sub, s.Name))
 	w.setTimes(doc, row, spelt, spelt)
 	if w.r.Batch().Unfinished(int(row)) {
 		doc.setBool("in_progress", true)
@@ -40,7 +38,7 @@ func (w *family) translate(doc *tree, row int32, alone bool) {
 			doc.setText("type", []byte("subsegment"))
 		}
 	}
-	x.namespace()
+	x.doc.setTextIf("namespace", NamespaceOf(&x, s.Kind, x.sub))
 	x.http()
 	x.outcome()
 	x.aws()
@@ -68,8 +66,8 @@ func (x *foreign) gather(r *span.Rows, row int) {
 	}
 }
 
-// peek returns the text of the first of some attributes that is there, "" if none is.
-func (x *foreign) peek(keys ...string) string {
+// Text returns the text of the first of some attributes that is there, "" if none is.
+func (x *foreign) Text(keys ...string) string {
 	for _, key := range keys {
 		if v, ok := x.attrs[key]; ok && v.Type == clew.TypeString && len(v.Bytes) > 0 {
 			return string(v.Bytes)
@@ -78,9 +76,9 @@ func (x *foreign) peek(keys ...string) string {
 	return ""
 }
 
-// take is peek for what the document then says elsewhere.
+// take is Text for what the document then says elsewhere.
 func (x *foreign) take(keys ...string) string {
-	s := x.peek(keys...)
+	s := x.Text(keys...)
 	for _, key := range keys {
 		x.used[key] = x.used[key] || x.attrs[key].Type == clew.TypeString
 	}
@@ -98,8 +96,14 @@ func (x *foreign) takeValue(keys ...string) (v clew.Value, ok bool) {
 	return v, false
 }
 
-// of is peek for the resource.
-func (x *foreign) of(key string) string {
+// Value returns an attribute.
+func (x *foreign) Value(key string) (v clew.Value, ok bool) {
+	v, ok = x.attrs[key]
+	return v, ok
+}
+
+// Resource is Text for the resource.
+func (x *foreign) Resource(key string) string {
 	if v, ok := x.resource[key]; ok && v.Type == clew.TypeString {
 		return string(v.Bytes)
 	}
@@ -113,56 +117,8 @@ func setIf(doc *tree, o object, key, s string) {
 	}
 }
 
-func (x *foreign) calls() bool {
-	return x.s.Kind == clew.KindClient || x.s.Kind == clew.KindProducer || x.s.Kind == clew.KindConsumer
-}
-
-// name is the name of whom the span is about: of the service itself where it serves, else of
-// whom it asks.
-func (x *foreign) name() string {
-	serves := x.s.Kind == clew.KindServer
-	name := ""
-	if serves || x.s.Kind == clew.KindInternal && x.peek("aws.span.kind") == "LOCAL_ROOT" {
-		name = x.peek("aws.local.service")
-	}
-	if x.calls() {
-		name = x.peek("aws.remote.service")
-	}
-	if name == "" {
-		name = x.peek("peer.service", "aws.service")
-	}
-	if name == "" {
-		name = x.database()
-	}
-	if name == "" && (serves || !x.sub) {
-		name = x.of(resourceName)
-	}
-	if name == "" {
-		name = x.peek("rpc.service", "http.host", "server.address", "net.peer.name")
-	}
-	if name = goodName(name); name != "" {
-		return name
-	}
-	if name = goodName(x.s.Name); name != "" {
-		return name
-	}
-	return "span"
-}
-
-// database is the name of a database, with its host.
-func (x *foreign) database() string {
-	name := x.peek("db.namespace", "db.name")
-	if name == "" {
-		return ""
-	}
-	if u, err := url.Parse(strings.TrimPrefix(x.peek("db.connection_string"), "jdbc:")); err == nil && u.Hostname() != "" {
-		return name + "@" + u.Hostname()
-	}
-	return name
-}
-
-// goodName leaves out of a name what X-Ray does not take.
-func goodName(s string) string {
+// GoodName leaves out of a name what X-Ray does not take.
+func GoodName(s string) string {
 	n := 0
 	return strings.Map(func(c rune) rune {
 		good := c < utf8.RuneSelf && nameByte(byte(c)) || c >= utf8.RuneSelf && c != utf8.RuneError && unicode.In(c, unicode.L, unicode.M, unicode.N, unicode.Z)
@@ -174,21 +130,12 @@ func goodName(s string) string {
 	}, s)
 }
 
-func (x *foreign) namespace() {
-	switch {
-	case x.peek("rpc.system") == "aws-api", x.peek("aws.service") != "":
-		x.doc.setText("namespace", []byte("aws"))
-	case x.sub && (x.s.Kind == clew.KindClient || x.s.Kind == clew.KindProducer):
-		x.doc.setText("namespace", []byte("remote"))
-	}
-}
-
 // http writes what was asked over HTTP, and the answer.
 func (x *foreign) http() {
 	method := x.take("http.request.method", "http.method")
 	where := x.take("url.full", "http.url")
 	if where == "" && method != "" {
-		where = x.address()
+		where = AddressOf(x)
 	}
 	setIf(x.doc, objRequest, "method", method)
 	setIf(x.doc, objRequest, "url", where)
@@ -207,46 +154,12 @@ func (x *foreign) http() {
 	}
 }
 
-// address puts an URL together.
-func (x *foreign) address() string {
-	host := x.peek("http.host", "server.address", "net.host.name", "net.peer.name", "http.server_name")
-	if host == "" {
-		return ""
-	}
-	scheme := x.peek("url.scheme", "http.scheme")
-	if scheme == "" {
-		scheme = "http"
-	}
-	if port, ok := x.attrs["server.port"]; ok && port.Type == clew.TypeInt && !strings.Contains(host, ":") {
-		host += ":" + port.String()
-	}
-	path := x.peek("url.path", "http.target", "http.route")
-	if query := x.peek("url.query"); query != "" {
-		path += "?" + query
-	}
-	return scheme + "://" + host + path
-}
-
-// outcome writes what went wrong: error for 4xx, throttle for 429, fault for all else.
+// outcome writes what went wrong.
 func (x *foreign) outcome() {
-	status := int64(0)
-	for _, key := range []string{"http.response.status_code", "http.status_code"} {
-		if v, ok := x.attrs[key]; ok && v.Type == clew.TypeInt {
-			status = v.Int()
-			break
-		}
-	}
-	if x.s.Status == clew.StatusError {
-		switch {
-		case status == 429:
-			x.doc.setBool("error", true)
-			x.doc.setBool("throttle", true)
-		case status >= 400 && status < 500:
-			x.doc.setBool("error", true)
-		default:
-			x.doc.setBool("fault", true)
-		}
-	}
+	failed, throttle, fault := OutcomeOf(x, x.s.Status)
+	x.doc.setTrue("error", failed)
+	x.doc.setTrue("throttle", throttle)
+	x.doc.setTrue("fault", fault)
 	var list []byte
 	for i, e := range x.s.Events {
 		if e.Name != eventName {
@@ -314,7 +227,11 @@ func plainStack(trace string) []byte {
 // aws writes where the span ran, and what it asked of AWS.
 func (x *foreign) aws() {
 	x.doc.setTextIf("user", x.take("enduser.id", "user.id"))
-	x.doc.setTextIf("origin", x.origin())
+	if own := x.take("aws.xray.origin"); own != "" || x.sub {
+		x.doc.setTextIf("origin", own)
+	} else {
+		x.doc.setTextIf("origin", OriginOf(x))
+	}
 	for i := range fields {
 		f := &fields[i]
 		if f.in < objAWS || f.in > objGateway || f.kind == kindObject || f.kind == kindLogs {
@@ -334,16 +251,23 @@ func (x *foreign) aws() {
 		x.doc.object(f.in).set(f.name, appendJSON(nil, v))
 	}
 	if !x.sub {
-		if account := x.of(resourceAccount); account != "" {
+		if account := x.Resource(resourceAccount); account != "" {
 			x.doc.object(objAWS).setText("account_id", []byte(account))
 		}
-		if sdk := x.of(resourceLanguage); sdk != "" {
-			name := x.of("telemetry.sdk.name")
+		if sdk := x.Resource(resourceLanguage); sdk != "" {
+			name := x.Resource("telemetry.sdk.name")
 			if name == "" {
 				name = "opentelemetry"
 			}
 			x.doc.object(objSDK).setText("sdk", []byte(name+" for "+sdk))
 		}
+	}
+}
+
+// setTrue sets a bool that is true.
+func (t *tree) setTrue(key string, is bool) {
+	if is {
+		t.setBool(key, true)
 	}
 }
 
@@ -360,9 +284,9 @@ func (x *foreign) describes(f *field) bool {
 	if x.sub {
 		return false // the segment says it
 	}
-	switch platform := x.of(resourcePlatform); f.in {
+	switch platform := x.Resource(resourcePlatform); f.in {
 	case objEC2:
-		return platform == "aws_ec2" || platform == "" && x.of(resourceProvider) == "aws"
+		return platform == "aws_ec2" || platform == "" && x.Resource(resourceProvider) == "aws"
 	case objECS:
 		return platform == "aws_ecs"
 	case objEKS:
@@ -373,43 +297,9 @@ func (x *foreign) describes(f *field) bool {
 	return true
 }
 
-func (x *foreign) origin() string {
-	if s := x.take("aws.xray.origin"); s != "" || x.sub {
-		return s
-	}
-	switch x.of(resourcePlatform) {
-	case "aws_app_runner":
-		return "AWS::AppRunner::Service"
-	case "aws_eks":
-		return "AWS::EKS::Container"
-	case "aws_elastic_beanstalk":
-		return "AWS::ElasticBeanstalk::Environment"
-	case "aws_ecs":
-		switch strings.ToLower(x.of("aws.ecs.launchtype")) {
-		case "ec2":
-			return "AWS::ECS::EC2"
-		case "fargate":
-			return "AWS::ECS::Fargate"
-		}
-		return "AWS::ECS::Container"
-	case "aws_ec2":
-		return "AWS::EC2::Instance"
-	case "aws_lambda":
-		return "AWS::Lambda::Function"
-	}
-	return ""
-}
-
-// sqlSystems are the databases that are asked in SQL.
-var sqlSystems = []string{
-	"cassandra", "cockroachdb", "db2", "derby", "edb", "firebird", "h2", "hsqldb", "mariadb", "microsoft.sql_server", "mssql", "mysql",
-	"oracle", "oracle.db", "other_sql", "postgresql", "redshift", "sqlite", "sybase", "vertica",
-}
-
 // sql writes a query of a database.
 func (x *foreign) sql() {
-	system := x.peek("db.system.name", "db.system")
-	if !slices.Contains(sqlSystems, strings.ToLower(system)) {
+	if !IsSQL(x) {
 		return
 	}
 	setIf(x.doc, objSQL, "database_type", x.take("db.system.name", "db.system"))
@@ -417,7 +307,7 @@ func (x *foreign) sql() {
 	setIf(x.doc, objSQL, "user", x.take("db.user"))
 	server, name := x.take("db.connection_string"), x.take("db.namespace", "db.name")
 	if server == "" {
-		server = x.peek("server.address", "net.peer.name")
+		server = x.Text("server.address", "net.peer.name")
 	}
 	switch {
 	case server != "" && name != "":
@@ -429,7 +319,7 @@ func (x *foreign) sql() {
 }
 
 func (x *foreign) service() {
-	if version := x.of(sharedVersion); version != "" {
+	if version := x.Resource(sharedVersion); version != "" {
 		x.doc.object(objService).setText("version", []byte(version))
 	}
 }
@@ -438,7 +328,7 @@ func (x *foreign) service() {
 // else metadata, and a segment's resource with them.
 func (x *foreign) rest() {
 	annotated := map[string]bool{}
-	for _, key := range textsOf(x.attrs[attrAnnotations]) {
+	for _, key := range Texts(x.attrs[attrAnnotations]) {
 		annotated[key] = true
 	}
 	x.used[attrAnnotations] = true
@@ -452,7 +342,7 @@ func (x *foreign) rest() {
 			continue
 		}
 		if annotated[key] && v.Type != clew.TypeOther {
-			x.doc.object(objAnnotations).set(annotationKey(key), appendJSON(nil, v))
+			x.doc.object(objAnnotations).set(AnnotationKey(key), appendJSON(nil, v))
 			continue
 		}
 		x.metadata().set(key, appendJSON(nil, v))
@@ -467,8 +357,8 @@ func (x *foreign) rest() {
 
 func (x *foreign) metadata() *tree { return x.doc.object(objMetadata).child("default") }
 
-// annotationKey makes a key one that X-Ray takes.
-func annotationKey(key string) string {
+// AnnotationKey makes a key one that X-Ray takes.
+func AnnotationKey(key string) string {
 	return strings.Map(func(c rune) rune {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.':

@@ -133,8 +133,8 @@ func readPair(msg []byte) (key, value []byte) {
 	return key, value
 }
 
-// textsOf are the texts of a list.
-func textsOf(v clew.Value) []string {
+// Texts are the texts of a list.
+func Texts(v clew.Value) []string {
 	if v.Type != clew.TypeOther {
 		return nil
 	}

@@ -52,6 +52,7 @@ var plan = []place{
 
 	{"traceql", 2, asking},
 	{"spandb/folder", 2, keeping},
+	{"format/xray", 2, everywhere}, // segments are read and written by both sides
 	{"format/*", 2, arriving},
 	{"ingest/datagram", 2, arriving},
 	{"otlp", 2, everywhere},
@@ -72,6 +73,7 @@ var plan = []place{
 	{"storage/storagetest", 3, everywhere}, // imported by tests only
 	{"storage/storagetest/tree", 2, everywhere},
 	{"storage/storagetest/arithmetic", 2, everywhere},
+	{"api/xray/view", 3, everywhere},
 	{"internal/corpus", 3, everywhere},
 	{"internal/machine", 3, everywhere},
 
