@@ -63,6 +63,39 @@ func TestXRayCommand(t *testing.T) {
 	}
 }
 
+// TestXRayGraphCommand asks for graphs by the aws command, as soon as segments were put.
+func TestXRayGraphCommand(t *testing.T) {
+	p := startServer(t, t.TempDir())
+	xray := awsCLI(t, p)
+	const front = `{"trace_id":"1-58406520-a006649127e371903a2de979","id":"6226467e3f845502","name":"front","start_time":1498082657.37518,"end_time":1498082657.4042,"fault":true,"subsegments":[{"id":"6226467e3f845503","name":"DynamoDB","namespace":"aws","start_time":1498082657.38,"end_time":1498082657.39,"aws":{"table_name":"carts"}}]}`
+	if out, err := xray("put-trace-segments", "--trace-segment-documents", front); err != nil || !strings.Contains(out, `"UnprocessedTraceSegments": []`) {
+		t.Fatalf("%s, %v", out, err)
+	}
+	for _, args := range [][]string{
+		{"get-service-graph", "--start-time", "1498082600", "--end-time", "1498082700"},
+		{"get-trace-graph", "--trace-ids", "1-58406520-a006649127e371903a2de979"},
+	} {
+		out, err := xray(args...)
+		var got struct {
+			Services []struct {
+				ReferenceId int
+				Name, Type  string
+				Edges       []struct{ ReferenceId int }
+			}
+		}
+		if e := json.Unmarshal([]byte(out), &got); e != nil || err != nil {
+			t.Fatalf("%q: %s, %v, %v", args, out, e, err)
+		}
+		if n := got.Services; len(n) != 3 || n[0].Type != "client" || n[1].Name != "carts" || n[1].Type != "AWS::DynamoDB::Table" || n[2].Name != "front" || n[2].Edges[0].ReferenceId != 1 {
+			t.Errorf("%q: %s", args, out)
+		}
+	}
+	out, err := xray("batch-get-traces", "--trace-ids", "1-58406520-a006649127e371903a2de979")
+	if err != nil || !strings.Contains(out, `\"inferred\":true`) {
+		t.Errorf("%s, %v", out, err)
+	}
+}
+
 // TestSamplingCommand makes sampling rules, and what else an account has, by the aws command.
 // They outlive the server, and are in its backup.
 func TestSamplingCommand(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/api/xray/view"
 	format "github.com/clew-tracing/clew/format/xray"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
@@ -89,7 +90,7 @@ func documentsOf(c *api.Call, text string) (out traceJSON, size int, err error) 
 		c.SayPartial(t.Damaged.Error())
 	}
 	out = traceJSON{ID: text, Duration: duration(&t)}
-	for _, d := range format.Documents(span.NewRows(t.Batch)) {
+	for _, d := range view.Documents(span.NewRows(t.Batch)) {
 		if size += len(d.Text); size > maxTraceBytes {
 			out.LimitExceeded = true
 			break
