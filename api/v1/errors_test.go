@@ -68,6 +68,8 @@ func TestErrors(t *testing.T) {
 		{"GET", "/traces/77/skeleton", ``, 404, "notFound", "trace", -1},
 		{"POST", "/traces/77/spans", `{"rows":[0]}`, 404, "notFound", "trace", -1},
 		{"GET", "/traces/77/search?q=a", ``, 404, "notFound", "trace", -1},
+		{"GET", "/traces/77/clocks", ``, 404, "notFound", "trace", -1},
+		{"GET", "/traces/" + id + "/clocks?rows=1", ``, 400, "invalid", `unknown parameter "rows"`, -1},
 		{"POST", "/traces/" + id + "/spans", ``, 400, "invalid", `send JSON such as {"rows": [0, 1, 2]}`, -1},
 		{"POST", "/traces/" + id + "/spans", `{"rows":3}`, 400, "invalid", "rows: want a list, each a whole number, have a number", -1},
 		{"POST", "/traces/" + id + "/spans", `{}`, 400, "invalid", "rows: want 1 to 500", -1},

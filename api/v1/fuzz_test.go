@@ -104,6 +104,9 @@ func FuzzTrace(f *testing.F) {
 		if a := s.try(t, "GET", path+"/search?q="+url.QueryEscape(q), ""); a.status == 200 {
 			a.matches(s.contract, "RowsAnswer")
 		}
+		if a := s.try(t, "GET", path+"/clocks", ""); a.status == 200 {
+			a.matches(s.contract, "ClocksAnswer")
+		}
 	})
 }
 

@@ -92,6 +92,7 @@ func New(cfg Config) *API {
 		"GET /api/v1/traces/{id}/skeleton": a.skeleton,
 		"POST /api/v1/traces/{id}/spans":   a.spans,
 		"GET /api/v1/traces/{id}/search":   a.searchTrace,
+		"GET /api/v1/traces/{id}/clocks":   a.clocks,
 		"GET /api/v1/services":             a.told(a.services),
 		"GET /api/v1/rollups":              a.told(a.rollups),
 		"GET /api/v1/metrics":              a.told(a.metrics),

@@ -106,6 +106,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/traces/{id}/clocks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * By how much the clocks of a trace's hosts differ, as far as its spans tell.
+         * @description A span that another caused cannot have started before it, and a server's span lies within that of the client which waits for
+         *     it: so calls bound how far one clock is ahead of the other. Times are as received in every answer; what is to
+         *     be taken from them so that calls fit is told here, and applied nowhere. docs/reference/clocks.md has the rules.
+         */
+        get: operations["getClocks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/services": {
         parameters: {
             query?: never;
@@ -574,6 +596,63 @@ export interface components {
             etag: string;
             damaged?: components["schemas"]["Damaged"];
             rows: number[];
+        };
+        ClocksAnswer: {
+            /** @description ETag of the skeleton the rows belong to. */
+            etag: string;
+            damaged?: components["schemas"]["Damaged"];
+            /** @description The first is that of the root, to which the others are compared; then those that differ most, for certain. Empty if the trace has fewer than two. */
+            clocks: components["schemas"]["Clock"][];
+            /** @description How many clocks there are besides, if any. */
+            moreClocks?: number;
+            /** @description Spans whose parent was timed by another clock: each bounds the difference of the two. */
+            calls: number;
+            /** @description Those of them that took longer than the client's span: of these only the start counts. */
+            outlived: number;
+            /** @description Pairs of clocks whose calls no one difference suits: a clock was set meanwhile, or one name is that of several machines. */
+            contradictions: {
+                a: string;
+                b: string;
+                /**
+                 * Format: int64
+                 * @description By how much the bounds miss each other.
+                 */
+                byNanos: number;
+            }[];
+            /** @description The same in words, such as `payments is 120ms ± 3ms ahead of web`. Empty where nothing is certain. */
+            notes: string[];
+            /**
+             * Format: byte
+             * @description Present if some clock has a correction: a byte for each row of the skeleton, its clock's place in clocks; 255 where it is not told.
+             */
+            rows?: string;
+        };
+        Clock: {
+            /** @description The service, with its host where it has several clocks, or the host where it has several services. */
+            name: string;
+            services: string[];
+            /** @description What names the host, or the instance; absent if only the service is known. */
+            host?: string;
+            spans: number;
+            /**
+             * Format: int64
+             * @description How far it is ahead of the first clock at least; negative is behind. Absent: no bound.
+             */
+            aheadAtLeastNanos?: number;
+            /**
+             * Format: int64
+             * @description The same at most.
+             */
+            aheadAtMostNanos?: number;
+            /** @description It differs from the first for certain, by more than a millisecond. */
+            skewed: boolean;
+            /** @description `120ms ± 3ms ahead of web`; present if it is skewed. */
+            note?: string;
+            /**
+             * Format: int64
+             * @description What is to be taken from its times so that calls fit: the middle of what is possible; 0 where nothing has to be.
+             */
+            correctionNanos: number;
         };
         ServicesAnswer: {
             /** @description Present where not all could be read. */
@@ -1194,6 +1273,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RowsAnswer"];
+                };
+            };
+            default: components["responses"]["Error"];
+        };
+    };
+    getClocks: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant; absent or empty is `default`. */
+                "X-Scope-OrgID"?: components["parameters"]["Tenant"];
+            };
+            path: {
+                /** @description 1 to 32 hex digits of either case; shorter ids are padded with zeros on the left. */
+                id: components["parameters"]["TraceId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The clocks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClocksAnswer"];
                 };
             };
             default: components["responses"]["Error"];
