@@ -16,6 +16,7 @@ import (
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
+	"github.com/clew-tracing/clew/span/skew"
 )
 
 // newTrace builds `clew trace`.
@@ -25,7 +26,9 @@ func newTrace(t *terminal) *cobra.Command {
 		Use:   "trace ID",
 		Short: "Print one trace as a waterfall",
 		Long: `Print one trace as a waterfall: a line for each span, its children below it by
-start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
+start, with a bar from its start to its end. ✗ marks errors. Times are UTC, and as
+they were received: where the clocks of two hosts differ for certain, a line says by
+how much.`,
 		Example: "  clew trace 4bf92f3577b34da6a3ce929d0e0e4736",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -44,7 +47,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			if asJSON {
 				return printTraceJSON(c.Context(), t, cl, id)
 			}
-			spans, err := fetchTrace(c.Context(), cl, id)
+			b, err := fetchRows(c.Context(), cl, id)
 			if err != nil {
 				return err
 			}
@@ -52,7 +55,7 @@ start, with a bar from its start to its end. ✗ marks errors. Times are UTC.`,
 			if columns == 0 {
 				columns = defaultColumns
 			}
-			return console.NewWaterfall(spans).Print(t.out, columns, t.colour)
+			return waterfall(b).Print(t.out, columns, t.colour)
 		},
 	}
 	addSettings(c, config.Client)
@@ -73,8 +76,34 @@ func printTraceJSON(ctx context.Context, t *terminal, cl *client.Client, id clew
 	return err
 }
 
+// waterfall lays out a trace, of which there is at least one span.
+func waterfall(b *span.Batch) *console.Waterfall {
+	b = span.Unshared(b)
+	w := console.NewWaterfall(spansOf(b))
+	w.Clocks = skew.Measure(b).Notes()
+	return w
+}
+
 // fetchTrace returns the spans of one trace; there is at least one.
 func fetchTrace(ctx context.Context, cl *client.Client, id clew.TraceID) ([]clew.Span, error) {
+	b, err := fetchRows(ctx, cl, id)
+	if err != nil {
+		return nil, err
+	}
+	return spansOf(b), nil
+}
+
+func spansOf(b *span.Batch) []clew.Span {
+	rows := span.NewRows(b)
+	spans := make([]clew.Span, b.Rows)
+	for i := range spans {
+		spans[i] = rows.Span(i)
+	}
+	return spans
+}
+
+// fetchRows returns the rows of one trace; there is at least one.
+func fetchRows(ctx context.Context, cl *client.Client, id clew.TraceID) (*span.Batch, error) {
 	resp, err := cl.Fetch(ctx, "GET", "/api/v1/traces/"+id.String(), http.Header{"Accept": {"application/x-protobuf"}}, nil)
 	if err != nil {
 		return nil, err
@@ -95,10 +124,5 @@ func fetchTrace(ctx context.Context, cl *client.Client, id clew.TraceID) ([]clew
 	if b.Rows() == 0 {
 		return nil, clew.Errorf(clew.NotFound, "trace %s has no spans", id)
 	}
-	rows := span.NewRows(b.View(b.Rows()))
-	spans := make([]clew.Span, b.Rows())
-	for i := range spans {
-		spans[i] = rows.Span(i)
-	}
-	return spans, nil
+	return b.View(b.Rows()), nil
 }

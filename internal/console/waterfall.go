@@ -20,6 +20,9 @@ import (
 //	│ └ payment: SELECT card        ▍                              1.2ms
 //	└ email: enqueue                           ▎                   310µs
 type Waterfall struct {
+	// Clocks are sentences about clocks that differ, each a line below the heading.
+	Clocks []string
+
 	spans []clew.Span
 	rows  []waterfallRow
 	// start and end are the trace's: the first start, and the last of all starts and ends.
@@ -147,7 +150,11 @@ func (w *Waterfall) Print(out io.Writer, columns int, colour bool) error {
 	if w.errors > 0 {
 		fmt.Fprintf(buf, " · %s", Plural(w.errors, "error"))
 	}
-	buf.WriteString("\n\n")
+	buf.WriteByte('\n')
+	for _, text := range w.Clocks {
+		fmt.Fprintf(buf, "clocks: %s\n", Printable(text))
+	}
+	buf.WriteByte('\n')
 	columns = min(max(columns, MinColumns), MaxColumns)
 	labels := w.labels(int(float64(columns) * labelShare))
 	labelWidth := 0

@@ -82,6 +82,20 @@ cart: POST /checkout        █████████████████�
 	}
 }
 
+// TestClocks has sentences about clocks below the heading.
+func TestClocks(t *testing.T) {
+	w := NewWaterfall([]clew.Span{testSpan(1, 0, "a", "b", 0, 30)})
+	w.Clocks = []string{"a\x1b[2J is 120ms ± 3ms ahead of b", "c is at least 2s behind b"}
+	var b strings.Builder
+	if err := w.Print(&b, 80, false); err != nil {
+		t.Fatal(err)
+	}
+	want := "1 service\nclocks: a\\x1b[2J is 120ms ± 3ms ahead of b\nclocks: c is at least 2s behind b\n\na: b"
+	if !strings.Contains(b.String(), want) {
+		t.Errorf("%s\nwant it to have\n%s", b.String(), want)
+	}
+}
+
 func TestWaterfallShowsEverySpanOnce(t *testing.T) {
 	check := func(name string, spans ...clew.Span) {
 		t.Helper()
