@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/exec/judge/hit"
+	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -144,6 +145,15 @@ func (q *Question) Search(query string, limit, most int) ([]hit.Trace, exec.Cost
 // Trace reads a trace; the caller frees it.
 func (q *Question) Trace(id clew.TraceID) (storage.Trace, error) {
 	return q.Store.Trace(q.Ctx, q.Tenant, id)
+}
+
+// Unshared is Trace for a dialect that knows of no shared spans: see span.Unshared.
+func (q *Question) Unshared(id clew.TraceID) (storage.Trace, error) {
+	t, err := q.Trace(id)
+	if err == nil {
+		t.Batch = span.Unshared(t.Batch)
+	}
+	return t, err
 }
 
 // Lost returns the status of what no handler of mux took but the one of "/": 405 where GET

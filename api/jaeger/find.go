@@ -309,7 +309,7 @@ func writeTraces(c *api.Call, ids []clew.TraceID, errors []trouble) error {
 	w.Text(`{"data":[`)
 	total := 0
 	for _, id := range ids {
-		t, err := c.Trace(id)
+		t, err := c.Unshared(id)
 		if err != nil {
 			if c.R.Context().Err() != nil {
 				panic(http.ErrAbortHandler) // the client has gone: there is nobody to end the answer for
@@ -344,7 +344,7 @@ func notFound(err error) string {
 
 // traceOf reads a trace; the caller frees it. That there is none is said in Jaeger's words.
 func traceOf(q *api.Question, id clew.TraceID) (storage.Trace, error) {
-	t, err := q.Trace(id)
+	t, err := q.Unshared(id)
 	if clew.KindOf(err) == clew.NotFound {
 		err = clew.Errorf(clew.NotFound, "%s", notFound(err))
 	}

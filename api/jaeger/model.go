@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/otlp"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/skew"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -242,6 +243,17 @@ func processOf(r *span.ResourceEntry) process {
 	return p
 }
 
+// warnOfClock says if a row's clock differs from the root's for certain; its times are as they
+// were received.
+func (s *spanJSON) warnOfClock(clocks *skew.Report, row int) {
+	i := clocks.Of(row)
+	if i < 0 || !clocks.Clocks[i].Skewed() {
+		return
+	}
+	c := &clocks.Clocks[i]
+	s.Warnings = append(s.Warnings, api.Shown("clock skew, not adjusted: the clock of "+c.Name+" is "+c.Note(clocks.Clocks[0].Name)))
+}
+
 // damageText warns of a trace that has damage.
 func damageText(t *storage.Trace) string {
 	return api.Shown("this trace is not whole: " + t.Damaged.Error())
@@ -254,12 +266,15 @@ func writeTrace(w *api.JSONWriter, t *storage.Trace) {
 	w.Value(api.ShortTraceID(t.TraceIDs[t.Trace[rows[0]]]))
 	w.Text(`,"spans":[`)
 	r := span.NewRows(t.Batch)
+	clocks := skew.Measure(t.Batch)
 	used := make([]bool, len(t.Resources))
 	for i, row := range rows {
 		if i > 0 {
 			w.Text(",")
 		}
-		w.Value(spanOf(r, int(row)))
+		s := spanOf(r, int(row))
+		s.warnOfClock(clocks, int(row))
+		w.Value(s)
 		used[t.Resource[row]] = true
 	}
 	w.Text(`],"processes":{`)

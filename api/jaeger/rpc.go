@@ -9,6 +9,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/span/skew"
 	"github.com/clew-tracing/clew/storage"
 )
 
@@ -210,7 +211,7 @@ func findTraces(c *api.RPC, tags string, send sender) error {
 	}
 	c.Partial(cost)
 	for _, id := range found {
-		t, err := c.Trace(id)
+		t, err := c.Unshared(id)
 		if clew.KindOf(err) == clew.NotFound {
 			continue
 		}
@@ -279,10 +280,12 @@ func sendV3(c *api.RPC, t *storage.Trace) error {
 // sendV2 sends a trace in Jaeger's model, in chunks of chunkBytes.
 func sendV2(c *api.RPC, t *storage.Trace) error {
 	rows := span.NewRows(t.Batch)
+	clocks := skew.Measure(t.Batch)
 	processes := make(map[uint32][]byte)
 	var chunk []byte
 	for i, row := range api.InOrder(t) {
 		s := spanOf(rows, int(row))
+		s.warnOfClock(clocks, int(row))
 		if i == 0 && t.Damaged != nil {
 			s.Warnings = append(s.Warnings, damageText(t))
 			c.SayPartial(damageText(t))

@@ -131,7 +131,7 @@ func tracesV3(c *api.Call) error {
 	w.Text(`{"result":{"resourceSpans":[`)
 	p := pieces{JSONWriter: w}
 	for _, id := range ids {
-		t, err := c.Trace(id)
+		t, err := c.Unshared(id)
 		if err == nil {
 			err = p.trace(&t)
 			t.Free()

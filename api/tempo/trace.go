@@ -90,7 +90,7 @@ func (a *API) read(c *call) (*storage.Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := c.Trace(id)
+	t, err := c.Unshared(id)
 	switch {
 	case clew.KindOf(err) == clew.TooLarge:
 		writeText(c.w, http.StatusUnprocessableEntity, err.Error()+"\n")

@@ -81,7 +81,7 @@ func documentsOf(c *api.Call, text string) (out traceJSON, size int, err error) 
 	if err != nil {
 		return out, 0, err
 	}
-	t, err := c.Trace(id)
+	t, err := c.Unshared(id)
 	if err != nil {
 		return out, 0, err
 	}
