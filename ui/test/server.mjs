@@ -91,6 +91,7 @@ const routes = [
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/skeleton$/, skeleton],
   ["POST", /^\/api\/v1\/traces\/([0-9a-f]+)\/spans$/, spans],
   ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/search$/, inTrace],
+  ["GET", /^\/api\/v1\/traces\/([0-9a-f]+)\/clocks$/, clocks],
   ["GET", /^\/api\/v1\/metrics$/, (_q, r, _m, url) => metrics(r, url.searchParams)],
   ["GET", /^\/api\/v1\/services$/, services],
   ["GET", /^\/api\/v1\/tags$/, tags],
@@ -260,6 +261,26 @@ function inTrace(_q, response, m, url) {
       rows: k.rows.flatMap((row, i) => (matches(row, text) ? [i] : [])),
     }),
   );
+}
+
+/** @param {Request} _q @param {Response} response @param {RegExpExecArray} m */
+function clocks(_q, response, m) {
+  withTrace(response, m[1], (k) => {
+    const told = k.trace.clocks ?? [];
+    const place = (/** @type {string} */ service) => told.findIndex((c) => c.name === service);
+    const rows = k.rows.map(({ span }) => (span && place(span.service) >= 0 ? place(span.service) : 255));
+    const spansOf = (/** @type {string} */ service) =>
+      k.trace.spans.filter((s) => s.service === service).length;
+    json(response, 200, {
+      etag: `"${k.rows.length}"`,
+      clocks: told.map((c) => ({ ...c, services: [c.name], spans: spansOf(c.name), skewed: !!c.note })),
+      calls: told.length,
+      outlived: 0,
+      contradictions: [],
+      notes: told.flatMap((c) => (c.note ? [`${c.name} is ${c.note}`] : [])),
+      ...(told.length > 0 && { rows: Buffer.from(rows).toString("base64") }),
+    });
+  });
 }
 
 /** @param {Request} _q @param {Response} response */

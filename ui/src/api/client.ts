@@ -14,6 +14,7 @@ export type MetricsAnswer = Schemas["MetricsAnswer"];
 export type SpanDetail = Schemas["SpanDetail"];
 export type Attribute = Schemas["Attribute"];
 export type Value = Schemas["Value"];
+export type ClocksAnswer = Schemas["ClocksAnswer"];
 export type Health = Schemas["Health"];
 
 const client = createClient<paths>({ baseUrl: basePath, fetch: send });
@@ -96,6 +97,11 @@ export function getSpans(id: string, rows: number[], maxValueBytes: number): Pro
 
 export function searchInTrace(id: string, q: string, signal?: AbortSignal): Promise<Schemas["RowsAnswer"]> {
   return answer(client.GET("/api/v1/traces/{id}/search", { params: { path: { id }, query: { q } }, signal }));
+}
+
+/** getClocks tells by how much the clocks of a trace's hosts differ. */
+export function getClocks(id: string, signal?: AbortSignal): Promise<Schemas["ClocksAnswer"]> {
+  return answer(client.GET("/api/v1/traces/{id}/clocks", { params: { path: { id } }, signal }));
 }
 
 export function listServices(signal?: AbortSignal): Promise<Schemas["ServicesAnswer"]> {

@@ -31,7 +31,7 @@ export function keepSearch(raw: Record<string, unknown>): Search {
 }
 
 /** known are the parameters of all pages. */
-const known = new Set(["q", "t", "live", "span", "z", "c", "find", "only"]);
+const known = new Set(["q", "t", "live", "span", "z", "c", "find", "only", "clocks"]);
 
 /** unknownOf says which parameters no page knows. They stay in the address: another version may know them. */
 export function unknownOf(search: Search): string[] {

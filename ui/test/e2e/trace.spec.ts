@@ -218,6 +218,56 @@ test("what is wrong with a trace is said, and nothing is moved", async ({ page }
   );
 });
 
+test("clocks that differ are told, and corrected only when asked", async ({ page, request }) => {
+  const traceId = "c10cc10cc10cc10cc10cc10cc10cc101";
+  const [web, call] = ["00000000000000a1", "00000000000000b1"];
+  await request.post("/fixtures/keep", {
+    data: {
+      traceId,
+      base: String(BigInt(Date.now()) * 1_000_000n),
+      spans: [
+        { id: web, service: "web", name: "root", kind: 2, start: 0, duration: 20e6 },
+        { id: call, parent: web, service: "web", name: "call", kind: 3, start: 5e6, duration: 10e6 },
+        {
+          id: "00000000000000c1",
+          parent: call,
+          service: "payments",
+          name: "pay",
+          kind: 2,
+          start: 128e6,
+          duration: 4e6,
+        },
+      ],
+      clocks: [
+        { name: "web", correctionNanos: 0 },
+        { name: "payments", note: "120ms ± 3ms ahead of web", correctionNanos: 120e6 },
+      ],
+    },
+  });
+  await page.goto(`/trace/${traceId}`);
+  await expect(page.getByText("payments is 120ms ± 3ms ahead of web. Times are as received.")).toBeVisible();
+  await expect(row(page, /payments, pay, 4\sms, starts at 128\sms, .*perhaps clock skew/)).toBeVisible();
+  const correct = page.getByRole("button", { name: "Show corrected times" });
+  await expect(correct).toHaveAttribute("aria-pressed", "false");
+  await correct.click();
+  await expect(correct).toHaveAttribute("aria-pressed", "true");
+  await expect(page.getByText("corrected times", { exact: true })).toBeVisible();
+  await expect(row(page, /payments, pay, 4\sms, starts at 8\sms/)).toBeVisible();
+  await expect(row(page, /perhaps clock skew/)).toHaveCount(0);
+  await expect(page).toHaveURL(/clocks=corrected/);
+  await row(page, /payments, pay/).click();
+  const panel = page.getByRole("complementary");
+  await expect(panel).toContainText("Its clock (payments) is 120ms ± 3ms ahead of web.");
+  await expect(panel).toContainText(/shown 120\sms earlier than received/);
+  await expectAccessible(page, "corrected times");
+  await page.reload();
+  await expect(row(page, /payments, pay, 4\sms, starts at 8\sms/)).toBeVisible();
+  await correct.click();
+  await expect(row(page, /payments, pay, 4\sms, starts at 128\sms/)).toBeVisible();
+  await expect(panel).toContainText("Its times are as received.");
+  await expect(page).not.toHaveURL(/clocks=/);
+});
+
 test("hostile names and values are text, whatever they say", async ({ page }) => {
   page.on("dialog", () => expect("a dialog").toBe("none"));
   await page.goto(`/trace/${troubled}`);

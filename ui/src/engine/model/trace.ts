@@ -84,15 +84,22 @@ function shape(s: Skeleton) {
 
 /**
  * selfTimes subtracts from each span the union of its children, clipped to it.
- * Siblings come sorted by start, so one mark per parent is enough to walk the union.
+ * Siblings come sorted by start, so one mark per parent is enough to walk the union; where they do not, order lists
+ * the rows so.
  */
-function selfTimes(s: Skeleton): Float64Array {
+export function selfTimes(
+  s: Pick<Skeleton, "rowCount" | "flags" | "start" | "duration" | "parent">,
+  order?: Uint32Array,
+): Float64Array {
   const n = s.rowCount;
   const self = new Float64Array(n);
   const coveredTo = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     self[i] = (s.flags[i] & flag.ghost) !== 0 ? 0 : Math.max(0, s.duration[i]);
     coveredTo[i] = s.start[i];
+  }
+  for (let k = 0; k < n; k++) {
+    const i = order ? order[k] : k;
     const parent = s.parent[i];
     if (parent < 0 || (s.flags[parent] & flag.ghost) !== 0) continue;
     const from = Math.max(s.start[i], coveredTo[parent]);

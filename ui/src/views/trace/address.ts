@@ -11,7 +11,7 @@ import type { Change, TraceStore } from "./store";
 const settleMillis = 250;
 const burstMillis = 800;
 
-const keys = ["span", "z", "c", "find", "only"] as const;
+const keys = ["span", "z", "c", "find", "only", "clocks"] as const;
 
 /** placeOf takes the place out of the search parameters. */
 export function placeOf(search: Search): Place {

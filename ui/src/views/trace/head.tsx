@@ -57,6 +57,11 @@ export function Head({ store }: { store: TraceStore }) {
             {formatCount(t.errorCount)} {t.errorCount === 1 ? "error" : "errors"}
           </button>
         )}
+        {store.correcting && (
+          <span className="badge warn" title="Times are not as received: see the clocks below">
+            corrected times
+          </span>
+        )}
         {t.complete ? (
           <span className="badge">complete</span>
         ) : (
@@ -139,7 +144,7 @@ export function Doubts({
   lost: Error | null;
 }) {
   const t = store.trace;
-  const doubts = doubtsOf(t);
+  const doubts = doubtsOf(t, store.correcting);
   if (lost) doubts.unshift(`${lost.message} What is shown is as it was last received.`);
   if (doubts.length === 0) return null;
   return (
@@ -153,7 +158,8 @@ export function Doubts({
   );
 }
 
-function doubtsOf(t: Trace): string[] {
+function doubtsOf(t: Trace, correcting: boolean): string[] {
+  const times = correcting ? "corrected as far as that is certain" : "as received";
   const say = (n: number, one: string, many: string) =>
     n === 0 ? [] : [n === 1 ? one : `${formatCount(n)} ${many}`];
   const ghosts = t.rowCount - t.spanCount;
@@ -166,8 +172,8 @@ function doubtsOf(t: Trace): string[] {
     ...say(t.unfinishedCount, "1 span has not ended.", "spans have not ended."),
     ...say(
       t.skewedCount,
-      "1 span lies outside its parent's time, in another service: perhaps clock skew; times are as received.",
-      "spans lie outside their parents' time, in another service: perhaps clock skew; times are as received.",
+      `1 span lies outside its parent's time, in another service: perhaps clock skew; times are ${times}.`,
+      `spans lie outside their parents' time, in another service: perhaps clock skew; times are ${times}.`,
     ),
     ...say(t.endBeforeStartCount, "1 span ends before it starts.", "spans end before they start."),
     ...(t.conflicts ? ["Some spans were received twice with different content; the first is shown."] : []),

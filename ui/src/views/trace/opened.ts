@@ -1,6 +1,7 @@
 // From the bytes of a trace to all that its page needs at once. Runs in a worker for large traces.
 
 import { layoutMinimap, mapColumns, type Minimap } from "../../engine/layout/minimap";
+import { type Clocks, corrected } from "../../engine/model/clocks";
 import { decodeSkeleton } from "../../engine/model/skeleton";
 import { buildTrace, type Trace } from "../../engine/model/trace";
 import { judge, type Verdict } from "../../engine/model/verdict";
@@ -10,6 +11,12 @@ export interface Opened {
   trace: Trace;
   verdict: Verdict;
   map: Minimap;
+}
+
+/** openCorrected is a trace with its clocks' corrections. */
+export function openCorrected(opened: Opened, clocks: Clocks): Opened {
+  const trace = corrected(opened.trace, clocks);
+  return { trace, verdict: judge(trace), map: layoutMinimap(trace, mapColumns) };
 }
 
 /** openBody reads a body that came in pieces. */

@@ -4,12 +4,14 @@ import { type ReactNode, useEffect, useReducer, useState } from "react";
 import type { SpanDetail } from "../../api/client";
 import { clip, visible } from "../../engine/base/text";
 import { formatDuration, formatShare } from "../../engine/base/time";
+import { clockOf } from "../../engine/model/clocks";
 import { shownIndex } from "../../engine/model/fold";
 import { flag } from "../../engine/model/skeleton";
 import { has, kindName, serviceName, spanIdAt, spanName } from "../../engine/model/trace";
 import { CopyButton } from "../../parts/copy";
 import { Icon } from "../../parts/icon";
 import { Attributes } from "./attributes";
+import { SpanClock } from "./clocks";
 import { Events, exceptionsOf, Links } from "./events";
 import style from "./panel.module.css";
 import { neighbours, type SpanCache } from "./spans";
@@ -47,7 +49,7 @@ export function Panel({ store, spans, width }: { store: TraceStore; spans: SpanC
             aria-labelledby={`span-tab-${tab}`}
             tabIndex={0}
           >
-            <TabContent detail={detail} tab={tab} base={store.trace.base} loadWhole={loadWhole} />
+            <TabContent detail={detail} tab={tab} base={baseOf(store, row)} loadWhole={loadWhole} />
           </div>
         </>
       ) : (
@@ -137,11 +139,18 @@ function SpanHead({ store, row, detail }: { store: TraceStore; row: number; deta
           <span className="badge warn">{text}</span>
         </div>
       ))}
+      <SpanClock store={store} row={row} />
       {detail?.statusMessage && (
         <div className={style.sub}>{visible(clip(detail.statusMessage, nameChars))}</div>
       )}
     </div>
   );
+}
+
+/** baseOf is the moment that a row's times count from, by the clock that it was timed by. */
+function baseOf(store: TraceStore, row: number): bigint {
+  const clock = store.correcting && store.clocks ? clockOf(store.clocks, row) : undefined;
+  return store.trace.base + BigInt(clock?.correction ?? 0);
 }
 
 function oddities(store: TraceStore, row: number): string[] {

@@ -11,10 +11,14 @@ export interface Place {
   c?: string;
   find?: string;
   only?: string;
+  clocks?: string;
 }
 
 /** Only is the filter of rows. */
 export type Only = "" | "errors" | "matches";
+
+/** correctedClocks is what the address says of times that are corrected. */
+export const correctedClocks = "corrected";
 
 /** quotedChars bounds what is repeated of a wrong parameter. */
 const quotedChars = 40;
@@ -24,7 +28,7 @@ const quotedChars = 40;
  * is no mistake: it may come.
  */
 export function refusals(place: Place, t: Trace): string[] {
-  const { span, z, c, find, only } = place;
+  const { span, z, c, find, only, clocks } = place;
   const list: string[] = [];
   const refuse = (key: keyof Place, why: string) =>
     list.push(`${key}=${visible(clip(place[key] ?? "", quotedChars))} was left out: ${why}.`);
@@ -36,6 +40,7 @@ export function refusals(place: Place, t: Trace): string[] {
   if (problem !== "") refuse("c", problem);
   if (only && only !== "errors" && only !== "matches") refuse("only", "it is errors or matches");
   if (only === "matches" && !find) refuse("only", "there is nothing to find");
+  if (clocks && clocks !== correctedClocks) refuse("clocks", "it is corrected");
   return list;
 }
 

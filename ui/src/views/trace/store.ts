@@ -26,10 +26,11 @@ import {
   wholeView,
   zoomed,
 } from "../../engine/layout/view";
+import type { Clocks } from "../../engine/model/clocks";
 import type { Minimap } from "../../engine/layout/minimap";
 import type { Verdict } from "../../engine/model/verdict";
-import type { Opened } from "./opened";
-import { isSpanId, type Only, onlyOf, type Place, refusals } from "./place";
+import { type Opened, openCorrected } from "./opened";
+import { correctedClocks, isSpanId, type Only, onlyOf, type Place, refusals } from "./place";
 
 /** Change says how a change belongs in the history: a selection is a step back, a zoom is not. */
 export type Change = "select" | "adjust" | "data";
@@ -59,14 +60,27 @@ export class TraceStore {
   /** Counts selections by key or link, after which the row must be brought into sight. */
   revealVersion = 0;
 
+  /** What is known of the trace's clocks; null before the server has told. */
+  clocks: Clocks | null = null;
+  /** The reader asks for corrected times. */
+  corrected = false;
+  /** The trace as it was received. */
+  private raw: Opened;
+
   private readonly listeners = new Set<(change: Change) => void>();
 
   constructor(opened: Opened, place: Place) {
+    this.raw = opened;
     this.trace = opened.trace;
     this.verdict = opened.verdict;
     this.map = opened.map;
     this.view = wholeView(opened.trace.extent);
     this.goTo(place);
+  }
+
+  /** correcting tells whether the times that are shown are corrected: that is asked for, and there is by what. */
+  get correcting(): boolean {
+    return this.corrected && this.clocks !== null && this.clocks.rows.length > 0;
   }
 
   readonly subscribe = (listener: (change: Change) => void): (() => void) => {
@@ -105,17 +119,49 @@ export class TraceStore {
   }
 
   /** replace puts a later state of the same trace in place, and keeps what is looked at. */
-  replace({ trace, verdict, map }: Opened): void {
+  replace(opened: Opened): void {
     const place = this.place();
     const whole = isWhole(this.view, this.trace.extent);
     const view = this.view;
+    this.raw = opened;
+    this.clocks = null; // they were told by the rows of the state before
+    this.time();
+    this.serverRows = [];
+    this.apply(place);
+    this.view = whole ? wholeView(this.trace.extent) : view;
+    this.changed("data");
+  }
+
+  /** setClocks takes what the server tells of the clocks of this state; of another state it is left out. */
+  setClocks(clocks: Clocks): void {
+    if (clocks.rows.length > 0 && clocks.rows.length !== this.trace.rowCount) return;
+    this.clocks = clocks;
+    const whole = isWhole(this.view, this.trace.extent);
+    this.time();
+    if (whole) this.view = wholeView(this.trace.extent);
+    this.changed("data");
+  }
+
+  /** setCorrected shows corrected times, or those received. What is looked at stays in sight. */
+  setCorrected(corrected: boolean): void {
+    const whole = isWhole(this.view, this.trace.extent);
+    const before = this.trace.base;
+    this.corrected = corrected;
+    this.time();
+    const by = Number(before - this.trace.base);
+    this.view = whole
+      ? wholeView(this.trace.extent)
+      : panned({ v0: this.view.v0 + by, v1: this.view.v1 + by }, this.trace.extent, 0);
+    this.changed("adjust");
+  }
+
+  /** time puts the trace in place with the times that are asked for. */
+  private time(): void {
+    const { trace, verdict, map } =
+      this.correcting && this.clocks ? openCorrected(this.raw, this.clocks) : this.raw;
     this.trace = trace;
     this.verdict = verdict;
     this.map = map;
-    this.serverRows = [];
-    this.apply(place);
-    this.view = whole ? wholeView(trace.extent) : view;
-    this.changed("data");
   }
 
   select(row: number, show: boolean): void {
@@ -259,6 +305,7 @@ export class TraceStore {
       c: foldToText(this.trace, this.fold) || undefined,
       find: this.find || undefined,
       only: this.only || undefined,
+      clocks: this.corrected ? correctedClocks : undefined,
     };
   }
 
@@ -270,6 +317,11 @@ export class TraceStore {
   }
 
   private apply(place: Place): void {
+    const wanted = place.clocks === correctedClocks;
+    if (wanted !== this.corrected) {
+      this.corrected = wanted;
+      this.time();
+    }
     const t = this.trace;
     this.fold = place.c ? foldFromText(t, place.c) : autoFold;
     this.view = (place.z && viewFromText(place.z, t.extent)) || wholeView(t.extent);

@@ -2,7 +2,7 @@
 
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { searchInTrace } from "../../api/client";
+import { getClocks, searchInTrace } from "../../api/client";
 import { formatBytes } from "../../engine/base/bytes";
 import { formatCount } from "../../engine/base/time";
 import { Notice } from "../../parts/notice";
@@ -13,6 +13,7 @@ import { type Search, unknownOf } from "../../state/search";
 import { setting, useSetting, within } from "../../state/setting";
 import { toast } from "../../state/toast";
 import { placeOf, useAddress } from "./address";
+import { ClockNotes, clocksOf } from "./clocks";
 import { Doubts, Head, Verdict } from "./head";
 import { type Loaded, useTrace } from "./loading";
 import { MinimapStrip } from "./minimap";
@@ -150,6 +151,7 @@ function Shown({
   const { trace } = useStore(store);
   const spans = useMemo(() => new SpanCache(trace, refresh), [trace, refresh]);
   useServerFind(store, etag, refresh);
+  useClocks(store, etag);
   useTraceKeys(store, handle, find, spans);
   const open = store.detail && store.selected >= 0;
   useEffect(() => {
@@ -165,6 +167,7 @@ function Shown({
       <Head store={store} />
       <Verdict store={store} />
       <Doubts store={store} following={following} lost={lost} />
+      <ClockNotes store={store} />
       <div className={style.body}>
         <div className={style.left}>
           <MinimapStrip store={store} />
@@ -210,6 +213,24 @@ function useServerFind(store: TraceStore, etag: string, refresh: () => void): vo
       stop.abort();
     };
   }, [store, find, traceId, etag, refresh]);
+}
+
+/** useClocks asks by how much the clocks of the trace's hosts differ. */
+function useClocks(store: TraceStore, etag: string): void {
+  const { traceId } = store.trace;
+  useEffect(() => {
+    const stop = new AbortController();
+    getClocks(traceId, stop.signal).then(
+      (answer) => {
+        // An answer about a later state is asked for again when that is here.
+        if (sameState(answer.etag, etag)) store.setClocks(clocksOf(answer));
+      },
+      (error: Error) => {
+        if (!stop.signal.aborted) toast({ text: `Clocks were not compared: ${error.message}` });
+      },
+    );
+    return () => stop.abort();
+  }, [store, traceId, etag]);
 }
 
 /** sameState compares two ETags; proxies that compress make strong ones weak. */
