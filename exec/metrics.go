@@ -333,7 +333,7 @@ func (g *gauge) take(w *span.Whole, rows column.Bitmap) {
 			m.Span = clew.SpanID(w.SpanID[row])
 		}
 		if g.of != nil {
-			m.Value = values.Values[row]
+			m.Value = values.Of(uint32(row))
 		}
 		switch s := g.groups.Of(row); {
 		case s < 0:

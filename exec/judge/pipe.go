@@ -261,28 +261,45 @@ func LabelOf(name string, typ traceql.Type, v clew.Value) Label {
 // RowValues are values of rows of a batch.
 type RowValues struct {
 	Has    column.Bitmap
-	Values []clew.Value
+	values []clew.Value // by row, or where few have one, by the place of a row in rows
+	rows   []uint32     // ascending
 }
+
+// fewValues is of how many rows one at most has a value for values to be searched: a value
+// for each row is more memory to make than a search is steps.
+const fewValues = 8
 
 // ValuesOf calculates a value for rows.
 func ValuesOf(w *span.Whole, c *span.Calculator, rows column.Bitmap) RowValues {
-	v := RowValues{column.NewBitmap(w.Rows), make([]clew.Value, w.Rows)}
+	v := RowValues{Has: column.NewBitmap(w.Rows)}
+	few := rows.Count()*fewValues <= w.Rows
+	if !few {
+		v.values = make([]clew.Value, w.Rows)
+	}
 	c.Each(w, rows, func(row int, x clew.Value) {
 		if x.Type == clew.TypeString {
 			x.Bytes = bytes.Clone(x.Bytes)
 		}
 		v.Has.Set(row)
-		v.Values[row] = x
+		if few {
+			v.rows, v.values = append(v.rows, uint32(row)), append(v.values, x)
+		} else {
+			v.values[row] = x
+		}
 	})
 	return v
 }
 
 // Of returns the value of a row, None where it has none.
 func (v *RowValues) Of(row uint32) clew.Value {
-	if v.Has.Get(int(row)) {
-		return v.Values[row]
+	if !v.Has.Get(int(row)) {
+		return None
 	}
-	return None
+	if v.rows != nil {
+		i, _ := slices.BinarySearch(v.rows, row)
+		return v.values[i]
+	}
+	return v.values[row]
 }
 
 // keep keeps the sets for which the test holds, and notes what it calculated.

@@ -261,8 +261,23 @@ func (r *BlockReader) readRuns() (err error) {
 	if shapes {
 		b.Attrs.Shapes = r.t.Shapes.Forest
 	}
+	if b.Resource = wanted(n.Resource(), b.Resource, 0); n.Resource() {
+		if b.Resource, _, err = dense(r, b.Resource, colResource); err != nil {
+			return err
+		}
+	}
 	r.eachRun(func(run, from, to int) {
 		t := &r.t.Templates[r.runs.Template[run]]
+		if b.Resource != nil { // each row's place among those of its service
+			base, n := r.t.Base[t.Service], r.t.Base[t.Service+1]-r.t.Base[t.Service]
+			for i, place := range b.Resource[from:to] {
+				if place >= n && err == nil {
+					col, _ := r.seg.blocks.Column(colResource)
+					err = r.bad(col, "row %d points outside the resources", from+i)
+				}
+				b.Resource[from+i] = base + place
+			}
+		}
 		if name {
 			fill(b.Name[from:to], t.Name)
 		}
@@ -279,7 +294,7 @@ func (r *BlockReader) readRuns() (err error) {
 			fill(b.Attrs.Shape[from:to], r.t.Shapes.Node[t.Shape])
 		}
 	})
-	return r.readResource()
+	return err
 }
 
 // wanted returns s with n elements, nil if it is not.
@@ -294,30 +309,6 @@ func fill[T any](dst []T, v T) {
 	for i := range dst {
 		dst[i] = v
 	}
-}
-
-// readResource reads each row's resource: its place among those of its service.
-func (r *BlockReader) readResource() (err error) {
-	b := &r.batch
-	if !r.need.Resource() {
-		b.Resource = nil
-		return nil
-	}
-	if b.Resource, _, err = dense(r, b.Resource, colResource); err != nil {
-		return err
-	}
-	r.eachRun(func(run, from, to int) {
-		service := r.t.Templates[r.runs.Template[run]].Service
-		base, n := r.t.Base[service], r.t.Base[service+1]-r.t.Base[service]
-		for i := from; i < to; i++ {
-			if b.Resource[i] >= n && err == nil {
-				col, _ := r.seg.blocks.Column(colResource)
-				err = r.bad(col, "row %d points outside the resources", i)
-			}
-			b.Resource[i] += base
-		}
-	})
-	return err
 }
 
 func (r *BlockReader) readTraces() (err error) {

@@ -89,7 +89,12 @@ type Summariser struct {
 	size   int64
 	fields []judge.Measure
 	calc   []*span.Calculator
+	known  map[uint64]struct{} // scratch: the span ids of a trace
 }
+
+// maxKnown bounds the span ids for which memory is kept from one trace to the next: to
+// empty it takes as long as it is large.
+const maxKnown = 4096
 
 // NewSummariser names that many spans of each set, and tells these fields of them; stop is
 // as that of judge.New.
@@ -107,7 +112,13 @@ func (s *Summariser) Size() int64 { return s.size }
 // Of describes a trace, of which at least one row matched.
 func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets []judge.Spanset) Trace {
 	h := Trace{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
-	known := make(map[uint64]struct{}, t.Rows)
+	known := s.known
+	if clear(known); known == nil || t.Rows > maxKnown {
+		known = make(map[uint64]struct{}, t.Rows)
+	}
+	if t.Rows <= maxKnown {
+		s.known = known
+	}
 	for i := range t.Rows {
 		if clew.Status(t.Status[i]) == clew.StatusError {
 			h.Errors++
@@ -210,36 +221,44 @@ func (s *Summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset
 	}
 }
 
-func servicesOf(t *storage.Trace) []Service {
-	byResource := make([]Service, len(t.Resources))
+// fewServices is up to how many services of a trace are compared one by one, before they
+// are looked up.
+const fewServices = 16
+
+func servicesOf(t *storage.Trace) (shares []Service) {
+	of := make([]uint32, len(t.Resources)) // by resource: 1 + the place of its service
+	var places map[string]int              // of services, if there are many
+	place := func(name string) int {
+		if places == nil && len(shares) <= fewServices {
+			return slices.IndexFunc(shares, func(s Service) bool { return s.Name == name })
+		}
+		if places == nil {
+			places = make(map[string]int)
+		}
+		for i := len(places); i < len(shares); i++ {
+			places[shares[i].Name] = i
+		}
+		if at, ok := places[name]; ok {
+			return at
+		}
+		return -1
+	}
 	for i, code := range t.Resource {
-		byResource[code].Spans++
+		if of[code] == 0 {
+			name := t.Resources[code].Service
+			at := place(name)
+			if at < 0 {
+				at = len(shares)
+				shares = append(shares, Service{Name: name})
+			}
+			of[code] = uint32(at) + 1
+		}
+		s := &shares[of[code]-1]
+		s.Spans++
 		if clew.Status(t.Status[i]) == clew.StatusError {
-			byResource[code].Errors++
+			s.Errors++
 		}
 	}
-	byName := make(map[string]*Service)
-	var out []*Service
-	for code, share := range byResource {
-		if share.Spans == 0 {
-			continue
-		}
-		name := t.Resources[code].Service
-		s, ok := byName[name]
-		if !ok {
-			s = &Service{Name: name}
-			byName[name] = s
-			out = append(out, s)
-		}
-		s.Spans += share.Spans
-		s.Errors += share.Errors
-	}
-	slices.SortFunc(out, func(a, b *Service) int {
-		return cmp.Or(cmp.Compare(b.Spans, a.Spans), cmp.Compare(a.Name, b.Name))
-	})
-	shares := make([]Service, len(out))
-	for i, s := range out {
-		shares[i] = *s
-	}
+	slices.SortFunc(shares, func(a, b Service) int { return cmp.Or(cmp.Compare(b.Spans, a.Spans), cmp.Compare(a.Name, b.Name)) })
 	return shares
 }
