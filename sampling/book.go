@@ -16,31 +16,45 @@ type Book struct {
 	mu      sync.Mutex // guards all below; held while rules are saved, which is rare
 	tenants map[clew.Tenant]*tenant
 	held    held
+	// learning says that something was learnt since the rules were saved, at kept.
+	learning bool
+	kept     time.Time
 }
 
-// held counts what is kept of clients, of all rules and tenants together.
-type held struct{ leases, windows int }
+// held counts what is kept of clients and operations, of all rules and tenants together.
+type held struct{ leases, windows, operations, services int }
 
-// release takes out what was kept of a rule's clients.
-func (h *held) release(r *record) {
-	h.leases, h.windows = h.leases-len(r.clients), h.windows-len(r.windows)
+// take adds what is kept of a rule, once, or takes it out, -1 times.
+func (h *held) take(r *record, times int) {
+	h.leases += times * len(r.clients)
+	h.windows += times * len(r.windows)
+	h.operations += times * len(r.operations)
 }
 
 type tenant struct {
 	records  []*record // in the order of matching
 	modified time.Time
+	asked    map[string]time.Time // services that ask for strategies, of those with budgets
 }
 
 type record struct {
 	Record
 	clients map[string]*lease
 	lent    float64 // of the reservoir, by leases that are not over
+	used    float64 // of what is lent, per second
 	// share is what each client may have that needs so much, as of leveled.
 	share   float64
 	leveled time.Time
 	windows []Summary
 	// reported is when a client told of the rule last.
 	reported time.Time
+	boost    boosted
+
+	// pace is the traffic of X-Ray's clients, and operations that of Jaeger's, where there is a
+	// budget; services counts how many operations each has.
+	pace       pace
+	operations map[Operation]*operation
+	services   map[string]int
 }
 
 // NewBook returns a book with the rules that were saved last; save keeps them durably.
@@ -49,7 +63,9 @@ func NewBook(saved map[clew.Tenant][]Record, save func(map[clew.Tenant][]Record)
 	for t, list := range saved {
 		own := &tenant{}
 		for _, r := range list {
-			own.records = append(own.records, &record{Record: r})
+			x := &record{Record: r}
+			x.recall(time.Now(), &b.held)
+			own.records = append(own.records, x)
 			if r.Modified.After(own.modified) {
 				own.modified = r.Modified
 			}
@@ -96,8 +112,9 @@ func (b *Book) of(t clew.Tenant, now time.Time) (*tenant, error) {
 		for name, x := range b.tenants {
 			if x.idle(now) {
 				for _, r := range x.records {
-					b.held.release(r)
+					b.held.take(r, -1)
 				}
+				b.held.services -= len(x.asked)
 				delete(b.tenants, name)
 			}
 		}
@@ -159,7 +176,7 @@ func (b *Book) Create(t clew.Tenant, r Rule, now time.Time) (Record, error) {
 	})
 }
 
-// Update changes a rule. Of Default only rate, reservoir and boost can be changed.
+// Update changes a rule. Of Default only rate, reservoir, budget and boost can be changed.
 func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) (Record, error) {
 	return b.change(t, now, func(own *tenant) (*record, error) {
 		old := own.find(name)
@@ -170,17 +187,21 @@ func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) 
 		f(&r)
 		if r.Name = name; name == DefaultName {
 			want := defaultRule()
-			want.FixedRate, want.ReservoirSize, want.Boost = r.FixedRate, r.ReservoirSize, r.Boost
+			want.FixedRate, want.ReservoirSize, want.Budget, want.Boost = r.FixedRate, r.ReservoirSize, r.Budget, r.Boost
 			if want.String() != r.String() || r.Priority != want.Priority || r.ServiceName != "*" || r.ServiceType != "*" || r.Host != "*" ||
 				r.HTTPMethod != "*" || r.URLPath != "*" || r.ResourceARN != "*" || len(r.Attributes) > 0 {
-				return nil, clew.Errorf(clew.Invalid, "of the rule Default only FixedRate, ReservoirSize and SamplingRateBoost can be changed: it matches everything")
+				return nil, clew.Errorf(clew.Invalid, "of the rule Default only FixedRate, ReservoirSize, Budget and SamplingRateBoost can be changed: it matches everything")
 			}
 		}
 		if err := r.Validate(); err != nil {
 			return nil, err
 		}
 		// A new record: who saves the old ones may still look at them.
-		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, windows: old.windows, reported: old.reported}
+		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, windows: old.windows, reported: old.reported,
+			boost: old.boost}
+		if r.Budget > 0 {
+			x.pace, x.operations, x.services = old.pace, old.operations, old.services
+		}
 		own.records[slices.Index(own.records, old)], own.modified = x, now
 		return x, nil
 	})
@@ -219,20 +240,19 @@ func (b *Book) change(t clew.Tenant, now time.Time, f func(*tenant) (*record, er
 		return Record{}, err
 	}
 	own.sort()
-	if b.save != nil {
-		all := make(map[clew.Tenant][]Record, len(b.tenants))
-		for name, x := range b.tenants {
-			for _, r := range x.records {
-				all[name] = append(all[name], r.Record)
-			}
-		}
-		if err := b.save(all); err != nil {
-			own.records, own.modified = before, modified
-			return Record{}, clew.Errorf(clew.Internal, "the sampling rules could not be saved, and are as they were: %w", err)
+	if err := b.saveAll(); err != nil {
+		own.records, own.modified = before, modified
+		return Record{}, clew.Errorf(clew.Internal, "the sampling rules could not be saved, and are as they were: %w", err)
+	}
+	for _, old := range before {
+		if !slices.Contains(own.records, old) {
+			b.held.take(old, -1)
 		}
 	}
-	if !slices.Contains(own.records, r) {
-		b.held.release(r)
+	for _, x := range own.records {
+		if !slices.Contains(before, x) {
+			b.held.take(x, 1)
+		}
 	}
 	return r.Record, nil
 }

@@ -22,6 +22,9 @@ type Target struct {
 	// Quota is its share of the reservoir, in traces per second, until the time Until.
 	Quota int
 	Until time.Time
+	// Boosted is the rate instead of FixedRate until the time BoostedUntil, if that is not zero.
+	Boosted      float64
+	BoostedUntil time.Time
 }
 
 // Summary is what all clients together have seen of a rule in one window.
@@ -34,12 +37,16 @@ type Summary struct {
 // lease is the share of one client.
 type lease struct {
 	quota    int
-	demand   float64 // requests per second that it may have, by its last report
+	requests float64 // per second, by its last report
+	demand   float64 // as many as it may have
 	reported time.Time
 }
 
 // cost is how much of the reservoir the lease uses up: no more than there are requests.
 func (l *lease) cost() float64 { return min(float64(l.quota), l.demand) }
+
+// uses is how much of the reservoir the lease does use.
+func (l *lease) uses() float64 { return min(float64(l.quota), l.requests) }
 
 // Targets takes the report of a client and says what it does next.
 //
@@ -61,7 +68,13 @@ func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, err
 	}
 	r.reported = now
 	r.count(&report, now, &b.held)
-	return Target{Rule: r.Rule.Name, FixedRate: r.Rule.FixedRate, Quota: r.lend(&report, now, &b.held), Until: now.Add(leaseTime)}, nil
+	out := Target{Rule: r.Rule.Name, Quota: r.lend(&report, now, &b.held), Until: now.Add(leaseTime)}
+	out.FixedRate = r.rate(now)
+	if now.Before(r.boost.until) && r.Rule.Boost != nil {
+		out.Boosted, out.BoostedUntil = r.boost.rate, r.boost.until
+	}
+	b.learning = b.learning || r.Rule.Budget > 0
+	return out, nil
 }
 
 // lend returns the share of a client, and keeps it for it.
@@ -85,13 +98,15 @@ func (r *record) lend(report *Report, now time.Time, h *held) int {
 	default:
 		elapsed = now.Sub(mine.reported)
 	}
-	r.lent -= mine.cost()
+	r.lent, r.used = r.lent-mine.cost(), r.used-mine.uses()
 	if elapsed > 0 {
-		mine.demand = growth * float64(report.Requests) / elapsed.Seconds()
+		mine.requests = float64(report.Requests) / elapsed.Seconds()
+		mine.demand = growth * mine.requests
 	}
 	mine.reported, mine.quota = now, 0
 	r.level(now, h)
-	free := float64(r.Rule.ReservoirSize) - r.lent
+	size := r.Rule.reservoir()
+	free := float64(size) - r.lent
 	if mine.demand <= r.share {
 		mine.quota = max(1, int(math.Ceil(mine.demand)))
 	} else if mine.quota = int(r.share); r.share < math.MaxInt32 {
@@ -100,8 +115,8 @@ func (r *record) lend(report *Report, now time.Time, h *held) int {
 	if mine.cost() > free || free <= 0 {
 		mine.quota = max(0, int(free))
 	}
-	mine.quota = min(mine.quota, r.Rule.ReservoirSize)
-	r.lent += mine.cost()
+	mine.quota = min(mine.quota, size)
+	r.lent, r.used = r.lent+mine.cost(), r.used+mine.uses()
 	return mine.quota
 }
 
@@ -111,7 +126,8 @@ func (r *record) level(now time.Time, h *held) {
 	if len(r.clients) > fewClients && now.Sub(r.leveled) < time.Second {
 		return
 	}
-	r.leveled, r.lent = now, 0
+	r.leveled, r.lent, r.used = now, 0, 0
+	requests := 0.0
 	demands := make([]float64, 0, len(r.clients))
 	for id, l := range r.clients {
 		if now.Sub(l.reported) > leaseTime {
@@ -119,10 +135,12 @@ func (r *record) level(now time.Time, h *held) {
 			h.leases--
 			continue
 		}
-		r.lent += l.cost()
+		r.lent, r.used = r.lent+l.cost(), r.used+l.uses()
+		requests += l.requests
 		demands = append(demands, l.demand)
 	}
-	r.share = fairShare(demands, float64(r.Rule.ReservoirSize))
+	r.learn(requests, now)
+	r.share = fairShare(demands, float64(r.Rule.reservoir()))
 }
 
 // fairShare returns the greatest share that all who need it can have, of size in all.

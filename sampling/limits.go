@@ -33,6 +33,66 @@ const (
 	maxWindows    = 360
 	maxAllWindows = 100_000
 
+	// minBudget is a trace in a quarter of an hour, and maxBudget more than a server takes, in
+	// traces per second.
+	minBudget = 0.001
+	maxBudget = 1_000_000
+	// firm is how much of a budget X-Ray's clients get as a reservoir, which no traffic
+	// exceeds. The rest is a rate, so that every request has a chance: until clients report
+	// again it grows with the traffic, six times of which come to twice the budget.
+	firm = 0.8
+	// maxBeyond is the greatest rate beside such a reservoir. Where there are about as many
+	// requests as the budget, any more would all be let through until clients report.
+	maxBeyond = 0.2
+	// halving is how long traffic that is gone is remembered by half: no rate doubles faster.
+	halving = 30 * time.Second
+	// initialRate is that of what is not seen yet where a rule says 0, Jaeger's.
+	initialRate = 0.001
+	// minRate is the smallest rate of an operation, Jaeger's.
+	minRate = 1e-5
+
+	// Step is how long the roots of operations are counted for once, and Delay how late,
+	// until their spans have come: exporters send every five seconds.
+	Step  = 15 * time.Second
+	Delay = 10 * time.Second
+	// lag is for how many steps a client may go on with a rate that is not told any more:
+	// Jaeger's ask once a minute; what they had before may be counted Delay and a Step later.
+	lag = 7
+	// maxHorizon is of how many steps counts are kept, four minutes: a budget of one per
+	// second is then held to an eighth.
+	maxHorizon = 16
+	// drift is how much of the way to the likeliest rate one goes in a step, where both may be
+	// right; of enough traces, that is of as few steps as have so many.
+	drift  = 0.25
+	enough = 50
+	// lowerBound is how many traces per second of each operation a client lets through at
+	// least, Jaeger's, of a budget of one per second or more.
+	lowerBound = 1.0 / 60
+	// maxOperations bounds the operations of a service that are told apart, and
+	// maxAllOperations those of all rules and tenants, at 500 bytes each. Of others the rate is
+	// that of what is not seen yet.
+	maxOperations    = 250
+	maxAllOperations = 20_000
+	// maxOperationName bounds a name that is kept, in bytes.
+	maxOperationName = 256
+	// maxAllServices bounds the services that ask for strategies and are counted, of all
+	// tenants, at 400 bytes each.
+	maxAllServices = 20_000
+	// maxCounted bounds the operations of one count, and maxCountedRows the rows that it looks
+	// at: more than are received in a Step.
+	maxCounted     = 20_000
+	maxCountedRows = 50_000_000
+	// forget is how long after its last root an operation is no longer known, and after its
+	// last question a service.
+	forget = time.Hour
+	// keepEvery is how often what is learnt is saved.
+	keepEvery = time.Minute
+
+	// boostTime is how long a rate is raised for, and boostWanted how many anomalies per
+	// second are then to be let through.
+	boostTime   = time.Minute
+	boostWanted = 1
+
 	// maxTenants bounds those with rules or clients of their own.
 	maxTenants = 10_000
 )

@@ -32,23 +32,28 @@ type Rule struct {
 	ResourceARN string
 	// Priority is 1 to 9999; the lowest counts first.
 	Priority int
-	// FixedRate is 0 to 1, of what the reservoir lets go by.
+	// FixedRate is 0 to 1, of what the reservoir lets go by. With a Budget it is the rate of
+	// what there is no traffic known of yet.
 	FixedRate float64
 	// ReservoirSize is how many traces per second are let through before, of all clients
-	// together.
+	// together. With a Budget it says nothing.
 	ReservoirSize int
-	ServiceName   string
-	ServiceType   string
-	Host          string
-	HTTPMethod    string
-	URLPath       string
-	Version       int
-	Attributes    map[string]string
-	// Boost is kept for clients that raise rates themselves when something is odd.
+	// Budget, where not 0, is how many traces per second are let through in all, instead of
+	// a reservoir and a rate, which follow from it and from the traffic: of all requests of
+	// the rule, or, with Jaeger's clients, of each operation.
+	Budget      float64 `json:",omitempty"`
+	ServiceName string
+	ServiceType string
+	Host        string
+	HTTPMethod  string
+	URLPath     string
+	Version     int
+	Attributes  map[string]string
+	// Boost is how clients sample for a while that tell of anomalies; nil: as ever.
 	Boost *Boost `json:",omitempty"`
 }
 
-// Boost is how far clients may raise a rate, and for how long not again.
+// Boost is how far a rate may be raised, and for how long not again.
 type Boost struct {
 	MaxRate               float64
 	CooldownWindowMinutes int
@@ -59,6 +64,8 @@ type Record struct {
 	Rule     Rule
 	Created  time.Time
 	Modified time.Time
+	// Learnt is what was known of the traffic when it was saved; nil without a budget.
+	Learnt *Learnt `json:",omitempty"`
 }
 
 // defaultRule is what X-Ray begins with: one trace per second, and a twentieth of the rest.
@@ -90,6 +97,8 @@ func (r *Rule) Validate() error {
 		return clew.Errorf(clew.Invalid, "FixedRate %v: want 0 to 1", r.FixedRate)
 	case r.ReservoirSize < 0 || r.ReservoirSize > math.MaxInt32:
 		return clew.Errorf(clew.Invalid, "ReservoirSize %d: want 0 to %d traces per second", r.ReservoirSize, math.MaxInt32)
+	case r.Budget != 0 && !(r.Budget >= minBudget && r.Budget <= maxBudget):
+		return clew.Errorf(clew.Invalid, "Budget %v: want %v to %d traces per second, or 0 for none", r.Budget, minBudget, maxBudget)
 	case r.Version != 1:
 		return clew.Errorf(clew.Invalid, "Version %d: want 1", r.Version)
 	case len(r.Attributes) > maxAttributes:
@@ -186,5 +195,8 @@ func lower(c byte) byte {
 
 // String names the rule and what it lets through.
 func (r *Rule) String() string {
+	if r.Budget > 0 {
+		return r.Name + ": " + strconv.FormatFloat(r.Budget, 'g', -1, 64) + " per second in all"
+	}
 	return r.Name + ": " + strconv.Itoa(r.ReservoirSize) + " per second, then " + strconv.FormatFloat(100*r.FixedRate, 'g', -1, 64) + " %"
 }

@@ -10,19 +10,15 @@ package sampling
 
 import (
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	rules "github.com/clew-tracing/clew/sampling"
 )
 
-const (
-	// maxServiceBytes bounds the name of a service: what rules can say is shorter.
-	maxServiceBytes = 1024
-	// maxOperations bounds a strategy: rules are fewer.
-	maxOperations = 250
-)
+// maxServiceBytes bounds the name of a service: what rules can say is shorter.
+const maxServiceBytes = 1024
 
 // Paths are what a Handler answers.
 var Paths = []string{"/sampling", "/api/sampling"}
@@ -55,44 +51,21 @@ type Strategy struct {
 	OperationSampling     *operations    `json:"operationSampling,omitempty"`
 }
 
-// StrategyOf makes a strategy of the rules that a service is of, which come in the order of
-// matching. Jaeger's clients know the service and the names of spans alone: a rule that asks
-// for a host, a type, an ARN or attributes is passed over; one that names a method and a path
-// is about the spans METHOD PATH.
-func StrategyOf(list []rules.Record, service string) Strategy {
-	var named []operation
-	seen := map[string]bool{}
-	for i := range list {
-		r := &list[i].Rule
-		if !rules.Wild(r.ServiceName, service) || r.Host != "*" || r.ServiceType != "*" || r.ResourceARN != "*" || len(r.Attributes) > 0 {
-			continue
-		}
-		if r.HTTPMethod == "*" && r.URLPath == "*" {
-			return strategy(r, named)
-		}
-		name := r.HTTPMethod + " " + r.URLPath
-		if !strings.ContainsAny(name, "*?") && !seen[name] && len(named) < maxOperations {
-			seen[name] = true
-			named = append(named, operation{name, probabilistic{r.FixedRate}})
-		}
-	}
-	return strategy(&rules.Rule{}, named) // there is always Default
-}
-
-// strategy is that of the rule of everything that has no strategy of its own.
-func strategy(r *rules.Rule, named []operation) Strategy {
+// strategyOf makes a strategy in Jaeger's form of what a service is told.
+func strategyOf(in *rules.Strategy) Strategy {
 	switch {
-	case len(named) == 0 && r.ReservoirSize == 0:
-		return Strategy{StrategyType: "PROBABILISTIC", ProbabilisticSampling: &probabilistic{r.FixedRate}}
-	case len(named) == 0 && r.FixedRate == 0:
-		return Strategy{StrategyType: "RATE_LIMITING", RateLimitingSampling: &rateLimiting{min(r.ReservoirSize, 1<<15-1)}}
+	case len(in.Named) == 0 && !in.Budget && in.PerSecond == 0:
+		return Strategy{StrategyType: "PROBABILISTIC", ProbabilisticSampling: &probabilistic{in.Rate}}
+	case len(in.Named) == 0 && !in.Budget && in.Rate == 0:
+		return Strategy{StrategyType: "RATE_LIMITING", RateLimitingSampling: &rateLimiting{int(min(in.PerSecond, 1<<15-1))}}
 	}
-	if named == nil {
-		named = []operation{}
+	named := make([]operation, 0, len(in.Named))
+	for _, o := range in.Named {
+		named = append(named, operation{o.Name, probabilistic{o.Rate}})
 	}
 	// Clients that know no operations take the first of these.
-	return Strategy{StrategyType: "PROBABILISTIC", ProbabilisticSampling: &probabilistic{r.FixedRate},
-		OperationSampling: &operations{r.FixedRate, float64(r.ReservoirSize), named}}
+	return Strategy{StrategyType: "PROBABILISTIC", ProbabilisticSampling: &probabilistic{in.Rate},
+		OperationSampling: &operations{in.Rate, in.PerSecond, named}}
 }
 
 // New returns a handler of the paths.
@@ -122,8 +95,8 @@ func ask(book *rules.Book, t clew.Tenant, service, parameter string) (s Strategy
 	if service == "" || len(service) > maxServiceBytes {
 		return s, clew.Errorf(clew.Invalid, "%s: want the name of the service that asks, such as checkout", parameter)
 	}
-	list, _ := book.Rules(t)
-	return StrategyOf(list, service), nil
+	told := book.Strategy(t, service, time.Now())
+	return strategyOf(&told), nil
 }
 
 // Fail answers with an error as Jaeger does, in a line of text.

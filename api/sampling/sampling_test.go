@@ -43,11 +43,14 @@ func TestStrategies(t *testing.T) {
 		rule("limited", 8, "bank", "* *", 5, 0),
 		rule("plain", 9, "user", "* *", 0, 0.5),
 		rule("none", 10, "quiet", "* *", 0, 0),
+		rule("budget", 11, "shop", "* *", 0, 0.5, func(r *rules.Rule) { r.Budget = 0.6 }),
 	} {
 		if _, err := book.Create(clew.DefaultTenant, r, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}
+	book.Strategy(clew.DefaultTenant, "shop", time.Now()) // it asks, and is counted
+	book.Count(clew.DefaultTenant, map[rules.Operation]int{{Service: "shop", Name: "buy"}: 30}, time.Now())
 	h := sampling.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, book)
 	for path, want := range map[string]string{
 		"/sampling?service=cart":     `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.1},"operationSampling":{"defaultSamplingProbability":0.1,"defaultLowerBoundTracesPerSecond":2,"perOperationStrategies":[{"operation":"POST /pay","probabilisticSampling":{"samplingRate":0.75}}]}}`,
@@ -55,6 +58,7 @@ func TestStrategies(t *testing.T) {
 		"/sampling?service=bank":     `{"strategyType":"RATE_LIMITING","rateLimitingSampling":{"maxTracesPerSecond":5}}`,
 		"/sampling?service=user":     `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.5}}`,
 		"/sampling?service=quiet":    `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0}}`,
+		"/sampling?service=shop":     `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.5},"operationSampling":{"defaultSamplingProbability":0.5,"defaultLowerBoundTracesPerSecond":0.01,"perOperationStrategies":[{"operation":"buy","probabilisticSampling":{"samplingRate":0.15}}]}}`,
 		"/sampling?service=unnamed":  `{"strategyType":"PROBABILISTIC","probabilisticSampling":{"samplingRate":0.05},"operationSampling":{"defaultSamplingProbability":0.05,"defaultLowerBoundTracesPerSecond":1,"perOperationStrategies":[]}}`,
 	} {
 		if w := apitest.Get(h, path); w.Code != 200 || strings.TrimSpace(w.Body.String()) != want {

@@ -21,6 +21,7 @@ import (
 	"github.com/clew-tracing/clew/api"
 	strategies "github.com/clew-tracing/clew/api/sampling"
 	"github.com/clew-tracing/clew/api/xray"
+	"github.com/clew-tracing/clew/api/xray/account"
 	"github.com/clew-tracing/clew/api/xray/rules"
 	"github.com/clew-tracing/clew/sampling"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -59,7 +60,7 @@ func TestRemoteSamplers(t *testing.T) {
 	if _, err := book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	h := &asked{Handler: xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(book)...)}
+	h := &asked{Handler: xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(book, account.NewBook(nil, nil).Tag)...)}
 	server := httptest.NewServer(h)
 	defer server.Close()
 	at, err := url.Parse(server.URL)

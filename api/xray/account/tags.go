@@ -39,10 +39,10 @@ func (o ops) tag(c *api.Call, in *struct {
 	}
 	tags := map[string]string{}
 	for _, x := range in.Tags {
-		if n := utf8.RuneCountInString(x.Key); n < 1 || n > maxTagKey || utf8.RuneCountInString(x.Value) > maxTagValue {
-			return nil, clew.Errorf(clew.Invalid, "Tags: %q: want keys of 1 to %d characters, values of %d at most", clip(x.Key), maxTagKey, maxTagValue)
-		}
 		tags[x.Key] = x.Value
+	}
+	if err := checkTags(tags); err != nil {
+		return nil, err
 	}
 	return new(none), o.book.change(c.Tenant, func(a *Account) error {
 		mine := a.Tags[in.ResourceARN]
@@ -63,6 +63,38 @@ func (o ops) tag(c *api.Call, in *struct {
 			if !o.known(c.Tenant, arn) {
 				delete(a.Tags, arn)
 			}
+		}
+		return nil
+	})
+}
+
+func checkTags(tags map[string]string) error {
+	for _, k := range sorted(tags) {
+		if n := utf8.RuneCountInString(k); n < 1 || n > maxTagKey || utf8.RuneCountInString(tags[k]) > maxTagValue {
+			return clew.Errorf(clew.Invalid, "Tags: %q: want keys of 1 to %d characters, values of %d at most", clip(k), maxTagKey, maxTagValue)
+		}
+	}
+	if len(tags) > maxTags {
+		return refuse("TooManyTagsException", "the resource would have more than "+strconv.Itoa(maxTags)+" tags")
+	}
+	return nil
+}
+
+// Tag gives a new resource the tags that it has, which may be none. What cannot be kept is an
+// error, and nothing is.
+func (b *Book) Tag(t clew.Tenant, arn string, tags map[string]string) error {
+	if err := checkTags(tags); err != nil {
+		return err
+	}
+	if len(tags) == 0 && len(b.of(t).Tags[arn]) == 0 {
+		return nil
+	}
+	return b.change(t, func(a *Account) error {
+		if a.Tags == nil {
+			a.Tags = map[string]map[string]string{}
+		}
+		if a.Tags[arn] = tags; len(tags) == 0 {
+			delete(a.Tags, arn)
 		}
 		return nil
 	})

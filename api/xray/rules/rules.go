@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,9 +27,13 @@ const (
 	arnPrefix = "arn:aws:xray:us-east-1:000000000000:sampling-rule/"
 )
 
-// Operations are those of this package, on a book of rules.
-func Operations(b *sampling.Book) []xray.Operation {
-	o := ops{b}
+// A Tagger gives a new rule, named by its ARN, the tags that it has, which may be none. What
+// cannot be kept is an error of kind Invalid, and nothing is.
+type Tagger func(t clew.Tenant, arn string, tags map[string]string) error
+
+// Operations are those of this package, on a book of rules. tag keeps the tags of new rules.
+func Operations(b *sampling.Book, tag Tagger) []xray.Operation {
+	o := ops{b, tag}
 	return []xray.Operation{
 		xray.Op("/GetSamplingRules", o.list),
 		xray.Op("/SamplingTargets", o.targets),
@@ -39,7 +44,10 @@ func Operations(b *sampling.Book) []xray.Operation {
 	}
 }
 
-type ops struct{ book *sampling.Book }
+type ops struct {
+	book *sampling.Book
+	tag  Tagger
+}
 
 // ruleJSON is a rule as the model has it; in a request what is not given is nil.
 type ruleJSON struct {
@@ -57,12 +65,35 @@ type ruleJSON struct {
 	Version           *int
 	Attributes        map[string]string
 	SamplingRateBoost *sampling.Boost `json:",omitempty"`
+	// Budget is clew's. With it FixedRate and ReservoirSize are what follows from it by now.
+	Budget *budgetJSON `json:",omitempty"`
 }
+
+type budgetJSON struct {
+	TracesPerSecond float64
+	// UnseenRate is the rate of what there is no traffic known of yet; in a request FixedRate
+	// says it as well.
+	UnseenRate *float64 `json:",omitempty"`
+}
+
+// budgetAttribute says TracesPerSecond where a client knows no other members of a rule than
+// X-Ray's. Requests are not matched against it, and it does not come back.
+const budgetAttribute = "clew.budget"
 
 type recordJSON struct {
 	SamplingRule ruleJSON
 	CreatedAt    xray.Seconds
 	ModifiedAt   xray.Seconds
+	// Observed is clew's: what is known of the traffic, where something is.
+	Observed *observedJSON `json:",omitempty"`
+}
+
+type observedJSON struct {
+	// Clients reported of late, and had so many requests.
+	Clients           int
+	RequestsPerSecond float64
+	// Operations are those of a budget that Jaeger's clients are told of.
+	Operations []sampling.OperationRate
 }
 
 type recordAnswer struct{ SamplingRuleRecord recordJSON }
@@ -80,13 +111,23 @@ func wholeSeconds(t time.Time) xray.Seconds {
 	return seconds(t.Add(time.Second - 1).Truncate(time.Second))
 }
 
-func jsonOf(r *sampling.Record) recordJSON {
+func jsonOf(r *sampling.State) recordJSON {
 	x, arn := &r.Rule, arnPrefix+r.Rule.Name
-	return recordJSON{ruleJSON{
-		RuleName: &x.Name, RuleARN: &arn, ResourceARN: &x.ResourceARN, Priority: &x.Priority, FixedRate: &x.FixedRate, ReservoirSize: &x.ReservoirSize,
+	out := recordJSON{SamplingRule: ruleJSON{
+		RuleName: &x.Name, RuleARN: &arn, ResourceARN: &x.ResourceARN, Priority: &x.Priority, FixedRate: &r.FixedRate, ReservoirSize: &r.ReservoirSize,
 		ServiceName: &x.ServiceName, ServiceType: &x.ServiceType, Host: &x.Host, HTTPMethod: &x.HTTPMethod, URLPath: &x.URLPath, Version: &x.Version,
 		Attributes: x.Attributes, SamplingRateBoost: x.Boost,
-	}, seconds(r.Created), seconds(r.Modified)}
+	}, CreatedAt: seconds(r.Created), ModifiedAt: seconds(r.Modified)}
+	if x.Budget > 0 {
+		out.SamplingRule.Budget = &budgetJSON{x.Budget, &x.FixedRate}
+	}
+	if r.Clients > 0 || r.Learnt != nil {
+		out.Observed = &observedJSON{Clients: r.Clients, RequestsPerSecond: r.Requests}
+		if r.Learnt != nil {
+			out.Observed.Operations = r.Learnt.Operations
+		}
+	}
+	return out
 }
 
 // put sets a field that is given.
@@ -94,6 +135,23 @@ func put[T any](to *T, from *T) {
 	if from != nil {
 		*to = *from
 	}
+}
+
+// lift takes the budget out of the attributes.
+func (j *ruleJSON) lift() error {
+	text, given := j.Attributes[budgetAttribute]
+	if !given {
+		return nil
+	}
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return clew.Errorf(clew.Invalid, "Attributes: %s: want a number of traces per second, such as 5 or 0.5", budgetAttribute)
+	}
+	delete(j.Attributes, budgetAttribute)
+	if j.Budget == nil {
+		j.Budget = &budgetJSON{TracesPerSecond: n}
+	}
+	return nil
 }
 
 // into puts what is given into a rule.
@@ -113,6 +171,10 @@ func (j *ruleJSON) into(r *sampling.Rule) {
 	}
 	if j.SamplingRateBoost != nil {
 		r.Boost = j.SamplingRateBoost
+	}
+	if j.Budget != nil {
+		r.Budget = j.Budget.TracesPerSecond
+		put(&r.FixedRate, j.Budget.UnseenRate)
 	}
 }
 
@@ -150,7 +212,7 @@ type listAnswer struct {
 }
 
 func (o ops) list(c *api.Call, in *listRequest) (*listAnswer, error) {
-	list, _ := o.book.Rules(c.Tenant)
+	list := o.book.States(c.Tenant, time.Now())
 	page, next, err := paged(list, in.NextToken, "rules", pageRules)
 	if err != nil {
 		return nil, err
@@ -185,11 +247,8 @@ type createRequest struct {
 
 func (o ops) create(c *api.Call, in *createRequest) (*recordAnswer, error) {
 	j := in.SamplingRule
-	switch {
-	case j == nil:
+	if j == nil {
 		return nil, clew.Errorf(clew.Invalid, "SamplingRule: give the rule")
-	case len(in.Tags) > 0:
-		return nil, clew.Errorf(clew.Invalid, "Tags: leave them out, and give them to the rule by TagResource")
 	}
 	for _, f := range []struct {
 		name  string
@@ -205,19 +264,40 @@ func (o ops) create(c *api.Call, in *createRequest) (*recordAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := j.lift(); err != nil {
+		return nil, err
+	}
 	r := sampling.Rule{Name: name}
 	j.into(&r)
-	return answerOf(o.book.Create(c.Tenant, r, time.Now()))
+	made, err := o.book.Create(c.Tenant, r, time.Now())
+	if err != nil {
+		return o.answer(c.Tenant, made, err)
+	}
+	tags := map[string]string{}
+	for _, t := range in.Tags {
+		tags[t.Key] = t.Value
+	}
+	if err := o.tag(c.Tenant, arnPrefix+name, tags); err != nil {
+		_, undone := o.book.Delete(c.Tenant, name, time.Now())
+		return nil, errors.Join(err, undone)
+	}
+	return o.answer(c.Tenant, made, nil)
 }
 
-func answerOf(r sampling.Record, err error) (*recordAnswer, error) {
+// answer answers with a rule as it was changed.
+func (o ops) answer(t clew.Tenant, r sampling.Record, err error) (*recordAnswer, error) {
 	switch {
 	case errors.Is(err, sampling.ErrLimit):
 		return nil, &xray.Error{Status: http.StatusBadRequest, Type: "RuleLimitExceededException", Text: err.Error()}
 	case err != nil:
 		return nil, err
 	}
-	return &recordAnswer{jsonOf(&r)}, nil
+	list := o.book.States(t, time.Now())
+	i := slices.IndexFunc(list, func(s sampling.State) bool { return s.Rule.Name == r.Rule.Name })
+	if i < 0 { // it is deleted
+		return &recordAnswer{jsonOf(&sampling.State{Record: r, FixedRate: r.Rule.FixedRate, ReservoirSize: r.Rule.ReservoirSize})}, nil
+	}
+	return &recordAnswer{jsonOf(&list[i])}, nil
 }
 
 type updateRequest struct{ SamplingRuleUpdate *ruleJSON }
@@ -231,7 +311,11 @@ func (o ops) update(c *api.Call, in *updateRequest) (*recordAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(o.book.Update(c.Tenant, name, time.Now(), j.into))
+	if err := j.lift(); err != nil {
+		return nil, err
+	}
+	r, err := o.book.Update(c.Tenant, name, time.Now(), j.into)
+	return o.answer(c.Tenant, r, err)
 }
 
 type deleteRequest struct{ RuleName, RuleARN *string }
@@ -241,7 +325,8 @@ func (o ops) delete(c *api.Call, in *deleteRequest) (*recordAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answerOf(o.book.Delete(c.Tenant, name, time.Now()))
+	r, err := o.book.Delete(c.Tenant, name, time.Now())
+	return o.answer(c.Tenant, r, err)
 }
 
 type targetsRequest struct {
@@ -251,7 +336,8 @@ type targetsRequest struct {
 		RequestCount, SampledCount, BorrowCount int
 	}
 	SamplingBoostStatisticsDocuments []struct {
-		RuleName, ServiceName string
+		RuleName, ServiceName                         string
+		AnomalyCount, TotalCount, SampledAnomalyCount int
 	}
 }
 
@@ -261,6 +347,12 @@ type targetJSON struct {
 	ReservoirQuota    int
 	ReservoirQuotaTTL xray.Seconds
 	Interval          int
+	SamplingBoost     *boostJSON `json:",omitempty"`
+}
+
+type boostJSON struct {
+	BoostRate    float64
+	BoostRateTTL xray.Seconds
 }
 
 type unprocessed struct{ RuleName, ErrorCode, Message string }
@@ -279,6 +371,11 @@ func (o ops) targets(c *api.Call, in *targetsRequest) (*targetsAnswer, error) {
 	_, modified := o.book.Rules(c.Tenant)
 	out := &targetsAnswer{LastRuleModification: wholeSeconds(modified)}
 	now := time.Now()
+	for _, d := range in.SamplingBoostStatisticsDocuments {
+		if err := o.book.Boost(c.Tenant, sampling.BoostReport{Rule: d.RuleName, Anomalies: d.AnomalyCount, Sampled: d.SampledAnomalyCount}, now); err != nil {
+			out.UnprocessedBoostStatistics = append(out.UnprocessedBoostStatistics, unprocessed{d.RuleName, "400", api.Shown(err.Error())})
+		}
+	}
 	for _, d := range in.SamplingStatisticsDocuments {
 		target, err := sampling.Target{}, error(nil)
 		switch {
@@ -293,10 +390,11 @@ func (o ops) targets(c *api.Call, in *targetsRequest) (*targetsAnswer, error) {
 			out.UnprocessedStatistics = append(out.UnprocessedStatistics, unprocessed{d.RuleName, "400", api.Shown(err.Error())})
 			continue
 		}
-		out.SamplingTargetDocuments = append(out.SamplingTargetDocuments, targetJSON{target.Rule, target.FixedRate, target.Quota, seconds(target.Until), int(sampling.Interval / time.Second)})
-	}
-	for _, d := range in.SamplingBoostStatisticsDocuments {
-		out.UnprocessedBoostStatistics = append(out.UnprocessedBoostStatistics, unprocessed{d.RuleName, "400", "rates are not boosted here: the rule's own holds"})
+		answer := targetJSON{target.Rule, target.FixedRate, target.Quota, seconds(target.Until), int(sampling.Interval / time.Second), nil}
+		if !target.BoostedUntil.IsZero() {
+			answer.SamplingBoost = &boostJSON{target.Boosted, seconds(target.BoostedUntil)}
+		}
+		out.SamplingTargetDocuments = append(out.SamplingTargetDocuments, answer)
 	}
 	return out, nil
 }

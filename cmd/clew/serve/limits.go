@@ -17,6 +17,9 @@ const (
 	// restart is over by then.
 	retryAfter = 2 * time.Second
 
+	// trafficTicks is how often within a step it is looked whether the step is over.
+	trafficTicks = 5
+
 	// demoPatience is how long who stops the demo shop through the API waits for
 	// its last visitors.
 	demoPatience = time.Minute

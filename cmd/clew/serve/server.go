@@ -97,6 +97,7 @@ type server struct {
 	streams    context.Context
 	endStreams context.CancelFunc
 	serving    sync.WaitGroup
+	following  sync.WaitGroup // the traffic, for sampling; it ends with streams
 	// failed gets the first error of a listener that ended by itself.
 	failed chan error
 	demo   demoRun
@@ -338,6 +339,7 @@ func (s *server) start() {
 	dialects := s.dialects()
 	s.page = s.newReader(s.pageHandler(s.apiHandler(), dialects), faultJSON)
 
+	s.following.Go(func() { s.followTraffic(s.streams) })
 	serve := map[string]func(net.Listener) error{DoorPage: s.page.Serve}
 	s.serveTakers(serve)
 	s.spare = make(map[string]*http.Server)
@@ -424,6 +426,7 @@ func (s *server) shutdown() error {
 		g.Stop() // whose methods may outlive their requests
 	}
 	s.backups.Close()
+	s.following.Wait()
 	err := s.store.Close()
 	var doors sync.WaitGroup
 	for _, h := range s.taking {

@@ -1,0 +1,176 @@
+package sampling
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/clew-tracing/clew"
+)
+
+// Operation names what a trace begins with: a service, and a span of it.
+type Operation struct{ Service, Name string }
+
+// operation is what is known of one that has a budget, and the rate that its service's clients
+// are told. Lists begin with what is newest.
+//
+// How many requests it has is not seen, only how many traces were begun; and at which of the
+// rates that were told last a client began them is not known either, since clients ask now and
+// then. So each step has a range of what the traffic may be, of counts and of rates, and a
+// rate stays as long as it is right for some traffic in it. The range of a step is wide: it tells
+// of what is quite different at once. That of many steps together is narrow, and counts where it
+// is not at odds with what is newer.
+type operation struct {
+	rate  float64
+	saved float64 // the rate that was saved last
+	seen  time.Time
+	steps int                       // that were counted, maxHorizon at most
+	kept  [maxHorizon]int           // traces that were begun
+	rates [maxHorizon + lag]float64 // that were told
+}
+
+func newOperation(rate float64, now time.Time) *operation {
+	o := &operation{rate: rate, saved: rate, seen: now}
+	for i := range o.rates {
+		o.rates[i] = rate
+	}
+	return o
+}
+
+// count takes how many traces were begun in a step, and finds the rate for a budget. unseen is
+// the rate that those have of which nothing is known.
+func (o *operation) count(kept int, budget, unseen float64, now time.Time) {
+	copy(o.kept[1:], o.kept[:])
+	copy(o.rates[1:], o.rates[:])
+	o.kept[0], o.rates[0] = kept, o.rate
+	o.steps = min(o.steps+1, maxHorizon)
+	if kept > 0 {
+		o.seen = now
+	}
+	lo, hi := 0.0, math.Inf(1) // of the rates that may be right
+	rate, guess, sum, counted := o.rate, 0.0, 0, 0
+	for horizon := 1; horizon <= o.steps; horizon *= 2 {
+		for ; counted < horizon; counted++ {
+			sum += o.kept[counted]
+		}
+		told := o.rates[:horizon+lag]
+		wanted := budget * float64(horizon) * Step.Seconds()
+		most, least := float64(sum)+2*math.Sqrt(float64(sum))+2, float64(sum)-2*math.Sqrt(float64(sum))
+		from, to := wanted*slices.Min(told)/most, math.Inf(1)
+		if least > 0 {
+			to = wanted * slices.Max(told) / least
+		}
+		if max(lo, from) > min(hi, to) {
+			break
+		}
+		lo, hi = max(lo, from), min(hi, to)
+		switch {
+		case rate < lo:
+			if rate = wanted * slices.Min(told) / max(1, float64(sum)); sum == 0 { // traffic that stopped may come back as it was
+				rate = min(rate, max(o.rate, unseen))
+			}
+		case rate > hi:
+			rate = wanted * slices.Max(told) / float64(sum)
+		}
+		if sum > 0 && (guess == 0 || sum <= enough) {
+			guess = wanted * average(told) / float64(sum)
+		}
+	}
+	if rate == o.rate && guess > 0 {
+		rate *= math.Pow(guess/rate, drift)
+	}
+	o.rate = max(minRate, min(1, rate, 2*o.rate))
+}
+
+func average(list []float64) float64 {
+	sum := 0.0
+	for _, x := range list {
+		sum += x
+	}
+	return sum / float64(len(list))
+}
+
+// ofOperation returns the rule that an operation is of, by what Jaeger's clients know: see
+// Book.Strategy. nil is none.
+func (t *tenant) ofOperation(o Operation) *record {
+	for _, r := range t.records {
+		if r.Rule.tells(o.Service) && (r.Rule.ofAll() || r.Rule.operation() == o.Name) {
+			return r
+		}
+	}
+	return nil
+}
+
+// Counting returns the tenants with budgets whose services ask for strategies, and which
+// services those are: what Count wants to be told of.
+func (b *Book) Counting(now time.Time) map[clew.Tenant][]string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := map[clew.Tenant][]string{}
+	for name, own := range b.tenants {
+		b.held.services -= len(own.asked)
+		maps.DeleteFunc(own.asked, func(_ string, at time.Time) bool { return now.Sub(at) > forget })
+		b.held.services += len(own.asked)
+		if len(own.asked) > 0 && own.budgeted() {
+			out[name] = slices.Sorted(maps.Keys(own.asked))
+		}
+	}
+	return out
+}
+
+func (t *tenant) budgeted() bool {
+	return slices.ContainsFunc(t.records, func(r *record) bool { return r.Rule.Budget > 0 })
+}
+
+// Count takes how many traces began in the last Step with which operations, of the services
+// that Counting tells; those of which there are none began none. It finds the rates for what
+// has a budget.
+func (b *Book) Count(t clew.Tenant, began map[Operation]int, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	own := b.tenants[t]
+	if own == nil {
+		return
+	}
+	order := slices.SortedFunc(maps.Keys(began), func(x, y Operation) int { // the most frequent are kept apart
+		return cmp.Or(cmp.Compare(began[y], began[x]), cmp.Compare(x.Service, y.Service), strings.Compare(x.Name, y.Name))
+	})
+	for _, o := range order {
+		_, asks := own.asked[o.Service]
+		if r := own.ofOperation(o); asks && r != nil && r.Rule.Budget > 0 && len(o.Name) <= maxOperationName {
+			r.know(o, now, &b.held)
+		}
+	}
+	for _, r := range own.records {
+		for o, x := range r.operations {
+			if own.ofOperation(o) != r || now.Sub(x.seen) > forget {
+				delete(r.operations, o)
+				r.services[o.Service]--
+				b.held.operations--
+				continue
+			}
+			x.count(began[o], r.Rule.Budget, r.Rule.unseen(), now)
+		}
+	}
+	b.learning = true
+}
+
+// know notes an operation, if there is room.
+func (r *record) know(o Operation, now time.Time, h *held) {
+	if r.operations[o] != nil || h.operations >= maxAllOperations || r.services[o.Service] >= maxOperations {
+		return
+	}
+	r.put(o, newOperation(r.Rule.unseen(), now), h)
+}
+
+func (r *record) put(o Operation, x *operation, h *held) {
+	if r.operations == nil {
+		r.operations, r.services = map[Operation]*operation{}, map[string]int{}
+	}
+	r.operations[o] = x
+	r.services[o.Service]++
+	h.operations++
+}
