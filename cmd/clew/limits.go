@@ -21,6 +21,9 @@ const (
 	// are 500 spans of 300 B.
 	maxTailLine = 16 << 20
 
+	// watchEvery is how often statistics of sampling change: clients report as often.
+	watchEvery = 10 * time.Second
+
 	// maxReasons is how many different reasons of refused spans are told; more
 	// are noise.
 	maxReasons = 5

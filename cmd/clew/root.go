@@ -64,6 +64,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newSeries(t),
 		newTags(t),
 		newServices(t),
+		newSampling(t),
 		newProxyCheck(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),

@@ -22,9 +22,9 @@ func noCommand(root *cobra.Command, name string) error {
 		}
 	}
 	if near := config.Nearest(name, names); near != "" {
-		return usage.Errorf("there is no command %q; did you mean clew %s?", name, near)
+		return usage.Errorf("there is no command %q; did you mean %s %s?", name, root.CommandPath(), near)
 	}
-	return usage.Errorf("there is no command %q; see clew --help", name)
+	return usage.Errorf("there is no command %q; see %s --help", name, root.CommandPath())
 }
 
 // usageArgs words what args finds wrong: which argument is missing or too many,
