@@ -78,6 +78,7 @@ var plan = []place{
 	{"internal/machine", 3, everywhere},
 
 	{"analyze", 4, asking},
+	{"api/xray/filter", 4, asking},
 	{"spandb", 4, keeping},
 	{"internal/census", 4, everywhere},
 	{"internal/console", 4, everywhere},

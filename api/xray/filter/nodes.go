@@ -1,0 +1,95 @@
+package filter
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// nameFields are what the name of a segment or call may come from besides the span's, as package
+// view has it.
+var nameFields = []string{
+	"resource.service.name", "span.aws.local.service", "span.aws.remote.service", "span.peer.service", "span.aws.service",
+	"span.db.namespace", "span.db.name", "span.rpc.service", "span.http.host", "span.server.address", "span.net.peer.name",
+	"span.messaging.destination.name", "span.messaging.destination",
+	"span.aws.table_name", "span.aws.queue_name", "span.aws.xray.aws.queue_name", "span.aws.s3.bucket", "span.faas.invoked_name",
+}
+
+// partFields are those of which the last part is a name, behind / or :, or the whole of which
+// is a name besides.
+var partFields = []string{
+	"span.aws.queue_url", "span.aws.sqs.queue.url", "span.aws.sqs.queue_url", "span.messaging.url",
+	"span.aws.sns.topic.arn", "span.aws.sns.topic_arn", "span.aws.lambda.invoked_arn",
+}
+
+// listFields are those of which the first element is a name.
+var listFields = []string{"span.aws.dynamodb.table_names", "span.aws.xray.resource_names"}
+
+// platforms are the types of services that follow from where they run.
+var platforms = map[string]string{
+	"AWS::AppRunner::Service": "aws_app_runner", "AWS::EKS::Container": "aws_eks", "AWS::ElasticBeanstalk::Environment": "aws_elastic_beanstalk",
+	"AWS::ECS::EC2": "aws_ecs", "AWS::ECS::Fargate": "aws_ecs", "AWS::ECS::Container": "aws_ecs",
+	"AWS::EC2::Instance": "aws_ec2", "AWS::Lambda::Function": "aws_lambda",
+}
+
+// lost is a character that names have not: it was left out of what they come from.
+const lost = `[^\pL\pM\pN\pZ\t-\r _.:/%&#=+\\@-]`
+
+// lossy is a text that has such a character.
+var lossy = " =~ " + strconv.Quote("(?s).*"+lost+".*")
+
+// maxNameRunes is where names are cut.
+const maxNameRunes = 200
+
+// nodeOf bounds a service.
+func nodeOf(n Node) []Clause {
+	var out []Clause
+	if n.Name != "" {
+		out = append(out, one(named(n.Name))...)
+	}
+	if strings.HasPrefix(n.Type, "AWS::") {
+		c := Clause{"span.aws.xray.origin = " + strconv.Quote(n.Type), `span.aws.xray.namespace = "aws"`, "span.aws.service != nil", `span.rpc.system = "aws-api"`}
+		if p := platforms[n.Type]; p != "" {
+			c = append(c, "resource.cloud.platform = "+strconv.Quote(p))
+		}
+		out = append(out, c)
+	}
+	if a := strconv.Quote(n.Account); n.Account != "" {
+		out = append(out, Clause{"span.aws.account_id = " + a, "resource.cloud.account.id = " + a})
+	}
+	return out
+}
+
+// named bounds a name; nil is that any span may have it. Spans have it as it is, or with
+// characters that names have not; the names of spans, many of which have such, are looked at
+// one by one.
+func named(name string) Clause {
+	runes := utf8.RuneCountInString(name)
+	if name == "span" || !utf8.ValidString(name) || runes >= maxNameRunes {
+		return nil // what has no name at all is called span, and longer ones are cut
+	}
+	pattern := lost + "*"
+	for _, r := range name {
+		pattern += regexp.QuoteMeta(string(r)) + lost + "*"
+	}
+	value := " = " + strconv.Quote(name)
+	c := Clause{"name =~ " + strconv.Quote("(?s)"+pattern)}
+	if len(pattern) > maxPattern {
+		c = Clause{"name" + value, "name" + lossy}
+	}
+	for _, f := range nameFields {
+		c = append(c, f+value, f+lossy)
+	}
+	part := " =~ " + strconv.Quote("(?s)(.*[/:])?"+regexp.QuoteMeta(name))
+	for _, f := range partFields {
+		c = append(c, f+part, f+lossy)
+	}
+	for _, f := range listFields {
+		c = append(c, f+" != nil")
+	}
+	if strings.Contains(name, "@") { // a database and its host
+		c = append(c, "(span.db.connection_string != nil && (span.db.namespace != nil || span.db.name != nil))")
+	}
+	return c
+}
