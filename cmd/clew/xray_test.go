@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -93,6 +94,67 @@ func TestXRayGraphCommand(t *testing.T) {
 	out, err := xray("batch-get-traces", "--trace-ids", "1-58406520-a006649127e371903a2de979")
 	if err != nil || !strings.Contains(out, `\"inferred\":true`) {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+// TestSummariesCommand finds traces by the aws command, in pages that it asks for itself, as soon
+// as they were put.
+func TestSummariesCommand(t *testing.T) {
+	p := startServer(t, t.TempDir())
+	xray := awsCLI(t, p)
+	found := func(args ...string) (ids []string, out string) {
+		t.Helper()
+		out, err := xray(append([]string{"get-trace-summaries", "--start-time", "1795397100", "--end-time", "1795397500"}, args...)...)
+		var got struct {
+			TraceSummaries []struct{ Id string }
+		}
+		if e := json.Unmarshal([]byte(out), &got); e != nil || err != nil {
+			t.Fatalf("%q: %s, %v, %v", args, out, e, err)
+		}
+		for _, s := range got.TraceSummaries {
+			ids = append(ids, s.Id[30:])
+		}
+		return ids, out
+	}
+	segment := func(n int, more string) string {
+		return fmt.Sprintf(`{"trace_id":"1-6b039621-%024x","id":"%016x","name":"checkout","start_time":%d.5,"end_time":%d.75%s}`, n, n, 1795397153, 1795397153, more)
+	}
+	put := func(documents ...string) {
+		t.Helper()
+		if out, err := xray(append([]string{"put-trace-segments", "--trace-segment-documents"}, documents...)...); err != nil || !strings.Contains(out, `"UnprocessedTraceSegments": []`) {
+			t.Fatalf("%s, %v", out, err)
+		}
+	}
+	put(segment(1, `,"fault":true,"annotations":{"customer_tier":"gold"},"http":{"response":{"status":502}}`))
+	if ids, out := found(); fmt.Sprint(ids) != "[00001]" {
+		t.Errorf("%s", out)
+	}
+	put(
+		segment(2, `,"user":"alice","http":{"request":{"url":"https://shop/api/game/","method":"GET"},"response":{"status":200}}`),
+		segment(3, `,"subsegments":[{"id":"00000000000000aa","name":"DynamoDB","namespace":"aws","start_time":1795397153.5,"end_time":1795397153.6,"aws":{"table_name":"carts"}}]`),
+		segment(4, ""),
+		segment(5, `,"cause":{"exceptions":[{"id":"00000000000000bb","type":"Denied","message":"no"}]},"fault":true`),
+		segment(6, ""), segment(7, ""),
+	)
+	for expression, want := range map[string]string{
+		`service("checkout") { fault } AND annotation.customer_tier = "gold"`: "[00001]",
+		`ok !partial duration <3`: "[00007 00006 00004 00003 00002]",
+		`edge("checkout", "carts") AND service(id(type: "AWS::DynamoDB::Table")) { inferred }`:                                       "[00003]",
+		`http.status != 200 OR user CONTAINS "" OR http.url CONTAINS "/api/game/"`:                                                   "[00002 00001]",
+		`rootcause.fault.exception { last and message = "no" }`:                                                                      "[00005]",
+		`rootcause.json = #[{"Services":[{"Name":"checkout","EntityPath":[{"Name":"checkout","Exceptions":[{"Name":"Denied"}]}]}]}]`: "[00005]",
+		`group.name = "Default"`: "[00007 00006 00005 00004 00003 00002 00001]",
+	} {
+		if ids, out := found("--filter-expression", expression); fmt.Sprint(ids) != want {
+			t.Errorf("%s: %v, want %s: %s", expression, ids, want, out)
+		}
+	}
+	if ids, out := found("--time-range-type", "Service", "--sampling", "--sampling-strategy", "Name=FixedRate,Value=1"); len(ids) != 7 || !strings.Contains(out, `"TracesProcessedCount": 7`) {
+		t.Errorf("%s", out)
+	}
+	if _, err := xray("get-trace-summaries", "--start-time", "1", "--end-time", "2", "--filter-expression", "responstime > 1"); err == nil ||
+		!strings.Contains(err.Error(), "(InvalidRequestException)") || !strings.Contains(err.Error(), "did you mean responsetime?") {
+		t.Errorf("%v", err)
 	}
 }
 

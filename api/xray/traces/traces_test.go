@@ -1,12 +1,14 @@
 package traces_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/xray"
 	"github.com/clew-tracing/clew/api/xray/traces"
@@ -61,7 +63,7 @@ type batch struct {
 func ask(t *testing.T, s storage.Store, code int, body string) (out batch, text string) {
 	t.Helper()
 	w := httptest.NewRecorder()
-	xray.New(api.Config{Store: s}, traces.Operations()...).ServeHTTP(w, httptest.NewRequest("POST", "/Traces", strings.NewReader(body)))
+	xray.New(api.Config{Store: s}, traces.Operations(nil)...).ServeHTTP(w, httptest.NewRequest("POST", "/Traces", strings.NewReader(body)))
 	if w.Code != code {
 		t.Fatalf("%s: %d %s, want %d", body, w.Code, w.Body, code)
 	}
@@ -165,4 +167,15 @@ func TestPages(t *testing.T) {
 	if seen != count || pages != 2 {
 		t.Errorf("%d traces on %d pages", seen, pages)
 	}
+}
+
+// countedReads counts the traces that are read.
+type countedReads struct {
+	storage.Store
+	reads int
+}
+
+func (c *countedReads) Trace(ctx context.Context, t clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	c.reads++
+	return c.Store.Trace(ctx, t, id)
 }

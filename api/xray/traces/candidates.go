@@ -1,0 +1,195 @@
+package traces
+
+import (
+	"slices"
+	"time"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/api"
+	"github.com/clew-tracing/clew/api/xray/filter"
+	"github.com/clew-tracing/clew/column"
+	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+)
+
+// finder finds the traces of which something was in a range.
+type finder struct {
+	c      *api.Call
+	q      *question
+	budget exec.Budget // defaults filled in
+	begun  time.Time
+	cost   exec.Cost
+
+	after clew.TraceID // candidates have smaller ids; the zero one: any
+	// ids are candidates, the greatest first once find is done. Where dropped is set there
+	// were more than candidates holds: those up to bound.
+	ids     []clew.TraceID
+	bound   clew.TraceID
+	dropped bool
+	seen    column.Bitmap
+
+	processed int64 // traces in the range that were looked at
+	bytes     int   // of the answer so far
+}
+
+func newFinder(c *api.Call, q *question) *finder {
+	budget, _ := c.Budget.Without(&exec.Cost{})
+	return &finder{c: c, q: q, budget: budget, begun: time.Now()}
+}
+
+// find finds the candidates: each trace that is in the range has a row that brings it.
+func (f *finder) find() error {
+	q := f.q
+	if q.by == byTraceID {
+		// The time that an id says is near the trace's first start.
+		return f.scan("{ }", clew.Window{Start: q.start - min(q.start, clew.UnixNanos(nearID)), End: q.end + clew.UnixNanos(nearID)}, nil)
+	}
+	running := func(b *span.Batch, row int) bool { return b.Unfinished(row) || b.End(row) >= q.start }
+	long := q.start - min(q.start, clew.UnixNanos(longSpan))
+	if err := f.scan("{ }", clew.Window{Start: long, End: q.end}, running); err != nil || long == 0 {
+		return err
+	}
+	// What started before and was running then took as long, or has no end.
+	text := "{ duration >= " + longSpan.String() + " || duration = nil }"
+	return f.scan(text, clew.Window{End: long}, running)
+}
+
+// scan adds the traces of which a row of a window is selected.
+func (f *finder) scan(query string, w clew.Window, where func(b *span.Batch, row int) bool) error {
+	columns := storage.Columns{}
+	if where != nil {
+		columns.Intrinsics = []span.Intrinsic{span.Duration}
+	}
+	ended, err := f.selected(query, w, columns, func(b *span.Batch, rows column.Bitmap) {
+		f.seen = f.seen.Reset(len(b.TraceIDs))
+		for row := range rows.Ones() {
+			if where == nil || where(b, row) {
+				f.seen.Set(int(b.Trace[row]))
+			}
+		}
+		for n := range f.seen.Ones() {
+			f.add(b.TraceIDs[n])
+		}
+	})
+	if err == nil && ended != "" {
+		err = clew.Errorf(clew.Invalid, "not all traces from StartTime to EndTime could be looked at: %s; ask for a shorter time", ended)
+	}
+	if err == nil {
+		f.shrink()
+	}
+	return err
+}
+
+// selected goes over the rows that a query on single rows selects; partial is why these are
+// not all, "" is that they are.
+func (f *finder) selected(query string, w clew.Window, columns storage.Columns, each func(b *span.Batch, rows column.Bitmap)) (partial string, err error) {
+	plan, err := exec.Prepare(query)
+	if err != nil {
+		return "", err
+	}
+	over := f.c.Over
+	over.Window = w
+	left, ended := f.budget.Without(&f.cost)
+	if ended != "" {
+		return ended, nil
+	}
+	over.Budget = left
+	cost, err := exec.Selected(f.c.Ctx, f.c.Store, over, plan, columns, each)
+	f.cost.Rows, f.cost.Bytes, f.cost.Took = f.cost.Rows+cost.Rows, f.cost.Bytes+cost.Bytes, time.Since(f.begun)
+	if err != nil || cost.Complete {
+		return "", err
+	}
+	if _, ended := left.Without(&cost); ended != "" {
+		return ended, nil
+	}
+	f.c.SayPartial(cost.Reason) // of damage; what can be read is as good as without
+	return "", nil
+}
+
+// add adds a candidate.
+func (f *finder) add(id clew.TraceID) {
+	if !f.after.IsZero() && id.Compare(f.after) >= 0 || f.dropped && id.Compare(f.bound) <= 0 || !f.q.sampled(id) {
+		return
+	}
+	if f.ids = append(f.ids, id); len(f.ids) >= 2*maxCandidates {
+		f.shrink()
+	}
+}
+
+// shrink puts the candidates in order, each once, and drops those for which there is no room.
+func (f *finder) shrink() {
+	slices.SortFunc(f.ids, func(a, b clew.TraceID) int { return b.Compare(a) })
+	if f.ids = slices.Compact(f.ids); len(f.ids) > maxCandidates {
+		f.ids = f.ids[:maxCandidates]
+		f.bound, f.dropped = f.ids[maxCandidates-1], true
+	}
+}
+
+// spent reports whether the budget ended, and half as much again for reading traces.
+func (f *finder) spent() bool {
+	most := f.budget
+	most.Rows, most.Bytes, most.Time = most.Rows/2*3, most.Bytes/2*3, most.Time/2*3
+	f.cost.Took = time.Since(f.begun)
+	_, ended := most.Without(&f.cost)
+	return ended != ""
+}
+
+// having are the low halves of the ids of candidates that have a row which meets a clause; nil
+// is that nobody knows.
+func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
+	wanted := make(map[uint64]struct{}, len(f.ids))
+	for _, id := range f.ids {
+		wanted[id.Low()] = struct{}{}
+	}
+	met := make(map[uint64]struct{})
+	w := clew.Window{} // a trace may have begun long before the range, and go on
+	if f.q.by == byTraceID {
+		w.Start = f.q.start - min(f.q.start, clew.UnixNanos(nearID))
+	}
+	partial, err := f.selected(c.String(), w, storage.Columns{}, func(b *span.Batch, rows column.Bitmap) {
+		f.seen = f.seen.Reset(len(b.TraceIDs))
+		for row := range rows.Ones() {
+			f.seen.Set(int(b.Trace[row]))
+		}
+		for n := range f.seen.Ones() {
+			low := b.TraceIDs[n].Low()
+			if _, ok := wanted[low]; ok {
+				met[low] = struct{}{}
+			}
+		}
+	})
+	if err != nil || partial != "" {
+		return nil, err
+	}
+	return met, nil
+}
+
+// other reports whether a trace is, or will be, told under another id: one that came as 64
+// bits is the same as that of 128.
+func (f *finder) other(id clew.TraceID, t *storage.Trace) bool {
+	for _, same := range t.TraceIDs {
+		if same.Compare(id) > 0 && same.Low() == id.Low() && f.q.brings(t, same) {
+			return true
+		}
+	}
+	return false
+}
+
+// brings reports whether a row under an id makes the trace a candidate.
+func (q *question) brings(t *storage.Trace, id clew.TraceID) bool {
+	for row := range t.Rows {
+		if t.TraceIDs[t.Trace[row]] != id {
+			continue
+		}
+		start := clew.UnixNanos(t.Start[row])
+		if q.by == byTraceID {
+			if start+clew.UnixNanos(nearID) >= q.start && start < q.end+clew.UnixNanos(nearID) {
+				return true
+			}
+		} else if start < q.end && (t.Unfinished(row) || t.End(row) >= q.start) {
+			return true
+		}
+	}
+	return false
+}
