@@ -188,3 +188,41 @@ func TestJaegerSamplers(t *testing.T) {
 		})
 	}
 }
+
+// TestJaegerSamplerNode has OpenTelemetry's sampler for Node.js sample by the strategy of a
+// service, with and without operations of their own.
+func TestJaegerSamplerNode(t *testing.T) {
+	t.Parallel()
+	book := sampling.NewBook(nil, nil)
+	rule := func(name string, priority, reservoir int, method, path string, rate float64) {
+		t.Helper()
+		r := sampling.Rule{Name: name, ResourceARN: "*", Priority: priority, FixedRate: rate, ReservoirSize: reservoir, ServiceName: "shop", ServiceType: "*", Host: "*", HTTPMethod: method, URLPath: path, Version: 1}
+		if _, err := book.Create(clew.DefaultTenant, r, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rule("pay", 1, 0, "POST", "/pay", 1)
+	rule("rest", 2, 0, "*", "*", 0)
+	var once sync.Once
+	h := strategies.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, book)
+	questions := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		if questions++; questions < 40 { // it asks twenty times a second, one question after the other
+			return
+		}
+		// Then there are no operations by name, and a reservoir: a strategy by operations without any.
+		once.Do(func() {
+			if _, err := book.Delete(clew.DefaultTenant, "pay", time.Now()); err != nil {
+				t.Error(err)
+			}
+			if _, err := book.Update(clew.DefaultTenant, "rest", time.Now(), func(r *sampling.Rule) { r.FixedRate, r.ReservoirSize = 1, 2 }); err != nil {
+				t.Error(err)
+			}
+		})
+	}))
+	defer server.Close()
+	if out := node(t, "jaegersampling.js", server.URL); out != "sampled" {
+		t.Error(out)
+	}
+}
