@@ -53,6 +53,7 @@ type record struct {
 	// pace is the traffic of X-Ray's clients, and operations that of Jaeger's, where there is a
 	// budget; services counts how many operations each has.
 	pace       pace
+	told       float64 // the rate that X-Ray's clients were told last; 0: none
 	operations map[Operation]*operation
 	services   map[string]int
 }

@@ -71,3 +71,21 @@ func (r *record) rate(now time.Time) float64 {
 	}
 	return left / beyond
 }
+
+// tell is the rate for those who report now. It stays as it is where it is right within a tenth:
+// clients that ask for the rules, and find another rate there than they were told, forget their
+// shares.
+func (r *record) tell(now time.Time) float64 {
+	if rate := r.rate(now); r.told == 0 || math.Abs(rate-r.told) > steady*r.told {
+		r.told = rate
+	}
+	return r.told
+}
+
+// listed is the rate for those who ask for the rules.
+func (r *record) listed(now time.Time) float64 {
+	if r.told > 0 {
+		return r.told
+	}
+	return r.rate(now)
+}

@@ -373,3 +373,25 @@ func TestBoost(t *testing.T) {
 		}
 	}
 }
+
+// TestRatesAreSteady: a client that asks for the rules finds the rate there that it was told last,
+// and is told another only where that one is off by a tenth.
+func TestRatesAreSteady(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	if _, err := b.Create(tenant, budget("shop", 1, 0.01), began); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range []struct {
+		requests int
+		want     float64
+	}{{1000, 0.01}, {1090, 0.01}, {1200, 1 / 120.}, {1300, 1 / 120.}, {10_000, 0.001}} {
+		now := began.Add(time.Duration(i) * 10 * time.Second)
+		target, err := b.Targets(tenant, sampling.Report{Rule: "shop", Client: "a", Requests: c.requests}, now)
+		if err != nil || math.Abs(target.FixedRate-c.want) > 1e-9 {
+			t.Errorf("report %d: %+v, %v, want a rate of %v", i, target, err, c.want)
+		}
+		if s := b.States(tenant, now.Add(9*time.Second))[0]; s.FixedRate != target.FixedRate {
+			t.Errorf("report %d: %v is told and %v is listed", i, target.FixedRate, s.FixedRate)
+		}
+	}
+}

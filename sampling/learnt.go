@@ -106,7 +106,7 @@ func (b *Book) States(t clew.Tenant, now time.Time) []State {
 		s := State{Record: r.Record, FixedRate: r.Rule.FixedRate, ReservoirSize: r.Rule.reservoir()}
 		s.Learnt = r.learnt()
 		if r.Rule.Budget > 0 {
-			s.FixedRate = r.rate(now)
+			s.FixedRate = r.listed(now)
 		}
 		for _, l := range r.clients {
 			if now.Sub(l.reported) <= leaseTime {

@@ -69,7 +69,7 @@ func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, err
 	r.reported = now
 	r.count(&report, now, &b.held)
 	out := Target{Rule: r.Rule.Name, Quota: r.lend(&report, now, &b.held), Until: now.Add(leaseTime)}
-	out.FixedRate = r.rate(now)
+	out.FixedRate = r.tell(now)
 	if now.Before(r.boost.until) && r.Rule.Boost != nil {
 		out.Boosted, out.BoostedUntil = r.boost.rate, r.boost.until
 	}

@@ -51,12 +51,28 @@ func (a *asked) count() int {
 
 // TestRemoteSamplers has 20 of OpenTelemetry's X-Ray samplers, as they are, sample by one
 // rule: from their first reports on, after 10 seconds, its reservoir lets 10 per second
-// through, all together. A change of the rule reaches them.
+// through, all together, or as many within a fifth of its budget. A change of the rule reaches them.
 func TestRemoteSamplers(t *testing.T) {
-	const clients, reservoir = 20, 10
-	book := sampling.NewBook(nil, nil)
-	rule := sampling.Rule{Name: "shop", ResourceARN: "*", Priority: 1, ReservoirSize: reservoir, ServiceName: "shop", ServiceType: "*",
+	rule := sampling.Rule{Name: "shop", ResourceARN: "*", Priority: 1, ServiceName: "shop", ServiceType: "*",
 		Host: "*", HTTPMethod: "*", URLPath: "*", Version: 1}
+	t.Run("reservoir", func(t *testing.T) {
+		t.Parallel()
+		r := rule
+		r.ReservoirSize = 10
+		sampleRemotely(t, r, 9, 11)
+	})
+	t.Run("budget", func(t *testing.T) {
+		t.Parallel()
+		r := rule
+		r.Budget, r.FixedRate = 10, 0.01
+		sampleRemotely(t, r, 8, 12)
+	})
+}
+
+// sampleRemotely has 20 samplers let between least and most traces per second through by a rule.
+func sampleRemotely(t *testing.T, rule sampling.Rule, least, most float64) {
+	const clients = 20
+	book := sampling.NewBook(nil, nil)
 	if _, err := book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +100,10 @@ func TestRemoteSamplers(t *testing.T) {
 	round := func() (sampled int) {
 		<-tick.C
 		for _, s := range list {
-			if s.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, Name: "GET /", Kind: trace.SpanKindServer}).Decision == sdktrace.RecordAndSample {
+			var id trace.TraceID
+			binary.BigEndian.PutUint64(id[:], rand.Uint64())
+			binary.BigEndian.PutUint64(id[8:], rand.Uint64())
+			if s.ShouldSample(sdktrace.SamplingParameters{ParentContext: ctx, TraceID: id, Name: "GET /", Kind: trace.SpanKindServer}).Decision == sdktrace.RecordAndSample {
 				sampled++
 			}
 		}
@@ -106,11 +125,11 @@ func TestRemoteSamplers(t *testing.T) {
 	for time.Since(began) < 5*time.Second {
 		sampled += round()
 	}
-	if rate := float64(sampled) / time.Since(began).Seconds(); rate < reservoir-1 || rate > reservoir+1 {
-		t.Errorf("%.1f per second were sampled of a reservoir of %d", rate, reservoir)
+	if rate := float64(sampled) / time.Since(began).Seconds(); rate < least || rate > most {
+		t.Errorf("%.1f per second were sampled by %v, want %v to %v", rate, &rule, least, most)
 	}
 
-	if _, err := book.Update(clew.DefaultTenant, "shop", time.Now(), func(r *sampling.Rule) { r.FixedRate = 1 }); err != nil {
+	if _, err := book.Update(clew.DefaultTenant, "shop", time.Now(), func(r *sampling.Rule) { r.FixedRate, r.Budget = 1, 0 }); err != nil {
 		t.Fatal(err)
 	}
 	until("a changed rule has not reached all", 30*time.Second, func() bool { return round() == clients })
