@@ -13,6 +13,7 @@ type clocksAnswer struct {
 	Damaged        string          `json:"damaged,omitempty"`
 	Clocks         []clockDetail   `json:"clocks"`
 	MoreClocks     int             `json:"moreClocks,omitempty"`
+	Unmeasured     int             `json:"unmeasuredClocks,omitempty"`
 	Calls          int             `json:"calls"`
 	Outlived       int             `json:"outlived"`
 	Contradictions []contradiction `json:"contradictions"`
@@ -51,7 +52,7 @@ func (a *API) clocks(c *call) error {
 	r := skew.Measure(t.Batch)
 	out := clocksAnswer{
 		ETag: t.print.etag(), Damaged: api.DamageText(&t.Trace), Clocks: []clockDetail{}, MoreClocks: max(len(r.Clocks)-skew.MaxTold, 0),
-		Calls: r.Calls, Outlived: r.Outlived, Contradictions: []contradiction{}, Notes: []string{},
+		Unmeasured: r.Unmeasured, Calls: r.Calls, Outlived: r.Outlived, Contradictions: []contradiction{}, Notes: []string{},
 	}
 	for i := range r.Clocks[:min(len(r.Clocks), skew.MaxTold)] {
 		out.Clocks = append(out.Clocks, clockOf(&r.Clocks[i], r.Clocks[0].Name))

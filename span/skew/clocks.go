@@ -174,6 +174,9 @@ func (r *Report) Notes() []string {
 		say(fmt.Sprintf("what %s and %s say of each other misses by %s: no one difference of their clocks suits all calls between them",
 			r.Clocks[c.A].Name, r.Clocks[c.B].Name, time.Duration(c.By).Round(unitOf(c.By, 1000))))
 	}
+	if r.Unmeasured > 0 {
+		say(fmt.Sprintf("the trace was timed by %d clocks, more than the %d that are compared: none is", r.Unmeasured, MaxClocks))
+	}
 	if more > 0 {
 		out = append(out, fmt.Sprintf("and %d more", more))
 	}

@@ -9,6 +9,9 @@ const (
 	Tolerance = int64(time.Millisecond)
 	// MaxTold is how many clocks, or contradictions, an answer lists.
 	MaxTold = 64
+	// MaxClocks is of how many clocks a trace is measured. A clock and what it shares with others
+	// take some hundred bytes each: this is what the spans of a large trace take anyway.
+	MaxClocks = 16_384
 	// maxRounds bounds how often bounds are passed on between clocks, after once along the
 	// way from the root. Each round only narrows intervals, so that fewer do no harm.
 	maxRounds = 8

@@ -97,6 +97,9 @@ type Report struct {
 	// Outlived are those of them that a client asked for and that took longer than the client
 	// waited: of these only the start counts.
 	Calls, Outlived int
+	// Unmeasured is how many clocks there are if they are more than MaxClocks: then nothing is
+	// measured, and Clocks is empty. Else 0.
+	Unmeasured int
 	// Contradictions are the pairs of clocks which no one difference suits: a clock was set
 	// or runs too fast, or the name is that of several machines. By their order in Clocks.
 	Contradictions []Contradiction
@@ -164,7 +167,11 @@ func (r *Report) Corrects() bool {
 func Measure(b *span.Batch) *Report {
 	r := &Report{b: b}
 	keys, of := clocksOf(b)
-	if len(keys) < 2 {
+	switch {
+	case len(keys) < 2:
+		return r
+	case len(keys) > MaxClocks:
+		r.Unmeasured = len(keys)
 		return r
 	}
 	tree := span.OneTrace(b).Tree()

@@ -336,6 +336,24 @@ func TestNotesAreBounded(t *testing.T) {
 	}
 }
 
+// TestTooManyClocks has one more than are compared.
+func TestTooManyClocks(t *testing.T) {
+	b := &span.Batch{TraceIDs: []clew.TraceID{clew.MakeTraceID(1, 1)}}
+	for i := range uint64(skew.MaxClocks + 1) {
+		r := clew.Resource{Attrs: []clew.Attr{{Key: "service.name", Value: clew.StringValue(fmt.Sprint("s", i))}}}
+		b.Resources = append(b.Resources, span.NewResourceEntry(nil, r))
+		b.Rows++
+		b.Trace, b.Resource = append(b.Trace, 0), append(b.Resource, uint32(i))
+		b.SpanID, b.ParentID = append(b.SpanID, i+1), append(b.ParentID, i)
+		b.Start, b.Duration = append(b.Start, moment), append(b.Duration, 1)
+		b.Kind, b.Status = append(b.Kind, 0), append(b.Status, 0)
+	}
+	r := skew.Measure(b)
+	if want := "the trace was timed by 16385 clocks, more than the 16384 that are compared: none is"; len(r.Clocks) > 0 || r.Of(0) != -1 || told(r) != want {
+		t.Errorf("%d clocks, %s", len(r.Clocks), told(r))
+	}
+}
+
 // BenchmarkMeasure is of 100,000 spans of 20 services that ask each other.
 func BenchmarkMeasure(b *testing.B) {
 	const spans = 100_000

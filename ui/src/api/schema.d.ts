@@ -605,6 +605,8 @@ export interface components {
             clocks: components["schemas"]["Clock"][];
             /** @description How many clocks there are besides, if any. */
             moreClocks?: number;
+            /** @description How many clocks there are, if they are too many to be compared. */
+            unmeasuredClocks?: number;
             /** @description Spans whose parent was timed by another clock: each bounds the difference of the two. */
             calls: number;
             /** @description Those of them that took longer than the client's span: of these only the start counts. */

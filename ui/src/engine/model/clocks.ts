@@ -35,7 +35,12 @@ export function clockOf(c: Clocks, row: number): Clock | undefined {
  * siblings may not be in the order of their starts any more. Everything else that follows from times is made anew.
  */
 export function corrected(t: Trace, c: Clocks): Trace {
-  const start = t.start.map((at, row) => at - (clockOf(c, row)?.correction ?? 0));
+  const by = new Float64Array(noClock + 1);
+  c.clocks.forEach((clock, i) => {
+    by[i] = clock.correction;
+  });
+  const start = t.start.slice();
+  for (let i = 0; i < t.rowCount; i++) start[i] -= by[c.rows[i]];
   const duration = t.duration.slice();
   encloseGhosts(t, start, duration);
   let first = Infinity;
@@ -47,7 +52,8 @@ export function corrected(t: Trace, c: Clocks): Trace {
     const open = (t.flags[i] & flag.unfinished) !== 0;
     extent = Math.max(extent, start[i], open ? 0 : start[i] + duration[i]);
   }
-  const eventTime = t.eventTime.map((at, e) => at - first - (clockOf(c, t.eventRow[e])?.correction ?? 0));
+  const eventTime = t.eventTime.slice();
+  for (let e = 0; e < eventTime.length; e++) eventTime[e] -= first + by[c.rows[t.eventRow[e]]];
   const { flags, skewedCount } = outside(t, start, duration);
   const moved = {
     ...t,
@@ -59,7 +65,7 @@ export function corrected(t: Trace, c: Clocks): Trace {
     extent,
     base: t.base + BigInt(first),
   };
-  return { ...moved, self: selfTimes(moved, byStart(start)) };
+  return { ...moved, self: selfTimes(moved, siblingsByStart(t, start)) };
 }
 
 /** encloseGhosts gives each ghost the time of its children. */
@@ -92,6 +98,24 @@ function outside(t: Trace, start: Float64Array, duration: Float64Array) {
   return { flags, skewedCount };
 }
 
-function byStart(start: Float64Array): Uint32Array {
-  return Uint32Array.from(start.keys()).sort((a, b) => start[a] - start[b] || a - b);
+/** siblingsByStart lists the rows so that siblings come by start. Only those that do not already are sorted. */
+function siblingsByStart(t: Trace, start: Float64Array): Uint32Array {
+  const order = new Uint32Array(t.rowCount);
+  const last = new Float64Array(t.rowCount).fill(-Infinity);
+  const mixed = new Uint8Array(t.rowCount);
+  for (let i = 0; i < t.rowCount; i++) {
+    order[i] = i;
+    const parent = t.parent[i];
+    if (parent < 0) continue;
+    if (start[i] < last[parent]) mixed[parent] = 1;
+    last[parent] = start[i];
+  }
+  const byStart = (a: number, b: number) => start[a] - start[b] || a - b;
+  for (let i = mixed.indexOf(1); i >= 0; i = mixed.indexOf(1, i + 1)) {
+    const rows: number[] = [];
+    for (let row = i + 1; row < i + t.size[i]; row += t.size[row]) rows.push(row);
+    const sorted = rows.toSorted(byStart);
+    for (let k = 0; k < rows.length; k++) order[rows[k]] = sorted[k];
+  }
+  return order;
 }
