@@ -28,6 +28,21 @@ func AppendProto(dst, body []byte) (out []byte, unknown int, err error) {
 	return w.finish(dst, func() error { return w.request(body) })
 }
 
+// AppendSpan is AppendProto for one Span in protobuf with its process: a message of the queue
+// between Jaeger's collectors and ingesters.
+func AppendSpan(dst, body []byte) (out []byte, unknown int, err error) {
+	w := writers.Get().(*writer)
+	defer w.release()
+	return w.finish(dst, func() error { return w.spanProto(body, []byte{}) })
+}
+
+// AppendSpanJSON is AppendSpan for JSON as protobuf has it: ids in base64, times in texts.
+func AppendSpanJSON(dst, body []byte) (out []byte, unknown int, err error) {
+	w := writers.Get().(*writer)
+	defer w.release()
+	return w.finish(dst, func() error { return w.spanJSON(body) })
+}
+
 // AppendThrift is AppendProto for a Batch of Thrift in the binary protocol: what clients
 // post over HTTP.
 func AppendThrift(dst, body []byte) (out []byte, unknown int, err error) {
