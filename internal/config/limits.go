@@ -69,6 +69,11 @@ const (
 	// page at once, little enough for a laptop on battery.
 	defaultDemoRate = 200
 
+	// maxTopicBytes is how long the name of a topic may be in Kafka, and topicLetters what it
+	// is made of.
+	maxTopicBytes = 249
+	topicLetters  = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
 	// maxDemoRate is more than the demo shop can do on any machine.
 	maxDemoRate = 50_000
 )

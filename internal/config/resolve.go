@@ -219,7 +219,7 @@ func (r *Resolved) validate() error {
 		}
 		seen[t.Secret] = true
 	}
-	return nil
+	return r.validateKafka(bad)
 }
 
 func isHTTP(address string) bool {

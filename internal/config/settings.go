@@ -102,6 +102,8 @@ type Config struct {
 	TLSKey        Text
 	Tokens        Tokens
 
+	Kafka Kafka
+
 	LogLevel  Level
 	LogFormat Choice
 	Demo      Flag
@@ -150,6 +152,8 @@ func defaults() *Config {
 		JaegerSamplingPort:     Port{N: 5778, CanOff: true},
 		JaegerSamplingGRPCPort: Port{N: 5779, CanOff: true},
 
+		Kafka: defaultKafka(),
+
 		TempoPort: Port{N: 3200, CanOff: true},
 		PromPort:  Port{N: 9090, CanOff: true},
 		LogLevel:  Level{L: slog.LevelInfo},
@@ -162,7 +166,7 @@ func defaults() *Config {
 
 // Settings returns the table, in the order of the reference.
 func Settings() []Setting {
-	return slices.Concat(storeSettings(), querySettings(), addressSettings(), serverSettings(), clientSettings())
+	return slices.Concat(storeSettings(), querySettings(), addressSettings(), kafkaSettings(), serverSettings(), clientSettings())
 }
 
 func storeSettings() []Setting {

@@ -23,6 +23,8 @@ const (
 	DoorXRay       = "xray"
 	DoorXRayUDP    = "xray-udp"
 
+	DoorKafka = "kafka"
+
 	DoorJaegerPost    = "jaeger-collector-grpc"
 	DoorJaegerThrift  = "jaeger-collector-http"
 	DoorJaegerCompact = "jaeger-agent-compact"

@@ -20,6 +20,11 @@ const (
 	// trafficTicks is how often within a step it is looked whether the step is over.
 	trafficTicks = 5
 
+	// kafkaShare is the part of the memory for requests that brokers of Kafka may send at a
+	// time, each of them: it grows when it is unpacked, and waits while what came before it
+	// is taken.
+	kafkaShare = 16
+
 	// demoPatience is how long who stops the demo shop through the API waits for
 	// its last visitors.
 	demoPatience = time.Minute

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/clew-tracing/clew/ingest/kafkadoor"
 	"github.com/clew-tracing/clew/ingest/xraydoor"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/wal"
@@ -176,6 +177,9 @@ func (c *storeCollector) collectDoors(out chan<- prometheus.Metric) {
 			d := t.counted()
 			datagrams(d.Received, t.door)
 			dropped(d.KernelDrops, t.door)
+		}
+		if k, ok := t.of.(*kafkadoor.Door); ok {
+			collectKafka(out, k.Consumed())
 		}
 		if x, ok := t.of.(*xraydoor.HTTP); ok {
 			told := x.Telemetry()

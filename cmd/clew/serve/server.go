@@ -28,6 +28,7 @@ import (
 	"github.com/clew-tracing/clew/cores"
 	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/ingest/datagram"
+	"github.com/clew-tracing/clew/ingest/kafkadoor"
 	"github.com/clew-tracing/clew/ingest/otlpdoor"
 	"github.com/clew-tracing/clew/internal/census"
 	"github.com/clew-tracing/clew/internal/config"
@@ -80,10 +81,12 @@ type server struct {
 	otlpHTTP *otlpdoor.HTTP
 	otlpGRPC *ingest.GRPC
 
-	page   *http.Server   // what is read
-	takers []taker        // the doors of spans
-	taking []*http.Server // theirs
-	// datagrams end when endDatagrams is called, and with what has come by then.
+	page   *http.Server      // what is read
+	takers []taker           // the doors of spans
+	taking []*http.Server    // theirs
+	kafka  *kafkadoor.Config // nil: none are taken from there
+	// datagrams end when endDatagrams is called, and with what has come by then; so does what
+	// is fetched.
 	datagrams    sync.WaitGroup
 	endDatagrams context.CancelFunc
 	// spare are the servers of spare doors, by their names.
@@ -136,6 +139,10 @@ func Run(ctx context.Context, cfg Config) error {
 		reload.certificate = &certificate{}
 		reload.certificate.pair.Store(pair)
 	}
+	var err error
+	if s.kafka, err = kafkaConfig(&r.Config); err != nil {
+		return err
+	}
 	if err := s.open(reload.certificate); err != nil {
 		return err
 	}
@@ -143,8 +150,7 @@ func Run(ctx context.Context, cfg Config) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	err := s.announce(cfg.Out)
-	if err == nil {
+	if err = s.announce(cfg.Out); err == nil {
 		err = s.wait(ctx, reload, hangups)
 	}
 	return errors.Join(err, s.shutdown())
@@ -397,7 +403,7 @@ func (s *server) run(d *listen.Door, l net.Listener, serve func(net.Listener) er
 }
 
 // ended says that a door ended by an error, unless it was meant to end.
-func (s *server) ended(door string, at net.Addr, err error) {
+func (s *server) ended(door string, at fmt.Stringer, err error) {
 	if err == nil || errors.Is(err, http.ErrServerClosed) || s.in(phaseLeaving) {
 		return
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -34,6 +35,11 @@ type taker struct {
 	// datagrams takes what comes at an address until the context ends, and then what
 	// has come by then.
 	datagrams func(context.Context, net.PacketConn) error
+	// fetches, where not nil, takes what it fetches itself until the context ends; from says
+	// where.
+	fetches func(context.Context) error
+	from    fmt.Stringer
+
 	// counted says what came in datagrams, and what the kernel had no room for.
 	counted func() datagram.Stats
 }
@@ -46,7 +52,7 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 	xray.OTLP = s.otlpHTTP
 	post, thrift := jaegerdoor.NewGRPC(cfg), jaegerdoor.NewHTTP(cfg)
 	compact, binary := jaegerdoor.NewCompact(cfg), jaegerdoor.NewBinary(cfg)
-	return []taker{
+	takers := []taker{
 		{door: DoorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
 		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
@@ -57,6 +63,10 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 		{door: DoorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
 		{door: DoorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
 	}
+	if s.kafka != nil {
+		takers = append(takers, s.kafkaTaker(cfg))
+	}
+	return takers
 }
 
 // serveTakers serves the datagrams that are listened for, and adds to serve, by door, what
@@ -67,6 +77,9 @@ func (s *server) serveTakers(serve map[string]func(net.Listener) error) {
 	for _, t := range s.takers {
 		switch {
 		case t.paths != nil: // its dialect serves it
+			continue
+		case t.fetches != nil:
+			s.datagrams.Go(func() { s.ended(t.door, t.from, t.fetches(ctx)) })
 			continue
 		case t.datagrams == nil:
 			h := s.newHTTPServer(s.guarded(t), faultBy(t.deny))
