@@ -25,6 +25,15 @@ const (
 // Clause is conditions of TraceQL for one span, any of which is enough.
 type Clause []string
 
+// OfTrace reports whether all of the clause is about whole traces, so that any span of the trace
+// meets it.
+func (c Clause) OfTrace() bool {
+	return !slices.ContainsFunc(c, func(s string) bool { return !strings.HasPrefix(s, lasting) })
+}
+
+// lasting is how long a trace lasts.
+const lasting = "trace:duration "
+
 // String returns the clause as a query.
 func (c Clause) String() string { return "{ " + strings.Join(c, " || ") + " }" }
 
@@ -33,7 +42,7 @@ func (c Clause) String() string { return "{ " + strings.Join(c, " || ") + " }" }
 func Clauses(x Expr) []Clause {
 	var out []Clause
 	room := maxQuery
-	for _, c := range boundOf(x, false) {
+	for _, c := range boundOf(x, inTrace, false) {
 		if size := len(c.String()); size <= room && len(out) < maxClauses {
 			out, room = append(out, c), room-size
 		}
@@ -54,42 +63,44 @@ func Query(x Expr) string {
 	return strings.Join(parts, " && ")
 }
 
-// boundOf bounds x, or what denies it.
-func boundOf(x Expr, denied bool) []Clause {
+// boundOf bounds x at a place, or what denies it.
+func boundOf(x Expr, in place, denied bool) []Clause {
 	switch x := x.(type) {
 	case And:
 		if denied {
-			return either(x, denied)
+			return either(x, in, denied)
 		}
-		return all(x, denied)
+		return all(x, in, denied)
 	case Or:
 		if denied {
-			return all(x, denied)
+			return all(x, in, denied)
 		}
-		return either(x, denied)
+		return either(x, in, denied)
 	case *Not:
-		return boundOf(x.X, !denied)
+		return boundOf(x.X, in, !denied)
 	case *Test:
-		if denied {
-			if x.Key == OK {
-				return []Clause{failing()}
-			}
+		switch {
+		case denied && x.Key == OK:
+			return []Clause{failing()}
+		case denied && x.Key == Duration && x.Op != IsSet && in == inTrace: // every trace has one
+			x = &Test{Key: x.Key, Op: x.Op.contrary(), Value: x.Value}
+		case denied:
 			return nil
 		}
-		return one(testOf(x))
+		return one(testOf(x, in))
 	}
 	if denied {
 		return nil
 	}
 	switch x := x.(type) {
 	case *Service:
-		return append(nodeOf(x.Node), within(x.Where)...)
+		return append(nodeOf(x.Node), within(x.Where, inService)...)
 	case *Edge:
 		out := nodeOf(x.To)
 		if from := x.From; from.Type != "client" {
 			out = append(out, nodeOf(from)...)
 		}
-		return append(out, within(x.Where)...)
+		return append(out, within(x.Where, inEdge)...)
 	case *Cause:
 		switch x.Of {
 		case OfFault:
@@ -102,11 +113,11 @@ func boundOf(x Expr, denied bool) []Clause {
 }
 
 // within bounds what stands in braces.
-func within(x Expr) []Clause {
+func within(x Expr, in place) []Clause {
 	if x == nil {
 		return nil
 	}
-	return boundOf(x, false)
+	return boundOf(x, in, false)
 }
 
 // one is a clause if there is one.
@@ -118,9 +129,9 @@ func one(c Clause) []Clause {
 }
 
 // all bounds what holds together.
-func all(list []Expr, denied bool) (out []Clause) {
+func all(list []Expr, in place, denied bool) (out []Clause) {
 	for _, x := range list {
-		for _, c := range boundOf(x, denied) {
+		for _, c := range boundOf(x, in, denied) {
 			if !slices.ContainsFunc(out, func(o Clause) bool { return slices.Equal(o, c) }) {
 				out = append(out, c)
 			}
@@ -131,10 +142,10 @@ func all(list []Expr, denied bool) (out []Clause) {
 
 // either bounds alternatives: each combination of their clauses, or if these are too many,
 // the first of each.
-func either(list []Expr, denied bool) []Clause {
+func either(list []Expr, in place, denied bool) []Clause {
 	out := []Clause{{}}
 	for i, x := range list {
-		parts := boundOf(x, denied)
+		parts := boundOf(x, in, denied)
 		if len(parts) == 0 {
 			return nil
 		}
@@ -202,8 +213,10 @@ func throttles() Clause {
 func failing() Clause { return append(append(faults(), mistakes()...), throttles()...) }
 
 // testOf bounds one key.
-func testOf(x *Test) Clause {
+func testOf(x *Test, in place) Clause {
 	switch x.Key {
+	case Partial:
+		return Clause{"duration = nil"}
 	case HasFault:
 		return faults()
 	case HasError:
@@ -213,6 +226,11 @@ func testOf(x *Test) Clause {
 	case HTTPStatus:
 		return compare(x, codes[:]...)
 	case ResponseTime:
+		return slow(x)
+	case Duration:
+		if in == inTrace {
+			return long(x)
+		}
 		return slow(x)
 	case HTTPURL:
 		if c := compare(x, "span.http.url", "span.url.full"); len(c) > 0 {
@@ -248,6 +266,25 @@ func slow(x *Test) Clause {
 	if n := x.Value.Number; (x.Op == Greater || x.Op == GreaterEqual || x.Op == Equal) && n > 0.000001 && n < 1e9 {
 		least := traceql.Static{Type: traceql.TypeDuration, Int: int64(n*1e9) - 1000} // what is lost in between
 		return Clause{"duration >= " + least.String()}
+	}
+	return nil
+}
+
+// long bounds how long a trace lasts, on both sides.
+func long(x *Test) Clause {
+	if !(x.Value.Number >= 0 && x.Value.Number < 1e9) {
+		return nil
+	}
+	const lost = 1000 // nanoseconds, in between
+	bound := func(op string, nanos int64) string {
+		return lasting + op + " " + traceql.Static{Type: traceql.TypeDuration, Int: nanos}.String()
+	}
+	nanos := int64(x.Value.Number * 1e9)
+	switch x.Op {
+	case Greater, GreaterEqual:
+		return Clause{bound(">=", max(0, nanos-lost))}
+	case Less, LessEqual:
+		return Clause{bound("<=", nanos+lost)}
 	}
 	return nil
 }

@@ -109,6 +109,11 @@ func (o Op) String() string { return opNames[o] }
 // orders reports whether o asks which of two numbers is greater.
 func (o Op) orders() bool { return o >= Less && o <= GreaterEqual }
 
+// contrary is the operator that holds of two numbers where o does not.
+func (o Op) contrary() Op {
+	return [...]Op{Equal: NotEqual, NotEqual: Equal, Less: GreaterEqual, LessEqual: Greater, Greater: LessEqual, GreaterEqual: Less}[o]
+}
+
 // searches reports whether o looks into a text.
 func (o Op) searches() bool { return o >= Contains }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/xray/filter"
+	"github.com/clew-tracing/clew/api/xray/view"
 	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/exec"
 	"github.com/clew-tracing/clew/span"
@@ -29,6 +30,7 @@ type finder struct {
 	dropped bool
 	seen    column.Bitmap
 
+	together  bool  // traces were gone through together
 	processed int64 // traces in the range that were looked at
 	bytes     int   // of the answer so far
 }
@@ -43,7 +45,7 @@ func (f *finder) find() error {
 	q := f.q
 	if q.by == byTraceID {
 		// The time that an id says is near the trace's first start.
-		return f.scan("{ }", clew.Window{Start: q.start - min(q.start, clew.UnixNanos(nearID)), End: q.end + clew.UnixNanos(nearID)}, nil)
+		return f.scan("{ }", q.near(), nil)
 	}
 	running := func(b *span.Batch, row int) bool { return b.Unfinished(row) || b.End(row) >= q.start }
 	long := q.start - min(q.start, clew.UnixNanos(longSpan))
@@ -53,6 +55,11 @@ func (f *finder) find() error {
 	// What started before and was running then took as long, or has no end.
 	text := "{ duration >= " + longSpan.String() + " || duration = nil }"
 	return f.scan(text, clew.Window{End: long}, running)
+}
+
+// near is when the traces start that are in a range by their ids.
+func (q *question) near() clew.Window {
+	return clew.Window{Start: q.start - min(q.start, clew.UnixNanos(nearID)), End: q.end + clew.UnixNanos(nearID)}
 }
 
 // scan adds the traces of which a row of a window is selected.
@@ -144,8 +151,13 @@ func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
 	}
 	met := make(map[uint64]struct{})
 	w := clew.Window{} // a trace may have begun long before the range, and go on
-	if f.q.by == byTraceID {
-		w.Start = f.q.start - min(f.q.start, clew.UnixNanos(nearID))
+	switch {
+	case c.OfTrace() && f.q.by != byTraceID:
+		return nil, nil // every trace that there is would have to be put together
+	case c.OfTrace(): // what made it a candidate meets it, too
+		w = f.q.near()
+	case f.q.by == byTraceID:
+		w.Start = f.q.near().Start
 	}
 	partial, err := f.selected(c.String(), w, storage.Columns{}, func(b *span.Batch, rows column.Bitmap) {
 		f.seen = f.seen.Reset(len(b.TraceIDs))
@@ -160,6 +172,40 @@ func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
 		}
 	})
 	if err != nil || partial != "" {
+		return nil, err
+	}
+	return met, nil
+}
+
+// holding are the low halves of the ids of the traces near the range of which the expression
+// holds: gone through together, which takes a fraction of reading them one by one. nil is that
+// nobody knows.
+func (f *finder) holding() (map[uint64]struct{}, error) {
+	left, ended := f.budget.Without(&f.cost)
+	if f.q.by != byTraceID || ended != "" {
+		return nil, nil
+	}
+	over := f.c.Over
+	over.Window, over.Budget = f.q.near(), left
+	met := make(map[uint64]struct{})
+	cost, err := exec.Traces(f.c.Ctx, f.c.Store, over, exec.Everything(), storage.Columns{All: true}, func() (each func(*span.Whole, column.Bitmap), join func()) {
+		var build view.Builder
+		var held []uint64
+		each = func(w *span.Whole, rows column.Bitmap) {
+			build.Each(w, rows, func(t *view.Trace) {
+				if filter.Holds(f.q.where, t) {
+					held = append(held, t.ID.Low())
+				}
+			})
+		}
+		return each, func() {
+			for _, low := range held {
+				met[low] = struct{}{}
+			}
+		}
+	})
+	f.cost.Rows, f.cost.Bytes, f.cost.Took = f.cost.Rows+cost.Rows, f.cost.Bytes+cost.Bytes, time.Since(f.begun)
+	if err != nil || !cost.Complete {
 		return nil, err
 	}
 	return met, nil

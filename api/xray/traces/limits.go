@@ -32,6 +32,9 @@ const (
 	// those that have what the expression needs: as long as reading them takes it to look at
 	// some million rows.
 	clausesAfter = 256
+	// togetherAfter is of how many traces it is worth to go through all of the range together,
+	// where reading them one by one was in vain: some 0.05 ms each in place of 0.2.
+	togetherAfter = 1024
 	// maxAnnotations bounds the values of annotations of one summary; X-Ray indexes 50 of a
 	// trace.
 	maxAnnotations = 1000

@@ -272,24 +272,38 @@ func (f *finder) look(id clew.TraceID, build *view.Builder, each func(s *summary
 	return true, each(s, t.Start), nil
 }
 
-// leaveOut leaves out the candidates that lack what the expression needs.
+// leaveOut leaves out the candidates that lack what the expression needs, or if there are many
+// left when that was done, those of which it does not hold.
 func (f *finder) leaveOut() error {
 	clauses := f.q.clauses
 	f.q.clauses = nil
 	for _, c := range clauses {
 		if len(f.ids) < clausesAfter {
-			break
+			return nil
 		}
 		met, err := f.having(c)
 		if err != nil {
 			return err
 		}
-		if met == nil {
-			continue
-		}
-		before := len(f.ids)
-		f.ids = slices.DeleteFunc(f.ids, func(id clew.TraceID) bool { _, ok := met[id.Low()]; return !ok })
-		f.processed += int64(before - len(f.ids))
+		f.keep(met)
 	}
-	return nil
+	if len(clauses) > 0 || f.together || len(f.ids) < togetherAfter {
+		return nil
+	}
+	f.together = true
+	met, err := f.holding()
+	if err == nil {
+		f.keep(met)
+	}
+	return err
+}
+
+// keep keeps the candidates whose low halves are in a set; nil is all.
+func (f *finder) keep(met map[uint64]struct{}) {
+	if met == nil {
+		return
+	}
+	before := len(f.ids)
+	f.ids = slices.DeleteFunc(f.ids, func(id clew.TraceID) bool { _, ok := met[id.Low()]; return !ok })
+	f.processed += int64(before - len(f.ids))
 }

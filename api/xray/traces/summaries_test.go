@@ -48,7 +48,7 @@ func (s *summaries) ids() (out []string) {
 }
 
 // summed posts to /TraceSummaries.
-func summed(t *testing.T, s storage.Store, budget exec.Budget, code int, body string) (out summaries, text string) {
+func summed(t testing.TB, s storage.Store, budget exec.Budget, code int, body string) (out summaries, text string) {
 	t.Helper()
 	w := httptest.NewRecorder()
 	xray.New(api.Config{Store: s, Budget: budget}, traces.Operations(groups)...).ServeHTTP(w, httptest.NewRequest("POST", "/TraceSummaries", strings.NewReader(body)))
@@ -274,20 +274,30 @@ func TestRare(t *testing.T) {
 	eachStore(t, func(t *testing.T, s storage.Store) {
 		var docs []string
 		for i := range 3000 {
-			more := ""
-			if i%1000 == 7 {
+			more, end := "", base+1.0
+			switch i % 1000 {
+			case 7:
 				more = `,"user":"alice","annotations":{"tier":"gold"}`
+			case 8:
+				end = base + 0.25
+			case 9: // much later
+				docs = append(docs, fmt.Sprintf(`{"trace_id":"1-%08x-%024x","id":"%016x","parent_id":"%016x","name":"late","start_time":%d,"end_time":%d}`, base, i+1, i+1<<32, i+1, base+9000, base+9001))
 			}
-			docs = append(docs, fmt.Sprintf(`{"trace_id":"1-%08x-%024x","id":"%016x","name":"a","start_time":%d,"end_time":%d%s}`, base, i+1, i+1, base, base+1, more))
+			docs = append(docs, fmt.Sprintf(`{"trace_id":"1-%08x-%024x","id":"%016x","name":"a","start_time":%d,"end_time":%f%s}`, base, i+1, i+1, base, end, more))
 		}
 		put(t, s, docs...)
-		counted := &countedReads{Store: s}
-		out, text := summed(t, counted, exec.Budget{}, 200, question(base, base+1, map[string]any{"FilterExpression": `user = "alice" AND annotation.tier = "gold"`}))
-		if len(out.TraceSummaries) != 3 || out.TracesProcessedCount != 3000 || out.NextToken != "" {
-			t.Errorf("%.500s", text)
-		}
-		if counted.reads > 300 {
-			t.Errorf("%d traces were read", counted.reads)
+		for _, expression := range []string{
+			`user = "alice" AND annotation.tier = "gold"`, `service("late")`, `edge("a", "late") { ok }`, `duration > 9000`,
+			`responsetime < 0.5`, // of which no single row says anything: all are gone through together
+		} {
+			counted := &countedReads{Store: s}
+			out, text := summed(t, counted, exec.Budget{}, 200, question(base, base+1, map[string]any{"FilterExpression": expression}))
+			if len(out.TraceSummaries) != 3 || out.TracesProcessedCount != 3000 || out.NextToken != "" {
+				t.Errorf("%s: %.500s", expression, text)
+			}
+			if counted.reads > 300 {
+				t.Errorf("%s: %d traces were read", expression, counted.reads)
+			}
 		}
 	})
 }
