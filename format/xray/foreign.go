@@ -41,6 +41,7 @@ func (w *family) translate(doc *tree, row int32, alone bool) {
 	x.doc.setTextIf("namespace", NamespaceOf(&x, s.Kind, x.sub))
 	x.http()
 	x.outcome()
+	x.asked()
 	x.aws()
 	x.sql()
 	x.service()
@@ -135,13 +136,19 @@ func (x *foreign) http() {
 	method := x.take("http.request.method", "http.method")
 	where := x.take("url.full", "http.url")
 	if where == "" && method != "" {
-		where = AddressOf(x)
+		if where = AddressOf(x); where != "" {
+			x.addressed()
+		}
 	}
 	setIf(x.doc, objRequest, "method", method)
 	setIf(x.doc, objRequest, "url", where)
 	setIf(x.doc, objRequest, "user_agent", x.take("user_agent.original", "http.user_agent"))
 	if x.s.Kind == clew.KindServer && method != "" {
-		setIf(x.doc, objRequest, "client_ip", x.take("client.address", "http.client_ip", "net.sock.peer.addr", "network.peer.address", "net.peer.ip"))
+		client := x.take("client.address", "http.client_ip", "net.sock.peer.addr", "network.peer.address", "net.peer.ip")
+		setIf(x.doc, objRequest, "client_ip", client)
+		if client != "" && x.forwarded() {
+			x.doc.object(objRequest).setBool("x_forwarded_for", true)
+		}
 	}
 	if v, ok := x.takeValue("aws.xray.x_forwarded_for"); ok && v.Type == clew.TypeBool {
 		x.doc.object(objRequest).setBool("x_forwarded_for", v.Bool())
@@ -234,8 +241,8 @@ func (x *foreign) aws() {
 	}
 	for i := range fields {
 		f := &fields[i]
-		if f.in < objAWS || f.in > objGateway || f.kind == kindObject || f.kind == kindLogs {
-			continue
+		if f.in < objAWS || f.in > objGateway || f.kind == kindObject || f.kind == kindLogs || f.name == "remote_region" {
+			continue // the region that was asked is region, once
 		}
 		key, ofResource := f.key()
 		v, ok := x.resource[key]
