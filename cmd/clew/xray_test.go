@@ -23,8 +23,7 @@ func awsCLI(t *testing.T, p *process) func(args ...string) (string, error) {
 		}
 		t.Skipf("the aws command is not here (pip install awscli), or set CLEW_REQUIRE_ENGINES=1 to make this a failure: %v", err)
 	}
-	environ := append(os.Environ(), "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_DEFAULT_REGION=eu-west-1", "AWS_CONFIG_FILE=/dev/null",
-		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
+	environ := awsEnviron()
 	return func(args ...string) (string, error) {
 		c := exec.Command(aws, append([]string{"xray", "--output", "json", "--endpoint-url", p.url(serve.DoorXRay)}, args...)...)
 		c.Env = environ
@@ -35,6 +34,12 @@ func awsCLI(t *testing.T, p *process) func(args ...string) (string, error) {
 		}
 		return string(out), err
 	}
+}
+
+// awsEnviron are the settings of the aws command in a test, and nobody's own.
+func awsEnviron() []string {
+	return append(os.Environ(), "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_DEFAULT_REGION=eu-west-1", "AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER=", "AWS_MAX_ATTEMPTS=1")
 }
 
 // TestXRayCommand uses the aws command on X-Ray's API of the real program.
