@@ -73,7 +73,8 @@ func operationCalls() []operationCall {
 // operationFamilies are commands of which a server has all or none.
 var operationFamilies = [][]string{
 	{"get-trace-summaries"},
-	{"get-service-graph", "get-trace-graph", "get-time-series-service-statistics"},
+	{"get-service-graph", "get-trace-graph"},
+	{"get-time-series-service-statistics"},
 	{"create-group", "update-group", "get-group", "get-groups", "delete-group"},
 	{"start-trace-retrieval", "list-retrieved-traces", "get-retrieved-traces-graph", "cancel-trace-retrieval"},
 }

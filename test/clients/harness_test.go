@@ -135,6 +135,11 @@ func node(t *testing.T, program string, args ...string) string {
 	return run(t, nil, "node", append([]string{"node/" + program}, args...)...)
 }
 
+// errorOf is an error with what was printed before it.
+func errorOf(err error, out []byte) error {
+	return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
+}
+
 // missing skips a test that needs a program, unless it has to be there.
 func missing(t *testing.T, what, how string, err error) {
 	t.Helper()
