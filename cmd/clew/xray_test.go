@@ -96,7 +96,24 @@ func TestXRayGraphCommand(t *testing.T) {
 			t.Errorf("%q: %s", args, out)
 		}
 	}
-	out, err := xray("batch-get-traces", "--trace-ids", "1-58406520-a006649127e371903a2de979")
+	out, err := xray("start-trace-retrieval", "--trace-ids", "1-58406520-a006649127e371903a2de979", "--start-time", "1498082600", "--end-time", "1498082700")
+	var started struct{ RetrievalToken string }
+	if e := json.Unmarshal([]byte(out), &started); e != nil || err != nil || started.RetrievalToken == "" {
+		t.Fatalf("%s, %v, %v", out, err, e)
+	}
+	for want, args := range map[string][]string{
+		`\"origin\":\"AWS::DynamoDB::Table\"`: {"list-retrieved-traces"},
+		`\"durationNano\":29020000`:           {"list-retrieved-traces", "--trace-format", "OTEL"},
+		`"Type": "client"`:                    {"get-retrieved-traces-graph"},
+	} {
+		if out, err := xray(append(args, "--retrieval-token", started.RetrievalToken)...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%q: %s, %v; want %s", args, out, err, want)
+		}
+	}
+	if out, err := xray("cancel-trace-retrieval", "--retrieval-token", started.RetrievalToken); err != nil {
+		t.Errorf("%s, %v", out, err)
+	}
+	out, err = xray("batch-get-traces", "--trace-ids", "1-58406520-a006649127e371903a2de979")
 	if err != nil || !strings.Contains(out, `\"inferred\":true`) {
 		t.Errorf("%s, %v", out, err)
 	}

@@ -15,6 +15,7 @@ type counted struct {
 	times       histogram
 	first, last clew.UnixNanos // start and end
 	names       map[view.Node]bool
+	ages        histogram // of links: from the end of what was sent to the start of who has it
 }
 
 func newCounted() counted { return counted{times: histogram{}, first: ^clew.UnixNanos(0)} }
@@ -58,6 +59,11 @@ func (c *counted) alias(n view.Node) {
 func (c *counted) join(o *counted) {
 	c.statistics.join(&o.statistics)
 	c.times.join(o.times)
+	if c.ages == nil {
+		c.ages = o.ages
+	} else {
+		c.ages.join(o.ages)
+	}
 	c.first, c.last = min(c.first, o.first), max(c.last, o.last)
 	for n := range o.names {
 		c.alias(n)
@@ -79,8 +85,11 @@ type node struct {
 	root, reports bool // it reports itself; the others are inferred
 }
 
-// pair is who asks whom.
-type pair struct{ from, to view.Node }
+// pair is who asks whom, or by a link who goes on with what the other has begun.
+type pair struct {
+	from, to view.Node
+	link     bool
+}
 
 // tally is a graph while traces are counted. It is for one goroutine at a time.
 type tally struct {
@@ -88,6 +97,9 @@ type tally struct {
 	nodes  map[view.Node]*node
 	edges  map[pair]*counted
 	full   bool // there was no room for a node or an edge
+	// links are those to other traces; unfollowed says that there was no room for some.
+	links      []link
+	unfollowed bool
 }
 
 func newTally(w clew.Window) *tally {
@@ -132,6 +144,7 @@ func (y *tally) add(t *view.Trace) {
 		to.reports = to.reports || reports(r.answered)
 		if y.window.Contains(r.answered.Start) {
 			to.add(r.answered)
+			y.linked(t, r.place)
 			if r.answered.Alias != "" {
 				to.alias(view.Node{Name: r.answered.Alias})
 			}
@@ -144,7 +157,7 @@ func (y *tally) add(t *view.Trace) {
 		from := y.node(r.from)
 		from.first, from.last = min(from.first, r.asked.Start), max(from.last, r.asked.Start, r.asked.End)
 		from.reports = from.reports || r.fromReports
-		e := y.edge(pair{r.from, r.to})
+		e := y.edge(pair{r.from, r.to, false})
 		e.add(r.asked)
 		if r.alias != (view.Node{}) {
 			e.alias(r.alias)
@@ -157,6 +170,7 @@ type request struct {
 	from        view.Node // who asks; the zero Node is not known
 	fromReports bool
 	to          view.Node
+	place       int // of the segment that answers
 	root        bool
 	// asked is how who asks sees it, answered how who answers does.
 	asked, answered *view.Entity
@@ -167,11 +181,12 @@ type request struct {
 func each(t *view.Trace, f func(*request)) {
 	for _, s := range t.Segments {
 		e := &t.Entities[s]
-		r := request{to: e.Node, asked: e, answered: e}
+		r := request{to: e.Node, place: s, asked: e, answered: e}
 		if e.Parent == view.None {
 			// Of those whose caller is not there, the entry is asked from outside. Who a
-			// segment stands in for was asked, too, and nobody knows by whom.
-			if r.root = !e.StandIn && (e.ParentID == 0 || s == t.Entry); r.root {
+			// segment stands in for was asked, too, and nobody knows by whom; what links to
+			// other traces goes on with what these have begun.
+			if r.root = !e.StandIn && (e.ParentID == 0 || s == t.Entry) && !links(t, s); r.root {
 				r.from = view.Node{Name: e.Node.Name, Type: view.TypeClient}
 			}
 			f(&r)
@@ -191,12 +206,23 @@ func each(t *view.Trace, f func(*request)) {
 	}
 }
 
+// links says whether a segment links to another trace.
+func links(t *view.Trace, place int) (is bool) {
+	t.Links(place, func(trace clew.TraceID, _ clew.SpanID) { is = is || trace != t.ID })
+	return is
+}
+
 // reports says whether who a segment is has sent something itself.
 func reports(e *view.Entity) bool { return !e.Inferred || e.StandIn }
 
 // join adds what was counted of other traces.
 func (y *tally) join(o *tally) {
-	y.full = y.full || o.full
+	y.full, y.unfollowed = y.full || o.full, y.unfollowed || o.unfollowed
+	if room := maxPending - len(y.links); len(o.links) > room {
+		y.links, y.unfollowed = append(y.links, o.links[:room]...), true
+	} else {
+		y.links = append(y.links, o.links...)
+	}
 	for n, x := range o.nodes {
 		mine := y.node(n)
 		mine.counted.join(&x.counted)

@@ -17,14 +17,17 @@ import (
 	"github.com/clew-tracing/clew/exec"
 	format "github.com/clew-tracing/clew/format/xray"
 	"github.com/clew-tracing/clew/span"
-	"github.com/clew-tracing/clew/storage"
 )
 
 // Operations are those of this package.
-func Operations() []xray.Operation {
+func Operations(r *Retrievals) []xray.Operation {
 	return []xray.Operation{
 		xray.Op("/ServiceGraph", serviceGraph),
 		xray.Op("/TraceGraph", traceGraph),
+		xray.Op("/StartTraceRetrieval", r.startRetrieval),
+		xray.Op("/ListRetrievedTraces", r.list),
+		xray.Op("/GetRetrievedTracesGraph", r.graph),
+		xray.Op("/CancelTraceRetrieval", r.cancelRetrieval),
 	}
 }
 
@@ -55,6 +58,9 @@ func serviceGraph(c *api.Call, in *serviceGraphRequest) (*serviceGraphAnswer, er
 		return mine.add, func() { all.join(mine) }
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := all.follow(c); err != nil {
 		return nil, err
 	}
 	if err := all.tooLarge(); err != nil {
@@ -120,7 +126,10 @@ func traceGraph(c *api.Call, in *traceGraphRequest) (*traceGraphAnswer, error) {
 		return nil, err
 	}
 	y := newTally(clew.Window{})
-	if err := eachNamed(c, ids, func(t *view.Trace, _ *storage.Trace) { y.add(t) }); err != nil {
+	if err := eachNamed(c, ids, y.add); err != nil {
+		return nil, err
+	}
+	if err := y.follow(c); err != nil {
 		return nil, err
 	}
 	if err := y.tooLarge(); err != nil {
@@ -151,7 +160,7 @@ func idsOf(texts []string, most int) ([]clew.TraceID, error) {
 }
 
 // eachNamed shows some traces, one after the other; those that are not there are left out.
-func eachNamed(c *api.Call, ids []clew.TraceID, f func(*view.Trace, *storage.Trace)) error {
+func eachNamed(c *api.Call, ids []clew.TraceID, f func(*view.Trace)) error {
 	var b view.Builder
 	for _, id := range ids {
 		t, err := c.Trace(id)
@@ -165,7 +174,7 @@ func eachNamed(c *api.Call, ids []clew.TraceID, f func(*view.Trace, *storage.Tra
 		if t.Damaged != nil {
 			c.SayPartial(t.Damaged.Error())
 		}
-		f(b.Of(span.NewRows(t.Batch)), &t)
+		f(b.Of(span.NewRows(t.Batch)))
 		t.Free()
 	}
 	return nil

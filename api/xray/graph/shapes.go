@@ -76,10 +76,16 @@ func (y *tally) services() []serviceJSON {
 	}
 	for p, x := range y.edges {
 		s := &out[place[p.from]]
-		s.Edges = append(s.Edges, x.edge(place[p.to]))
+		e := x.edge(place[p.to])
+		if p.link {
+			e.EdgeType, e.ReceivedEventAgeHistogram = typeLink, x.ages.json()
+		}
+		s.Edges = append(s.Edges, e)
 	}
 	for i := range out {
-		slices.SortFunc(out[i].Edges, func(a, b edgeJSON) int { return cmp.Compare(a.ReferenceID, b.ReferenceID) })
+		slices.SortFunc(out[i].Edges, func(a, b edgeJSON) int {
+			return cmp.Or(cmp.Compare(a.ReferenceID, b.ReferenceID), cmp.Compare(a.EdgeType, b.EdgeType))
+		})
 	}
 	return out
 }

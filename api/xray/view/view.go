@@ -207,13 +207,14 @@ func (t *Trace) any(f func(*Entity) bool) bool {
 }
 
 // Columns are the columns that a view needs of a batch for how traces hang together, who
-// answers and what went wrong. HTTP but for its status, users, annotations and exceptions
+// answers, what went wrong and links. HTTP but for its status, users, annotations and exceptions
 // need storage.Columns{All: true}.
 func Columns() storage.Columns {
 	c := storage.Columns{
 		Tree: true, Resources: true,
 		Intrinsics: []span.Intrinsic{span.SpanID, span.ParentID, span.SpanKind, span.StatusCode, span.Name, span.Duration},
 	}
+	c.Fields = append(c.Fields, span.Field{Intrinsic: span.LinkTraceID}, span.Field{Intrinsic: span.LinkSpanID})
 	for _, key := range leanKeys {
 		c.Fields = append(c.Fields, span.Field{Scope: span.ScopeSpan, Key: key})
 	}
