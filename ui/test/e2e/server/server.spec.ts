@@ -55,6 +55,43 @@ test("an acknowledged trace is on the page within a second", async ({ page }) =>
   await expect(first).toContainText("3 errors");
 });
 
+test("clocks that differ are measured, and corrected when asked", async ({ page }) => {
+  const ms = 1e6;
+  const [web, call] = ["00000000000000a1", "00000000000000b1"];
+  await send({
+    traceId: traceId(11),
+    base: now() - 2_000_000_000n,
+    spans: [
+      { id: web, service: "frontend", name: "root", kind: 2, start: 0, duration: 20 * ms + 1 },
+      {
+        id: call,
+        parent: web,
+        service: "frontend",
+        name: "call",
+        kind: 3,
+        start: 5 * ms,
+        duration: 10 * ms + 1,
+      },
+      {
+        id: "00000000000000c1",
+        parent: call,
+        service: "payment",
+        name: "pay",
+        kind: 2,
+        start: 128 * ms,
+        duration: 4 * ms + 1,
+      },
+    ],
+  });
+  await page.goto(`/trace/${traceId(11)}`);
+  await expect(
+    page.getByText(/^Clocks: .* is 120ms ± 3ms ahead of .*Times are as received\.$/),
+  ).toBeVisible();
+  await expect(row(page, /payment, pay, 4\sms, starts at 128\sms/)).toBeVisible();
+  await page.getByRole("button", { name: "Show corrected times" }).click();
+  await expect(row(page, /payment, pay, 4\sms, starts at 8\sms/)).toBeVisible();
+});
+
 test("the trace is as it was sent: rows, details, exception, links", async ({ page }) => {
   const fixture = shop(now() - 2_000_000_000n, traceId(2));
   await send(fixture);
