@@ -179,6 +179,35 @@ func TestBudgetOfOperations(t *testing.T) {
 	}
 }
 
+// TestRatesAreBounded: whatever is counted, a rate is between the least and 1 and no more than
+// doubles in a step.
+func TestRatesAreBounded(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		b := sampling.NewBook(nil, nil)
+		if _, err := b.Create(tenant, budget("shop", math.Exp(r.Float64()*18-6), r.Float64()), began); err != nil {
+			t.Fatal(err)
+		}
+		before, now := 0.0, began
+		for step := range 60 {
+			b.Strategy(tenant, "cart", now)
+			n := 0
+			if r.IntN(3) > 0 {
+				n = int(math.Exp(r.Float64() * 30))
+			}
+			if step == 0 {
+				n++
+			}
+			b.Count(tenant, map[sampling.Operation]int{{Service: "cart", Name: "list"}: n}, now)
+			got := b.Strategy(tenant, "cart", now).Named
+			if len(got) != 1 || !(got[0].Rate >= 1e-5 && got[0].Rate <= 1) || step > 0 && got[0].Rate > 2*before {
+				t.Fatalf("seed %d, step %d: %+v after %v", seed, step, got, before)
+			}
+			before, now = got[0].Rate, now.Add(sampling.Step)
+		}
+	}
+}
+
 // TestUnseen: what nothing is known of has the rate of the rule, and so has what was forgotten.
 func TestUnseen(t *testing.T) {
 	b := sampling.NewBook(nil, nil)

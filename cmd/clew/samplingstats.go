@@ -30,7 +30,7 @@ type samplingStats struct {
 	Sampled  int64   `json:"sampled"`
 	Borrowed int64   `json:"borrowed"`
 	Clients  int     `json:"clients"`
-	Rate     float64 `json:"rate"` // Sampled of Requests
+	Rate     float64 `json:"rate"` // Sampled and Borrowed of Requests
 }
 
 func newSamplingStats(t *terminal) *cobra.Command {
@@ -40,9 +40,9 @@ func newSamplingStats(t *terminal) *cobra.Command {
 		Use:   "stats",
 		Short: "How many requests X-Ray's clients had of each rule, and how many they sampled",
 		Long: `How many requests X-Ray's clients had of each rule, by what they report every ten
-seconds, how many of these they sampled, how many of those they borrowed before
-they had a share of the reservoir, and how many clients there are now. Jaeger's
-clients do not report. With --watch it is printed anew every ten seconds, until
+seconds, how many of these they sampled, how many besides that they borrowed while
+they had no share of the reservoir, how many clients there are now, and how much of
+the requests is sampled in all. Jaeger's clients do not report. With --watch it is printed anew every ten seconds, until
 Ctrl-C.`,
 		Example: `  clew sampling stats --since 10m
   clew sampling stats --watch --json`,
@@ -119,7 +119,7 @@ func (s *sampler) stats(ctx context.Context, since time.Duration) error {
 func (s *sampler) printStats(x *samplingStats) error {
 	rate := "-"
 	if x.Requests > 0 {
-		x.Rate = float64(x.Sampled) / float64(x.Requests)
+		x.Rate = float64(x.Sampled+x.Borrowed) / float64(x.Requests) // clients count what they borrow apart
 		rate = percent(x.Rate)
 	}
 	if s.json {

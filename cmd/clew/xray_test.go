@@ -199,6 +199,8 @@ func TestSamplingCommand(t *testing.T) {
 	ask(`"ReservoirQuota": 2`, "get-sampling-targets", "--sampling-statistics-documents", `[{"RuleName":"base","ClientID":"0123456789abcdef01234567","Timestamp":1763889000,"RequestCount":90,"SampledCount":9,"BorrowCount":1}]`)
 	ask(`"RequestCount": 90`, "get-sampling-statistic-summaries")
 	ask(`"SamplingRuleRecords"`, "get-sampling-rules")
+	ask(`"ReservoirSize": 4`, "create-sampling-rule", "--sampling-rule", strings.NewReplacer(`"base"`, `"budget"`, `"tier":"gold"`, `"clew.budget":"5"`).Replace(rule), "--tags", "Key=team,Value=bank")
+	ask(`"Value": "bank"`, "list-tags-for-resource", "--resource-arn", "arn:aws:xray:us-east-1:000000000000:sampling-rule/budget")
 	const arn = "arn:aws:xray:us-east-1:000000000000:sampling-rule/base"
 	ask("", "tag-resource", "--resource-arn", arn, "--tags", "Key=team,Value=shop")
 	ask(`"Value": "shop"`, "list-tags-for-resource", "--resource-arn", arn)

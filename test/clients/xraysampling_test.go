@@ -38,8 +38,8 @@ func newCentral(t *testing.T) (c *central, address string) {
 			r.FixedRate, r.ReservoirSize = map[string]float64{"shop": 1}[name], map[string]int{"lease": 3}[name]
 		}
 	}
-	for i, name := range []string{"shop", "lease"} {
-		rule := sampling.Rule{Name: name, ResourceARN: "*", Priority: i + 1, ServiceName: name, ServiceType: "*", Host: "*", HTTPMethod: "*", URLPath: "*", Version: 1}
+	for i, name := range []string{"shop", "lease", "spare"} { // whose budget no client knows of
+		rule := sampling.Rule{Name: name, ResourceARN: "*", Priority: i + 1, Budget: map[string]float64{"spare": 5}[name], ServiceName: name, ServiceType: "*", Host: "*", HTTPMethod: "*", URLPath: "*", Version: 1}
 		change(name)(&rule)
 		if _, err := c.book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
 			t.Fatal(err)
