@@ -72,7 +72,7 @@ func (r *record) rate(now time.Time) float64 {
 	return left / beyond
 }
 
-// tell is the rate for those who report now. It stays as it is where it is right within a tenth:
+// tell is the rate for those who report now. It stays as it is where it is right within a twentieth:
 // clients that ask for the rules, and find another rate there than they were told, forget their
 // shares.
 func (r *record) tell(now time.Time) float64 {

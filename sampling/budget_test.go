@@ -404,7 +404,7 @@ func TestBoost(t *testing.T) {
 }
 
 // TestRatesAreSteady: a client that asks for the rules finds the rate there that it was told last,
-// and is told another only where that one is off by a tenth.
+// and is told another only where that one is off by a twentieth.
 func TestRatesAreSteady(t *testing.T) {
 	b := sampling.NewBook(nil, nil)
 	if _, err := b.Create(tenant, budget("shop", 1, 0.01), began); err != nil {
@@ -413,7 +413,7 @@ func TestRatesAreSteady(t *testing.T) {
 	for i, c := range []struct {
 		requests int
 		want     float64
-	}{{1000, 0.01}, {1090, 0.01}, {1200, 1 / 120.}, {1300, 1 / 120.}, {10_000, 0.001}} {
+	}{{1000, 0.01}, {1040, 0.01}, {1200, 1 / 120.}, {1250, 1 / 120.}, {10_000, 0.001}} {
 		now := began.Add(time.Duration(i) * 10 * time.Second)
 		target, err := b.Targets(tenant, sampling.Report{Rule: "shop", Client: "a", Requests: c.requests}, now)
 		if err != nil || math.Abs(target.FixedRate-c.want) > 1e-9 {

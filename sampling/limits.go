@@ -45,7 +45,7 @@ const (
 	// requests as the budget, any more would all be let through until clients report.
 	maxBeyond = 0.2
 	// steady is how far off a rate may be before another is told.
-	steady = 0.1
+	steady = 0.05
 	// halving is how long traffic that is gone is remembered by half: no rate doubles faster.
 	halving = 30 * time.Second
 	// initialRate is that of what is not seen yet where a rule says 0, Jaeger's.
