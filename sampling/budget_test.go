@@ -338,7 +338,7 @@ func TestManyOperations(t *testing.T) {
 			t.Errorf("the most frequent is not kept: %v", got.Named[0])
 		}
 	}
-	if all != 20_000 {
+	if all != 10_000 {
 		t.Errorf("%d operations are kept", all)
 	}
 	if _, err := b.Delete(tenant, "shop", began); err != nil {

@@ -71,10 +71,10 @@ const (
 	// least, Jaeger's, of a budget of one per second or more.
 	lowerBound = 1.0 / 60
 	// maxOperations bounds the operations of a service that are told apart, and
-	// maxAllOperations those of all rules and tenants, at 500 bytes each. Of others the rate is
+	// maxAllOperations those of all rules and tenants, at 400 bytes each. Of others the rate is
 	// that of what is not seen yet.
 	maxOperations    = 250
-	maxAllOperations = 20_000
+	maxAllOperations = 10_000
 	// maxOperationName bounds a name that is kept, in bytes.
 	maxOperationName = 256
 	// maxAllServices bounds the services that ask for strategies and are counted, of all

@@ -28,14 +28,14 @@ type operation struct {
 	saved float64 // the rate that was saved last
 	seen  time.Time
 	steps int                       // that were counted, maxHorizon at most
-	kept  [maxHorizon]int           // traces that were begun
-	rates [maxHorizon + lag]float64 // that were told
+	kept  [maxHorizon]uint32        // traces that were begun
+	rates [maxHorizon + lag]float32 // that were told
 }
 
 func newOperation(rate float64, now time.Time) *operation {
 	o := &operation{rate: rate, saved: rate, seen: now}
 	for i := range o.rates {
-		o.rates[i] = rate
+		o.rates[i] = float32(rate)
 	}
 	return o
 }
@@ -45,23 +45,22 @@ func newOperation(rate float64, now time.Time) *operation {
 func (o *operation) count(kept int, budget, unseen float64, now time.Time) {
 	copy(o.kept[1:], o.kept[:])
 	copy(o.rates[1:], o.rates[:])
-	o.kept[0], o.rates[0] = kept, o.rate
+	o.kept[0], o.rates[0] = uint32(min(kept, math.MaxUint32)), float32(o.rate)
 	o.steps = min(o.steps+1, maxHorizon)
 	if kept > 0 {
 		o.seen = now
 	}
 	lo, hi := 0.0, math.Inf(1) // of the rates that may be right
-	rate, guess, sum, counted := o.rate, 0.0, 0, 0
+	rate, guess, sum, counted := o.rate, 0.0, 0.0, 0
 	for horizon := 1; horizon <= o.steps; horizon *= 2 {
 		for ; counted < horizon; counted++ {
-			sum += o.kept[counted]
+			sum += float64(o.kept[counted])
 		}
-		told := o.rates[:horizon+lag]
+		least, most, mean := told(o.rates[:horizon+lag])
 		wanted := budget * float64(horizon) * Step.Seconds()
-		most, least := float64(sum)+2*math.Sqrt(float64(sum))+2, float64(sum)-2*math.Sqrt(float64(sum))
-		from, to := wanted*slices.Min(told)/most, math.Inf(1)
-		if least > 0 {
-			to = wanted * slices.Max(told) / least
+		from, to := wanted*least/(sum+2*math.Sqrt(sum)+2), math.Inf(1)
+		if few := sum - 2*math.Sqrt(sum); few > 0 {
+			to = wanted * most / few
 		}
 		if max(lo, from) > min(hi, to) {
 			break
@@ -69,14 +68,14 @@ func (o *operation) count(kept int, budget, unseen float64, now time.Time) {
 		lo, hi = max(lo, from), min(hi, to)
 		switch {
 		case rate < lo:
-			if rate = wanted * slices.Min(told) / max(1, float64(sum)); sum == 0 { // traffic that stopped may come back as it was
+			if rate = wanted * least / max(1, sum); sum == 0 { // traffic that stopped may come back as it was
 				rate = min(rate, max(o.rate, unseen))
 			}
 		case rate > hi:
-			rate = wanted * slices.Max(told) / float64(sum)
+			rate = wanted * most / sum
 		}
 		if sum > 0 && (guess == 0 || sum <= enough) {
-			guess = wanted * average(told) / float64(sum)
+			guess = wanted * mean / sum
 		}
 	}
 	if rate == o.rate && guess > 0 {
@@ -85,12 +84,14 @@ func (o *operation) count(kept int, budget, unseen float64, now time.Time) {
 	o.rate = max(minRate, min(1, rate, 2*o.rate))
 }
 
-func average(list []float64) float64 {
-	sum := 0.0
-	for _, x := range list {
-		sum += x
+// told returns the least, the greatest and the mean of rates.
+func told(rates []float32) (least, most, mean float64) {
+	least = math.Inf(1)
+	for _, x := range rates {
+		r := float64(x)
+		least, most, mean = min(least, r), max(most, r), mean+r/float64(len(rates))
 	}
-	return sum / float64(len(list))
+	return least, most, mean
 }
 
 // ofOperation returns the rule that an operation is of, by what Jaeger's clients know: see

@@ -208,6 +208,86 @@ func TestJaegerSamplers(t *testing.T) {
 	}
 }
 
+// TestJaegerBudget has the same clients sample two operations by a budget. What they keep is told in
+// steps, as if each were of so many seconds; they ask after each. In the end it is the budget.
+func TestJaegerBudget(t *testing.T) {
+	t.Parallel()
+	const perSecond, steps = 10, 40
+	rule := sampling.Rule{Name: "all", ResourceARN: "*", Priority: 1, FixedRate: 0.5, Budget: perSecond, ServiceName: "*", ServiceType: "*", Host: "*", HTTPMethod: "*", URLPath: "*", Version: 1}
+	book := sampling.NewBook(nil, nil)
+	if _, err := book.Create(clew.DefaultTenant, rule, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	h := strategies.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, book)
+	questions := map[string]chan struct{}{"old": make(chan struct{}), "new": make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		select {
+		case questions[r.URL.Query().Get("service")] <- struct{}{}:
+		default:
+		}
+	}))
+	defer server.Close()
+	const every = 5 * time.Millisecond
+	old := jaegerclient.NewRemotelyControlledSampler("old", jaegerclient.SamplerOptions.SamplingServerURL(server.URL+"/sampling"), jaegerclient.SamplerOptions.SamplingRefreshInterval(every))
+	tracer, closer := jaegerclient.NewTracer("old", old, jaegerclient.NewNullReporter())
+	defer func() { _ = closer.Close() }()
+	remote := jaegerremote.New("new", jaegerremote.WithSamplingServerURL(server.URL+"/sampling"), jaegerremote.WithSamplingRefreshInterval(every))
+	defer remote.Close()
+	samples := map[string]func(operation string) bool{
+		"old": func(operation string) bool {
+			span := tracer.StartSpan(operation)
+			defer span.Finish()
+			return span.Context().(jaegerclient.SpanContext).IsSampled()
+		},
+		"new": func(operation string) bool {
+			var id trace.TraceID
+			binary.BigEndian.PutUint64(id[8:], rand.Uint64())
+			return remote.ShouldSample(sdktrace.SamplingParameters{ParentContext: t.Context(), TraceID: id, Name: operation}).Decision == sdktrace.RecordAndSample
+		},
+	}
+	asked := func() {
+		for range 3 { // one that was under way, one with the new rates, and it is used when the next comes
+			for name := range samples {
+				select {
+				case <-questions[name]:
+				case <-time.After(patience):
+					t.Fatalf("%s asks no more", name)
+				}
+			}
+		}
+	}
+	asked()
+	kept := map[sampling.Operation]int{}
+	for step := range steps {
+		began := map[sampling.Operation]int{}
+		for service, sampled := range samples {
+			for name, requests := range map[string]int{"often": 300, "seldom": 20} { // per second
+				for range requests * int(sampling.Step/time.Second) {
+					if sampled(name) {
+						began[sampling.Operation{Service: service, Name: name}]++
+					}
+				}
+			}
+		}
+		book.Count(clew.DefaultTenant, began, time.Now())
+		asked()
+		for o, n := range began {
+			if step >= steps/2 {
+				kept[o] += n
+			}
+		}
+	}
+	if len(kept) != 4 {
+		t.Errorf("%v", kept)
+	}
+	for o, n := range kept {
+		if rate := float64(n) / (steps / 2 * sampling.Step.Seconds()); rate < 0.8*perSecond || rate > 1.2*perSecond {
+			t.Errorf("%v: %.1f per second are kept of a budget of %d", o, rate, perSecond)
+		}
+	}
+}
+
 // TestJaegerSamplerNode has OpenTelemetry's sampler for Node.js sample by the strategy of a
 // service, with and without operations of their own.
 func TestJaegerSamplerNode(t *testing.T) {
