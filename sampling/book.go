@@ -50,8 +50,8 @@ type record struct {
 	reported time.Time
 	boost    boosted
 
-	// pace is the traffic of X-Ray's clients, and operations that of Jaeger's, where there is a
-	// budget; services counts how many operations each has.
+	// pace is the traffic of X-Ray's clients, where there is a budget, and operations that of
+	// Jaeger's, where the rule is counted; services counts how many operations each has.
 	pace       pace
 	told       float64 // the rate that X-Ray's clients were told last; 0: none
 	operations map[Operation]*operation
@@ -200,8 +200,11 @@ func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) 
 		// A new record: who saves the old ones may still look at them.
 		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, windows: old.windows, reported: old.reported,
 			boost: old.boost}
+		if r.counted() {
+			x.operations, x.services = old.operations, old.services
+		}
 		if r.Budget > 0 {
-			x.pace, x.operations, x.services = old.pace, old.operations, old.services
+			x.pace = old.pace
 		}
 		own.records[slices.Index(own.records, old)], own.modified = x, now
 		return x, nil

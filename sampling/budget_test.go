@@ -259,6 +259,69 @@ func TestUnseen(t *testing.T) {
 	}
 }
 
+// TestPatterns: a rule of a pattern of methods or paths is told of the operations that are known.
+func TestPatterns(t *testing.T) {
+	var saved map[clew.Tenant][]sampling.Record
+	saves := 0
+	b := sampling.NewBook(nil, func(all map[clew.Tenant][]sampling.Record) error {
+		saved, saves = all, saves+1
+		return nil
+	})
+	for i, x := range []struct {
+		name, method, path string
+		rate, budget       float64
+	}{
+		{"one", "GET", "/items/new", 0.9, 0}, {"items", "GET", "/items/*", 0.5, 0}, {"none", "*", "/health*", 0, 0}, {"write", "POST", "*", 0.25, 2}, {"rest", "*", "*", 0.1, 0},
+	} {
+		r := rule(x.name, i+1, 0, x.rate)
+		r.HTTPMethod, r.URLPath, r.Budget = x.method, x.path, x.budget
+		if _, err := b.Create(tenant, r, began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := sampling.Strategy{Rate: 0.1, Named: []sampling.NamedRate{{Name: "GET /items/new", Rate: 0.9}}}
+	if got := b.Strategy(tenant, "cart", began); !reflect.DeepEqual(got, want) {
+		t.Errorf("before there are traces: %+v", got)
+	}
+	count := map[sampling.Operation]int{}
+	for _, name := range []string{"GET /items/{id}", "get /items/all", "GET /items/new", "GET /item", "GET /healthz", "POST /pay", "items"} {
+		count[sampling.Operation{Service: "cart", Name: name}] = 300
+	}
+	b.Count(tenant, count, began)
+	want.Named = []sampling.NamedRate{{"GET /items/new", 0.9}, {"GET /items/{id}", 0.5}, {"get /items/all", 0.5}, {"GET /healthz", 0}, {"POST /pay", 0.025}}
+	if got := b.Strategy(tenant, "cart", began); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	if err := b.Keep(began, true); err != nil {
+		t.Fatal(err)
+	}
+	if got := sampling.NewBook(saved, nil).Strategy(tenant, "cart", began); !reflect.DeepEqual(got, want) {
+		t.Errorf("after a restart: %+v", got)
+	}
+	// A rule that is of others now has these no more, and an earlier one takes them.
+	for _, name := range []string{"items", "write"} {
+		if _, err := b.Update(tenant, name, began, func(r *sampling.Rule) { r.HTTPMethod, r.URLPath, r.Budget = "*", "*?", 0 }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := saves
+	b.Count(tenant, count, began)
+	want.Named = []sampling.NamedRate{{"GET /items/new", 0.9}, {"GET /item", 0.5}, {"GET /healthz", 0.5}, {"GET /items/{id}", 0.5}, {"POST /pay", 0.5}, {"get /items/all", 0.5}}
+	slices.SortFunc(want.Named[1:], func(x, y sampling.NamedRate) int { return strings.Compare(x.Name, y.Name) })
+	if got := b.Strategy(tenant, "cart", began); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+	for range 3 { // no more is learnt by seeing the same again
+		if err := b.Keep(began, true); err != nil {
+			t.Fatal(err)
+		}
+		b.Count(tenant, count, began)
+	}
+	if saves != before+1 {
+		t.Errorf("saved %d times", saves-before)
+	}
+}
+
 // TestLearnt: who restarts goes on with the rates there were.
 func TestLearnt(t *testing.T) {
 	var saved map[clew.Tenant][]sampling.Record

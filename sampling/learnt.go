@@ -9,7 +9,8 @@ import (
 	"github.com/clew-tracing/clew"
 )
 
-// Learnt is what is known of the traffic of a rule with a budget.
+// Learnt is what is known of the traffic of a rule with a budget, or of which operations are one's
+// of patterns.
 type Learnt struct {
 	// Requests is how many requests per second X-Ray's clients have, or had of late.
 	Requests float64 `json:",omitempty"`
@@ -25,12 +26,12 @@ type OperationRate struct {
 
 // learnt is what is known now; nil is nothing. By service and name.
 func (r *record) learnt() *Learnt {
-	if r.Rule.Budget == 0 || r.pace.rate == 0 && len(r.operations) == 0 {
+	if r.pace.rate == 0 && len(r.operations) == 0 {
 		return nil
 	}
 	out := &Learnt{Requests: r.pace.rate}
-	for o, x := range r.operations {
-		out.Operations = append(out.Operations, OperationRate{o.Service, o.Name, x.rate})
+	for o := range r.operations {
+		out.Operations = append(out.Operations, OperationRate{o.Service, o.Name, r.rateOf(o)})
 	}
 	slices.SortFunc(out.Operations, func(a, b OperationRate) int {
 		return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Name, b.Name))
@@ -44,10 +45,12 @@ func (r *record) recall(now time.Time, h *held) {
 	if l == nil {
 		return
 	}
-	r.Learnt, r.pace.rate = nil, l.Requests
+	if r.Learnt = nil; r.Rule.Budget > 0 {
+		r.pace.rate = max(0, l.Requests)
+	}
 	for _, o := range l.Operations {
-		if name := (Operation{o.Service, o.Name}); r.operations[name] == nil && h.operations < maxAllOperations && o.Rate >= minRate && o.Rate <= 1 {
-			r.put(name, newOperation(o.Rate, now), h)
+		if name := (Operation{o.Service, o.Name}); r.operations[name] == nil && h.operations < maxAllOperations && o.Rate >= 0 && o.Rate <= 1 {
+			r.put(name, newOperation(max(minRate, o.Rate), now), h)
 		}
 	}
 }
@@ -95,8 +98,8 @@ type State struct {
 	Requests float64
 }
 
-// States returns the rules of a tenant in the order of matching. With a budget Learnt is what is
-// known of the traffic.
+// States returns the rules of a tenant in the order of matching. Learnt is what is known of the
+// traffic.
 func (b *Book) States(t clew.Tenant, now time.Time) []State {
 	b.mu.Lock()
 	defer b.mu.Unlock()

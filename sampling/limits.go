@@ -75,6 +75,8 @@ const (
 	// that of what is not seen yet.
 	maxOperations    = 250
 	maxAllOperations = 10_000
+	// maxNamed bounds the operations that a service is told of, of all rules.
+	maxNamed = 500
 	// maxOperationName bounds a name that is kept, in bytes.
 	maxOperationName = 256
 	// maxAllServices bounds the services that ask for strategies and are counted, of all

@@ -14,8 +14,8 @@ import (
 // Operation names what a trace begins with: a service, and a span of it.
 type Operation struct{ Service, Name string }
 
-// operation is what is known of one that has a budget, and the rate that its service's clients
-// are told. Lists begin with what is newest.
+// operation is what is known of one, and with a budget the rate that its service's clients are
+// told. Lists begin with what is newest.
 //
 // How many requests it has is not seen, only how many traces were begun; and at which of the
 // rates that were told last a client began them is not known either, since clients ask now and
@@ -98,15 +98,15 @@ func told(rates []float32) (least, most, mean float64) {
 // Book.Strategy. nil is none.
 func (t *tenant) ofOperation(o Operation) *record {
 	for _, r := range t.records {
-		if r.Rule.tells(o.Service) && (r.Rule.ofAll() || r.Rule.operation() == o.Name) {
+		if r.Rule.tells(o.Service) && r.Rule.about(o.Name) {
 			return r
 		}
 	}
 	return nil
 }
 
-// Counting returns the tenants with budgets whose services ask for strategies, and which
-// services those are: what Count wants to be told of.
+// Counting returns the tenants whose services ask for strategies in which operations are named
+// that have to be known, and which services those are: what Count wants to be told of.
 func (b *Book) Counting(now time.Time) map[clew.Tenant][]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -115,15 +115,15 @@ func (b *Book) Counting(now time.Time) map[clew.Tenant][]string {
 		b.held.services -= len(own.asked)
 		maps.DeleteFunc(own.asked, func(_ string, at time.Time) bool { return now.Sub(at) > forget })
 		b.held.services += len(own.asked)
-		if len(own.asked) > 0 && own.budgeted() {
+		if len(own.asked) > 0 && own.counted() {
 			out[name] = slices.Sorted(maps.Keys(own.asked))
 		}
 	}
 	return out
 }
 
-func (t *tenant) budgeted() bool {
-	return slices.ContainsFunc(t.records, func(r *record) bool { return r.Rule.Budget > 0 })
+func (t *tenant) counted() bool {
+	return slices.ContainsFunc(t.records, func(r *record) bool { return r.Rule.counted() })
 }
 
 // Count takes how many traces began in the last Step with which operations, of the services
@@ -141,8 +141,8 @@ func (b *Book) Count(t clew.Tenant, began map[Operation]int, now time.Time) {
 	})
 	for _, o := range order {
 		_, asks := own.asked[o.Service]
-		if r := own.ofOperation(o); asks && r != nil && r.Rule.Budget > 0 && len(o.Name) <= maxOperationName {
-			r.know(o, now, &b.held)
+		if r := own.ofOperation(o); asks && r != nil && r.Rule.counted() && len(o.Name) <= maxOperationName {
+			b.learning = r.know(o, now, &b.held) || b.learning
 		}
 	}
 	for _, r := range own.records {
@@ -151,20 +151,26 @@ func (b *Book) Count(t clew.Tenant, began map[Operation]int, now time.Time) {
 				delete(r.operations, o)
 				r.services[o.Service]--
 				b.held.operations--
+				b.learning = true
 				continue
 			}
-			x.count(began[o], r.Rule.Budget, r.Rule.unseen(), now)
+			if n := began[o]; r.Rule.Budget > 0 {
+				x.count(n, r.Rule.Budget, r.Rule.unseen(), now)
+				b.learning = true
+			} else if n > 0 {
+				x.seen = now
+			}
 		}
 	}
-	b.learning = true
 }
 
-// know notes an operation, if there is room.
-func (r *record) know(o Operation, now time.Time, h *held) {
+// know notes an operation, if there is room, and reports whether it is new.
+func (r *record) know(o Operation, now time.Time, h *held) bool {
 	if r.operations[o] != nil || h.operations >= maxAllOperations || r.services[o.Service] >= maxOperations {
-		return
+		return false
 	}
-	r.put(o, newOperation(r.Rule.unseen(), now), h)
+	r.put(o, newOperation(max(minRate, r.Rule.unseen()), now), h)
+	return true
 }
 
 func (r *record) put(o Operation, x *operation, h *held) {

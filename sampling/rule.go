@@ -64,7 +64,7 @@ type Record struct {
 	Rule     Rule
 	Created  time.Time
 	Modified time.Time
-	// Learnt is what was known of the traffic when it was saved; nil without a budget.
+	// Learnt is what was known of the traffic when it was saved; nil if nothing was.
 	Learnt *Learnt `json:",omitempty"`
 }
 

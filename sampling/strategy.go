@@ -43,11 +43,23 @@ func (r *Rule) operation() string {
 	return ""
 }
 
+// counted reports whether it has to be known which operations of a service the rule is of.
+func (r *Rule) counted() bool { return r.Budget > 0 || !r.ofAll() && r.operation() == "" }
+
+// about reports whether the rule is of the spans of a name, as far as that tells.
+func (r *Rule) about(name string) bool {
+	if one := r.operation(); one != "" {
+		return one == name
+	}
+	return r.ofAll() || Wild(r.HTTPMethod+" "+r.URLPath, name)
+}
+
 // Strategy returns that of a service, made of the rules that its clients can be told of: the
-// first of all methods and paths, and those before it that name a method and a path, which are
-// about the spans METHOD PATH. There are at most some hundred names.
+// first of all methods and paths, and those before it of some, which are about the spans METHOD
+// PATH. Where these are patterns, or there is a budget, operations are named that are known. There
+// are at most some hundred names.
 //
-// A service that asks is counted from then on, if there are budgets: see Counting.
+// A service that asks is counted from then on, where that is so: see Counting.
 func (b *Book) Strategy(t clew.Tenant, service string, now time.Time) Strategy {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -58,35 +70,53 @@ func (b *Book) Strategy(t clew.Tenant, service string, now time.Time) Strategy {
 		if !r.Rule.tells(service) {
 			continue
 		}
-		if r.Rule.Budget > 0 {
+		if r.Rule.counted() {
 			b.ask(own, service, now)
 		}
-		if !r.Rule.ofAll() {
-			if name := r.Rule.operation(); name != "" && !named[name] && len(named) < maxOperations {
-				named[name] = true
-				out.Named = append(out.Named, NamedRate{name, r.rateOf(Operation{service, name})})
-			}
+		if name := r.Rule.operation(); name != "" {
+			out.name(r, Operation{service, name}, named)
 			continue
 		}
-		if out.Rate, out.PerSecond = r.Rule.unseen(), float64(r.Rule.ReservoirSize); r.Rule.Budget == 0 {
-			break
-		}
-		out.Budget, out.PerSecond = true, lowerBound*min(1, r.Rule.Budget)
 		before := len(out.Named)
-		for o, x := range r.operations {
-			if o.Service == service && !named[o.Name] {
-				out.Named = append(out.Named, NamedRate{o.Name, x.rate})
-			}
+		for _, o := range r.known(service) {
+			out.name(r, o, named)
 		}
 		slices.SortFunc(out.Named[before:], func(x, y NamedRate) int { return strings.Compare(x.Name, y.Name) })
+		if !r.Rule.ofAll() {
+			continue
+		}
+		if out.Rate, out.PerSecond = r.Rule.unseen(), float64(r.Rule.ReservoirSize); r.Rule.Budget > 0 {
+			out.Budget, out.PerSecond = true, lowerBound*min(1, r.Rule.Budget)
+		}
 		break
+	}
+	return out
+}
+
+// name adds an operation that is of a rule and of none before, if there is room.
+func (s *Strategy) name(r *record, o Operation, named map[string]bool) {
+	if !named[o.Name] && len(named) < maxNamed {
+		named[o.Name] = true
+		s.Named = append(s.Named, NamedRate{o.Name, r.rateOf(o)})
+	}
+}
+
+// known are the operations of a service that are known to be of the rule.
+func (r *record) known(service string) (out []Operation) {
+	if r.services[service] == 0 {
+		return nil
+	}
+	for o := range r.operations {
+		if o.Service == service {
+			out = append(out, o)
+		}
 	}
 	return out
 }
 
 // rateOf is the rate of an operation that the rule is of.
 func (r *record) rateOf(o Operation) float64 {
-	if x := r.operations[o]; x != nil {
+	if x := r.operations[o]; x != nil && r.Rule.Budget > 0 {
 		return x.rate
 	}
 	return r.Rule.unseen()
