@@ -70,7 +70,7 @@ type ruleJSON struct {
 }
 
 type budgetJSON struct {
-	TracesPerSecond float64
+	TracesPerSecond *float64 `json:",omitempty"`
 	// UnseenRate is the rate of what there is no traffic known of yet; in a request FixedRate
 	// says it as well.
 	UnseenRate *float64 `json:",omitempty"`
@@ -119,7 +119,7 @@ func jsonOf(r *sampling.State) recordJSON {
 		Attributes: x.Attributes, SamplingRateBoost: x.Boost,
 	}, CreatedAt: seconds(r.Created), ModifiedAt: seconds(r.Modified)}
 	if x.Budget > 0 {
-		out.SamplingRule.Budget = &budgetJSON{x.Budget, &x.FixedRate}
+		out.SamplingRule.Budget = &budgetJSON{&x.Budget, &x.FixedRate}
 	}
 	if r.Clients > 0 || r.Learnt != nil {
 		out.Observed = &observedJSON{Clients: r.Clients, RequestsPerSecond: r.Requests}
@@ -149,7 +149,7 @@ func (j *ruleJSON) lift() error {
 	}
 	delete(j.Attributes, budgetAttribute)
 	if j.Budget == nil {
-		j.Budget = &budgetJSON{TracesPerSecond: n}
+		j.Budget = &budgetJSON{TracesPerSecond: &n}
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (j *ruleJSON) into(r *sampling.Rule) {
 		r.Boost = j.SamplingRateBoost
 	}
 	if j.Budget != nil {
-		r.Budget = j.Budget.TracesPerSecond
+		put(&r.Budget, j.Budget.TracesPerSecond)
 		put(&r.FixedRate, j.Budget.UnseenRate)
 	}
 }

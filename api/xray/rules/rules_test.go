@@ -193,6 +193,9 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%v", out)
 	}
 
+	is(rule(ask(200, "/UpdateSamplingRule", `{"SamplingRuleUpdate":{"RuleName":"Default","Budget":{"TracesPerSecond":2}}}`)), `"Budget":{"TracesPerSecond":2,"UnseenRate":0.05}`)
+	is(rule(ask(200, "/UpdateSamplingRule", `{"SamplingRuleUpdate":{"RuleName":"Default","Budget":{"UnseenRate":0.5}}}`)), `"Budget":{"TracesPerSecond":2,"UnseenRate":0.5}`)
+
 	// What is left of the budget after the reservoir is a rate, of as many requests as there are.
 	ask(200, "/UpdateSamplingRule", `{"SamplingRuleUpdate":{"RuleName":"base","Budget":{"TracesPerSecond":10}}}`)
 	out := ask(200, "/SamplingTargets", `{"SamplingStatisticsDocuments":[{"RuleName":"base","ClientID":"0123456789abcdef01234567","RequestCount":10080}]}`)
