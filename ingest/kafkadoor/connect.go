@@ -57,8 +57,8 @@ func (d *Door) connect() (*kgo.Client, error) {
 		kgo.FetchMaxPartitionBytes(int32(min(fetch, partitionBytes))),
 		kgo.FetchMinBytes(lingerBytes),
 		kgo.FetchMaxWait(linger),
-		// What is gone from a topic is gone: it goes on with the oldest that is there.
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.MaxDecompressBatchBytes(max(d.cfg.MaxBodyBytes, minUnpacked)),
+		kgo.DisableClientMetrics(),
 	}
 	if d.cfg.FromEnd {
 		options = append(options, kgo.ConsumeStartOffset(kgo.NewOffset().AtEnd()))

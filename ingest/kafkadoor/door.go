@@ -80,6 +80,9 @@ func New(cfg Config) *Door {
 		cfg.FetchBytes = DefaultFetchBytes
 	}
 	d := &Door{Door: ingest.NewDoor(cfg.Config, "kafka"), cfg: cfg, topics: make(map[string]translate), log: newTeller(cfg.Logger), owned: make(map[place]*partition)}
+	if cfg.MaxBodyBytes <= 0 {
+		d.cfg.MaxBodyBytes = ingest.DefaultMaxBodyBytes
+	}
 	all := translations()
 	for _, t := range cfg.Topics {
 		d.topics[t.Name] = all[t.Encoding]

@@ -353,3 +353,35 @@ func TestFromEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestPackedBomb: messages that were packed together and come to more than is taken are left
+// out as a whole, or stop their partition; what is around them is taken.
+func TestPackedBomb(t *testing.T) {
+	for _, stops := range []bool{false, true} {
+		k := startKafka(t, kfake.SeedTopics(2, topic))
+		k.connect(kgo.ProducerBatchMaxBytes(32<<20), kgo.ProducerBatchCompression(kgo.ZstdCompression()))
+		k.put(message(topic, 0, "", request(t, 1)))
+		k.put(message(topic, 0, "", make([]byte, 9<<20)))
+		k.put(message(topic, 0, "", request(t, 2)))
+		k.put(message(topic, 1, "", request(t, 3)))
+		db := store(t)
+		var log logged
+		cfg := k.config(db, protoTopic)
+		cfg.MaxBodyBytes, cfg.StopAtBad, cfg.Logger = 1<<20, stops, log.logger()
+		d, stop := begin(t, cfg)
+		want, at := int64(3), int64(3)
+		if stops {
+			want, at = 2, 1
+		}
+		await(t, "it is told, and the others are there", func() bool {
+			return d.Consumed().Bad == 1 && d.Stats().Accepted == want && d.Consumed().Stopped == int(3-want)
+		})
+		stop()
+		if got, _ := k.committed("clew", topic, 0); got != at {
+			t.Errorf("stops %v: committed is %d, want %d", stops, got, at)
+		}
+		if !strings.Contains(log.String(), "topic=otlp_spans partition=0 offset=1") || d.Stats().Errors[clew.TooLarge.String()] != 1 {
+			t.Errorf("stops %v: %v\n%s", stops, d.Stats().Errors, log.String())
+		}
+	}
+}

@@ -21,6 +21,10 @@ const (
 	minFetchBytes     = 1 << 20
 	partitionBytes    = 1 << 20
 
+	// minUnpacked is what a batch of messages, as a producer packed it, may come to in any
+	// case. It may come to as much as a request, too; what is more is bad as a whole.
+	minUnpacked = 8 << 20
+
 	// linger is how long a broker waits for lingerBytes to be there. It is what a message
 	// in a quiet topic waits, and how often a quiet topic is asked for.
 	linger      = 200 * time.Millisecond

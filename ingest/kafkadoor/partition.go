@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/clew-tracing/clew"
 )
 
 // place names a partition.
@@ -35,6 +37,7 @@ type partition struct {
 	held    []*kgo.Record // what was polled and is not durable yet
 	done    int           // parts of the first batch of held that are durable
 	stopped bool          // at next, which is bad
+	broken  int64         // the offset behind that of a batch that cannot be unpacked, which is behind what is held; 0: none
 	waits   time.Time     // since when the rest of a group is waited for
 }
 
@@ -43,6 +46,10 @@ type partition struct {
 func (p *partition) receive(f *kgo.FetchTopicPartition) {
 	if p.stopped {
 		return
+	}
+	var lost *kgo.ErrDataLoss
+	if errors.As(f.Err, &lost) { // the broker has others there now, or none
+		p.position, p.epoch, p.held, p.done = position{next: lost.ResetTo}, lost.ResetToEpoch, nil, 0
 	}
 	p.highWater = max(p.highWater, f.HighWatermark)
 	for _, r := range f.Records {
@@ -111,6 +118,23 @@ func (p *partition) durable(batch []*kgo.Record) {
 // stop has the partition stand still at a message. What is behind it is in its topic.
 func (p *partition) stop(at *kgo.Record) {
 	p.next, p.held, p.done, p.stopped = at.Offset, nil, 0, true
+}
+
+// unpacked deals with a batch of a partition that comes to more than is taken, if there was
+// one: nothing of it was, and the client stands still before it.
+func (d *Door) unpacked(p *partition, err error) {
+	var large *kgo.ErrDecompressTooLarge
+	if !errors.As(err, &large) {
+		return
+	}
+	reason := clew.Errorf(clew.TooLarge, "the messages from here to before offset %d were packed together, and come to more than %d bytes: have its producer make smaller batches, or raise --max-request", large.NextOffset, max(d.cfg.MaxBodyBytes, minUnpacked))
+	d.Count(reason)
+	d.refuse(&kgo.Record{Topic: large.Topic, Partition: large.Partition, Offset: large.Offset}, reason)
+	if d.cfg.StopAtBad {
+		p.broken = large.Offset + 1
+		return
+	}
+	d.client.SetOffsets(map[string]map[int32]kgo.EpochOffset{large.Topic: {large.Partition: {Epoch: large.Epoch, Offset: large.NextOffset}}})
 }
 
 // plan is how a commit says where a group ends, in the metadata of an offset.

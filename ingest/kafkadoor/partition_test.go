@@ -106,3 +106,15 @@ func TestTell(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+// TestDataLoss: where the broker has lost messages, what it has there now is taken.
+func TestDataLoss(t *testing.T) {
+	p := &partition{position: position{next: 10, until: 20}, committed: position{next: 10, until: 20}, epoch: 3}
+	p.receive(fetched(records(10, 15, 1)))
+	f := fetched(records(7, 9, 1))
+	f.Err = &kgo.ErrDataLoss{ResetTo: 7, ResetToEpoch: 4}
+	p.receive(f)
+	if ok, _ := p.ready(time.Now()); !ok || p.next != 7 || p.until != 9 || p.epoch != 4 || len(p.held) != 2 {
+		t.Errorf("ready %v from %d until %d, %d held", ok, p.next, p.until, len(p.held))
+	}
+}

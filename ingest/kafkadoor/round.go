@@ -21,10 +21,16 @@ func (d *Door) round(ctx context.Context, fetches kgo.Fetches) step {
 	fetches.EachPartition(func(f kgo.FetchTopicPartition) {
 		if p := d.owned[place{f.Topic, f.Partition}]; p != nil {
 			p.receive(&f)
+			d.unpacked(p, f.Err)
 		}
 	})
 	var next step
 	var ready []*partition
+	for _, p := range d.owned {
+		if p.broken > 0 && len(p.held) == 0 {
+			p.stop(&kgo.Record{Offset: p.broken - 1})
+		}
+	}
 	now := time.Now()
 	for _, p := range d.owned {
 		switch ok, waits := p.ready(now); {
@@ -77,7 +83,7 @@ func (d *Door) pauseWhile(waits bool) {
 			continue
 		}
 		d.client.PauseFetchPartitions(map[string][]int32{at.topic: {at.partition}})
-		d.log.tell(slog.LevelError, stateInterval, fmt.Sprintf("partition %d of Kafka's topic %s stands still at offset %d, which is none of its encoding: have it left out with --kafka-bad skip", at.partition, at.topic, p.next))
+		d.log.tell(slog.LevelError, stateInterval, fmt.Sprintf("partition %d of Kafka's topic %s stands still at offset %d, which cannot be taken: have it left out with --kafka-bad skip", at.partition, at.topic, p.next))
 	}
 }
 
@@ -208,5 +214,5 @@ func (d *Door) messages(of *part) *ingest.Messages {
 // refuse tells of a message that is not taken.
 func (d *Door) refuse(r *kgo.Record, err error) {
 	d.bad.Add(1)
-	d.log.tell(slog.LevelWarn, tellInterval, "a message of Kafka is none of its encoding", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
+	d.log.tell(slog.LevelWarn, tellInterval, "a message of Kafka is not taken", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "error", err)
 }
