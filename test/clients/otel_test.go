@@ -121,12 +121,6 @@ func TestOTelNode(t *testing.T) {
 	}
 }
 
-// TestOTelPython sends what OpenTelemetry's SDK for Python makes.
-func TestOTelPython(t *testing.T) {
-	s := serveProgram(t)
-	holdOTel(t, s, python(t, "opentelemetry.exporter.otlp.proto.http", "otel.py", s.url("otlp-http")+"/v1/traces"))
-}
-
 // holdOTel reads the three spans of an SDK from a server.
 func holdOTel(t *testing.T, s *program, id string) {
 	t.Helper()

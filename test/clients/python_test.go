@@ -15,7 +15,7 @@ import (
 func python(t *testing.T, needs, program string, args ...string) string {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), "python3", "-c", "import "+needs).CombinedOutput(); err != nil {
-		missing(t, "Python with the package "+needs, "pip install "+strings.NewReplacer("_", "-", ".", "-").Replace(needs), errorOf(err, out))
+		missing(t, "Python with the package "+needs, "pip install "+strings.ReplaceAll(needs, "_", "-"), errorOf(err, out))
 	}
 	return run(t, nil, "python3", append([]string{"python/" + program}, args...)...)
 }

@@ -225,11 +225,11 @@ func (b *Builder) ofAWS(e *Entity, f *facts) {
 	name, kind := "", ""
 	switch service := serviceOf(e.Name); strings.ToLower(service) {
 	case "dynamodb":
-		if name, kind = first(f.Text("aws.table_name"), f.first("aws.dynamodb.table_names"), f.first("aws.xray.resource_names")), "AWS::DynamoDB"; name != "" {
+		if name, kind = first(f.Text("aws.table_name", "aws.table.name"), f.first("aws.dynamodb.table_names"), f.first("aws.xray.resource_names")), "AWS::DynamoDB"; name != "" {
 			kind = "AWS::DynamoDB::Table"
 		}
 	case "sqs":
-		e.Alias = f.Text("aws.queue_url", "aws.sqs.queue.url", "aws.sqs.queue_url", "messaging.url")
+		e.Alias = f.Text("aws.queue_url", "aws.sqs.queue.url", "aws.sqs.queue_url", "aws.queue.url", "messaging.url")
 		if name, kind = first(lastPart(e.Alias, "/"), f.Text("aws.queue_name", "aws.xray.aws.queue_name"), f.first("aws.xray.resource_names")), "AWS::SQS"; name != "" {
 			kind = "AWS::SQS::Queue"
 		}
@@ -275,7 +275,8 @@ var leanKeys = []string{
 	"db.system", "db.system.name", "db.statement", "db.connection_string", "aws.xray.sql.url", "aws.xray.sql.connection_string", "db.namespace", "db.name",
 	"aws.span.kind", "aws.local.service", "aws.remote.service", "peer.service", "aws.service", "rpc.service", "rpc.system",
 	"http.host", "server.address", "net.peer.name", "http.response.status_code", "http.status_code", "aws.account_id",
-	"aws.table_name", "aws.dynamodb.table_names", "aws.xray.resource_names", "aws.queue_url", "aws.sqs.queue.url", "aws.sqs.queue_url", "messaging.url",
+	"aws.table_name", "aws.table.name", "aws.dynamodb.table_names", "aws.xray.resource_names",
+	"aws.queue_url", "aws.sqs.queue.url", "aws.sqs.queue_url", "aws.queue.url", "messaging.url",
 	"aws.queue_name", "aws.xray.aws.queue_name", "aws.sns.topic.arn", "aws.sns.topic_arn", "aws.s3.bucket", "faas.invoked_name", "aws.lambda.invoked_arn",
 	"messaging.destination.name", "messaging.destination",
 }
