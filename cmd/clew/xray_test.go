@@ -180,6 +180,52 @@ func TestSummariesCommand(t *testing.T) {
 	}
 }
 
+// TestXRayGroupsCommand makes groups by the aws command, asks for what is in them, and finds them
+// again when the server was killed.
+func TestXRayGroupsCommand(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir)
+	xray := awsCLI(t, p)
+	ask := func(want string, args ...string) {
+		t.Helper()
+		if out, err := xray(args...); err != nil || !strings.Contains(out, want) {
+			t.Errorf("aws xray %q: %s, %v; want %q", args, out, err, want)
+		}
+	}
+	const document = `{"trace_id":"1-58406520-%s","id":"6226467e3f845502","name":"%s","start_time":1498082657.37518,"end_time":1498082657.4042,"fault":%s}`
+	ask(`"UnprocessedTraceSegments": []`, "put-trace-segments", "--trace-segment-documents",
+		fmt.Sprintf(document, "a006649127e371903a2de979", "front", "true"), fmt.Sprintf(document, "a006649127e371903a2de97a", "back", "false"))
+	during := func(args ...string) []string {
+		return append(args, "--start-time", "1498082640", "--end-time", "1498082700")
+	}
+	ask(`"GroupARN": "arn:aws:xray:us-east-1:000000000000:group/faults"`, "create-group", "--group-name", "faults", "--filter-expression", "fault = true", "--tags", "Key=team,Value=shop")
+	ask(`"FilterExpression": "fault"`, "update-group", "--group-name", "faults", "--filter-expression", "fault")
+	ask(`"FilterExpression": "fault"`, "get-group", "--group-name", "faults")
+	ask(`"Value": "shop"`, "list-tags-for-resource", "--resource-arn", "arn:aws:xray:us-east-1:000000000000:group/faults")
+	for _, group := range [][]string{{"--group-name", "faults"}, {"--group-arn", "arn:aws:xray:us-east-1:000000000000:group/faults"}} {
+		out, err := xray(append(during("get-service-graph"), group...)...)
+		if err != nil || !strings.Contains(out, `"Name": "front"`) || strings.Contains(out, `"Name": "back"`) {
+			t.Errorf("%q: %s, %v", group, out, err)
+		}
+	}
+	ask(`"TotalCount": 2`, during("get-time-series-service-statistics", "--period", "60")...)
+	ask(`"TotalResponseTime": 0.02902`, during("get-time-series-service-statistics", "--entity-selector-expression", `service("back")`)...)
+	out, err := xray(during("get-trace-summaries", "--time-range-type", "Event", "--filter-expression", `group.name = "faults"`)...)
+	if err != nil || !strings.Contains(out, "1-58406520-a006649127e371903a2de979") || strings.Contains(out, "1-58406520-a006649127e371903a2de97a") {
+		t.Errorf("%s, %v", out, err)
+	}
+	if _, err := xray("create-group", "--group-name", "bad", "--filter-expression", "falt"); err == nil || !strings.Contains(err.Error(), "(InvalidRequestException)") {
+		t.Error(err)
+	}
+	p.kill()
+	xray = awsCLI(t, startServer(t, dir))
+	ask(`"GroupName": "faults"`, "get-groups")
+	ask("", "delete-group", "--group-name", "faults")
+	if _, err := xray("get-group", "--group-name", "faults"); err == nil || !strings.Contains(err.Error(), "there is no group") {
+		t.Error(err)
+	}
+}
+
 // TestSamplingCommand makes sampling rules, and what else an account has, by the aws command.
 // They outlive the server, and are in its backup.
 func TestSamplingCommand(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package account answers what X-Ray's API is asked about an account: encryption, policies,
-// tags, where spans go, what is indexed, insights. What is said is true of this server;
+// groups, tags, where spans go, what is indexed, insights. What is said is true of this server;
 // what it would not do is refused.
 package account
 
@@ -20,6 +20,7 @@ type Account struct {
 	Policies map[string]Policy            `json:",omitempty"`
 	Tags     map[string]map[string]string `json:",omitempty"` // by ARN
 	Indexing *Indexing                    `json:",omitempty"`
+	Groups   map[string]Group             `json:",omitempty"` // by name
 }
 
 // Policy is a resource policy as it was put.
@@ -57,7 +58,7 @@ func (b *Book) of(t clew.Tenant) Account {
 }
 
 func (a Account) clone() Account {
-	a.Policies, a.Tags = maps.Clone(a.Policies), maps.Clone(a.Tags)
+	a.Policies, a.Tags, a.Groups = maps.Clone(a.Policies), maps.Clone(a.Tags), maps.Clone(a.Groups)
 	for arn, tags := range a.Tags {
 		a.Tags[arn] = maps.Clone(tags)
 	}
@@ -103,6 +104,11 @@ func Operations(b *Book, known func(clew.Tenant, string) bool) []xray.Operation 
 		xray.Op("/ListResourcePolicies", o.policies),
 		xray.Op("/PutResourcePolicy", o.putPolicy).Changing(),
 		xray.Op("/DeleteResourcePolicy", o.deletePolicy).Changing(),
+		xray.Op("/CreateGroup", o.createGroup).Changing(),
+		xray.Op("/GetGroup", o.group),
+		xray.Op("/Groups", o.groups),
+		xray.Op("/UpdateGroup", o.updateGroup).Changing(),
+		xray.Op("/DeleteGroup", o.deleteGroup).Changing(),
 		xray.Op("/ListTagsForResource", o.tags),
 		xray.Op("/TagResource", o.tag).Changing(),
 		xray.Op("/UntagResource", o.untag).Changing(),

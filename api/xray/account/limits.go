@@ -12,7 +12,14 @@ const (
 	maxTagKey      = 128
 	maxTagValue    = 256
 
+	// maxGroups is AWS' limit for groups; maxExpression is longer than anybody writes.
+	maxGroups     = 25
+	maxGroupName  = 32
+	maxExpression = 16 << 10
+
 	policyCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+=,.@-"
+
+	groupCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.- "
 
 	// everything is the percentage of spans that are indexed here.
 	everything = 100

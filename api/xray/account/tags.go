@@ -13,8 +13,8 @@ type tagJSON struct{ Key, Value string }
 type tagsAnswer struct{ Tags []tagJSON }
 
 func (o ops) has(t clew.Tenant, arn string) error {
-	if !o.known(t, arn) {
-		return notFound("ResourceARN %q: there is no such sampling rule", clip(arn))
+	if a := o.book.of(t); !o.known(t, arn) && !a.hasGroup(arn) {
+		return notFound("ResourceARN %q: there is no such sampling rule or group", clip(arn))
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (o ops) tag(c *api.Call, in *struct {
 		}
 		a.Tags[in.ResourceARN] = mine
 		for arn := range a.Tags { // rules that are gone have none
-			if !o.known(c.Tenant, arn) {
+			if !o.known(c.Tenant, arn) && !a.hasGroup(arn) {
 				delete(a.Tags, arn)
 			}
 		}

@@ -19,6 +19,20 @@ func Holds(x Expr, t *view.Trace) bool {
 	return j.holds(x, subject{in: inTrace, at: t.Entry, answer: view.None})
 }
 
+// HoldsAt reports whether a service or an edge that is asked for is that of one segment of a
+// trace: where it is, or where a call of it ends; and whether it holds there. Of another
+// expression it is false.
+func HoldsAt(x Expr, t *view.Trace, segment int) bool {
+	j := judge{t: t}
+	switch x := x.(type) {
+	case *Service:
+		return j.serviceAt(x, segment)
+	case *Edge:
+		return j.edgeAt(x, segment)
+	}
+	return false
+}
+
 // judge judges one trace.
 type judge struct {
 	t      *view.Trace
@@ -76,11 +90,16 @@ func (j *judge) holds(x Expr, s subject) bool {
 // service looks for a segment that fits.
 func (j *judge) service(x *Service) bool {
 	for _, at := range j.t.Segments {
-		if x.Node.fits(&j.t.Entities[at]) && j.holds(x.Where, subject{in: inService, at: at, answer: view.None}) {
+		if j.serviceAt(x, at) {
 			return true
 		}
 	}
 	return false
+}
+
+// serviceAt is service for one segment.
+func (j *judge) serviceAt(x *Service, at int) bool {
+	return x.Node.fits(&j.t.Entities[at]) && j.holds(x.Where, subject{in: inService, at: at, answer: view.None})
 }
 
 // fits reports whether a segment is of a service.
@@ -89,30 +108,35 @@ func (n *Node) fits(e *view.Entity) bool {
 		(n.Type == "" || n.Type == e.Node.Type) && (n.Account == "" || n.Account == e.Node.Account)
 }
 
-// edge looks for a call that fits: what a segment hangs below, or else the segment itself.
-// Who calls from outside has the name of whom it calls, and the type client.
+// edge looks for a call that fits.
 func (j *judge) edge(x *Edge) bool {
 	for _, at := range j.t.Segments {
-		e := &j.t.Entities[at]
-		if !x.To.fits(e) {
-			continue
-		}
-		s := subject{in: inEdge, at: at, answer: at}
-		if caller := j.t.Caller(at); caller != view.None {
-			if !x.From.fits(&j.t.Entities[caller]) {
-				continue
-			}
-			if !j.t.Entities[e.Parent].IsSegment {
-				s.at = e.Parent
-			}
-		} else if x.From.Type != view.TypeClient || x.From.Name != "" && x.From.Name != e.Node.Name || !j.isRoot(at) {
-			continue
-		}
-		if j.holds(x.Where, s) {
+		if j.edgeAt(x, at) {
 			return true
 		}
 	}
 	return false
+}
+
+// edgeAt is edge for the call that a segment answers: what it hangs below, or else itself.
+// Who calls from outside has the name of whom it calls, and the type client.
+func (j *judge) edgeAt(x *Edge, at int) bool {
+	e := &j.t.Entities[at]
+	if !x.To.fits(e) {
+		return false
+	}
+	s := subject{in: inEdge, at: at, answer: at}
+	if caller := j.t.Caller(at); caller != view.None {
+		if !x.From.fits(&j.t.Entities[caller]) {
+			return false
+		}
+		if !j.t.Entities[e.Parent].IsSegment {
+			s.at = e.Parent
+		}
+	} else if x.From.Type != view.TypeClient || x.From.Name != "" && x.From.Name != e.Node.Name || !j.isRoot(at) {
+		return false
+	}
+	return j.holds(x.Where, s)
 }
 
 // isRoot reports whether a segment is the entry, or names nobody who calls it.

@@ -13,16 +13,19 @@ import (
 	"github.com/clew-tracing/clew/api"
 	"github.com/clew-tracing/clew/api/xray"
 	"github.com/clew-tracing/clew/api/xray/view"
-	"github.com/clew-tracing/clew/column"
-	"github.com/clew-tracing/clew/exec"
 	format "github.com/clew-tracing/clew/format/xray"
 	"github.com/clew-tracing/clew/span"
 )
 
+// operations are those that need groups.
+type operations struct{ groups Groups }
+
 // Operations are those of this package.
-func Operations(r *Retrievals) []xray.Operation {
+func Operations(groups Groups, r *Retrievals) []xray.Operation {
+	o := &operations{groups}
 	return []xray.Operation{
-		xray.Op("/ServiceGraph", serviceGraph),
+		xray.Op("/ServiceGraph", o.serviceGraph),
+		xray.Op("/TimeSeriesServiceStatistics", o.timeSeries),
 		xray.Op("/TraceGraph", traceGraph),
 		xray.Op("/StartTraceRetrieval", r.startRetrieval),
 		xray.Op("/ListRetrievedTraces", r.list),
@@ -33,9 +36,8 @@ func Operations(r *Retrievals) []xray.Operation {
 
 type serviceGraphRequest struct {
 	StartTime, EndTime *xray.Seconds
-	GroupName          string
-	GroupARN           string
-	NextToken          string
+	ofGroup
+	NextToken string
 }
 
 type serviceGraphAnswer struct {
@@ -44,7 +46,7 @@ type serviceGraphAnswer struct {
 	ContainsOldGroupVersions bool
 }
 
-func serviceGraph(c *api.Call, in *serviceGraphRequest) (*serviceGraphAnswer, error) {
+func (o *operations) serviceGraph(c *api.Call, in *serviceGraphRequest) (*serviceGraphAnswer, error) {
 	w, err := windowOf(in.StartTime, in.EndTime)
 	if err != nil {
 		return nil, err
@@ -52,8 +54,12 @@ func serviceGraph(c *api.Call, in *serviceGraphRequest) (*serviceGraphAnswer, er
 	if err := noPage(in.NextToken); err != nil {
 		return nil, err
 	}
+	wanted, err := o.expression(c.Tenant, &in.ofGroup)
+	if err != nil {
+		return nil, err
+	}
 	all := newTally(w)
-	err = countTraces(c, w, func() (func(*view.Trace), func()) {
+	err = countTraces(c, scope{window: w, wanted: wanted}, func() (func(*view.Trace), func()) {
 		mine := newTally(w)
 		return mine.add, func() { all.join(mine) }
 	})
@@ -91,22 +97,6 @@ func noPage(token string) error {
 		return nil
 	}
 	return clew.Errorf(clew.Invalid, "NextToken: this operation answers on one page, and never gave a token: leave it out")
-}
-
-// countTraces shows the traces that have a span in a window. taker is as exec.Traces has it.
-func countTraces(c *api.Call, w clew.Window, taker func() (each func(*view.Trace), join func())) error {
-	over := c.Over
-	over.Window = w
-	cost, err := exec.Traces(c.Ctx, c.Store, over, exec.Everything(), view.Columns(), func() (func(*span.Whole, column.Bitmap), func()) {
-		each, join := taker()
-		b := new(view.Builder)
-		return func(w *span.Whole, rows column.Bitmap) { b.Each(w, rows, each) }, join
-	})
-	if err != nil {
-		return err
-	}
-	c.Partial(cost)
-	return nil
 }
 
 type traceGraphRequest struct {

@@ -91,7 +91,7 @@ func load(t testing.TB, name string) (out []string) {
 func ask(t testing.TB, cfg api.Config, code int, path, body string) string {
 	t.Helper()
 	w := httptest.NewRecorder()
-	xray.New(cfg, graph.Operations(graph.NewRetrievals(nil))...).ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)))
+	xray.New(cfg, graph.Operations(groups, graph.NewRetrievals(nil))...).ServeHTTP(w, httptest.NewRequest("POST", path, strings.NewReader(body)))
 	if w.Code != code {
 		t.Fatalf("%s %s: %d %s, want %d", path, body, w.Code, w.Body, code)
 	}

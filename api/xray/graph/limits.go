@@ -12,6 +12,10 @@ const (
 	// maxNamed bounds the traces that one request names, as that of BatchGetTraces does.
 	maxNamed = 1000
 
+	// maxPeriod bounds the length of a step of a time series, in seconds: a day.
+	maxPeriod = 86_400
+	// maxSteps bounds the points of a time series: a week by minutes.
+	maxSteps = 10_080
 	// maxRetrieved bounds the traces of one retrieval, as X-Ray does.
 	maxRetrieved = 100
 	// maxRetrievals bounds those that are kept, of some KB each; retrievalLasts is how long one

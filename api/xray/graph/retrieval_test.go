@@ -25,7 +25,7 @@ type client struct {
 }
 
 func newClient(t *testing.T, s storage.Store, now func() time.Time) *client {
-	return &client{t, xray.New(api.Config{Store: s}, graph.Operations(graph.NewRetrievals(now))...), ""}
+	return &client{t, xray.New(api.Config{Store: s}, graph.Operations(groups, graph.NewRetrievals(now))...), ""}
 }
 
 // ask posts, and reads the answer into out.

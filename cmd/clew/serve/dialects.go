@@ -68,7 +68,7 @@ func (s *server) prometheus(cfg api.Config) dialect {
 // xrayReads is X-Ray's API but for what takes spans. Some operations change what is kept;
 // they need the right to write.
 func (s *server) xrayReads() func(path string) http.Handler {
-	answers := xray.New(s.asked(), slices.Concat(traces.Operations(nil), graph.Operations(graph.NewRetrievals(nil)), rules.Operations(s.rules, s.accounts.Tag),
+	answers := xray.New(s.asked(), slices.Concat(traces.Operations(s.accounts.Groups), graph.Operations(s.accounts.Groups, graph.NewRetrievals(nil)), rules.Operations(s.rules, s.accounts.Tag),
 		account.Operations(s.accounts, rules.Known(s.rules)))...)
 	deny := func(w http.ResponseWriter, _ *http.Request, no *guard.Denial) { xray.Fail(w, no.Status, no.Message) }
 	ready := s.fromOrigins(s.whileReady(xray.Fail, answers))
