@@ -93,18 +93,35 @@ func (d *Door) giveEach(ctx context.Context, r *request, batch [][]byte, size in
 	if err := patiently(ctx, func() error { return r.room.Grow(more) }); err != nil {
 		return err
 	}
+	body, gone, err := d.rewritePatiently(ctx, r)
+	if err != nil || len(body) == 0 {
+		return err
+	}
 	var res storage.Result
 	err = patiently(ctx, func() (err error) {
 		// The end of the server is not the end of what has come by then.
-		res, err = d.cfg.Appender.Append(context.WithoutCancel(ctx), storage.Record{Tenant: tenant, Body: r.translated, ReceivedAt: r.arrived, Door: d.name})
+		res, err = d.cfg.Appender.Append(context.WithoutCancel(ctx), storage.Record{Tenant: tenant, Body: body, ReceivedAt: r.arrived, Door: d.name})
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	res.UnknownFields += unknown
+	res.UnknownFields += unknown + gone
 	d.counters.Took(d.name, &res, r.arrived)
 	return nil
+}
+
+// rewritePatiently has a pipeline change what datagrams were translated into, if there is
+// one. unknown counts fields that are gone.
+func (d *Door) rewritePatiently(ctx context.Context, r *request) (body []byte, unknown int, err error) {
+	err = patiently(ctx, func() (err error) {
+		body, unknown, err = d.rewrite(context.WithoutCancel(ctx), r, r.translated)
+		return err
+	})
+	if body == nil {
+		body = r.translated
+	}
+	return body, unknown, err
 }
 
 // translateOne translates a datagram. A fault costs the datagram that met it, not the server:

@@ -32,6 +32,9 @@ type Config struct {
 	Datagrams *datagram.Room
 	// Gate, where not nil, closes the doors; doors of one server share it.
 	Gate *Gate
+	// Pipeline returns what changes requests before the store has them: nil, or one that
+	// returns nil, where they are stored as they come.
+	Pipeline func() Pipeline
 	// CORSOrigins are the origins whose pages may send: exact ones, "*" for any.
 	CORSOrigins []string
 	// Now tells the time of arrival; nil is time.Now.
@@ -62,6 +65,28 @@ func (c Config) withDefaults() Config {
 // place for: no more bytes than a small constant times the body's. An error of kind
 // Invalid says that the body is not in its format.
 type Translate func(dst, body []byte) (out []byte, unknown int, err error)
+
+// A Pipeline changes requests on their way into the store: what is appended, and lies in
+// the log, is what it makes of them. It is safe for concurrent use.
+type Pipeline interface {
+	// Rewrite returns what a request in OTLP protobuf is to be stored as. dst is empty and
+	// has room for as much as body has; out is in it, or in memory that is larger, if the
+	// request was changed. It changes body in no case, and keeps neither.
+	//
+	// An error of kind Invalid says that body is no OTLP, or that a statement failed of a
+	// configuration that has requests refused then.
+	Rewrite(ctx context.Context, dst, body []byte) (out []byte, done Rewritten, err error)
+	// Room returns how many bytes Rewrite takes for a body of that size, besides dst.
+	Room(bodyBytes int) int64
+}
+
+// Rewritten says what a Pipeline did with a request.
+type Rewritten struct {
+	// Changed is false where the request is to be stored as it is; out is dst then.
+	Changed bool
+	// Unknown counts fields that were left out because OTLP does not define them.
+	Unknown int
+}
 
 // Door is the way of a request from the wire into the store that all doors share: its
 // body is read as the budget allows, unpacked, translated and appended. It is safe for
@@ -98,7 +123,7 @@ type request struct {
 	translate Translate // nil: the body is OTLP protobuf
 	arrived   time.Time
 
-	packed, unpacked, translated []byte
+	packed, unpacked, translated, rewritten []byte
 }
 
 // Give takes the spans of a body that came otherwise than as a request of HTTP or gRPC: a
@@ -143,7 +168,8 @@ func (d *Door) release(r *request) {
 	d.buffers.put(r.packed)
 	d.buffers.put(r.unpacked)
 	d.buffers.put(r.translated)
-	r.packed, r.unpacked, r.translated = nil, nil, nil
+	d.buffers.put(r.rewritten)
+	r.packed, r.unpacked, r.translated, r.rewritten = nil, nil, nil, nil
 	r.room.Release()
 }
 
@@ -181,6 +207,18 @@ func (d *Door) take(ctx context.Context, r *request) (storage.Result, error) {
 		}
 		record.Body, record.Received, record.Compression = r.translated, nil, storage.Identity
 	}
+	body, more, err := d.rewrite(ctx, r, record.Body)
+	if err != nil {
+		return storage.Result{}, err
+	}
+	if body != nil {
+		record.Body, record.Received, record.Compression = body, nil, storage.Identity
+	}
+	unknown += more
+	if len(record.Body) == 0 && body != nil { // nothing is left of it
+		d.counters.Took(d.name, &storage.Result{}, r.arrived)
+		return storage.Result{UnknownFields: unknown}, nil
+	}
 	// What the store makes of a request before it has a place takes about its size.
 	if err := r.room.Grow(int64(len(record.Body))); err != nil {
 		return storage.Result{}, err
@@ -192,6 +230,47 @@ func (d *Door) take(ctx context.Context, r *request) (storage.Result, error) {
 	res.UnknownFields += unknown
 	d.counters.Took(d.name, &res, r.arrived)
 	return res, nil
+}
+
+// rewrite has a pipeline change body, if there is one. It returns what body came to, nil if
+// it stays as it is, and how many fields are gone that OTLP does not define.
+func (d *Door) rewrite(ctx context.Context, r *request, body []byte) (out []byte, unknown int, err error) {
+	if d.cfg.Pipeline == nil {
+		return nil, 0, nil
+	}
+	p := d.cfg.Pipeline()
+	if p == nil {
+		return nil, 0, nil
+	}
+	room := p.Room(len(body))
+	if err := r.room.Grow(room); err != nil {
+		return nil, 0, err
+	}
+	defer func() { r.room.Shrink(room) }()
+	b, err := d.hold(r, len(body))
+	if err != nil {
+		return nil, 0, err
+	}
+	out, done, err := p.Rewrite(ctx, b, body)
+	if err != nil || !done.Changed {
+		d.drop(r, b)
+		return nil, 0, err
+	}
+	if cap(out) != cap(b) { // it came to more than there was room for
+		more := int64(cap(out))
+		d.drop(r, b)
+		if err := r.room.Grow(more); err != nil {
+			return nil, 0, err
+		}
+	}
+	r.rewritten = out
+	if len(out) > d.cfg.MaxBodyBytes {
+		return nil, 0, clew.Errorf(clew.TooLarge, "the pipeline made more than %d bytes of the request; send smaller batches or raise --max-request", d.cfg.MaxBodyBytes)
+	}
+	if out == nil {
+		out = []byte{} // nothing is left
+	}
+	return out, done.Unknown, nil
 }
 
 // hold returns an empty buffer for n bytes, reserved for r.

@@ -102,7 +102,16 @@ func (d *Door) giveMessages(ctx context.Context, r *request, m *Messages) (res s
 	if err := r.room.Grow(int64(cap(r.translated) - held + len(r.translated))); err != nil {
 		return res, nil, nil, err
 	}
-	res, err = d.cfg.Appender.Append(ctx, storage.Record{Tenant: m.Tenant, Body: r.translated, ReceivedAt: r.arrived, Door: d.name})
+	body, more, err := d.rewrite(ctx, r, r.translated)
+	if err != nil {
+		return res, bad, good, err
+	}
+	if unknown += more; body == nil {
+		body = r.translated
+	}
+	if len(body) > 0 {
+		res, err = d.cfg.Appender.Append(ctx, storage.Record{Tenant: m.Tenant, Body: body, ReceivedAt: r.arrived, Door: d.name})
+	}
 	res.UnknownFields += unknown
 	return res, bad, good, err
 }

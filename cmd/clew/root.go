@@ -66,6 +66,7 @@ func newRoot(t *terminal) *cobra.Command {
 		newServices(t),
 		newSampling(t),
 		newProxyCheck(t),
+		newPipeline(t),
 		newImport(t),
 		upkeep.NewVerify(upkeepHost(t)),
 		upkeep.NewBackup(upkeepHost(t)),

@@ -103,6 +103,8 @@ type Config struct {
 	Tokens        Tokens
 
 	Kafka Kafka
+	// Pipeline is empty where requests are stored as they come.
+	Pipeline Text
 
 	LogLevel  Level
 	LogFormat Choice
@@ -314,6 +316,9 @@ func otherAddressSettings() []Setting {
 
 func serverSettings() []Setting {
 	return []Setting{
+		{Name: "pipeline", Group: "Pipeline", Scope: Server, Reloadable: true,
+			Help:  "A YAML file that says how spans are changed before they are stored: names of services, attributes from tables, OTTL statements, spans to drop, what to redact (docs/reference/pipeline.md). On SIGHUP it is read again, and the tables it names; a file that is wrong then leaves the one before. clew pipeline test tries one out.",
+			field: func(c *Config) Value { return &c.Pipeline }},
 		{Name: "log-level", Group: "Logging", Scope: Server, Reloadable: true,
 			Help:  "The least severe record that is logged.",
 			field: func(c *Config) Value { return &c.LogLevel }},

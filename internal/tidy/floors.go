@@ -61,6 +61,7 @@ var plan = []place{
 	{"exec", 3, asking},
 	{"ingest", 3, arriving},
 	{"sampling", 3, arriving},
+	{"pipeline", 3, arriving},
 	{"spandb/segment", 3, keeping},
 	{"spandb/shelf", 3, keeping},
 	{"spandb/logged", 3, keeping},

@@ -121,6 +121,7 @@ func (c *storeCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	c.collectDoors(out)
 	c.collectTurns(out)
+	c.s.collectPipeline(out)
 	durability := prometheus.NewDesc("clew_store_durability_info", "1, with the level of durability as label.", []string{"level"}, nil)
 	out <- prometheus.MustNewConstMetric(durability, prometheus.GaugeValue, 1, stats.Durability.String())
 	for _, m := range storeMetrics() {

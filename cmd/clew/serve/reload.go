@@ -2,6 +2,7 @@ package serve
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"log/slog"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/guard"
 	"github.com/clew-tracing/clew/internal/usage"
+	"github.com/clew-tracing/clew/pipeline"
 )
 
 // reloader takes new values of the settings that a running server can change,
@@ -22,6 +24,8 @@ type reloader struct {
 	certificate *certificate
 	// setLimits gives the store the limits of a configuration.
 	setLimits func(*config.Config) error
+	// pipeline is what spans are changed by.
+	pipeline *pipeline.Holder
 	// read resolves the settings anew from the same flags, the variables and
 	// the file.
 	read    func() (*config.Resolved, error)
@@ -35,13 +39,21 @@ func (r *reloader) reload() {
 	if err == nil && r.certificate != nil && next.TLSCert != "" {
 		pair, err = readCertificate(&next.Config)
 	}
+	var through *pipeline.Pipeline
+	if err == nil {
+		through, err = preparePipeline(context.Background(), r.pipeline, &next.Config, r.log)
+	}
 	if err == nil {
 		err = r.setLimits(&next.Config)
 	}
 	if err != nil {
+		if through != nil {
+			through.Close()
+		}
 		r.log.Error("settings not reloaded; the old ones hold", "error", err)
 		return
 	}
+	r.pipeline.Use(through)
 	tokens := next.Tokens
 	r.gate.Set(tokens)
 	changes := config.Changes(&r.current.Config, &next.Config)
@@ -50,6 +62,7 @@ func (r *reloader) reload() {
 	current := *r.current
 	current.LogLevel, current.Tokens = next.LogLevel, next.Tokens
 	current.Retention, current.MaxDisk = next.Retention, next.MaxDisk
+	current.Pipeline = next.Pipeline
 	if pair != nil {
 		r.certificate.pair.Store(pair)
 		current.TLSCert, current.TLSKey = next.TLSCert, next.TLSKey
@@ -63,6 +76,9 @@ func (r *reloader) reload() {
 	r.level.Set(min(r.level.Level(), next.LogLevel.L))
 	if pair != nil {
 		r.log.Info("certificate read again", "tls_cert", string(next.TLSCert))
+	}
+	if through != nil {
+		r.log.Info("pipeline read again", "pipeline", string(next.Pipeline))
 	}
 	r.report(changes, waiting)
 	r.level.Set(next.LogLevel.L)

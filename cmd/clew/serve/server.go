@@ -38,6 +38,7 @@ import (
 	"github.com/clew-tracing/clew/internal/machine"
 	"github.com/clew-tracing/clew/internal/upkeep"
 	"github.com/clew-tracing/clew/internal/usage"
+	"github.com/clew-tracing/clew/pipeline"
 	"github.com/clew-tracing/clew/sampling"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/state"
@@ -110,6 +111,7 @@ type server struct {
 	rules    *sampling.Book
 	accounts *account.Book
 	backups  *upkeep.BackupServer
+	pipeline pipeline.Holder // what spans are changed by
 }
 
 func (s *server) in(p phase) bool { return phase(s.phase.Load()) == p }
@@ -130,7 +132,13 @@ func Run(ctx context.Context, cfg Config) error {
 	log, level := NewLogger(cfg.Err, &r.Config)
 	s := &server{settings: r, version: cfg.Version, log: log, doors: serverDoors(&r.Config), gate: guard.New(r.Tokens), started: time.Now(), failed: make(chan error, 1)}
 	barDatagrams(s.doors, r)
-	reload := &reloader{log: log, level: level, gate: s.gate, read: cfg.Read, current: r, setLimits: s.setLimits}
+	reload := &reloader{log: log, level: level, gate: s.gate, read: cfg.Read, current: r, setLimits: s.setLimits, pipeline: &s.pipeline}
+	through, err := preparePipeline(ctx, &s.pipeline, &r.Config, log)
+	if err != nil {
+		return err
+	}
+	s.pipeline.Use(through)
+	defer s.pipeline.Use(nil)
 	if r.TLSCert != "" {
 		pair, err := readCertificate(&r.Config)
 		if err != nil {
@@ -139,7 +147,6 @@ func Run(ctx context.Context, cfg Config) error {
 		reload.certificate = &certificate{}
 		reload.certificate.pair.Store(pair)
 	}
-	var err error
 	if s.kafka, err = kafkaConfig(&r.Config); err != nil {
 		return err
 	}
@@ -334,6 +341,7 @@ func (s *server) start() {
 		Budget:       ingest.NewBudget(s.memory.Inflight),
 		Datagrams:    datagram.NewRoom(s.memory.Datagrams),
 		Gate:         &s.leaving,
+		Pipeline:     s.changes,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}

@@ -1,0 +1,149 @@
+package redact
+
+import "bytes"
+
+// files are ends of names of files that look like ends of domains: icon@2x.png.
+var files = []string{"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "json", "html", "jar", "so", "go", "py", "rb", "gz", "zip"}
+
+// emails finds addresses.
+func (x *run) emails(v []byte) {
+	for i := 0; i < len(v); i++ {
+		width := 1
+		switch {
+		case v[i] == '@':
+		case v[i] == '%' && i+2 < len(v) && v[i+1] == '4' && v[i+2] == '0':
+			width = 3
+		default:
+			continue
+		}
+		from := i
+		for from > 0 && i-from < maxName && kinds[v[from-1]]&isLocal != 0 {
+			from--
+		}
+		from = afterEncoded(v, from, i)
+		for from < i && (v[from] == '.' || v[from] == '\'') {
+			from++
+		}
+		to := domainEnd(v, i+width)
+		if from == i || to == 0 || (x.r.on[URLs] && inAuthority(v, from)) {
+			continue
+		}
+		x.hits = append(x.hits, hit{from: from, to: to, set: Email})
+		i = to - 1
+	}
+}
+
+// afterEncoded returns where an address begins of which v[from:to] is the part before @:
+// after the last character that is encoded because it is none of an address.
+func afterEncoded(v []byte, from, to int) int {
+	for i := from; i+2 < to; i++ {
+		if v[i] != '%' {
+			continue
+		}
+		switch string(v[i+1 : i+3]) {
+		case "20", "22", "26", "27", "2C", "2c", "3A", "3a", "3C", "3c", "3D", "3d", "2F", "2f", "3F", "3f":
+			from = i + 3
+		}
+	}
+	return from
+}
+
+// domainEnd returns where the domain that begins at i ends, 0 if it is none.
+func domainEnd(v []byte, i int) int {
+	end, label, last := i, i, -1
+	for end < len(v) {
+		c := v[end]
+		switch {
+		case kinds[c]&isAlnum != 0 || c >= 0x80 || (c == '-' && end > label):
+		case c == '.' && end > label:
+			last, label = end, end+1
+		default:
+			goto done
+		}
+		end++
+	}
+done:
+	if end == label && last >= 0 { // the dot ends a sentence
+		end = last
+		last = bytes.LastIndexByte(v[i:end], '.')
+		if last >= 0 {
+			last += i
+		}
+	}
+	if last < 0 {
+		return 0
+	}
+	top := v[last+1 : end]
+	if len(top) < 2 {
+		return 0
+	}
+	for _, c := range top {
+		if kinds[c]&isLetter == 0 && c < 0x80 && !bytes.HasPrefix(top, []byte("xn--")) {
+			return 0
+		}
+	}
+	for _, f := range files {
+		if bytes.EqualFold(top, []byte(f)) {
+			return 0
+		}
+	}
+	return end
+}
+
+// inAuthority reports whether what is before i is part of the authority of a URL: the
+// name of a user, who is taken out as such.
+func inAuthority(v []byte, i int) bool {
+	for ; i > 0; i-- {
+		c := v[i-1]
+		if c == '/' {
+			return i > 2 && v[i-2] == '/' && v[i-3] == ':'
+		}
+		if kinds[c]&isSpace != 0 || bytes.IndexByte([]byte("@?#\"'<>"), c) >= 0 {
+			return false
+		}
+	}
+	return false
+}
+
+// userinfo finds user:password@ in URLs.
+func (x *run) userinfo(v []byte) {
+	for at := 0; ; {
+		n := bytes.Index(v[at:], []byte("://"))
+		if n < 0 {
+			return
+		}
+		begin := at + n + 3
+		at = begin
+		colon, end := -1, -1
+		for i := begin; i < len(v); i++ {
+			c := v[i]
+			if c == '@' {
+				end = i // the last one counts: passwords have some, too
+				continue
+			}
+			if c == ':' && colon < 0 && end < 0 {
+				colon = i
+			}
+			if kinds[c]&isSpace != 0 || bytes.IndexByte([]byte("/?#\"'<>\\"), c) >= 0 {
+				break
+			}
+		}
+		if end <= begin {
+			continue
+		}
+		if colon < 0 || colon > end {
+			x.part(v, begin, end)
+		} else {
+			x.part(v, begin, colon)
+			x.part(v, colon+1, end)
+		}
+		at = end
+	}
+}
+
+// part notes a part of a URL, if there is any.
+func (x *run) part(v []byte, from, to int) {
+	if !isPlaceholder(v[from:to]) {
+		x.hits = append(x.hits, hit{from: from, to: to, set: URLs})
+	}
+}

@@ -1,0 +1,46 @@
+package redact
+
+const (
+	// minHashKey is the least length of a key for hashes: with a shorter one all keys can
+	// be tried.
+	minHashKey = 16
+
+	// hashDigits is how many hexadecimal digits of a hash are kept: 64 bits, by which a
+	// billion values are told apart.
+	hashDigits = 16
+
+	// maxDepth bounds messages within messages: six to a value, and two for each of the
+	// 64 levels of values that the store takes.
+	maxDepth = 6 + 2*65
+
+	// maxGroups bounds groups within groups, which OTLP does not have.
+	maxGroups = 64
+
+	// maxJSONDepth bounds objects and lists within each other, and JSON in texts of JSON:
+	// what is nested deeper is looked at as a text.
+	maxJSONDepth = 64
+	maxTextDepth = 4
+
+	// classSlots is how many keys of attributes are remembered with what they stand for:
+	// more than programs have. A key that is longer than maxClassKey is looked at anew.
+	classSlots  = 2048
+	maxClassKey = 128
+
+	// cleanSlots is how many attributes are remembered that have nothing to take out, each
+	// of maxClean bytes at most: up to a megabyte in all. Of the demo shop's that is most;
+	// of those that differ in each span there is none.
+	cleanSlots = 4096
+	maxClean   = 256
+
+	// maxName bounds the names in texts that may be of secrets.
+	maxName = 64
+
+	// minFound is the least that anything to be found has: a@b.cd and pwd=x.
+	minFound = 5
+
+	// minToken is the least length of a token that is known by how it looks.
+	minToken = 16
+
+	// keptBytes bounds the memory that a run keeps for the next request.
+	keptBytes = 64 << 10
+)
