@@ -13,20 +13,20 @@ import (
 // parent, and what the server's half did has that id as its parent. The new ids depend on the
 // trace alone.
 func Unshared(b *Batch) *Batch {
-	t := OneTrace(b).Tree()
-	if t.ids.slots == nil {
-		t.claimIDs()
-	}
-	parent := t.Parent
+	w := OneTrace(b)
+	w.number()
+	t := &Tree{w: w} // who is whose parent is asked only if some are shared
+	t.claimIDs()
 	var halves []int32
 	for row, id := range b.SpanID {
-		if clew.Kind(b.Kind[row]).Side() == 1 && t.ids.find(t.w.Of[row], id).other != 0 {
+		if clew.Kind(b.Kind[row]).Side() == 1 && t.ids.find(w.Of[row], id).other != 0 {
 			halves = append(halves, int32(row))
 		}
 	}
 	if len(halves) == 0 {
 		return b
 	}
+	parent := w.Tree().Parent
 	slices.SortFunc(halves, func(x, y int32) int { return cmp.Or(cmp.Compare(b.SpanID[x], b.SpanID[y]), cmp.Compare(x, y)) })
 	used := make(map[uint64]bool, 2*b.Rows)
 	for row := range b.Rows {

@@ -69,6 +69,24 @@ func TestUnsharedTree(t *testing.T) {
 	}
 }
 
+// BenchmarkUnshared is of 100,000 spans none of which is shared.
+func BenchmarkUnshared(b *testing.B) {
+	const spans = 100_000
+	all := make([]clew.Span, spans)
+	for i := range all {
+		all[i] = clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: clew.SpanID(i+1) * 0x9e3779b97f4a7c15, ParentID: clew.SpanID(i/2) * 0x9e3779b97f4a7c15,
+			Kind: clew.Kind(i % 6), Start: clew.UnixNanos(1000 + i)}
+	}
+	batch := batchOf(b, all...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if span.Unshared(batch) != batch {
+			b.Fatal("it is copied")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/spans, "ns/span")
+}
+
 // circle reports whether some row has no parent though it names one that is there.
 func circle(b *span.Batch, parent []int32) bool {
 	for row, p := range parent {
