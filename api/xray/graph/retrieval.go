@@ -198,7 +198,7 @@ const (
 // retrieved returns the spans of a trace from a place on; more says that there are others. A
 // trace that is not there, or has no span in the time asked for, has none.
 func (x *Retrievals) retrieved(c *api.Call, r *retrieval, at *listPlace, as string) (out retrievedJSON, more bool, err error) {
-	t, err := c.Trace(r.ids[at.Trace])
+	t, err := c.Unshared(r.ids[at.Trace])
 	switch {
 	case err == nil:
 	case clew.KindOf(err) == clew.NotFound:
