@@ -67,7 +67,7 @@ var holding = []string{
 	`rootcause.fault.entity { remote and name = "cart" }`, `rootcause.fault.exception { last and message = "Access Denied for account_id: 1234567890" }`, `rootcause.fault.exception { name = "Denied" }`,
 	`rootcause.responsetime.entity { first and coverage = 1 }`, `rootcause.responsetime.entity { remote and coverage > 0.4 and name = "cart" }`, `rootcause.responsetime.service`,
 	`rootcause.json = #[{"Services":[{"Name":"front"},{"Name":"cart","Type":"AWS::Lambda","EntityPath":[{"Name":"cart","Exceptions":[{"Name":"Denied"}]}]}]}]`,
-	`rootcause.json = #[{"ClientImpacting":true}]`, `rootcause.json = #[{"Services":[{"AccountId":111,"Names":["front"],"Inferred":false},{}]}]`,
+	`rootcause.json = #[{"ClientImpacting":true}]`, `rootcause.json = #[{"Services":[{"EntityPath":[{"Coverage":1},{"Coverage":0.5,"Remote":true}]},{}]}]`, `annotation.items <= 3 annotation.items != 2`, `rootcause.json = #[{"Services":[{"AccountId":111,"Names":["front"],"Inferred":false},{}]}]`,
 	`http.url CONTAINS "/v2/" AND !service("api.example.com")`,
 }
 
@@ -77,7 +77,7 @@ var failing = []string{
 	`service("cart") { ok }`, `service("front") { fault }`, `service("none")`, `service(id(name: "front", type: "AWS::Lambda"))`, `service(id(account.id: "222"))`, `service("cart") { root }`, `service("cart") { annotation.tier }`,
 	`edge("cart", "front")`, `edge("front", "cart") { ok }`, `edge("front", "front")`, `edge(id(type: "client"), "cart")`, `edge("front", "cart") { annotation.shard }`,
 	`rootcause.error.service`, `rootcause.fault.service { last and name = "front" }`, `rootcause.fault.service { index > 5 }`, `rootcause.responsetime.entity { coverage > 1 }`, `rootcause.fault.entity { last and name = "deserialize" }`,
-	`rootcause.json = #[{"Services":[{"Name":"front"}]}]`, `rootcause.json = #[]`, `rootcause.json = #[{"Services":[{"Name":"front"},{"EntityPath":[{},{}]}]}]`,
+	`rootcause.json = #[{"Services":[{"Name":"front"}]}]`, `rootcause.json = #[]`, `rootcause.json = #[{"Services":[{"Name":"front"},{"EntityPath":[{"Name":"x"}]}]}]`, `rootcause.json = #[{"Services":[{},{"EntityPath":[{"Coverage":0.25}]}]}]`, `annotation.tries != 2.5`, `annotation.items <= 2`, `rootcause.json = #[{"Services":[{"Name":"front"},{"EntityPath":[{},{}]}]}]`,
 	`group.name = "a"`,
 }
 

@@ -22,6 +22,7 @@ type finder struct {
 	begun  time.Time
 	cost   exec.Cost
 
+	room  int          // for candidates
 	after clew.TraceID // candidates have smaller ids; the zero one: any
 	// ids are candidates, the greatest first once find is done. Where dropped is set there
 	// were more than candidates holds: those up to bound.
@@ -35,9 +36,9 @@ type finder struct {
 	bytes     int   // of the answer so far
 }
 
-func newFinder(c *api.Call, q *question) *finder {
+func newFinder(c *api.Call, q *question, room int) *finder {
 	budget, _ := c.Budget.Without(&exec.Cost{})
-	return &finder{c: c, q: q, budget: budget, begun: time.Now()}
+	return &finder{c: c, q: q, budget: budget, begun: time.Now(), room: room}
 }
 
 // find finds the candidates: each trace that is in the range has a row that brings it.
@@ -48,7 +49,7 @@ func (f *finder) find() error {
 		return f.scan("{ }", q.near(), nil)
 	}
 	running := func(b *span.Batch, row int) bool { return b.Unfinished(row) || b.End(row) >= q.start }
-	long := q.start - min(q.start, clew.UnixNanos(longSpan))
+	long := before(q.start, longSpan)
 	if err := f.scan("{ }", clew.Window{Start: long, End: q.end}, running); err != nil || long == 0 {
 		return err
 	}
@@ -59,8 +60,13 @@ func (f *finder) find() error {
 
 // near is when the traces start that are in a range by their ids.
 func (q *question) near() clew.Window {
-	return clew.Window{Start: q.start - min(q.start, clew.UnixNanos(nearID)), End: q.end + clew.UnixNanos(nearID)}
+	return clew.Window{Start: before(q.start, nearID), End: behind(q.end, nearID)}
 }
+
+// before and behind are moments some time away, or the first or last there is.
+func before(t clew.UnixNanos, d time.Duration) clew.UnixNanos { return t - min(t, clew.UnixNanos(d)) }
+
+func behind(t clew.UnixNanos, d time.Duration) clew.UnixNanos { return t + min(^t, clew.UnixNanos(d)) }
 
 // scan adds the traces of which a row of a window is selected.
 func (f *finder) scan(query string, w clew.Window, where func(b *span.Batch, row int) bool) error {
@@ -119,7 +125,7 @@ func (f *finder) add(id clew.TraceID) {
 	if !f.after.IsZero() && id.Compare(f.after) >= 0 || f.dropped && id.Compare(f.bound) <= 0 || !f.q.sampled(id) {
 		return
 	}
-	if f.ids = append(f.ids, id); len(f.ids) >= 2*maxCandidates {
+	if f.ids = append(f.ids, id); len(f.ids) >= 2*f.room {
 		f.shrink()
 	}
 }
@@ -127,9 +133,9 @@ func (f *finder) add(id clew.TraceID) {
 // shrink puts the candidates in order, each once, and drops those for which there is no room.
 func (f *finder) shrink() {
 	slices.SortFunc(f.ids, func(a, b clew.TraceID) int { return b.Compare(a) })
-	if f.ids = slices.Compact(f.ids); len(f.ids) > maxCandidates {
-		f.ids = f.ids[:maxCandidates]
-		f.bound, f.dropped = f.ids[maxCandidates-1], true
+	if f.ids = slices.Compact(f.ids); len(f.ids) > f.room {
+		f.ids = f.ids[:f.room]
+		f.bound, f.dropped = f.ids[f.room-1], true
 	}
 }
 
@@ -230,7 +236,7 @@ func (q *question) brings(t *storage.Trace, id clew.TraceID) bool {
 		}
 		start := clew.UnixNanos(t.Start[row])
 		if q.by == byTraceID {
-			if start+clew.UnixNanos(nearID) >= q.start && start < q.end+clew.UnixNanos(nearID) {
+			if q.near().Contains(start) {
 				return true
 			}
 		} else if start < q.end && (t.Unfinished(row) || t.End(row) >= q.start) {

@@ -65,7 +65,7 @@ func (o *operations) getTraceSummaries(c *api.Call, in *summariesRequest) (*summ
 	}
 	asked := *in
 	asked.NextToken = ""
-	f := newFinder(c, q)
+	f := newFinder(c, q, o.room)
 	if in.NextToken != "" {
 		var place summaryPlace
 		if err := xray.ParseToken(in.NextToken, asked, &place); err != nil {
@@ -110,8 +110,8 @@ func (o *operations) question(c *api.Call, in *summariesRequest) (*question, err
 	switch {
 	case q.start >= q.end:
 		return nil, clew.Errorf(clew.Invalid, "StartTime is not before EndTime")
-	case time.Duration(q.end-q.start) > maxRange || q.end-q.start > clew.UnixNanos(maxRange):
-		return nil, clew.Errorf(clew.Invalid, "StartTime to EndTime is %v: ask for at most %v at once", time.Duration(q.end-q.start), maxRange)
+	case q.end-q.start > clew.UnixNanos(maxRange):
+		return nil, clew.Errorf(clew.Invalid, "StartTime to EndTime: ask for at most %d days at once", maxRange/(24*time.Hour))
 	case q.by != byTraceID && q.by != byEvent && q.by != byService:
 		return nil, clew.Errorf(clew.Invalid, "TimeRangeType %q: want %s, %s or %s", api.ShortText(q.by), byTraceID, byEvent, byService)
 	}
@@ -171,7 +171,7 @@ func (q *question) sampled(id clew.TraceID) bool {
 // started, else this.
 func timeOf(t *view.Trace) clew.UnixNanos {
 	says := clew.UnixNanos(t.ID.High()>>32) * 1e9
-	if says+clew.UnixNanos(nearID) > t.Start && says < t.Start+clew.UnixNanos(nearID) {
+	if behind(says, nearID) > t.Start && says < behind(t.Start, nearID) {
 		return says
 	}
 	return t.Start

@@ -2,7 +2,9 @@ package traces_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -50,8 +52,7 @@ func (s *summaries) ids() (out []string) {
 // summed posts to /TraceSummaries.
 func summed(t testing.TB, s storage.Store, budget exec.Budget, code int, body string) (out summaries, text string) {
 	t.Helper()
-	w := httptest.NewRecorder()
-	xray.New(api.Config{Store: s, Budget: budget}, traces.Operations(groups)...).ServeHTTP(w, httptest.NewRequest("POST", "/TraceSummaries", strings.NewReader(body)))
+	w := post(s, budget, traces.Operations(groups), body)
 	if w.Code != code {
 		t.Fatalf("%s: %d %s, want %d", body, w.Code, w.Body, code)
 	}
@@ -59,6 +60,13 @@ func summed(t testing.TB, s storage.Store, budget exec.Budget, code int, body st
 		t.Fatal(err)
 	}
 	return out, w.Body.String()
+}
+
+// post posts to /TraceSummaries of some operations.
+func post(s storage.Store, budget exec.Budget, ops []xray.Operation, body string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	xray.New(api.Config{Store: s, Budget: budget}, ops...).ServeHTTP(w, httptest.NewRequest("POST", "/TraceSummaries", strings.NewReader(body)))
+	return w
 }
 
 // groups has one group.
@@ -254,6 +262,91 @@ func TestSummaryPages(t *testing.T) {
 	})
 }
 
+// TestLittleRoom: pages that can remember few candidates are more, and have the same traces.
+func TestLittleRoom(t *testing.T) {
+	const base = 1795397120
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	var docs, want []string
+	for i := range 900 {
+		id := fmt.Sprintf("1-%08x-%024x", base+i*7919%100, i+1)
+		docs = append(docs, fmt.Sprintf(`{"trace_id":"%s","id":"%016x","name":"a","start_time":%d,"end_time":%d,"fault":%v}`, id, i+1, base+i*7919%100, base+200, i%3 == 0))
+		if i%3 == 0 {
+			want = append(want, id)
+		}
+	}
+	put(t, s, docs...)
+	slices.Sort(want)
+	slices.Reverse(want)
+	for _, room := range []int{1, 7, 300, 899, 900} {
+		var got []string
+		pages, token := 0, ""
+		for first := true; first || token != ""; first = false {
+			w := post(s, exec.Budget{}, traces.OperationsWithin(nil, room), question(base, base+100, map[string]any{"FilterExpression": "fault", "NextToken": token}))
+			var out summaries
+			if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil || w.Code != 200 {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			for _, one := range out.TraceSummaries {
+				got = append(got, one.ID)
+			}
+			pages, token = pages+1, out.NextToken
+		}
+		if !slices.Equal(got, want) || pages < 900/room {
+			t.Errorf("room for %d: %d traces on %d pages, want %d", room, len(got), pages, len(want))
+		}
+	}
+}
+
+// damaged is a store of which one trace cannot be read whole, and another not at once.
+type damaged struct{ storage.Store }
+
+func (d damaged) Trace(ctx context.Context, tenant clew.Tenant, id clew.TraceID) (storage.Trace, error) {
+	t, err := d.Store.Trace(ctx, tenant, id)
+	switch id.Low() {
+	case 1:
+		t.Damaged = errors.New("block 7 is bad")
+	case 2:
+		t.Free()
+		return storage.Trace{}, clew.Errorf(clew.TooLarge, "the trace is too large")
+	case 3:
+		t.Free()
+		return storage.Trace{}, clew.Errorf(clew.NotFound, "it has gone")
+	}
+	return t, err
+}
+
+// TestDamage: what could not be read is told.
+func TestDamage(t *testing.T) {
+	const base = 1795397120
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	for n, want := range map[int]string{1: "block 7 is bad", 2: "the trace is too large", 3: ""} {
+		start := base + 1000*n
+		at(t, s, fmt.Sprintf("1-%08x-%024x", start, n), float64(start), float64(start+1), "")
+		w := post(damaged{s}, exec.Budget{}, traces.Operations(nil), question(float64(start), float64(start+1), nil))
+		if w.Code != 200 || w.Header().Get(api.PartialHeader) != want || strings.Contains(w.Body.String(), `"Id"`) != (n == 1) {
+			t.Errorf("%d: %d %v %s", n, w.Code, w.Header(), w.Body)
+		}
+	}
+	if w := post(s, exec.Budget{}, traces.Operations(nil), question(1, 2, map[string]any{"FilterExpression": `group.name = "x"`})); w.Code != 400 || !strings.Contains(w.Body.String(), `group.name: there is no group \"x\"`) {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// FuzzSummaries: whatever is asked has an answer, and what is at fault is the request.
+func FuzzSummaries(f *testing.F) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	put(f, s, shop...)
+	f.Add(question(1795397100, 1795397500, nil))
+	f.Add(question(1795397100, 1795397500, map[string]any{"FilterExpression": `service("cart") { fault } OR !annotation.tier = "gold"`, "Sampling": true, "SamplingStrategy": map[string]any{"Name": "PartialScan", "Value": 0.5}}))
+	f.Add(question(0, 18446744073.709551615, map[string]any{"TimeRangeType": "Event", "NextToken": "AAAA"}))
+	f.Add(`{"StartTime":18446744073.709551614,"EndTime":18446744073.709551615,"TimeRangeType":"Service"}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		if w := post(s, exec.Budget{}, traces.Operations(nil), body); w.Code != 200 && w.Code != 400 && w.Code != 413 {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
 // allFaults are the faults that there are by now.
 func allFaults(t *testing.T, s storage.Store, base float64) (ids []string) {
 	for token := ""; ; {
@@ -366,7 +459,7 @@ func TestSummaryMistakes(t *testing.T) {
 		`{"StartTime":1}`:      "StartTime and EndTime",
 		question(2, 1, nil):    "StartTime is not before EndTime",
 		question(1, 1, nil):    "StartTime is not before EndTime",
-		question(1, 3e6, nil):  "ask for at most 744h0m0s at once",
+		question(1, 3e6, nil):  "ask for at most 31 days at once",
 		question(1, 1e10, nil): "ask for at most",
 		question(1, 2, map[string]any{"TimeRangeType": "Trace"}):                                            `TimeRangeType \"Trace\": want TraceId, Event or Service`,
 		question(1, 2, map[string]any{"FilterExpression": "falt"}):                                          "filter expression, character 1: unknown key falt; did you mean fault?",

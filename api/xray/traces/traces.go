@@ -13,12 +13,18 @@ import (
 type Groups func(t clew.Tenant) filter.Groups
 
 // operations are those of this package.
-type operations struct{ groups Groups }
+type operations struct {
+	groups Groups
+	room   int // for candidates of a page
+}
 
 // Operations are those of this package. groups may be nil: then there is the group Default
 // alone, which every trace is in.
 func Operations(groups Groups) []xray.Operation {
-	o := &operations{groups}
+	return (&operations{groups, maxCandidates}).list()
+}
+
+func (o *operations) list() []xray.Operation {
 	return []xray.Operation{
 		xray.Op("/Traces", batchGetTraces),
 		xray.Op("/TraceSummaries", o.getTraceSummaries),

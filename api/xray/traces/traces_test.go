@@ -35,7 +35,7 @@ func eachStore(t *testing.T, f func(t *testing.T, s storage.Store)) {
 }
 
 // put puts segments in, each of which must be taken.
-func put(t *testing.T, s storage.Store, documents ...string) {
+func put(t testing.TB, s storage.Store, documents ...string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"TraceSegmentDocuments": documents})
 	if err != nil {
