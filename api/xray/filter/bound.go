@@ -102,12 +102,21 @@ func boundOf(x Expr, in place, denied bool) []Clause {
 		}
 		return append(out, within(x.Where, inEdge)...)
 	case *Cause:
+		in := inServices
+		switch x.Part {
+		case Entities:
+			in = inEntities
+		case Exceptions:
+			in = inException
+		}
+		list := within(x.Where, in)
 		switch x.Of {
 		case OfFault:
-			return []Clause{faults()}
+			list = append(list, faults())
 		case OfError:
-			return []Clause{append(mistakes(), throttles()...)}
+			list = append(list, append(mistakes(), throttles()...))
 		}
+		return list
 	}
 	return nil
 }
@@ -217,6 +226,21 @@ func testOf(x *Test, in place) Clause {
 	switch x.Key {
 	case Partial:
 		return Clause{"duration = nil"}
+	case Inferred:
+		return append(Clause{"span.aws.xray.namespace != nil", "span.aws.xray.inferred = true", foreign}, asksSQL()...)
+	case Name:
+		switch {
+		case in == inException:
+			return compare(x, "event.exception.type")
+		case x.Op == Equal:
+			return named(x.Value.Text)
+		}
+	case Message:
+		return compare(x, "event.exception.message", "statusMessage")
+	case Type:
+		if x.Op == Equal {
+			return typed(x.Value.Text)
+		}
 	case HasFault:
 		return faults()
 	case HasError:

@@ -226,10 +226,13 @@ func (r random) expression(depth int, in string) string {
 		case 1:
 			return "edge(" + r.node() + ", " + r.node() + ")" + braces("edge")
 		case 2:
-			list := r.one("service", "entity")
-			return "rootcause." + r.one("fault", "error", "responsetime") + "." + list + r.one("", " { last }", " { name = \""+r.name()+"\" }", " { index >= 1 }")
+			name := r.one(" { last }", " { name = \""+r.name()+"\" }", " { index >= 1 }", "")
+			if r.maybe(5) {
+				return "rootcause." + r.one("fault", "error", "responsetime") + ".entity" + r.one(name, " { remote AND name = \""+r.name()+"\" }")
+			}
+			return "rootcause." + r.one("fault", "error", "responsetime") + ".service" + r.one(name, " { inferred }", " { type = \"remote\" OR name = \""+r.name()+"\" }")
 		case 3:
-			return "rootcause." + r.one("fault", "error") + ".exception" + r.one("", " { first AND message CONTAINS \"a\" }", " { name = \"api\" }")
+			return "rootcause." + r.one("fault", "error") + ".exception" + r.one("", " { first AND message CONTAINS \"a\" }", " { name = \"api\" }", " { message = \"x\" }", " { last AND name != \"api\" }")
 		}
 	}
 	return r.test(in)

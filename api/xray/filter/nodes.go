@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/clew-tracing/clew/api/xray/view"
 )
 
 // nameFields are what the name of a segment or call may come from besides the span's, as package
@@ -48,17 +50,37 @@ func nodeOf(n Node) []Clause {
 	if n.Name != "" {
 		out = append(out, one(named(n.Name))...)
 	}
-	if strings.HasPrefix(n.Type, "AWS::") {
-		c := Clause{"span.aws.xray.origin = " + strconv.Quote(n.Type), `span.aws.xray.namespace = "aws"`, "span.aws.service != nil", `span.rpc.system = "aws-api"`}
-		if p := platforms[n.Type]; p != "" {
-			c = append(c, "resource.cloud.platform = "+strconv.Quote(p))
-		}
-		out = append(out, c)
+	if n.Type != "" {
+		out = append(out, typed(n.Type))
 	}
 	if a := strconv.Quote(n.Account); n.Account != "" {
 		out = append(out, Clause{"span.aws.account_id = " + a, "resource.cloud.account.id = " + a})
 	}
 	return out
+}
+
+// typed bounds the type of a service: what a segment says that it runs on, or who is asked by a
+// call.
+func typed(t string) Clause {
+	c := Clause{"span.aws.xray.origin = " + strconv.Quote(t)}
+	switch {
+	case t == view.TypeRemote:
+		return append(c, `span.aws.xray.namespace = "remote"`, "span.aws.xray.inferred = true", "kind = client", "kind = producer")
+	case t == view.TypeDatabase:
+		return append(c, asksSQL()...)
+	case !strings.HasPrefix(t, "AWS::"):
+		return c
+	}
+	if p := platforms[t]; p != "" {
+		c = append(c, "resource.cloud.platform = "+strconv.Quote(p))
+	}
+	return append(c, `span.aws.xray.namespace = "aws"`, "span.aws.service != nil", `span.rpc.system = "aws-api"`)
+}
+
+// asksSQL are what a call has that asks a database in SQL.
+func asksSQL() Clause {
+	return Clause{"span.db.system != nil", "span.db.system.name != nil", "span.db.statement != nil", "span.db.connection_string != nil",
+		"span.aws.xray.sql.url != nil", "span.aws.xray.sql.connection_string != nil"}
 }
 
 // named bounds a name; nil is that any span may have it. Spans have it as it is, or with

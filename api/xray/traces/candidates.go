@@ -148,13 +148,19 @@ func (f *finder) spent() bool {
 	return ended != ""
 }
 
-// having are the low halves of the ids of candidates that have a row which meets a clause; nil
-// is that nobody knows.
-func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
+// lows are the low halves of the ids of candidates.
+func (f *finder) lows() map[uint64]struct{} {
 	wanted := make(map[uint64]struct{}, len(f.ids))
 	for _, id := range f.ids {
 		wanted[id.Low()] = struct{}{}
 	}
+	return wanted
+}
+
+// having are the low halves of the ids of candidates that have a row which meets a clause; nil
+// is that nobody knows.
+func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
+	wanted := f.lows()
 	met := make(map[uint64]struct{})
 	w := clew.Window{} // a trace may have begun long before the range, and go on
 	switch {
@@ -183,23 +189,24 @@ func (f *finder) having(c filter.Clause) (map[uint64]struct{}, error) {
 	return met, nil
 }
 
-// holding are the low halves of the ids of the traces near the range of which the expression
-// holds: gone through together, which takes a fraction of reading them one by one. nil is that
-// nobody knows.
+// holding are the low halves of the ids of the candidates of which the expression holds. All
+// traces near the range are gone through together, which takes a fraction of reading them one
+// by one. nil is that nobody knows.
 func (f *finder) holding() (map[uint64]struct{}, error) {
 	left, ended := f.budget.Without(&f.cost)
-	if f.q.by != byTraceID || ended != "" {
+	if f.q.by != byTraceID || ended != "" || f.dropped { // those of other pages would be gone through, too
 		return nil, nil
 	}
 	over := f.c.Over
 	over.Window, over.Budget = f.q.near(), left
+	wanted := f.lows()
 	met := make(map[uint64]struct{})
 	cost, err := exec.Traces(f.c.Ctx, f.c.Store, over, exec.Everything(), storage.Columns{All: true}, func() (each func(*span.Whole, column.Bitmap), join func()) {
 		var build view.Builder
 		var held []uint64
 		each = func(w *span.Whole, rows column.Bitmap) {
 			build.Each(w, rows, func(t *view.Trace) {
-				if filter.Holds(f.q.where, t) {
+				if _, ok := wanted[t.ID.Low()]; ok && filter.Holds(f.q.where, t) {
 					held = append(held, t.ID.Low())
 				}
 			})
