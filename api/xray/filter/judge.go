@@ -133,16 +133,10 @@ func (j *judge) edgeAt(x *Edge, at int) bool {
 		if !j.t.Entities[e.Parent].IsSegment {
 			s.at = e.Parent
 		}
-	} else if x.From.Type != view.TypeClient || x.From.Name != "" && x.From.Name != e.Node.Name || !j.isRoot(at) {
+	} else if x.From.Type != view.TypeClient || x.From.Name != "" && x.From.Name != e.Node.Name || !j.t.IsRoot(at) {
 		return false
 	}
 	return j.holds(x.Where, s)
-}
-
-// isRoot reports whether a segment is the entry, or names nobody who calls it.
-func (j *judge) isRoot(at int) bool {
-	e := &j.t.Entities[at]
-	return at == j.t.Entry || e.ParentID == 0 && !e.Inferred
 }
 
 // causesOf are the root causes of an outcome.
@@ -259,7 +253,7 @@ func (j *judge) truth(k Key, s *subject) bool {
 	case Remote:
 		return e.IsCall()
 	case Root:
-		return j.isRoot(s.at)
+		return s.at == j.t.Entry || e.ParentID == 0 && !e.Inferred
 	}
 	return false
 }

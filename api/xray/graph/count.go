@@ -183,10 +183,7 @@ func each(t *view.Trace, f func(*request)) {
 		e := &t.Entities[s]
 		r := request{to: e.Node, place: s, asked: e, answered: e}
 		if e.Parent == view.None {
-			// Of those whose caller is not there, the entry is asked from outside. Who a
-			// segment stands in for was asked, too, and nobody knows by whom; what links to
-			// other traces goes on with what these have begun.
-			if r.root = !e.StandIn && (e.ParentID == 0 || s == t.Entry) && !links(t, s); r.root {
+			if r.root = t.IsRoot(s); r.root {
 				r.from = view.Node{Name: e.Node.Name, Type: view.TypeClient}
 			}
 			f(&r)
@@ -204,12 +201,6 @@ func each(t *view.Trace, f func(*request)) {
 		}
 		f(&r)
 	}
-}
-
-// links says whether a segment links to another trace.
-func links(t *view.Trace, place int) (is bool) {
-	t.Links(place, func(trace clew.TraceID, _ clew.SpanID) { is = is || trace != t.ID })
-	return is
 }
 
 // reports says whether who a segment is has sent something itself.

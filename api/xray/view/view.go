@@ -168,10 +168,18 @@ func (t *Trace) SegmentOf(place int) *Entity {
 	return nil
 }
 
-// IsRoot reports whether a segment is called by nobody that the trace knows.
+// IsRoot reports whether a segment is asked from outside: nobody calls it that the trace knows.
+// Of those that say who calls them, and that is not there, only the entry is; who a segment
+// stands in for was asked, and nobody knows by whom; what links to another trace goes on with
+// what that has begun.
 func (t *Trace) IsRoot(place int) bool {
 	e := &t.Entities[place]
-	return e.IsSegment && e.Parent == None
+	if !e.IsSegment || e.Parent != None || e.StandIn || e.ParentID != 0 && place != t.Entry {
+		return false
+	}
+	apart := false
+	t.Links(place, func(trace clew.TraceID, _ clew.SpanID) { apart = apart || trace != t.ID })
+	return !apart
 }
 
 // Caller is the segment that calls a segment, None if it is not there.
