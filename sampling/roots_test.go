@@ -1,14 +1,18 @@
 package sampling_test
 
 import (
+	"context"
 	"fmt"
+	"iter"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp/wire"
 	"github.com/clew-tracing/clew/sampling"
+	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb"
 	"github.com/clew-tracing/clew/storage"
 	"github.com/clew-tracing/clew/storage/storagetest"
@@ -69,6 +73,26 @@ func TestBegan(t *testing.T) {
 				t.Errorf("%v, %v\nwant %v", got, err, want)
 			}
 		})
+	}
+}
+
+// scanner yields no rows, and says that it looked at as many as it may.
+type scanner struct{ err error }
+
+func (s scanner) Scan(_ context.Context, r storage.Request) iter.Seq2[*span.Batch, error] {
+	return func(yield func(*span.Batch, error) bool) {
+		if r.Stats.Exhausted = s.err == nil; s.err != nil {
+			yield(nil, s.err)
+		}
+	}
+}
+
+// TestBeganErrors: what is not counted whole is not counted.
+func TestBeganErrors(t *testing.T) {
+	for want, s := range map[string]scanner{"more than 50000000 spans": {}, "cut off": {clew.Errorf(clew.Canceled, "cut off")}} {
+		if got, err := sampling.Began(t.Context(), s, tenant, clew.Window{}, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, %v, want %q", got, err, want)
+		}
 	}
 }
 

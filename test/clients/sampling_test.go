@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,10 +305,10 @@ func TestJaegerSamplerNode(t *testing.T) {
 	rule("rest", 2, 0, "*", "*", 0)
 	var once sync.Once
 	h := strategies.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, book)
-	questions := 0
+	var questions atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r)
-		if questions++; questions < 40 { // it asks twenty times a second, one question after the other
+		if questions.Add(1) < 40 { // it asks twenty times a second, one question after the other
 			return
 		}
 		// Then there are no operations by name, and a reservoir: a strategy by operations without any.
