@@ -111,8 +111,15 @@ const ofCauses = "rootcause.fault.service { last }"
 // String returns the key as X-Ray's documentation writes it.
 func (k Key) String() string { return keyTable[k].name }
 
-// keyNamed finds a key by its name in small letters.
+// keyNamed finds a key by its name in small letters. That of groups is written without the dot,
+// too.
 func keyNamed(name string) (Key, bool) {
+	switch name {
+	case "groupname":
+		return GroupName, true
+	case "grouparn":
+		return GroupARN, true
+	}
 	for k := range keyTable {
 		if keyTable[k].name == name {
 			return Key(k), true

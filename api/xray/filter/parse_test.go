@@ -94,6 +94,8 @@ func TestMore(t *testing.T) {
 		{`user = 12345`, `user = "12345"`},
 		{`user = "a \"b\" \\ \n \u00e9 \'"`, `user = "a \"b\" \\ \n é '"`},
 		{`user = "\/\r\t\u00e9"`, `user = "/\r\té"`},
+		{`groupname = "Default"`, `group.name = "Default"`},
+		{`groupARN = "a"`, `group.arn = "a"`},
 		{`user=alice ok`, `user = "alice" AND ok`},
 		{`user = true`, `user = "true"`},
 		{`http.status="200"`, `http.status = 200`},

@@ -42,6 +42,13 @@ func BenchmarkSummaries(b *testing.B) {
 			body = body[:0]
 		}
 	}
+	b.Run("event", func(b *testing.B) { // long after them
+		for b.Loop() {
+			if out, text := summed(b, db, exec.Budget{}, 200, question(1795410000, 1795410900, map[string]any{"TimeRangeType": "Event"})); len(out.TraceSummaries) > 0 {
+				b.Fatalf("%.300s", text)
+			}
+		}
+	})
 	for _, c := range []struct {
 		name, filter string
 		want         int

@@ -142,7 +142,7 @@ func (f *finder) shrink() {
 // spent reports whether the budget ended, and half as much again for reading traces.
 func (f *finder) spent() bool {
 	most := f.budget
-	most.Rows, most.Bytes, most.Time = most.Rows/2*3, most.Bytes/2*3, most.Time/2*3
+	most.Rows, most.Bytes, most.Time = most.Rows+most.Rows/2, most.Bytes+most.Bytes/2, most.Time+most.Time/2
 	f.cost.Took = time.Since(f.begun)
 	_, ended := most.Without(&f.cost)
 	return ended != ""
