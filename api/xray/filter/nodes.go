@@ -10,23 +10,20 @@ import (
 )
 
 // nameFields are what the name of a segment or call may come from besides the span's, as package
-// view has it.
-var nameFields = []string{
-	"resource.service.name", "span.aws.local.service", "span.aws.remote.service", "span.peer.service", "span.aws.service",
-	"span.db.namespace", "span.db.name", "span.rpc.service", "span.http.host", "span.server.address", "span.net.peer.name",
-	"span.messaging.destination.name", "span.messaging.destination",
-	"span.aws.table_name", "span.aws.queue_name", "span.aws.xray.aws.queue_name", "span.aws.s3.bucket", "span.faas.invoked_name",
-}
+// view has it. Of partFields it is the last part, behind / or :, or the whole, of listFields the
+// first element.
+var (
+	nameFields = append([]string{"resource.service.name"}, spanFields(view.NameKeys)...)
+	partFields = spanFields(view.PartKeys)
+	listFields = spanFields(view.ListKeys)
+)
 
-// partFields are those of which the last part is a name, behind / or :, or the whole of which
-// is a name besides.
-var partFields = []string{
-	"span.aws.queue_url", "span.aws.sqs.queue.url", "span.aws.sqs.queue_url", "span.messaging.url",
-	"span.aws.sns.topic.arn", "span.aws.sns.topic_arn", "span.aws.lambda.invoked_arn",
+func spanFields(keys []string) (out []string) {
+	for _, key := range keys {
+		out = append(out, spanField(key))
+	}
+	return out
 }
-
-// listFields are those of which the first element is a name.
-var listFields = []string{"span.aws.dynamodb.table_names", "span.aws.xray.resource_names"}
 
 // platforms are the types of services that follow from where they run.
 var platforms = map[string]string{

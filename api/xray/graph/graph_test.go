@@ -142,6 +142,58 @@ func TestGolden(t *testing.T) {
 	})
 }
 
+// TestFewColumns: of what graphs of a range read of traces, they know as much as of all of it.
+func TestFewColumns(t *testing.T) {
+	var docs []string
+	var ids []string
+	add := func(i int, document string) {
+		docs, ids = append(docs, document), append(ids, fmt.Sprintf(`"1-6b039621-%024x"`, i))
+	}
+	for i, sub := range []string{
+		`"name":"AmazonDynamoDBv2","namespace":"aws","aws":{"resource_names":["carts","b"],"account_id":"1"},"throttle":true`,
+		`"name":"dynamodb","namespace":"aws","aws":{"table_names":["x","y"]},"error":true`,
+		`"name":"SQS","namespace":"aws","aws":{"queue_url":"https://sqs.eu-west-1.amazonaws.com/1/orders"}`,
+		`"name":"SNS","namespace":"aws","aws":{"topic_arn":"arn:aws:sns:eu-west-1:1:news"}`,
+		`"name":"S3","namespace":"aws","aws":{"bucket_name":"b"},"fault":true`,
+		`"name":"Lambda","namespace":"aws","aws":{"function_name":"f"}`,
+		`"name":"Lambda","namespace":"aws","aws":{"function_arn":"arn:aws:lambda:x:1:function:g"}`,
+		`"name":"shop@db","sql":{"url":"postgres://db/shop"}`, `"name":"shop@db2","sql":{"connection_string":"x"}`, `"name":"shop@db3","sql":{"sanitized_query":"SELECT 1"}`,
+		`"name":"work","http":{"response":{"status":500}}`,
+	} {
+		add(i+1, fmt.Sprintf(`{"trace_id":"1-6b039621-%024x","id":"0000000000000001","name":"front","origin":"AWS::EC2::Instance","start_time":1795397153,"end_time":1795397154,"aws":{"account_id":"7"},"links":[{"trace_id":"1-6b039621-000000000000000000000001","id":"0000000000000002"}],"subsegments":[{"id":"0000000000000002","start_time":1795397153,"end_time":1795397154,%s}]}`, i+1, sub))
+	}
+	for i, attrs := range []string{
+		"rpc.system=aws-api rpc.service=DynamoDB aws.table.name=carts", "rpc.system=aws-api rpc.service=SQS aws.queue.url=https://sqs/1/orders", "rpc.system=aws-api rpc.service=SNS aws.topic.arn=a:b",
+		"rpc.system=aws-api rpc.service=Kinesis aws.remote.resource.type=AWS::Kinesis::Stream aws.remote.resource.identifier=clicks", "rpc.service=Cart", "db.system=mysql db.namespace=shop db.connection_string=jdbc:mysql://h/x",
+		"http.host=h", "net.peer.name=p", "server.address=a", "aws.remote.service=r", "messaging.destination.name=t", "peer.service=s",
+	} {
+		var list []string
+		for _, a := range strings.Fields(attrs) {
+			key, value, _ := strings.Cut(a, "=")
+			list = append(list, fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, key, value))
+		}
+		add(100+i, fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"web"}},{"key":"cloud.platform","value":{"stringValue":"aws_eks"}}]},"scopeSpans":[{"spans":[
+			{"traceId":"6b039621%024x","spanId":"0000000000000011","parentSpanId":"0000000000000010","name":"x","kind":3,"startTimeUnixNano":"1795397153000000000","endTimeUnixNano":"1795397153500000000","attributes":[{"key":"http.response.status_code","value":{"intValue":"%d"}},%s]}]}]}]}`,
+			100+i, 200+100*(i%4), strings.Join(list, ",")))
+	}
+	eachStore(t, func(t *testing.T, s storage.Store) {
+		put(t, s, docs...)
+		cfg := api.Config{Store: s}
+		services := func(text string) string {
+			var out struct{ Services json.RawMessage }
+			if err := json.Unmarshal([]byte(text), &out); err != nil {
+				t.Fatal(err)
+			}
+			return string(out.Services)
+		}
+		few := services(ask(t, cfg, 200, "/ServiceGraph", `{"StartTime":1795397000,"EndTime":1795398000}`))
+		all := services(ask(t, cfg, 200, "/TraceGraph", `{"TraceIds":[`+strings.Join(ids, ",")+`]}`))
+		if few != all || !strings.Contains(few, "AWS::Kinesis::Stream") || !strings.Contains(few, `"EdgeType":"link"`) {
+			t.Errorf("by few columns\n%s\nby all\n%s", few, all)
+		}
+	})
+}
+
 // answer is what of a graph is counted.
 type answer struct {
 	Services []struct {

@@ -235,6 +235,60 @@ func TestInferredNodes(t *testing.T) {
 	}
 }
 
+// TestForeignNodes is who is asked by spans that did not come as X-Ray, by what their
+// instrumentations say.
+func TestForeignNodes(t *testing.T) {
+	for attrs, want := range map[string]view.Node{
+		"rpc.system=aws-api rpc.service=DynamoDB aws.table.name=carts":                                                                      {Name: "carts", Type: "AWS::DynamoDB::Table"},
+		"rpc.system=aws-api rpc.service=SQS aws.queue.url=https://sqs/1/orders":                                                             {Name: "orders", Type: "AWS::SQS::Queue"},
+		"rpc.system=aws-api rpc.service=Sqs aws.queue.name=orders":                                                                          {Name: "orders", Type: "AWS::SQS::Queue"},
+		"rpc.system=aws-api aws.service=S3 aws.bucket.name=b":                                                                               {Name: "b", Type: "AWS::S3::Bucket"},
+		"rpc.system=aws-api rpc.service=Kinesis aws.remote.resource.type=AWS::Kinesis::Stream aws.remote.resource.identifier=clicks":        {Name: "clicks", Type: "AWS::Kinesis::Stream"},
+		"aws.remote.service=AWS::DynamoDB aws.service=x aws.remote.resource.type=AWS::DynamoDB::Table aws.remote.resource.identifier=carts": {Name: "carts", Type: "AWS::DynamoDB::Table"},
+		"rpc.system=grpc rpc.service=Cart":                                                                                                  {Name: "Cart", Type: "remote"},
+		"db.system=mysql db.name=shop":                                                                                                      {Name: "shop", Type: "Database::SQL"},
+		"db.system=redis server.address=cache":                                                                                              {Name: "cache", Type: "remote"},
+		"peer.service=stock server.address=10.0.0.1":                                                                                        {Name: "stock", Type: "remote"},
+		"messaging.system=kafka messaging.destination.name=t":                                                                               {Name: "t", Type: "remote"},
+	} {
+		var list []string
+		for _, a := range strings.Fields(attrs) {
+			key, value, _ := strings.Cut(a, "=")
+			list = append(list, fmt.Sprintf(`{"key":%q,"value":{"stringValue":%q}}`, key, value))
+		}
+		var b view.Builder
+		tr := b.Of(rowsOf(t, fmt.Sprintf(`{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"web"}}]},"scopeSpans":[{"spans":[
+			{"traceId":"7b0396212942d23cf37ea4a764dab1fe","spanId":"0000000000000011","parentSpanId":"0000000000000010","name":"x","kind":3,"startTimeUnixNano":"1","endTimeUnixNano":"2","attributes":[%s]}]}]}]}`, strings.Join(list, ","))))
+		last := &tr.Entities[len(tr.Entities)-1]
+		if !last.Inferred || last.StandIn || last.Node != want {
+			t.Errorf("%s: %+v, want %+v", attrs, last.Node, want)
+		}
+	}
+}
+
+// TestSDKs views what SDKs of X-Ray have sent.
+func TestSDKs(t *testing.T) {
+	for file, want := range map[string]view.Node{
+		"sdk_python.json": {Name: "db", Type: "Database::SQL"},
+		"sdk_node.json":   {Name: "remote.example", Type: "remote"},
+	} {
+		text, err := os.ReadFile("../../../format/xray/testdata/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b view.Builder
+		tr := b.Of(rowsOf(t, string(text)))
+		last := &tr.Entities[len(tr.Entities)-1]
+		if !last.Inferred || last.Node != want || !last.Fault || !tr.HasFault() || tr.EntrySegment().Fault || tr.Partial {
+			t.Errorf("%s: %s", file, describe(tr))
+		}
+		causes := tr.Causes(view.FlagFault)
+		if len(causes) != 1 || causes[0].ClientImpacting || len(causes[0].Services) != 2 || len(tr.Exceptions(causes[0].Services[0].Path[1])) != 1 {
+			t.Errorf("%s: %+v", file, causes)
+		}
+	}
+}
+
 // TestOddities views what is cyclic, lost, twice and deep.
 func TestOddities(t *testing.T) {
 	part := func(id, parent int, more string) string {
