@@ -174,6 +174,14 @@ func (c *chain) hold(xrayID string) {
 			c.t.Errorf("%s: %d spans have %d ids", name, len(points), len(ids))
 		}
 	}
+	if edges := c.traceGraph(xrayID); edges != "back→store client→front front→middle middle→back" {
+		c.t.Errorf("X-Ray's graph of the trace: %s", edges)
+	}
+	for _, edges := range []string{c.dependencies("http://" + c.at("jaeger") + "/api/dependencies?lookback=3600000&endTs="), c.dependencies("http://" + c.at("zipkin") + "/api/v2/dependencies?lookback=3600000&endTs=")} {
+		if edges != "back→store front→middle middle→back" {
+			c.t.Errorf("who asks whom: %s", edges)
+		}
+	}
 	var clocks struct {
 		Calls          int
 		Contradictions []any
@@ -182,6 +190,51 @@ func (c *chain) hold(xrayID string) {
 	if !c.read(&clocks, "GET", "http://"+c.at("page")+"/api/v1/traces/"+id+"/clocks", "") || clocks.Calls == 0 || len(clocks.Contradictions) > 0 {
 		c.t.Errorf("clocks of one machine: %+v", clocks)
 	}
+}
+
+// dependencies are who asks whom, as Jaeger or Zipkin tell it.
+func (c *chain) dependencies(url string) string {
+	var answer any
+	c.must(c.read(&answer, "GET", url+fmt.Sprint(time.Now().Add(time.Minute).UnixMilli()), ""))
+	if jaeger, ok := answer.(map[string]any); ok {
+		answer = jaeger["data"]
+	}
+	var edges []string
+	for _, x := range answer.([]any) {
+		edge := x.(map[string]any)
+		edges = append(edges, fmt.Sprint(edge["parent"], "→", edge["child"]))
+	}
+	slices.Sort(edges)
+	return strings.Join(edges, " ")
+}
+
+// traceGraph is who asks whom in a trace, as X-Ray tells it.
+func (c *chain) traceGraph(id string) string {
+	var answer struct {
+		Services []struct {
+			ReferenceID int `json:"ReferenceId"`
+			Name, Type  string
+			Edges       []struct {
+				ReferenceID int `json:"ReferenceId"`
+			}
+		}
+	}
+	c.must(c.read(&answer, "POST", "http://"+c.at("xray")+"/TraceGraph", `{"TraceIds":["`+id+`"]}`))
+	names := map[int]string{}
+	for _, s := range answer.Services {
+		names[s.ReferenceID] = s.Name
+		if s.Type == "client" {
+			names[s.ReferenceID] = "client"
+		}
+	}
+	var edges []string
+	for _, s := range answer.Services {
+		for _, e := range s.Edges {
+			edges = append(edges, names[s.ReferenceID]+"→"+names[e.ReferenceID])
+		}
+	}
+	slices.Sort(edges)
+	return strings.Join(edges, " ")
 }
 
 func (c *chain) awaitSpans(id string, spans int) {
