@@ -46,7 +46,11 @@ func (x *run) assignment(v []byte, i, width int) int {
 		}
 		set = URLs
 	}
-	from, to, quoted := valueAfter(v, i+width, how, inQuery)
+	most := len(v)
+	if how < strong {
+		most = min(most, i+width+firstLook)
+	}
+	from, to, quoted := valueAfter(v[:most], i+width, how, inQuery)
 	secret := v[from:to]
 	switch {
 	case isPlaceholder(secret):
@@ -57,6 +61,9 @@ func (x *run) assignment(v []byte, i, width int) int {
 		return 0
 	case how == weak && !inQuery && (isNumber(secret) || (!quoted && !looksRandom(secret, 8))):
 		return 0
+	}
+	if to == most {
+		from, to, _ = valueAfter(v, i+width, how, inQuery)
 	}
 	x.hits = append(x.hits, hit{from: from, to: to, set: set})
 	return to

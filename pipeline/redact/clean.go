@@ -1,39 +1,32 @@
 package redact
 
 import (
-	"math/rand/v2"
+	"hash/maphash"
 	"sync/atomic"
-
-	"github.com/zeebo/xxh3"
 )
 
-// clean remembers attributes in which there was nothing to take out: most of those that
-// come are the same as others before. It has their bytes, so that no two are mistaken for
-// each other. One is kept when it comes for the second time, or nearly: values that come
-// but once cost no memory. It is safe for concurrent use.
+// clean remembers what there was nothing in to take out: most attributes and names are the
+// same as others before. It has hashes of 64 bits, with a seed that nobody knows: that one
+// text is mistaken for another takes more texts than a server sees in the age of the world.
+// It is safe for concurrent use.
 type clean struct {
-	seed  uint64
-	seen  [cleanSlots]atomic.Uint32 // a part of the hash of what came last
-	slots [cleanSlots]atomic.Pointer[string]
+	seed  maphash.Seed
+	slots [cleanSlots]atomic.Uint64
 }
 
-func newClean() *clean { return &clean{seed: rand.Uint64()} }
+func newClean() *clean { return &clean{seed: maphash.MakeSeed()} }
 
-// hash returns the hash of an attribute.
-func (c *clean) hash(pair []byte) uint64 { return xxh3.HashSeed(pair, c.seed) }
+// Kinds of things that are remembered; each has hashes of its own.
+const (
+	cleanPair uint64 = 0
+	cleanText uint64 = 0x9e3779b97f4a7c15
+)
 
-// has reports whether an attribute is known to have nothing.
-func (c *clean) has(pair []byte, hash uint64) bool {
-	s := c.slots[hash%cleanSlots].Load()
-	return s != nil && *s == string(pair)
-}
+// hash returns the hash of a thing of a kind; it is not 0.
+func (c *clean) hash(b []byte, kind uint64) uint64 { return (maphash.Bytes(c.seed, b) ^ kind) | 1 }
 
-// add says that an attribute has nothing.
-func (c *clean) add(pair []byte, hash uint64) {
-	i := hash % cleanSlots
-	if c.seen[i].Swap(uint32(hash>>32)) != uint32(hash>>32) {
-		return
-	}
-	s := string(pair)
-	c.slots[i].Store(&s)
-}
+// has reports whether what has that hash is known to have nothing.
+func (c *clean) has(hash uint64) bool { return c.slots[hash>>(64-cleanBits)].Load() == hash }
+
+// add says that what has that hash has nothing.
+func (c *clean) add(hash uint64) { c.slots[hash>>(64-cleanBits)].Store(hash) }

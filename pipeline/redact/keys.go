@@ -168,19 +168,21 @@ var (
 		"awsaccesskeyid", "xgoogsignature", "xgoogcredential", "assertion", "samlresponse", "ticket", "hmac", "accesskeyid"}
 )
 
-// endings has the last two bytes of all the ends, in lower case, by which most names are
-// told apart.
-var endings = func() (t [1 << 10]bool) {
+// endings has the last three letters of all the ends, by which most names are told apart:
+// a bit each.
+var endings = func() (t [1 << 15 / 64]uint64) {
 	for _, list := range [][]string{strongEnds, weakEnds, headerEnds, trailing, wholeWords, urlNames, cardKeys} {
 		for _, s := range list {
 			s = strings.TrimRight(s, "0123456789")
-			t[ending(s[len(s)-2], s[len(s)-1])] = true
+			n := len(s)
+			e := ending(s[n-3], s[n-2], s[n-1])
+			t[e/64] |= 1 << (e % 64)
 		}
 	}
 	return t
 }()
 
-func ending(a, b byte) int { return int(a&31)<<5 | int(b&31) }
+func ending(a, b, c byte) uint { return uint(a&31)<<10 | uint(b&31)<<5 | uint(c&31) }
 
 // mayBeSecret reports whether a name ends as those of secrets do.
 func mayBeSecret(name []byte) bool {
@@ -191,11 +193,12 @@ func mayBeSecret(name []byte) bool {
 	if n < 3 {
 		return false
 	}
-	a, b := name[n-2], name[n-1]
-	if kinds[a]&isLetter == 0 || kinds[b]&isLetter == 0 {
+	a, b, c := name[n-3], name[n-2], name[n-1]
+	if kinds[a]&isLetter == 0 || kinds[b]&isLetter == 0 || kinds[c]&isLetter == 0 {
 		return true // something between the letters
 	}
-	return endings[ending(a, b)]
+	e := ending(a, b, c)
+	return endings[e/64]>>(e%64)&1 != 0
 }
 
 // normalised is a name in lower case and without what separates words.

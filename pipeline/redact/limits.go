@@ -26,10 +26,11 @@ const (
 	classSlots  = 2048
 	maxClassKey = 128
 
-	// cleanSlots is how many attributes are remembered that have nothing to take out, each
-	// of maxClean bytes at most: up to a megabyte in all. Of the demo shop's that is most;
-	// of those that differ in each span there is none.
-	cleanSlots = 4096
+	// cleanSlots is how many attributes and texts are remembered that have nothing to take
+	// out: 64 KiB, which stay near the processor. The demo shop has some hundreds that come
+	// again and again; what is longer than maxClean hardly does.
+	cleanBits  = 13
+	cleanSlots = 1 << cleanBits
 	maxClean   = 256
 
 	// maxName bounds the names in texts that may be of secrets.
@@ -37,6 +38,12 @@ const (
 
 	// minFound is the least that anything to be found has: a@b.cd and pwd=x.
 	minFound = 5
+
+	// firstLook is how much of a value says whether it is as tokens are: names and signs may
+	// follow each other without end, and each would be looked at to the end. maxTries bounds
+	// the beginnings of tokens in a word for the same reason.
+	firstLook = 256
+	maxTries  = 64
 
 	// minToken is the least length of a token that is known by how it looks.
 	minToken = 16

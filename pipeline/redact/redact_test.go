@@ -3,6 +3,7 @@ package redact
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 func with(t testing.TB, o Options) *Redactor {
@@ -168,6 +169,25 @@ func TestSQL(t *testing.T) {
 	})
 	stay(t, r, key, "SELECT t1.a2, c_3 FROM s4.t5 WHERE x = $1 AND y = :p1 AND z = @p2 AND q = ? AND r = ?1", "SELECT a FROM t WHERE b IS NULL OR c = TRUE", "")
 	stay(t, r, "db.query.summary", "SELECT 'x'")
+}
+
+// TestNothingIsQuadratic: what is made to be slow is looked through in little time. Each of
+// these would take minutes if its parts were looked at to the end of the text.
+func TestNothingIsQuadratic(t *testing.T) {
+	r := with(t, Options{Sets: Sets()})
+	const size = 1 << 18
+	began := time.Now()
+	for _, part := range []string{"token=", "?token=", "password=", "sig=", "code=", "token:", `"token":"`, "'a',", "eyJ-", "eyJ.", "sk-", "xoxb-", "AKIA_", "a@", "a@b.", "@", "://", "://a:", "a:b@", "4111 ", "4", "Bearer ", "basic ",
+		"-----BEGIN PRIVATE KEY", "$a$ ", "$a", "/*", `\'`, `'\`, `"a`, `{"`, `["`, `{"a":`, `["\"`, "[", "{", "%3D", "token%3D", "%40", "a%40b.", "VALUES (", `"a".`, "1.", "e1", "_-"} {
+		text := strings.Repeat(part, size/len(part))
+		for _, key := range []string{"x", "db.statement", "password"} {
+			r.Text(key, text)
+		}
+		r.Text("x", `{"a":"`+strings.ReplaceAll(text, `"`, `\"`)+`"}`)
+	}
+	if took := time.Since(began); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
 }
 
 func TestKeysAndHashes(t *testing.T) {

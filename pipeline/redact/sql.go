@@ -11,7 +11,7 @@ func (x *run) literals(v []byte) {
 	if x.command(v) {
 		return
 	}
-	s := statement{v: v}
+	s := statement{v: v, escapes: bytes.Contains(v, []byte(`\'`))}
 	for i := 0; i < len(v); {
 		c := v[i]
 		switch k := kinds[c]; {
@@ -22,7 +22,7 @@ func (x *run) literals(v []byte) {
 			if i > 0 && i-1 == s.wordFrom && s.wordTo == i {
 				from-- // E'', N'', X''
 			}
-			i = x.quoted(v, from, i)
+			i = x.quoted(&s, from, i)
 			s.previous = c
 		case c == '"':
 			end := quoteEnd(v, i+1, '"')
@@ -68,9 +68,10 @@ func (x *run) literal(from, to int) {
 // quoted notes the literal whose quote is at i, and returns where it ends. A backslash
 // before a quote is an escape for some databases and not for others: then all is taken
 // out up to the last quote.
-func (x *run) quoted(v []byte, from, i int) int {
+func (x *run) quoted(s *statement, from, i int) int {
+	v := s.v
 	end := quoteEnd(v, i+1, '\'')
-	if bytes.Contains(v[i:], []byte(`\'`)) && bytes.IndexByte(v[i:end], '\\') >= 0 {
+	if s.escapes && bytes.IndexByte(v[i:end], '\\') >= 0 {
 		end = max(end, bytes.LastIndexByte(v, '\'')+1)
 	}
 	x.literal(from, end)
@@ -123,6 +124,7 @@ func commentEnd(v []byte, i int) int {
 // statement is what is known of a statement up to where it is read.
 type statement struct {
 	v                []byte
+	escapes          bool // it has a backslash before a quote
 	previous         byte // the last sign, or the last byte of a word
 	wordFrom, wordTo int  // the last word
 	values           bool // since VALUES

@@ -78,7 +78,7 @@ func (x *run) word(v []byte, from, to int) {
 			from++
 		}
 	}
-	for i := from; i < to; {
+	for i, tries := from, 0; i < to && tries < maxTries; tries++ {
 		if end := x.token(v, i); end > 0 {
 			i = end
 		} else {

@@ -196,8 +196,10 @@ func (x *run) message(kind message, c class) bool {
 		if num <= maxField && table[num].wire == uint8(wire) {
 			do = table[num].do
 		}
-		if !x.field(f, do, c, i, at, body, end) {
-			return false
+		if n := end - body; do != pass && (do != lookID || (n != 16 && n != 8 && n != 0)) {
+			if !x.field(f, do, c, i, at, body, end) {
+				return false
+			}
 		}
 		i = end
 	}
@@ -209,7 +211,6 @@ func (x *run) message(kind message, c class) bool {
 func (x *run) field(f *frame, do action, c class, i, at, body, end int) bool {
 	m := f.m
 	switch do {
-	case pass:
 	case lookText:
 		x.text(f, c, at, body, end)
 	case lookKey:
@@ -217,9 +218,7 @@ func (x *run) field(f *frame, do action, c class, i, at, body, end int) bool {
 			x.text(f, 0, at, body, end)
 		}
 	case lookID:
-		if n := end - body; n != 0 && n != 8 && n != 16 {
-			x.blank(f, body, end)
-		}
+		x.blank(f, body, end)
 	case lookInteger:
 		v, _ := uvarint(m, at)
 		x.integer(f, c, i, end, v)
@@ -262,30 +261,55 @@ func (x *run) pair(f *frame, outer class, at, body, end int) bool {
 	m := f.m[body:end]
 	hash := uint64(0)
 	if outer == 0 && len(m) <= maxClean {
-		hash = x.r.clean.hash(m)
-		if x.r.clean.has(m, hash) {
+		hash = x.r.clean.hash(m, cleanPair)
+		if x.r.clean.has(hash) {
 			return true
 		}
 	}
-	// As it is always written: a key, and a value that is a text.
+	// As it is always written: a key, and a value.
 	if len(m) > 1 && m[0] == 1<<3|wireBytes && m[1] < 0x80 {
 		k := 2 + int(m[1])
-		if k+3 < len(m) && m[k] == 2<<3|wireBytes && int(m[k+1]) == len(m)-k-2 && m[k+2] == fieldOfString<<3|wireBytes && int(m[k+3]) == len(m)-k-4 {
+		if k+3 < len(m) && m[k] == 2<<3|wireBytes && int(m[k+1]) == len(m)-k-2 {
 			c := x.r.classes.of(x.r, m[2:k])
-			counts := x.counts
-			if c&classKeep != 0 {
+			v := m[k+2:]
+			switch {
+			case c&classKeep != 0:
 				return true
-			}
-			if (outer|c)&(classWhole|classDirty) == 0 && !x.find(m[k+4:], c|outer) {
-				if outer == 0 && len(m) <= maxClean {
-					x.r.clean.add(m, hash)
+			case (outer|c)&(classWhole|classDirty) != 0:
+			case isSmall(v):
+				return true
+			case v[0] == fieldOfString<<3|wireBytes && int(v[1]) == len(v)-2:
+				counts := x.counts
+				if !x.find(v[2:], c|outer) {
+					if hash != 0 {
+						x.r.clean.add(hash)
+					}
+					return true
 				}
-				return true
+				x.hits, x.scratch, x.counts = x.hits[:0], x.scratch[:0], counts
 			}
-			x.hits, x.scratch, x.counts = x.hits[:0], x.scratch[:0], counts
 			return x.descend(f, msgPair, c|outer, at, body, end)
 		}
 	}
+	return x.oddPair(f, m, outer, at, body, end)
+}
+
+// isSmall reports whether an AnyValue is a bool or a number that is too small for a
+// card's.
+func isSmall(v []byte) bool {
+	if v[0] != 2<<3|wireVarint && v[0] != fieldOfInteger<<3|wireVarint {
+		return false
+	}
+	for i := 1; i < len(v)-1; i++ {
+		if v[i] < 0x80 {
+			return false
+		}
+	}
+	return len(v) <= 6 && v[len(v)-1] < 0x80 // 35 bits
+}
+
+// oddPair is pair for what is written otherwise than usual: keys may be behind values.
+func (x *run) oddPair(f *frame, m []byte, outer class, at, body, end int) bool {
 	c, keys := outer, 0
 	for i := 0; i < len(m); {
 		num, wire, j := tag(m, i)
@@ -328,7 +352,17 @@ func (x *run) pair(f *frame, outer class, at, body, end int) bool {
 func (x *run) text(f *frame, c class, at, body, end int) {
 	m := f.m
 	v := m[body:end]
+	hash := uint64(0)
+	if c == 0 && len(v) <= maxClean {
+		hash = x.r.clean.hash(v, cleanText)
+		if x.r.clean.has(hash) {
+			return
+		}
+	}
 	if !x.find(v, c) {
+		if hash != 0 {
+			x.r.clean.add(hash)
+		}
 		return
 	}
 	x.opened(x.depth)
