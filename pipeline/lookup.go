@@ -11,6 +11,7 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,7 +70,11 @@ func (l *lookup) source() string {
 	if l.file != "" {
 		return l.file
 	}
-	return l.url
+	u, err := url.Parse(l.url)
+	if err != nil { // it was parsed before
+		return "a server"
+	}
+	return u.Redacted()
 }
 
 // refresh reads the table. On an error the old one stays.
@@ -123,9 +128,9 @@ func (l *lookup) fetch(ctx context.Context) (data []byte, kind string, err error
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, "", fmt.Errorf("%s answers %s", l.url, res.Status)
+		return nil, "", fmt.Errorf("%s answers %s", l.source(), res.Status)
 	}
-	data, err = readBounded(res.Body, l.url)
+	data, err = readBounded(res.Body, l.source())
 	if kind = "json"; strings.Contains(res.Header.Get("Content-Type"), "csv") {
 		kind = "csv"
 	}

@@ -19,6 +19,7 @@ import (
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/internal/corpus"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -385,5 +386,42 @@ func TestErrorsNameTheLine(t *testing.T) {
 	}
 	if _, err := Load(context.Background(), filepath.Join(t.TempDir(), "gone.yaml"), new(Counts), quiet); err == nil {
 		t.Error("a file that is not there is read")
+	}
+}
+
+// BenchmarkRewrite tells what each part costs for each span.
+func BenchmarkRewrite(b *testing.B) {
+	const spans = 10_000
+	bodies := corpus.Requests(corpus.Shop, 1, spans, 500)
+	dir := b.TempDir()
+	for name, text := range map[string]string{
+		"owners.csv": "service.name,team\ncart,shop\nfrontend,shop\n",
+		"redact":     "redact: {sets: all}",
+		"names":      "service_names: {rules: [{regexp: (.+)-blue, name: $1}]}\nlookups: [{by: service.name, file: owners.csv}]",
+		"statements": "statements:\n  - set(span.attributes[\"env\"], \"prod\")\n  - delete_key(span.attributes, \"internal\")\n  - replace_pattern(span.name, \"/[0-9]+\", \"/{id}\")\n",
+		"drop":       "drop: ['IsMatch(span.name, \"^/healthz\")']",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, name := range []string{"redact", "names", "drop", "statements"} {
+		b.Run(name, func(b *testing.B) {
+			p, err := Load(b.Context(), filepath.Join(dir, name), new(Counts), quiet)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer p.Close()
+			buf := make([]byte, 0, 4<<20)
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, body := range bodies {
+					if _, _, err := p.Rewrite(b.Context(), buf, body); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/spans, "ns/span")
+		})
 	}
 }

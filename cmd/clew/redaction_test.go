@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -25,6 +26,8 @@ import (
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/agent"
 	"github.com/jaegertracing/jaeger-idl/thrift-gen/jaeger"
 	"github.com/klauspost/compress/zstd"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	coltracepb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
@@ -128,7 +131,7 @@ func (s *secretSender) request(door string) *coltracepb.ExportTraceServiceReques
 	refused := &tracepb.Span{TraceId: []byte(tags["user.password"]), SpanId: []byte{9}, Name: tags["log"], Attributes: attrs}
 	req := &coltracepb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{Resource: &resourcepb.Resource{Attributes: append(slices.Clone(in), &commonpb.KeyValue{Key: "service.name", Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: door}}})}, SchemaUrl: tags["url.full"],
 		ScopeSpans: []*tracepb.ScopeSpans{{Scope: &commonpb.InstrumentationScope{Name: tags["log"], Version: tags["payment"], Attributes: in}, Spans: []*tracepb.Span{one}, SchemaUrl: tags["url.full"]}}}}}
-	if door != "otlp-grpc" && door != "otlp-json" && door != "import" { // whose clients are told of what was refused, or write no such id
+	if door != "otlp-grpc" && door != "otlp-json" && door != "import" && door != "kafka" { // whose clients are told of what was refused, or write no such id
 		req.ResourceSpans[0].ScopeSpans[0].Spans = append(req.ResourceSpans[0].ScopeSpans[0].Spans, refused)
 	}
 	return req
@@ -314,6 +317,56 @@ func (s *secretSender) jaeger() {
 	}
 }
 
+func (s *secretSender) kafka(brokers []string) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	body, err := proto.Marshal(s.request("kafka"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := client.ProduceSync(s.t.Context(), &kgo.Record{Topic: kafkaTopic, Value: body}).FirstErr(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// zipkinThrift sends a list of spans of Zipkin's first version in Thrift's binary protocol.
+func (s *secretSender) zipkinThrift() {
+	id, tags := s.tags("zipkin-thrift")
+	ctx := context.Background()
+	buf := thrift.NewTMemoryBuffer()
+	w := thrift.NewTBinaryProtocolConf(buf, nil)
+	field := func(kind thrift.TType, id int16, write func() error) {
+		if err := errors.Join(w.WriteFieldBegin(ctx, "", kind, id), write()); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	i64 := func(id int16, v int64) { field(thrift.I64, id, func() error { return w.WriteI64(ctx, v) }) }
+	text := func(id int16, v string) { field(thrift.STRING, id, func() error { return w.WriteString(ctx, v) }) }
+	_ = w.WriteListBegin(ctx, thrift.STRUCT, 1) // a buffer never fails
+	i64(1, secretTraceLo)
+	text(3, "get "+tags["customer"])
+	i64(4, id)
+	field(thrift.LIST, 8, func() error {
+		_ = w.WriteListBegin(ctx, thrift.STRUCT, len(tags))
+		for k, v := range tags {
+			text(1, k)
+			text(2, v)
+			field(thrift.I32, 3, func() error { return w.WriteI32(ctx, 6) })
+			field(thrift.STRUCT, 4, func() error { text(3, "zipkin"); return w.WriteFieldStop(ctx) })
+			_ = w.WriteFieldStop(ctx)
+		}
+		return nil
+	})
+	i64(10, time.Now().UnixMicro())
+	i64(11, 5)
+	i64(12, secretTraceHi)
+	_ = w.WriteFieldStop(ctx)
+	s.post(s.p.url(serve.DoorZipkin)+"/api/v1/spans", "application/x-thrift", "", buf.Bytes())
+}
+
 // fill sends as many spans as make a segment of what is there when the server ends.
 func (s *secretSender) fill() {
 	now := uint64(time.Now().UnixNano())
@@ -338,16 +391,24 @@ func (s *secretSender) fill() {
 //   - in what the API tells of all spans, from the log and, after a good end, from segments.
 //     These are packed in ways that a byte search cannot look through, and the API reads
 //     all of what is in them; each door's marker is there.
-//   - in the bytes of all files after that, and in what each of their zstd frames unpacks to.
+//   - in the bytes of all files after that, and in what each zstd frame and gzip stream in them
+//     unpacks to.
 func TestRedactionThroughEveryDoor(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "pipeline.yaml"), []byte("redact: {sets: all}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := startServer(t, dir, "--pipeline", "pipeline.yaml", "--data", "data")
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, kafkaTopic))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	p := startServer(t, dir, "--pipeline", "pipeline.yaml", "--data", "data", "--kafka-brokers", strings.Join(cluster.ListenAddrs(), ","), "--kafka-topics", kafkaTopic)
 	s := &secretSender{t: t, p: p}
+	s.kafka(cluster.ListenAddrs())
 	s.otlp()
 	s.zipkin()
+	s.zipkinThrift()
 	s.xray()
 	s.jaeger()
 	id, err := clew.ParseTraceID(secretTraceHex)
@@ -388,12 +449,30 @@ func TestRedactionThroughEveryDoor(t *testing.T) {
 	s.search("answers from segments", answers(t, p), true)
 }
 
+// TestSecretsAreFoundWithoutRedaction: the search of the test above finds what is there.
+func TestSecretsAreFoundWithoutRedaction(t *testing.T) {
+	dir := t.TempDir()
+	p := startServer(t, dir, "--data", "data")
+	s := &secretSender{t: t, p: p}
+	s.otlp()
+	p.kill()
+	log := folderBytes(t, filepath.Join(dir, "data"))
+	for _, secret := range s.secrets {
+		if !bytes.Contains(log, []byte(secret)) && !bytes.Contains(log, []byte(strings.ReplaceAll(secret, "'", "''"))) {
+			t.Errorf("%q is not found", secret)
+		}
+	}
+}
+
 // search looks for secrets, and for the markers of doors where they have to be there.
 func (s *secretSender) search(where string, in []byte, marked bool) {
 	s.t.Helper()
 	for _, secret := range s.secrets {
-		if i := bytes.Index(in, []byte(secret)); i >= 0 {
-			s.t.Errorf("%s: %q is there: %q", where, secret, in[max(0, i-80):min(len(in), i+80)])
+		for _, form := range []string{secret, strings.ReplaceAll(secret, "'", "''")} {
+			if i := bytes.Index(in, []byte(form)); i >= 0 {
+				s.t.Errorf("%s: %q is there: %q", where, form, in[max(0, i-80):min(len(in), i+80)])
+				break
+			}
 		}
 	}
 	for _, door := range s.doors {
@@ -403,7 +482,8 @@ func (s *secretSender) search(where string, in []byte, marked bool) {
 	}
 }
 
-// folderBytes returns the bytes of all files in a folder, and of the zstd frames in them.
+// folderBytes returns the bytes of all files in a folder, and of the zstd frames and gzip
+// streams in them.
 func folderBytes(t *testing.T, dir string) (all []byte) {
 	t.Helper()
 	unpack, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(256<<20))
@@ -417,16 +497,19 @@ func folderBytes(t *testing.T, dir string) (all []byte) {
 		}
 		data, err := os.ReadFile(path)
 		all = append(all, data...)
-		magic := []byte{0x28, 0xb5, 0x2f, 0xfd}
-		for i := 0; ; i += len(magic) {
-			n := bytes.Index(data[i:], magic)
-			if n < 0 {
-				return err
+		for i := range data {
+			switch { // what follows an end is none
+			case bytes.HasPrefix(data[i:], []byte{0x28, 0xb5, 0x2f, 0xfd}):
+				plain, _ := unpack.DecodeAll(data[i:], nil)
+				all = append(all, plain...)
+			case bytes.HasPrefix(data[i:], []byte{0x1f, 0x8b, 8}):
+				if r, err := gzip.NewReader(bytes.NewReader(data[i:])); err == nil {
+					plain, _ := io.ReadAll(r)
+					all = append(all, plain...)
+				}
 			}
-			i += n
-			plain, _ := unpack.DecodeAll(data[i:], nil) // what follows the frame is none
-			all = append(all, plain...)
 		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
