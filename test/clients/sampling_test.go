@@ -289,10 +289,22 @@ func TestJaegerBudget(t *testing.T) {
 	}
 }
 
-// TestJaegerSamplerNode has OpenTelemetry's sampler for Node.js sample by the strategy of a
-// service, with and without operations of their own.
-func TestJaegerSamplerNode(t *testing.T) {
-	t.Parallel()
+// TestJaegerSamplersNode has Jaeger's client for Node.js and OpenTelemetry's sampler sample by the
+// strategy of a service, with and without operations of their own.
+func TestJaegerSamplersNode(t *testing.T) {
+	// Jaeger's keeps to what it was told of an operation until that is named, or none has a rate
+	// of its own.
+	for program, reservoir := range map[string]int{"jaegersampling.js": 2, "jaegerclientsampling.js": 0} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			sampleByStrategies(t, program, reservoir)
+		})
+	}
+}
+
+// sampleByStrategies has a program sample by the rate of an operation, and then by that of all, with
+// a reservoir or without.
+func sampleByStrategies(t *testing.T, program string, reservoir int) {
 	book := sampling.NewBook(nil, nil)
 	rule := func(name string, priority, reservoir int, method, path string, rate float64) {
 		t.Helper()
@@ -311,18 +323,18 @@ func TestJaegerSamplerNode(t *testing.T) {
 		if questions.Add(1) < 40 { // it asks twenty times a second, one question after the other
 			return
 		}
-		// Then there are no operations by name, and a reservoir: a strategy by operations without any.
+		// Then there are no operations by name; with a reservoir it is a strategy by operations without any.
 		once.Do(func() {
 			if _, err := book.Delete(clew.DefaultTenant, "pay", time.Now()); err != nil {
 				t.Error(err)
 			}
-			if _, err := book.Update(clew.DefaultTenant, "rest", time.Now(), func(r *sampling.Rule) { r.FixedRate, r.ReservoirSize = 1, 2 }); err != nil {
+			if _, err := book.Update(clew.DefaultTenant, "rest", time.Now(), func(r *sampling.Rule) { r.FixedRate, r.ReservoirSize = 1, reservoir }); err != nil {
 				t.Error(err)
 			}
 		})
 	}))
 	defer server.Close()
-	if out := node(t, "jaegersampling.js", server.URL); out != "sampled" {
+	if out := node(t, program, server.URL); out != "sampled" {
 		t.Error(out)
 	}
 }
