@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 cpu() {
 	"$clew" bench --format "$1" --encoding identity --spans "$spans" --settle 5s --dir "${DIR:-.}" --json 2>/dev/null |
 		sed -n 's/.*"cpuMicrosPerSpan": \([0-9.]*\),.*/\1/p; s/.*"sentBytesPerSpan": \([0-9.]*\),.*/bytes \1/p' >"$work/out"
-	sed -n 's/^bytes //p' "$work/out" >"$work/$1.bytes"
+	awk '/^bytes/ {printf "%.0f", $2}' "$work/out" >"$work/$1.bytes"
 	grep -v bytes "$work/out"
 }
 
