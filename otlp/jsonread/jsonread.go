@@ -3,6 +3,7 @@
 package jsonread
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -131,37 +132,29 @@ func (r *Reader) Text() ([]byte, error) {
 	}
 	r.I++
 	start := r.I
-	for i := start; i < len(r.Src); i++ {
-		switch c := r.Src[i]; {
-		case c == '"':
-			r.I = i + 1
-			return r.Src[start:i], nil
-		case c == '\\':
-			r.text = append(r.text[:0], r.Src[start:i]...)
-			r.I = i
-			return r.escaped()
-		case c < ' ':
-			r.I = i
-			return nil, r.Flaw("a control character in a string; escape it")
-		}
+	i := plain(r.Src, start)
+	if i < len(r.Src) && r.Src[i] == '"' {
+		r.I = i + 1
+		return r.Src[start:i], nil
 	}
-	r.I = len(r.Src)
-	return nil, r.Flaw("the text ends within a string")
+	r.text = append(r.text[:0], r.Src[start:i]...)
+	r.I = i
+	return r.escaped()
 }
 
 // escaped reads the rest of a string from its first backslash on.
 func (r *Reader) escaped() ([]byte, error) {
 	for r.I < len(r.Src) {
-		c := r.Src[r.I]
-		switch {
+		switch c := r.Src[r.I]; {
 		case c == '"':
 			r.I++
 			return r.text, nil
 		case c < ' ':
 			return nil, r.Flaw("a control character in a string; escape it")
 		case c != '\\':
-			r.text = append(r.text, c)
-			r.I++
+			i := plain(r.Src, r.I)
+			r.text = append(r.text, r.Src[r.I:i]...)
+			r.I = i
 		default:
 			if err := r.escape(); err != nil {
 				return nil, err
@@ -169,6 +162,25 @@ func (r *Reader) escaped() ([]byte, error) {
 		}
 	}
 	return nil, r.Flaw("the text ends within a string")
+}
+
+// plain returns where the first byte from i on is that a string does not have as it is: a
+// quote, a backslash or a control character; len(b) if there is none. It looks at eight bytes
+// at once: subtracting borrows from the bytes above only where one was found below.
+func plain(b []byte, i int) int {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := w^ones*'"', w^ones*'\\'
+		found := (w-ones*' ')&^w | (quote-ones)&^quote | (slash-ones)&^slash
+		if found &= tops; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' && b[i] >= ' ' {
+		i++
+	}
+	return i
 }
 
 // escape reads one escape sequence. Half of a surrogate pair becomes U+FFFD.

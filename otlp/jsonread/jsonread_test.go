@@ -1,6 +1,7 @@
 package jsonread_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"math/big"
 	"strings"
@@ -81,4 +82,34 @@ func FuzzReader(f *testing.F) {
 // deep reports whether src may be nested deeper than what is skipped.
 func deep(src []byte) bool {
 	return strings.Count(string(src), "[")+strings.Count(string(src), "{") > 256
+}
+
+// TestStringsOfAllBytes reads strings in which each byte stands at each place of a word of eight.
+func TestStringsOfAllBytes(t *testing.T) {
+	for c := range 256 {
+		for at := range 19 {
+			text := bytes.Repeat([]byte{'a'}, 19)
+			for i := range text {
+				text[i] = byte(0x20 + (i*37+c)%0xe0) // of those above the controls, which may not end it
+				if text[i] == '"' || text[i] == '\\' {
+					text[i] = 0xff
+				}
+			}
+			text[at] = byte(c)
+			r := jsonread.Reader{Src: append(append([]byte{'"'}, text...), '"')}
+			got, err := r.Text()
+			switch {
+			case c == '"':
+				if err != nil || !bytes.Equal(got, text[:at]) {
+					t.Fatalf("a quote at %d: %q, %v", at, got, err)
+				}
+			case c < ' ', c == '\\':
+				if c < ' ' && (err == nil || r.I != at+1) {
+					t.Fatalf("%#x at %d: %q, %v, stopped at %d", c, at, got, err, r.I)
+				}
+			case err != nil || !bytes.Equal(got, text):
+				t.Fatalf("%#x at %d: %q, want %q, %v", c, at, got, text, err)
+			}
+		}
+	}
 }
