@@ -173,6 +173,9 @@ func Fail(w http.ResponseWriter, status int, text string) {
 	answerError(w, status, name, text)
 }
 
+// FailAs is Fail with a name of AWS's that the status does not tell.
+func FailAs(w http.ResponseWriter, status int, name, text string) { answerError(w, status, name, text) }
+
 func answerError(w http.ResponseWriter, status int, name, text string) {
 	identify(w)
 	w.Header().Set("X-Amzn-Errortype", name)

@@ -16,6 +16,12 @@ import (
 // not installed, the test is skipped, or fails if it has to be there.
 func awsCLI(t *testing.T, p *process) func(args ...string) (string, error) {
 	t.Helper()
+	return awsAt(t, p.url(serve.DoorXRay))
+}
+
+// awsAt is awsCLI for an address, with settings besides those that others have.
+func awsAt(t *testing.T, endpoint string, settings ...string) func(args ...string) (string, error) {
+	t.Helper()
 	aws, err := exec.LookPath("aws")
 	if err != nil {
 		if os.Getenv("CLEW_REQUIRE_ENGINES") == "1" {
@@ -23,9 +29,9 @@ func awsCLI(t *testing.T, p *process) func(args ...string) (string, error) {
 		}
 		t.Skipf("the aws command is not here (pip install awscli), or set CLEW_REQUIRE_ENGINES=1 to make this a failure: %v", err)
 	}
-	environ := awsEnviron()
+	environ := append(awsEnviron(), settings...)
 	return func(args ...string) (string, error) {
-		c := exec.Command(aws, append([]string{"xray", "--output", "json", "--endpoint-url", p.url(serve.DoorXRay)}, args...)...)
+		c := exec.Command(aws, append([]string{"xray", "--output", "json", "--endpoint-url", endpoint}, args...)...)
 		c.Env = environ
 		out, err := c.Output()
 		var failed *exec.ExitError

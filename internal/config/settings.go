@@ -101,6 +101,7 @@ type Config struct {
 	TLSCert       Text
 	TLSKey        Text
 	Tokens        Tokens
+	XRayKeys      Text
 
 	Kafka Kafka
 	// Pipeline is empty where requests are stored as they come.
@@ -311,6 +312,9 @@ func otherAddressSettings() []Setting {
 		{Name: "tokens", Group: group, Scope: Server, Secret: true, Reloadable: true,
 			Help:  "Bearer tokens, each as TENANT:RIGHTS:SECRET with rights out of write, read and admin joined by +, for example shop:write+read:s3cret. Tenant * takes the tenant from the request's X-Scope-OrgID. Once one is set, every door and every API asks for a token. The page has a form for it: it keeps the token for the browser's tab, or for the browser if that is ticked, and sends it as Authorization: Bearer.",
 			field: func(c *Config) Value { return &c.Tokens }},
+		{Name: "xray-keys-file", Group: group, Scope: Server,
+			Help:  "A file of access keys, one a line, each as TENANT:RIGHTS:ID:SECRET as in tokens. With it X-Ray's API asks for requests that are signed with one of them, as AWS's clients sign them (Signature Version 4); without it signatures are not looked at. Other APIs ask for tokens. On SIGHUP the file is read again.",
+			field: func(c *Config) Value { return &c.XRayKeys }},
 	}
 }
 

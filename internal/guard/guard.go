@@ -18,12 +18,14 @@ import (
 // replaced while it is in use.
 type Gate struct {
 	tokens atomic.Pointer[config.Tokens]
+	keys   atomic.Pointer[config.Keys]
 }
 
 // New returns a gate for these tokens; without any it lets everybody through.
 func New(tokens config.Tokens) *Gate {
 	g := &Gate{}
 	g.tokens.Store(&tokens)
+	g.keys.Store(new(config.Keys))
 	return g
 }
 
@@ -32,8 +34,10 @@ type Deny func(http.ResponseWriter, *http.Request, *Denial)
 
 // A Denial says why a request does not pass.
 type Denial struct {
-	Status  int // of HTTP: 401 or 403
+	Status  int // of HTTP: 401 or 403; of signatures others, too
 	Message string
+	// Name is that of AWS's errors, of a signature that does not hold.
+	Name string
 }
 
 // Set replaces the tokens.
@@ -42,28 +46,37 @@ func (g *Gate) Set(tokens config.Tokens) { g.tokens.Store(&tokens) }
 // Asks reports whether there are tokens to ask for.
 func (g *Gate) Asks() bool { return len(*g.tokens.Load()) > 0 }
 
-// pass decides on a request that shows authorization and asks for tenant (both
-// as they came, perhaps empty) and needs a right. It returns the tenant the
-// request belongs to.
-func (g *Gate) pass(authorization, tenant string, right config.Rights) (string, *Denial) {
+// pass decides on a request that needs a right. It returns the tenant the request
+// belongs to. What was signed needs no token.
+func (g *Gate) pass(r *http.Request, right config.Rights) (string, *Denial) {
+	authorization, tenant := r.Header.Get("Authorization"), r.Header.Get(clew.TenantHeader)
+	if t, ok := r.Context().Value(signer{}).(config.Token); ok {
+		return allow(&t, "key", tenant, right)
+	}
 	tokens := *g.tokens.Load()
 	if len(tokens) == 0 {
 		return tenant, nil
 	}
 	scheme, secret, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return "", &Denial{http.StatusUnauthorized, "this server asks for a token: send the header Authorization: Bearer TOKEN"}
+		return "", &Denial{Status: http.StatusUnauthorized, Message: "this server asks for a token: send the header Authorization: Bearer TOKEN"}
 	}
 	t, ok := tokens.Find(strings.TrimSpace(secret))
+	if !ok {
+		return "", &Denial{Status: http.StatusUnauthorized, Message: "this token is unknown here"}
+	}
+	return allow(&t, "token", tenant, right)
+}
+
+// allow decides what a token, or a key, may do; tenant is the one that is asked for.
+func allow(t *config.Token, what, tenant string, right config.Rights) (string, *Denial) {
 	switch {
-	case !ok:
-		return "", &Denial{http.StatusUnauthorized, "this token is unknown here"}
 	case !t.Rights.Has(right):
-		return "", &Denial{http.StatusForbidden, "this token has no right to " + right.String()}
+		return "", &Denial{Status: http.StatusForbidden, Message: "this " + what + " has no right to " + right.String()}
 	case t.Tenant == config.AnyTenant:
 		return tenant, nil
 	case tenant != "" && tenant != t.Tenant:
-		return "", &Denial{http.StatusForbidden, "this token does not belong to tenant " + console.Clip(console.Printable(tenant), 64)}
+		return "", &Denial{Status: http.StatusForbidden, Message: "this " + what + " does not belong to tenant " + console.Clip(console.Printable(tenant), 64)}
 	}
 	return t.Tenant, nil
 }
@@ -79,9 +92,9 @@ func (g *Gate) GuardAll(deny Deny, next http.Handler) http.Handler {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		switch {
 		case len(tokens) == 0 && !net.ParseIP(host).IsLoopback():
-			deny(w, r, &Denial{http.StatusForbidden, "without tokens this is answered on the server's own machine alone: set tokens, one of tenant * with the right admin"})
+			deny(w, r, &Denial{Status: http.StatusForbidden, Message: "without tokens this is answered on the server's own machine alone: set tokens, one of tenant * with the right admin"})
 		case len(tokens) > 0 && known && (t.Tenant != config.AnyTenant || !t.Rights.Has(config.Admin)):
-			deny(w, r, &Denial{http.StatusForbidden, "this needs a token of tenant * with the right admin"})
+			deny(w, r, &Denial{Status: http.StatusForbidden, Message: "this needs a token of tenant * with the right admin"})
 		default: // Guard asks for a token where there are any
 			g.Guard(config.Admin, deny, next).ServeHTTP(w, r)
 		}
@@ -97,7 +110,7 @@ func (g *Gate) Guard(right config.Rights, deny Deny, next http.Handler) http.Han
 			next.ServeHTTP(w, r)
 			return
 		}
-		tenant, no := g.pass(r.Header.Get("Authorization"), r.Header.Get(clew.TenantHeader), right)
+		tenant, no := g.pass(r, right)
 		if no != nil {
 			if no.Status == http.StatusUnauthorized {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="clew"`)

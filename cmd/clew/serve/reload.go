@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 
@@ -43,6 +44,10 @@ func (r *reloader) reload() {
 	if err == nil {
 		through, err = preparePipeline(context.Background(), r.pipeline, &next.Config, r.log)
 	}
+	var keys config.Keys
+	if err == nil && r.current.XRayKeys == next.XRayKeys {
+		keys, err = readKeys(next) // which may be others than before
+	}
 	if err == nil {
 		err = r.setLimits(&next.Config)
 	}
@@ -56,6 +61,7 @@ func (r *reloader) reload() {
 	r.pipeline.Use(through)
 	tokens := next.Tokens
 	r.gate.Set(tokens)
+	r.setKeys(keys)
 	changes := config.Changes(&r.current.Config, &next.Config)
 	// What needs a restart stays different from current, so that the next
 	// reload names it again.
@@ -82,6 +88,32 @@ func (r *reloader) reload() {
 	}
 	r.report(changes, waiting)
 	r.level.Set(next.LogLevel.L)
+}
+
+// readKeys reads the file of access keys; without one there are none.
+func readKeys(c *config.Resolved) (config.Keys, error) {
+	path := string(c.XRayKeys)
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage.Errorf("xray-keys-file: %w", err)
+	}
+	keys, err := config.ParseKeys(string(text))
+	if err != nil {
+		return nil, usage.Errorf("xray-keys-file %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// setKeys has the signatures of keys that were read verified.
+func (r *reloader) setKeys(keys config.Keys) {
+	if len(keys) == 0 {
+		return // where there is a file, there are keys in it
+	}
+	r.gate.SetKeys(keys)
+	r.log.Info("access keys read", "xray_keys_file", string(r.current.XRayKeys), "keys", len(keys))
 }
 
 // report tells what a reload did with each change, and in one line with all.

@@ -82,10 +82,11 @@ type server struct {
 	otlpHTTP *otlpdoor.HTTP
 	otlpGRPC *ingest.GRPC
 
-	page   *http.Server      // what is read
-	takers []taker           // the doors of spans
-	taking []*http.Server    // theirs
-	kafka  *kafkadoor.Config // nil: none are taken from there
+	page     *http.Server      // what is read
+	takers   []taker           // the doors of spans
+	taking   []*http.Server    // theirs
+	inflight *ingest.Budget    // of requests at the doors
+	kafka    *kafkadoor.Config // nil: none are taken from there
 	// datagrams end when endDatagrams is called, and with what has come by then; so does what
 	// is fetched.
 	datagrams    sync.WaitGroup
@@ -147,6 +148,11 @@ func Run(ctx context.Context, cfg Config) error {
 		reload.certificate = &certificate{}
 		reload.certificate.pair.Store(pair)
 	}
+	keys, err := readKeys(r)
+	if err != nil {
+		return err
+	}
+	reload.setKeys(keys)
 	if s.kafka, err = kafkaConfig(&r.Config); err != nil {
 		return err
 	}
@@ -344,6 +350,7 @@ func (s *server) start() {
 		Pipeline:     s.changes,
 		CORSOrigins:  s.settings.CORSOrigins,
 	}
+	s.inflight = doors.Budget
 	s.demo = demoRun{log: s.log, endpoint: loopback(s.doors[1].Address())}
 	s.census.Catalog = s.store
 	s.streams, s.endStreams = context.WithCancel(context.Background())

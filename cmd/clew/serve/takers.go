@@ -23,6 +23,8 @@ type taker struct {
 	// paths are those of a dialect's door that are for spans; nil: the whole door is.
 	paths []string
 	of    interface{ Stats() ingest.Stats }
+	// before, where not nil, sees requests before a token is asked for.
+	before func(http.Handler) http.Handler
 	// prefix is where the page's address has all of the door as well; "" is nowhere.
 	prefix string
 
@@ -56,7 +58,7 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 		{door: DoorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
 		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
 		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
-		{door: DoorXRay, prefix: "/xray", of: xray, handler: s.fromOrigins(xray), deny: xray.Deny, reads: s.xrayReads()},
+		{door: DoorXRay, prefix: "/xray", before: s.signed(xray), of: xray, handler: s.fromOrigins(xray), deny: xray.Deny, reads: s.xrayReads()},
 		{door: DoorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
 		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny, reads: s.strategiesCalled},
 		{door: DoorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny, reads: s.jaegerStrategies()},
@@ -104,13 +106,17 @@ func (s *server) guarded(t taker) http.Handler {
 	if t.reads == nil {
 		return takes
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	all := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := t.reads(r.URL.Path); h != nil {
 			h.ServeHTTP(w, r)
 			return
 		}
 		takes.ServeHTTP(w, r)
 	})
+	if t.before != nil {
+		return t.before(all)
+	}
+	return all
 }
 
 // takersAt adds to an address, whose answers besides are rest, the doors of spans that a
