@@ -7,6 +7,7 @@
 package graph
 
 import (
+	"context"
 	"slices"
 
 	"github.com/clew-tracing/clew"
@@ -116,7 +117,7 @@ func traceGraph(c *api.Call, in *traceGraphRequest) (*traceGraphAnswer, error) {
 		return nil, err
 	}
 	y := newTally(clew.Window{})
-	if err := eachNamed(c, ids, y.add); err != nil {
+	if err := eachNamed(c, ids, func(_ clew.TraceID, t *view.Trace) { y.add(t) }); err != nil {
 		return nil, err
 	}
 	if err := y.follow(c); err != nil {
@@ -149,23 +150,26 @@ func idsOf(texts []string, most int) ([]clew.TraceID, error) {
 	return ids, nil
 }
 
-// eachNamed shows some traces, one after the other; those that are not there are left out.
-func eachNamed(c *api.Call, ids []clew.TraceID, f func(*view.Trace)) error {
-	var b view.Builder
-	for _, id := range ids {
-		t, err := c.Trace(id)
-		switch {
-		case err == nil:
-		case clew.KindOf(err) == clew.NotFound:
-			continue
-		default:
-			return err
+// eachNamed shows some traces, one after the other, within the time of a question; those that
+// are not there are left out.
+func eachNamed(c *api.Call, ids []clew.TraceID, f func(id clew.TraceID, t *view.Trace)) error {
+	return c.Budget.InTime(c.Ctx, "reading the traces", func(ctx context.Context) error {
+		var b view.Builder
+		for _, id := range ids {
+			t, err := c.Store.Trace(ctx, c.Tenant, id)
+			switch {
+			case err == nil:
+			case clew.KindOf(err) == clew.NotFound:
+				continue
+			default:
+				return err
+			}
+			if t.Damaged != nil {
+				c.SayPartial(t.Damaged.Error())
+			}
+			f(id, b.Of(span.NewRows(t.Batch)))
+			t.Free()
 		}
-		if t.Damaged != nil {
-			c.SayPartial(t.Damaged.Error())
-		}
-		f(b.Of(span.NewRows(t.Batch)))
-		t.Free()
-	}
-	return nil
+		return nil
+	})
 }

@@ -318,3 +318,13 @@ func TestPartial(t *testing.T) {
 		t.Errorf("%.200s", got)
 	}
 }
+
+// TestTime: reading traces one by one ends with the time of a question, too.
+func TestTime(t *testing.T) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	put(t, s, load(t, "../view/testdata/shop.docs")...)
+	got := ask(t, api.Config{Store: s, Budget: exec.Budget{Time: 1}}, 413, "/TraceGraph", `{"TraceIds":["`+shop+`"]}`)
+	if !strings.Contains(got, "reading the traces took longer than 1ns (query-max-time)") {
+		t.Errorf("%s", got)
+	}
+}

@@ -43,21 +43,24 @@ func (y *tally) follow(c *api.Call) error {
 	slices.SortFunc(y.links, func(a, b link) int {
 		return cmp.Or(a.trace.Compare(b.trace), cmp.Compare(a.span, b.span), cmp.Compare(a.by.Start, b.by.Start), cmp.Compare(a.by.ID, b.by.ID))
 	})
-	sources := 0
-	for rest := y.links; len(rest) > 0; {
-		n := slices.IndexFunc(rest, func(l link) bool { return l.trace != rest[0].trace })
-		if n < 0 {
-			n = len(rest)
+	var sources []clew.TraceID
+	of := map[clew.TraceID][]link{}
+	for _, l := range y.links {
+		if of[l.trace] == nil {
+			if len(sources) == maxSources {
+				y.unfollowed = true
+				break
+			}
+			sources = append(sources, l.trace)
 		}
-		if sources++; sources > maxSources {
-			y.unfollowed = true
-			break
-		}
-		err := eachNamed(c, []clew.TraceID{rest[0].trace}, func(t *view.Trace) { y.source(t, rest[:n]) })
-		if err != nil {
-			return err
-		}
-		rest = rest[n:]
+		of[l.trace] = append(of[l.trace], l)
+	}
+	err := eachNamed(c, sources, func(id clew.TraceID, t *view.Trace) { y.source(t, of[id]) })
+	switch {
+	case err != nil && clew.KindOf(err) == clew.TooLarge:
+		c.SayPartial("edges of links between traces are not all in the graph: " + err.Error())
+	case err != nil:
+		return err
 	}
 	if y.unfollowed {
 		c.SayPartial(fmt.Sprintf("there are more than %d links between traces, or they lead to more than %d traces: the edges of the others are not in the graph", maxPending, maxSources))

@@ -276,7 +276,7 @@ func (x *Retrievals) graph(c *api.Call, in *retrievedGraphRequest) (*retrievedGr
 		return out, nil
 	}
 	y, links := newTally(clew.Window{}), map[view.Node][]linkJSON{}
-	err = eachNamed(c, r.ids, func(t *view.Trace) {
+	err = eachNamed(c, r.ids, func(_ clew.TraceID, t *view.Trace) {
 		if !slices.ContainsFunc(t.Entities, func(e view.Entity) bool { return r.window.Contains(e.Start) }) {
 			return
 		}

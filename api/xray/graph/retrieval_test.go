@@ -271,3 +271,16 @@ func TestLinks(t *testing.T) {
 		}
 	})
 }
+
+// TestManyLinks says that not all are followed.
+func TestManyLinks(t *testing.T) {
+	s := storagetest.NewMemory(storagetest.AllCapabilities())
+	var links []string
+	for i := range 1001 {
+		links = append(links, fmt.Sprintf(`{"trace_id":"1-6b039621-%024x","id":"0000000000000002"}`, i+1))
+	}
+	put(t, s, `{"trace_id":"1-6b039622-000000000000000000000002","id":"0000000000000003","name":"mailer","start_time":1795397155.2,"end_time":1795397155.7,"links":[`+strings.Join(links, ",")+`]}`)
+	if got := ask(t, api.Config{Store: s}, 200, "/ServiceGraph", `{"StartTime":1795397000,"EndTime":1795398000}`); !strings.HasPrefix(got, "partial: there are more than 10000 links between traces, or they lead to more than 1000 traces") {
+		t.Errorf("%.200s", got)
+	}
+}
