@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,13 +100,17 @@ func (r random) document(depth int, parent string) map[string]any {
 func (r random) span() map[string]any {
 	attrs := func(keys ...string) (out []any) {
 		for _, key := range keys {
-			if !r.maybe(3) {
+			if !r.maybe(2) {
 				continue
 			}
 			value := map[string]any{"stringValue": r.one(r.name(), r.text(), "https://sqs/1/"+r.name())}
 			switch {
 			case strings.HasSuffix(key, "status_code"):
 				value = map[string]any{"intValue": r.one("200", "404", "429", "500")}
+			case key == "aws.remote.resource.type":
+				value = map[string]any{"stringValue": "AWS::SQS::Queue"}
+			case key == "rpc.system":
+				value = map[string]any{"stringValue": r.one("aws-api", "grpc")}
 			case key == "server.port", key == "n":
 				value = map[string]any{"intValue": r.one("1", "80")}
 			case key == "aws.xray.annotations":
@@ -119,10 +124,9 @@ func (r random) span() map[string]any {
 	s := map[string]any{
 		"traceId": "6b0396212942d23cf37ea4a764dab1fe", "spanId": fmt.Sprintf("%016x", r.Uint64N(12)+1), "name": r.one("GET /a?b", "span", "???", r.name()),
 		"kind": r.IntN(6), "startTimeUnixNano": fmt.Sprint(start), "endTimeUnixNano": fmt.Sprint(start + r.Uint64N(10)*250_000_000),
-		"attributes": attrs("http.request.method", "url.full", "http.url", "url.path", "server.address", "server.port", "http.response.status_code", "http.status_code",
-			"user_agent.original", "client.address", "enduser.id", "peer.service", "aws.service", "rpc.system", "rpc.service", "db.system", "db.name", "db.connection_string",
-			"aws.local.service", "aws.remote.service", "messaging.destination.name", "aws.queue_url", "aws.table_name", "aws.sns.topic.arn",
-			"tier", "a_b", "a.b", "http.route", "n", "user", "aws.xray.annotations"),
+		"attributes": attrs(append(slices.Concat(view.NameKeys, view.PartKeys), "aws.remote.resource.type", "http.request.method", "url.full", "http.url", "url.path", "server.address", "server.port", "http.response.status_code", "http.status_code",
+			"user_agent.original", "client.address", "enduser.id", "rpc.system", "db.system", "db.connection_string",
+			"tier", "a_b", "a.b", "http.route", "n", "user", "aws.xray.annotations")...),
 		"status": map[string]any{"code": r.IntN(3), "message": r.text()},
 	}
 	if r.maybe(7) {

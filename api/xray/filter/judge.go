@@ -38,6 +38,15 @@ type judge struct {
 	t      *view.Trace
 	causes [3][]view.Cause // by Outcome, once they are known
 	known  [3]bool
+	// found are the annotations of each key that was asked for.
+	found map[string]*annotations
+}
+
+// annotations are those of one key in a trace.
+type annotations struct {
+	values []clew.Value
+	// of are the places in values of what is in each segment.
+	of map[int][]int
 }
 
 // subject is what a key is asked of.
@@ -365,22 +374,44 @@ func (x *Test) reads(s string) bool {
 // annotation judges an annotation: of the trace's, those of a segment with all that is in it,
 // or those of a call.
 func (j *judge) annotation(x *Test, s *subject) (met bool) {
-	each := func(v clew.Value) { met = met || x.meets(v) }
 	switch s.in {
 	case inTrace:
-		for at := range j.t.Entities {
-			j.t.Annotation(at, x.Name, each)
+		for _, v := range j.annotationsOf(x.Name).values {
+			if x.meets(v) {
+				return true
+			}
 		}
 	case inService:
-		for at := range j.t.Entities {
-			if j.t.Entities[at].Segment == s.at {
-				j.t.Annotation(at, x.Name, each)
+		found := j.annotationsOf(x.Name)
+		for _, i := range found.of[s.at] {
+			if x.meets(found.values[i]) {
+				return true
 			}
 		}
 	case inEdge:
-		j.t.Annotation(s.at, x.Name, each)
+		j.t.Annotation(s.at, x.Name, func(v clew.Value) { met = met || x.meets(v) })
 	}
 	return met
+}
+
+// annotationsOf finds the annotations of a key, once.
+func (j *judge) annotationsOf(key string) *annotations {
+	if a, ok := j.found[key]; ok {
+		return a
+	}
+	a := &annotations{of: make(map[int][]int)}
+	for at := range j.t.Entities {
+		segment := j.t.Entities[at].Segment
+		j.t.Annotation(at, key, func(v clew.Value) {
+			a.of[segment] = append(a.of[segment], len(a.values))
+			a.values = append(a.values, v)
+		})
+	}
+	if j.found == nil {
+		j.found = make(map[string]*annotations)
+	}
+	j.found[key] = a
+	return a
 }
 
 // meets compares the value of an annotation with one of its type.

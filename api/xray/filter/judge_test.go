@@ -14,7 +14,7 @@ import (
 )
 
 // viewOf is the trace of documents, and of spans in OTLP's JSON.
-func viewOf(t *testing.T, spans string, docs ...string) *view.Trace {
+func viewOf(t testing.TB, spans string, docs ...string) *view.Trace {
 	t.Helper()
 	var tr xray.Translator
 	var body []byte
@@ -29,7 +29,7 @@ func viewOf(t *testing.T, spans string, docs ...string) *view.Trace {
 			t.Fatal(err)
 		}
 	}
-	b := build.NewBuilder(1 << 10)
+	b := build.NewBuilder(1 << 14)
 	var dec otlp.Decoder
 	if res, err := dec.Decode(b, body, otlp.Options{}); err != nil || res.Refused > 0 {
 		t.Fatalf("%+v, %v", res, err)
