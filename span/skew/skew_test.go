@@ -323,6 +323,47 @@ func TestFarApart(t *testing.T) {
 	}
 }
 
+// TestAnything has traces of any times, kinds and parents: intervals stay intervals, the first
+// clock is right by itself, and the order of the rows does not matter.
+func TestAnything(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Log("seed", seed)
+	contradictions := 0
+	for round := range uint64(3000) {
+		w := &world{r: rand.New(rand.NewPCG(seed, round)), b: &span.Batch{TraceIDs: []clew.TraceID{clew.MakeTraceID(1, 1)}}}
+		r := w.r
+		any := func() uint64 {
+			return []uint64{0, 1, moment, moment + r.Uint64N(1e9), r.Uint64(), ^uint64(0) - r.Uint64N(9), 1 << 63}[r.IntN(7)]
+		}
+		used := map[span.Identity]bool{}
+		for range 1 + r.IntN(20) {
+			id, kind := 1+r.Uint64N(20), clew.Kind(r.IntN(6))
+			if own := (span.Identity{Span: id, Side: kind.Side()}); used[own] {
+				continue
+			} else {
+				used[own] = true
+			}
+			res := clew.Resource{Attrs: []clew.Attr{{Key: "service.name", Value: clew.StringValue(fmt.Sprint("s", r.IntN(5)))}}}
+			add(w.b, res, id, r.Uint64N(22), any(), any(), kind, clew.Status(r.IntN(3)))
+		}
+		report := skew.Measure(w.b)
+		contradictions += len(report.Contradictions)
+		for i, c := range report.Clocks {
+			if c.Ahead.Lo > c.Ahead.Hi || i == 0 && (c.Ahead != skew.Interval{} || c.Correction != 0) || c.Skewed() != (c.Note("x") != "") {
+				t.Fatalf("round %d: %+v", round, c)
+			}
+		}
+		before := fmt.Sprint(report.Clocks, report.Contradictions, report.Notes())
+		w.shuffle()
+		if after := skew.Measure(w.b); fmt.Sprint(after.Clocks, after.Contradictions, after.Notes()) != before {
+			t.Fatalf("round %d: in another order\n%v\nnot\n%s", round, after.Clocks, before)
+		}
+	}
+	if contradictions == 0 {
+		t.Error("nothing contradicts")
+	}
+}
+
 // TestNotesAreBounded has more clocks than are told of.
 func TestNotesAreBounded(t *testing.T) {
 	spans := []one{{id: 1, kind: server, service: "web", from: 0, to: 100}}
