@@ -5,6 +5,9 @@ import "bytes"
 // files are ends of names of files that look like ends of domains: icon@2x.png.
 var files = []string{"png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "mjs", "ts", "json", "html", "jar", "so", "go", "py", "rb", "gz", "zip"}
 
+// awsHost ends the names of AWS' hosts.
+const awsHost = ".amazonaws.com"
+
 // emails finds addresses.
 func (x *run) emails(v []byte) {
 	for i := 0; i < len(v); i++ {
@@ -19,6 +22,9 @@ func (x *run) emails(v []byte) {
 		from := i
 		for from > 0 && i-from < maxName && kinds[v[from-1]]&isLocal != 0 {
 			from--
+		}
+		for from < i && v[from]&0xc0 == 0x80 {
+			from++ // within a character
 		}
 		from = afterEncoded(v, from, i)
 		for from < i && (v[from] == '.' || v[from] == '\'') {
@@ -82,6 +88,10 @@ done:
 			return 0
 		}
 	}
+	// X-Ray names databases so: shop@abc.eu-west-1.rds.amazonaws.com.
+	if host := v[i:end]; len(host) > len(awsHost) && bytes.EqualFold(host[len(host)-len(awsHost):], []byte(awsHost)) {
+		return 0
+	}
 	for _, f := range files {
 		if bytes.EqualFold(top, []byte(f)) {
 			return 0
@@ -105,8 +115,18 @@ func inAuthority(v []byte, i int) bool {
 	return false
 }
 
-// userinfo finds user:password@ in URLs.
+// userinfo finds user:password@ in URLs, and in the names of databases as Go's driver for
+// MySQL has them: user:password@tcp(host)/name.
 func (x *run) userinfo(v []byte) {
+	for _, transport := range []string{"@tcp(", "@unix("} {
+		if end := bytes.Index(v, []byte(transport)); end > 0 {
+			begin := bytes.LastIndexAny(v[:end], " \t\r\n\"'=/") + 1
+			if colon := bytes.IndexByte(v[begin:end], ':'); colon >= 0 {
+				x.part(v, begin, begin+colon)
+				x.part(v, begin+colon+1, end)
+			}
+		}
+	}
 	for at := 0; ; {
 		n := bytes.Index(v[at:], []byte("://"))
 		if n < 0 {

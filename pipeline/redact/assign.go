@@ -26,6 +26,9 @@ func (x *run) assignments(v []byte) {
 // assignment looks at what stands on both sides of a sign that has width bytes and begins
 // at i. It returns where the secret ends that it found, else 0.
 func (x *run) assignment(v []byte, i, width int) int {
+	if i+1 < len(v) && v[i] == '=' && v[i+1] == '=' {
+		return 0 // a comparison
+	}
 	begin, end := nameBefore(v, i)
 	how := nameStrength(v[begin:end])
 	if how == harmless {
@@ -62,7 +65,7 @@ func (x *run) assignment(v []byte, i, width int) int {
 	case how == weak && !inQuery && (isNumber(secret) || (!quoted && !looksRandom(secret, 8))):
 		return 0
 	}
-	if to == most {
+	if most < len(v) {
 		from, to, _ = valueAfter(v, i+width, how, inQuery)
 	}
 	x.hits = append(x.hits, hit{from: from, to: to, set: set})
@@ -179,4 +182,51 @@ func looksRandom(v []byte, least int) bool {
 		}
 	}
 	return digits > 0 || (len(v) >= 20 && capitals > 1 && smalls > 1)
+}
+
+// elements finds what is in elements of XML that are named as secrets are.
+func (x *run) elements(v []byte) {
+	least := 0 // up to which all was looked at
+	for at := 0; ; {
+		n := bytes.Index(v[at:], []byte("</"))
+		if n < 0 {
+			return
+		}
+		end := at + n
+		name := end + 2
+		for at = name; at < len(v) && at-name < maxName && kinds[v[at]]&isName != 0; at++ {
+		}
+		if at < len(v) && v[at] == ':' { // a namespace
+			for name, at = at+1, at+1; at < len(v) && at-name < maxName && kinds[v[at]]&isName != 0; at++ {
+			}
+		}
+		if nameStrength(v[name:at]) >= weak {
+			if from := bytes.LastIndexByte(v[least:end], '>'); from >= 0 && !isPlaceholder(v[least+from+1:end]) {
+				x.hits = append(x.hits, hit{from: least + from + 1, to: end, set: Credentials})
+			}
+		}
+		least = end
+	}
+}
+
+// option looks whether the word that ends at i, before a space, is an option of a command
+// that is named as secrets are; it returns where what is given to it ends, else i.
+func (x *run) option(v []byte, i int) int {
+	if !mayBeSecret(v[:i]) {
+		return i
+	}
+	begin := i
+	for begin > 0 && i-begin < maxName && kinds[v[begin-1]]&isName != 0 {
+		begin--
+	}
+	name := bytes.TrimLeft(v[begin:i], "-")
+	if dashes := i - begin - len(name); dashes == 0 || nameStrength(name) < weak {
+		return i
+	}
+	from, to, _ := valueAfter(v, i, strong, false)
+	if from == to || v[from] == '-' || isPlaceholder(v[from:to]) {
+		return i
+	}
+	x.hits = append(x.hits, hit{from: from, to: to, set: Credentials})
+	return to
 }

@@ -4,8 +4,9 @@ const (
 	minCardDigits = 13
 	maxCardDigits = 19
 
-	minCard = 1e12 // the least number of 13 digits
-	maxCard = 1e19
+	// Numbers have 13 to 16 digits: what is longer as an integer is a time or a hash.
+	minCard = 1e12
+	maxCard = 1e16 - 1
 )
 
 // cards finds the numbers of payment cards: 13 to 19 digits, on end or in the groups in
@@ -103,7 +104,7 @@ func isCard(digits []byte) bool {
 	ok := false
 	switch two := first / 100; {
 	case digits[0] == '4': // Visa
-		ok = n == 13 || n == 16 || n == 19
+		ok = n == 13 || n == 16 // 19 are allowed, and only hashes have them
 	case two == 34 || two == 37: // American Express
 		ok = n == 15
 	case two == 36 || two == 38 || two == 39 || (first >= 3000 && first <= 3059): // Diners Club

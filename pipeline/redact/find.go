@@ -114,6 +114,9 @@ func (x *run) look(v []byte, c class) {
 		if len(v) >= minToken {
 			x.tokens(v)
 		}
+		if bytes.IndexByte(v, '<') >= 0 {
+			x.elements(v)
+		}
 	}
 	if c&classSQL != 0 {
 		x.literals(v)
@@ -170,7 +173,10 @@ func (x *run) replace(dst, v []byte, first int) []byte {
 		if a.from != b.from {
 			return a.from - b.from
 		}
-		return b.to - a.to
+		if a.to != b.to {
+			return b.to - a.to
+		}
+		return int(a.as) - int(b.as) // what is taken out whole is, before what is left of it
 	})
 	at := 0
 	for i := 0; i < len(hits); {

@@ -90,6 +90,7 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 	if i < len(v) && v[i] == last {
 		return i + 1
 	}
+	named := named{value: -1}
 	for i < len(v) {
 		of := c
 		if last == '}' {
@@ -100,11 +101,13 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 			if end < 0 {
 				return -1
 			}
+			key := v[i+1 : end-1]
 			of |= x.jsonKey(v, i+1, end-1)
 			if i = skipSpace(v, end); i >= len(v) || v[i] != ':' {
 				return -1
 			}
 			i = skipSpace(v, i+1)
+			named.member(v, key, i)
 		}
 		hits, counts := len(x.hits), x.counts
 		if i = x.jsonValue(v, i, of, depth+1); i < 0 {
@@ -118,6 +121,9 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 		}
 		switch v[i] {
 		case last:
+			if named.secret && named.value >= 0 && x.r.on[Credentials] && c&classSecret == 0 {
+				x.jsonValue(v, named.value, c|classSecret, depth+1)
+			}
 			return i + 1
 		case ',':
 			i = skipSpace(v, i+1)
@@ -126,6 +132,27 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 		}
 	}
 	return -1
+}
+
+// named is what is known of an object that may be a name and a value, as headers and
+// variables are listed: {"name":"Authorization","value":"…"}.
+type named struct {
+	secret bool // its name is that of a secret
+	value  int  // where its value begins, negative: it has none yet
+}
+
+// member takes a member of the object, whose value begins at i.
+func (n *named) member(v, key []byte, i int) {
+	switch {
+	case bytes.EqualFold(key, []byte("value")):
+		n.value = i
+	case bytes.EqualFold(key, []byte("name")) || bytes.EqualFold(key, []byte("key")):
+		if i < len(v) && v[i] == '"' {
+			if end := stringEnd(v, i+1); end > 0 {
+				n.secret = nameStrength(v[i+1:end-1]) >= weak
+			}
+		}
+	}
 }
 
 // stringEnd returns where the string of JSON ends, behind its quote, whose contents begin

@@ -32,6 +32,7 @@ var forms = func() (t [256][]token) {
 		{begin: "sk_live_", least: 10, of: isAlnum}, {begin: "sk_test_", least: 10, of: isAlnum},
 		{begin: "rk_live_", least: 10, of: isAlnum}, {begin: "rk_test_", least: 10, of: isAlnum}, {begin: "whsec_", least: 16, of: isTail},
 		{begin: "sk-", least: 20, of: isTail, digit: true},
+		{begin: "GOCSPX-", least: 20, of: isTail}, {begin: "hf_", least: 30, of: isAlnum}, {begin: "glsa_", least: 30, of: isTail}, {begin: "dckr_pat_", least: 20, of: isTail},
 		{begin: "npm_", least: 30, of: isAlnum}, {begin: "pypi-", least: 20, of: isTail},
 		{begin: "shpat_", least: 32, of: isAlnum}, {begin: "shpss_", least: 32, of: isAlnum},
 		{begin: "dop_v1_", least: 40, of: isAlnum}, {begin: "sq0atp-", least: 20, of: isTail}, {begin: "sq0csp-", least: 20, of: isTail},
@@ -220,7 +221,7 @@ func (x *run) privateKey(v []byte, i int) int {
 	return to
 }
 
-// schemes finds what follows Bearer and Basic, and private keys.
+// schemes finds what follows Bearer, Basic and options of commands, and private keys.
 func (x *run) schemes(v []byte) {
 	for at := 0; ; {
 		n := bytes.IndexByte(v[at:], ' ')
@@ -232,6 +233,7 @@ func (x *run) schemes(v []byte) {
 		if i < 5 {
 			continue
 		}
+		at = max(at, x.option(v, i))
 		switch v[i-1] | 0x20 {
 		case 'r':
 			if i >= 6 && bytes.EqualFold(v[i-6:i], []byte("bearer")) && (i == 6 || kinds[v[i-7]]&isAlnum == 0) {

@@ -408,7 +408,7 @@ func (x *run) substitute(f *frame, set Set, literal bool, i, end int, number []b
 // integer looks at an integer: the number of a card, or what its key says is secret.
 func (x *run) integer(f *frame, c class, i, end int, v uint64) {
 	switch {
-	case c&(classSecret|classCard|classParameter) == 0 && (v < minCard || v > math.MaxInt64 || !x.r.on[Cards]):
+	case c&(classSecret|classCard|classParameter) == 0 && (v < minCard || v > maxCard || !x.r.on[Cards]):
 		return
 	case c&classWeak != 0 && c&(classCard|classParameter) == 0:
 		return // counts of tokens
