@@ -22,8 +22,8 @@ import (
 )
 
 // Load reads a pipeline from a file, and the tables that it names: files have to be
-// readable, servers are asked again later. counts get what it does. Errors are of kind
-// Invalid and name the line.
+// readable, servers are being asked when it returns (Await). counts get what it does. Errors
+// are of kind Invalid and name the line.
 func Load(ctx context.Context, path string, counts *Counts, log *slog.Logger) (*Pipeline, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -46,13 +46,13 @@ func Load(ctx context.Context, path string, counts *Counts, log *slog.Logger) (*
 	p.end = end
 	for i, look := range p.lookups {
 		if look.file == "" {
-			p.refresh(ctx, look)
-		} else if err := look.refresh(ctx); err != nil {
+			continue
+		}
+		if err := look.refresh(ctx); err != nil {
 			end()
 			return nil, clew.Errorf(clew.Invalid, "%s: lookups: number %d: %w", path, i+1, err)
-		} else {
-			counts.Lookups.Add(1)
 		}
+		counts.Lookups.Add(1)
 	}
 	for _, look := range p.lookups {
 		p.refreshing.Go(func() { p.keepFresh(running, look) })
@@ -250,7 +250,7 @@ func (l *loader) nameRule(n *yaml.Node, out *names) error {
 
 func (l *loader) lookupList(n *yaml.Node) error {
 	return l.list(n, maxLookups, func(n *yaml.Node) error {
-		look := &lookup{timeout: tableTimeout, client: &http.Client{}}
+		look := &lookup{asked: make(chan struct{}), timeout: tableTimeout, client: &http.Client{}}
 		var overwrite string
 		err := l.mapping(n, "lookups", map[string]section{
 			"by": l.into(&look.by), "file": l.into(&look.file), "url": l.into(&look.url), "overwrite": l.into(&overwrite),

@@ -27,7 +27,8 @@ func (h *Holder) Load(ctx context.Context, path string, log *slog.Logger) error 
 	return err
 }
 
-// Prepare reads the pipeline of a file, for Use; of an empty path it is nil.
+// Prepare reads the pipeline of a file, for Use; of an empty path it is nil. Tables of
+// servers are those of the pipeline before until the servers have answered.
 func (h *Holder) Prepare(ctx context.Context, path string, log *slog.Logger) (*Pipeline, error) {
 	if path == "" {
 		return nil, nil

@@ -18,6 +18,9 @@ const (
 	maxRules      = 1000
 	maxStatements = 500
 
+	// maxServiceName bounds the names that expressions are tried on.
+	maxServiceName = 1 << 10
+
 	// How often tables are looked at. A file is only looked at for its time and size.
 	fileEvery  = 10 * time.Second
 	tableEvery = time.Minute

@@ -31,6 +31,7 @@ type lookup struct {
 	overwrite      bool
 	client         *http.Client
 
+	asked chan struct{} // closed when the server was asked once
 	table atomic.Pointer[table]
 	mu    sync.Mutex  // one reads at a time; guards read
 	read  os.FileInfo // of the file as it was read
@@ -242,8 +243,24 @@ func valueOf(v any) (clew.Value, error) {
 	return clew.Value{}, errors.New("want a text, a number or a bool")
 }
 
+// Await returns once each server that has a table was asked for it, or ctx ends. Requests
+// before that lack what the table has.
+func (p *Pipeline) Await(ctx context.Context) {
+	for _, l := range p.lookups {
+		select {
+		case <-l.asked:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // keepFresh reads the table again as often as its lookup says, until ctx ends.
 func (p *Pipeline) keepFresh(ctx context.Context, l *lookup) {
+	if l.url != "" {
+		p.refresh(ctx, l)
+	}
+	close(l.asked)
 	tick := time.NewTicker(l.every)
 	defer tick.Stop()
 	for {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
+	"github.com/clew-tracing/clew/otlp"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -48,6 +50,7 @@ func loadFrom(t *testing.T, dir string) *Pipeline {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
+	p.Await(t.Context())
 	return p
 }
 
@@ -233,6 +236,7 @@ func TestLookupsFromServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Use(nil)
+	h.Current().Await(t.Context())
 	if got := team(h.Current()); got != `string_value:"new"` {
 		t.Errorf("loaded anew: %s", got)
 	}
@@ -387,6 +391,31 @@ func TestErrorsNameTheLine(t *testing.T) {
 	if _, err := Load(context.Background(), filepath.Join(t.TempDir(), "gone.yaml"), new(Counts), quiet); err == nil {
 		t.Error("a file that is not there is read")
 	}
+}
+
+// FuzzResources: whatever a request is, naming services and adding attributes leaves its
+// spans.
+func FuzzResources(f *testing.F) {
+	f.Add([]byte("\n\x1c\n\x1a\n\x18\n\x0cservice.name\x12\b\n\x06a-blue"))
+	f.Add([]byte("\n\x06\n\x00\x12\x02\x12\x00"))
+	p := &Pipeline{counts: new(Counts), log: quiet, names: &names{exact: map[string]string{"": "none", "x": "y"}, rules: []nameRule{{regexp.MustCompile("^(.+)-blue$"), "$1"}}}}
+	l := &lookup{by: serviceName}
+	l.table.Store(&table{"a": {{"team", textValue("shop")}}, "none": {{"team", textValue("x")}}})
+	p.lookups = []*lookup{l}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		out, changed, err := p.resources(nil, body)
+		n, before := otlp.CountSpans(body)
+		if err != nil || !changed {
+			return
+		}
+		m, after := otlp.CountSpans(out)
+		if n != m || (before == nil) != (after == nil) {
+			t.Fatalf("%d spans, %v; then %d, %v", n, before, m, after)
+		}
+		if again, changed, err := p.resources(nil, out); err != nil || changed {
+			t.Fatalf("%q came to %q, and then to %q, %v", body, out, again, err)
+		}
+	})
 }
 
 // BenchmarkRewrite tells what each part costs for each span.

@@ -52,7 +52,7 @@ func (n *names) of(r *resource) string {
 	}
 	if to, ok := n.exact[name]; ok {
 		name = to
-	} else {
+	} else if len(name) <= maxServiceName {
 		for _, rule := range n.rules {
 			if at := rule.match.FindStringSubmatchIndex(name); at != nil {
 				name = string(rule.match.ExpandString(nil, rule.name, name, at))

@@ -95,6 +95,7 @@ func (p *pipelineTest) run(ctx context.Context, path string) error {
 		return err
 	}
 	defer pipe.Close()
+	pipe.Await(ctx)
 	if failed := p.counts.LookupErrs.Load(); failed > 0 {
 		return fmt.Errorf("%s: %s could not be read", path, console.Plural(int(failed), "table"))
 	}

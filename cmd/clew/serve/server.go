@@ -140,6 +140,9 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	s.pipeline.Use(through)
 	defer s.pipeline.Use(nil)
+	if through != nil {
+		through.Await(ctx)
+	}
 	if r.TLSCert != "" {
 		pair, err := readCertificate(&r.Config)
 		if err != nil {
