@@ -60,24 +60,28 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// commits has the broker refuse commits for which refuse says so.
-func (k *kafka) commits(refuse func(*kmsg.OffsetCommitRequest) bool) {
+// commits has the broker refuse commits of partitions for which refuse says so, with their
+// offset.
+func (k *kafka) commits(refuse func(partition int32, offset int64) bool) {
 	k.cluster.ControlKey(int16(kmsg.OffsetCommit), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		k.cluster.KeepControl()
 		c := r.(*kmsg.OffsetCommitRequest)
-		if !refuse(c) {
-			return nil, nil, false
-		}
 		a := c.ResponseKind().(*kmsg.OffsetCommitResponse)
+		refused := false
 		for _, t := range c.Topics {
 			x := kmsg.NewOffsetCommitResponseTopic()
 			x.Topic, x.TopicID = t.Topic, t.TopicID
 			for _, p := range t.Partitions {
 				y := kmsg.NewOffsetCommitResponseTopicPartition()
-				y.Partition, y.ErrorCode = p.Partition, kerr.InvalidCommitOffsetSize.Code
+				if y.Partition = p.Partition; refuse(p.Partition, p.Offset) {
+					y.ErrorCode, refused = kerr.InvalidCommitOffsetSize.Code, true
+				}
 				x.Partitions = append(x.Partitions, y)
 			}
 			a.Topics = append(a.Topics, x)
+		}
+		if !refused {
+			return nil, nil, false
 		}
 		return a, nil, true
 	})
@@ -89,16 +93,7 @@ func TestEndBetweenAppendAndCommit(t *testing.T) {
 	k := startKafka(t, kfake.SeedTopics(1, topic))
 	db := store(t)
 	var refusing atomic.Bool
-	k.commits(func(r *kmsg.OffsetCommitRequest) bool {
-		for _, t := range r.Topics {
-			for _, p := range t.Partitions {
-				if refusing.Load() && p.Offset > 0 { // not the plan, which stays at the beginning
-					return true
-				}
-			}
-		}
-		return false
-	})
+	k.commits(func(_ int32, offset int64) bool { return refusing.Load() && offset > 0 }) // not the plan, which stays at the beginning
 	refusing.Store(true)
 	var records []*kgo.Record
 	for id := range uint64(30) {
@@ -384,4 +379,34 @@ func TestPackedBomb(t *testing.T) {
 			t.Errorf("stops %v: %v\n%s", stops, d.Stats().Errors, log.String())
 		}
 	}
+}
+
+// TestRefusedPartition: a partition whose offsets cannot be committed, as of a topic that was
+// deleted, holds up itself and no other, until they can.
+func TestRefusedPartition(t *testing.T) {
+	k := startKafka(t, kfake.SeedTopics(2, topic))
+	db := store(t)
+	var refusing atomic.Bool
+	refusing.Store(true)
+	k.commits(func(partition int32, _ int64) bool { return refusing.Load() && partition == 1 })
+	k.put(message(topic, 1, "", request(t, 1)))
+	var log logged
+	cfg := k.config(db, protoTopic)
+	cfg.Logger = log.logger()
+	d, stop := begin(t, cfg)
+	await(t, "it is refused", func() bool { return d.Consumed().FailedCommits > 1 })
+	for id := range uint64(5) {
+		k.put(message(topic, 1, "", request(t, id+2)), message(topic, 0, "", request(t, id+7)))
+		await(t, "the other goes on", func() bool { return d.Stats().Accepted == int64(id+1) })
+	}
+	if c := d.Consumed(); c.Pauses != 0 || c.Paused {
+		t.Errorf("all are paused: %+v", c)
+	}
+	if !strings.Contains(log.String(), "topic=otlp_spans partition=1") {
+		t.Errorf("the log does not say which:\n%s", log.String())
+	}
+	refusing.Store(false)
+	await(t, "all are there", func() bool { return d.Stats().Accepted == 11 })
+	stop()
+	has(t, db, 11)
 }

@@ -38,6 +38,8 @@ type partition struct {
 	done    int           // parts of the first batch of held that are durable
 	stopped bool          // at next, which is bad
 	broken  int64         // the offset behind that of a batch that cannot be unpacked, which is behind what is held; 0: none
+	refused error         // why the group did not take its last commit; nil: it did
+	aside   bool          // it is not fetched for that
 	waits   time.Time     // since when the rest of a group is waited for
 }
 
@@ -206,6 +208,7 @@ func (d *Door) forget(client *kgo.Client, gone map[string][]int32) {
 }
 
 // commit tells the group where partitions are, those that are not where it knows them to be.
+// Those that it does not take are noted; an error says that none was told.
 func (d *Door) commit(ctx context.Context, client *kgo.Client, of []*partition) error {
 	offsets := make(map[string]map[int32]kgo.EpochOffset)
 	plans := make(map[place]string)
@@ -237,31 +240,33 @@ func (d *Door) commit(ctx context.Context, client *kgo.Client, of []*partition) 
 		return nil
 	})
 	var failed error
-	known := make(map[place]bool)
+	told := make(map[place]error)
 	client.CommitOffsetsSync(ctx, offsets, func(_ *kgo.Client, _ *kmsg.OffsetCommitRequest, r *kmsg.OffsetCommitResponse, err error) {
 		if failed = err; err != nil {
 			return
 		}
 		for _, t := range r.Topics {
 			for _, x := range t.Partitions {
-				if err := kerr.ErrorForCode(x.ErrorCode); err != nil {
-					failed = err
-				} else {
-					known[place{t.Topic, x.Partition}] = true
-				}
+				told[place{t.Topic, x.Partition}] = kerr.ErrorForCode(x.ErrorCode)
 			}
 		}
 	})
-	for _, p := range of {
-		if known[p.at] {
-			p.committed = p.position
-		}
-	}
 	if failed != nil {
 		d.failedCommits.Add(1)
 		return errors.Join(errCommit, failed)
 	}
 	d.commits.Add(1)
+	for _, p := range of {
+		err, ok := told[p.at]
+		if !ok {
+			continue
+		}
+		if p.refused = err; err == nil {
+			p.committed = p.position
+		} else {
+			d.failedCommits.Add(1)
+		}
+	}
 	return nil
 }
 

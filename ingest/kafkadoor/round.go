@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,6 +43,7 @@ func (d *Door) round(ctx context.Context, fetches kgo.Fetches) step {
 	}
 	err := d.commit(ctx, d.client, ready) // the plans
 	if err == nil {
+		ready = slices.DeleteFunc(ready, func(p *partition) bool { return p.refused != nil })
 		err = d.work(ctx, ready)
 		for _, p := range ready {
 			next.more = next.more || len(p.held) > 0
@@ -49,6 +51,9 @@ func (d *Door) round(ctx context.Context, fetches kgo.Fetches) step {
 		if failed := d.commit(ctx, d.client, d.all()); err == nil {
 			err = failed
 		}
+	}
+	if d.holdRefused() {
+		next.patience = retryMost
 	}
 	if err != nil {
 		next.retry = min(ingest.RetryAfter(err), retryMost)
@@ -85,6 +90,24 @@ func (d *Door) pauseWhile(waits bool) {
 		d.client.PauseFetchPartitions(map[string][]int32{at.topic: {at.partition}})
 		d.log.tell(slog.LevelError, stateInterval, fmt.Sprintf("partition %d of Kafka's topic %s stands still at offset %d, which cannot be taken: have it left out with --kafka-bad skip", at.partition, at.topic, p.next))
 	}
+}
+
+// holdRefused fetches nothing of partitions whose commits are refused, while others go on, and
+// reports whether there are any: of a topic that was deleted, say.
+func (d *Door) holdRefused() (any bool) {
+	for at, p := range d.owned {
+		one := map[string][]int32{at.topic: {at.partition}}
+		switch {
+		case p.refused != nil:
+			any = true
+			d.client.PauseFetchPartitions(one)
+			d.log.tell(slog.LevelWarn, tellInterval, "offsets of a partition of Kafka cannot be committed; its spans wait", "topic", at.topic, "partition", at.partition, "error", p.refused)
+		case p.aside && !p.stopped:
+			d.client.ResumeFetchPartitions(one)
+		}
+		p.aside = p.refused != nil
+	}
+	return any
 }
 
 // work appends the groups of partitions, some at a time, and returns the first error.
