@@ -55,10 +55,11 @@ func NameOf(s Source, kind clew.Kind, sub bool, own string) string {
 	return "span"
 }
 
-// database is the name of a database, with its host.
+// database is the name of a database, with its host. One that is a number, as Redis counts them,
+// names nobody.
 func database(s Source) string {
 	name := s.Text("db.namespace", "db.name")
-	if name == "" {
+	if strings.Trim(name, "0123456789") == "" {
 		return ""
 	}
 	if u, err := url.Parse(strings.TrimPrefix(s.Text("db.connection_string"), "jdbc:")); err == nil && u.Hostname() != "" {

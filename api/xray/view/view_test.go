@@ -248,6 +248,7 @@ func TestForeignNodes(t *testing.T) {
 		"rpc.system=grpc rpc.service=Cart":                                                                                                  {Name: "Cart", Type: "remote"},
 		"db.system=mysql db.name=shop":                                                                                                      {Name: "shop", Type: "Database::SQL"},
 		"db.system=redis server.address=cache":                                                                                              {Name: "cache", Type: "remote"},
+		"db.system=redis db.namespace=0 server.address=cache":                                                                               {Name: "cache", Type: "remote"},
 		"peer.service=stock server.address=10.0.0.1":                                                                                        {Name: "stock", Type: "remote"},
 		"messaging.system=kafka messaging.destination.name=t":                                                                               {Name: "t", Type: "remote"},
 	} {
