@@ -10,6 +10,7 @@ const awsHost = ".amazonaws.com"
 
 // emails finds addresses.
 func (x *run) emails(v []byte) {
+	var before authority
 	for i := 0; i < len(v); i++ {
 		width := 1
 		switch {
@@ -31,10 +32,10 @@ func (x *run) emails(v []byte) {
 			from++
 		}
 		to := domainEnd(v, i+width)
-		if from == i || to == 0 || (x.r.on[URLs] && inAuthority(v, from)) {
+		if from == i || to == 0 || (x.r.on[URLs] && before.reaches(v, from)) {
 			continue
 		}
-		x.hits = append(x.hits, hit{from: from, to: to, set: Email})
+		x.note(hit{from: from, to: to, set: Email})
 		i = to - 1
 	}
 }
@@ -100,19 +101,29 @@ done:
 	return end
 }
 
-// inAuthority reports whether what is before i is part of the authority of a URL: the
-// name of a user, who is taken out as such.
-func inAuthority(v []byte, i int) bool {
-	for ; i > 0; i-- {
+// authority is what is known of a text up to a place in it.
+type authority struct {
+	at     int  // the place
+	inside bool // whether that is within the authority of a URL
+}
+
+// reaches reports whether what is before i is part of the authority of a URL: the name of
+// a user, who is taken out as such. Places are asked for from the first to the last, so
+// that each byte is looked at once.
+func (a *authority) reaches(v []byte, i int) bool {
+	least := a.at
+	for a.at = i; i > least; i-- {
 		c := v[i-1]
 		if c == '/' {
-			return i > 2 && v[i-2] == '/' && v[i-3] == ':'
+			a.inside = i > 2 && v[i-2] == '/' && v[i-3] == ':'
+			return a.inside
 		}
 		if kinds[c]&isSpace != 0 || bytes.IndexByte([]byte("@?#\"'<>"), c) >= 0 {
+			a.inside = false
 			return false
 		}
 	}
-	return false
+	return a.inside
 }
 
 // userinfo finds user:password@ in URLs, and in the names of databases as Go's driver for
@@ -164,6 +175,6 @@ func (x *run) userinfo(v []byte) {
 // part notes a part of a URL, if there is any.
 func (x *run) part(v []byte, from, to int) {
 	if !isPlaceholder(v[from:to]) {
-		x.hits = append(x.hits, hit{from: from, to: to, set: URLs})
+		x.note(hit{from: from, to: to, set: URLs})
 	}
 }

@@ -68,7 +68,7 @@ func (x *run) assignment(v []byte, i, width int) int {
 	if most < len(v) {
 		from, to, _ = valueAfter(v, i+width, how, inQuery)
 	}
-	x.hits = append(x.hits, hit{from: from, to: to, set: set})
+	x.note(hit{from: from, to: to, set: set})
 	return to
 }
 
@@ -201,12 +201,32 @@ func (x *run) elements(v []byte) {
 			}
 		}
 		if nameStrength(v[name:at]) >= weak {
-			if from := bytes.LastIndexByte(v[least:end], '>'); from >= 0 && !isPlaceholder(v[least+from+1:end]) {
-				x.hits = append(x.hits, hit{from: least + from + 1, to: end, set: Credentials})
+			if from, to := content(v, least, end); from < to && !isPlaceholder(v[from:to]) {
+				x.note(hit{from: from, to: to, set: Credentials})
 			}
 		}
 		least = end
 	}
+}
+
+// content returns what an element has whose end tag begins at end, from least on at the
+// earliest: a text, or a section of CDATA with what is within it.
+func content(v []byte, least, end int) (from, to int) {
+	const begin, last = "<![CDATA[", "]]>"
+	to = end
+	for to > least && kinds[v[to-1]]&isSpace != 0 {
+		to--
+	}
+	if bytes.HasSuffix(v[least:to], []byte(last)) {
+		to -= len(last)
+		if from = bytes.LastIndex(v[least:to], []byte(begin)); from >= 0 {
+			return least + from + len(begin), to
+		}
+	}
+	if from = bytes.LastIndexByte(v[least:end], '>'); from < 0 {
+		return end, end
+	}
+	return least + from + 1, end
 }
 
 // option looks whether the word that ends at i, before a space, is an option of a command
@@ -223,10 +243,14 @@ func (x *run) option(v []byte, i int) int {
 	if dashes := i - begin - len(name); dashes == 0 || nameStrength(name) < weak {
 		return i
 	}
-	from, to, _ := valueAfter(v, i, strong, false)
+	most := min(len(v), i+firstLook)
+	from, to, _ := valueAfter(v[:most], i, strong, false)
 	if from == to || v[from] == '-' || isPlaceholder(v[from:to]) {
 		return i
 	}
-	x.hits = append(x.hits, hit{from: from, to: to, set: Credentials})
+	if most < len(v) {
+		from, to, _ = valueAfter(v, i, strong, false)
+	}
+	x.note(hit{from: from, to: to, set: Credentials})
 	return to
 }

@@ -34,7 +34,7 @@ func (x *run) cards(v []byte) {
 		if end == 0 || !endsNumber(v, end) {
 			continue
 		}
-		x.hits = append(x.hits, hit{from: group, to: end, set: Cards})
+		x.note(hit{from: group, to: end, set: Cards})
 		i = end
 	}
 }

@@ -74,9 +74,21 @@ func count(v []byte) (t tally) {
 // find looks for what is to be taken out of a text, as the value of a key of class c, and
 // notes it in hits. It reports whether there is anything.
 func (x *run) find(v []byte, c class) bool {
-	x.hits = x.hits[:0]
+	x.hits, x.full = x.hits[:0], false
 	x.look(v, c)
+	if x.full {
+		x.hits = append(x.hits[:0], hit{to: len(v), set: x.hits[0].set})
+	}
 	return len(x.hits) > 0
+}
+
+// note notes a part that is to be taken out, as long as there are not too many of them.
+func (x *run) note(h hit) {
+	if len(x.hits) == maxHits {
+		x.full = true
+		return
+	}
+	x.hits = append(x.hits, h)
 }
 
 // look appends to hits what is to be taken out of v.
@@ -146,7 +158,7 @@ func (x *run) whole(v []byte, c class) {
 		}
 		h.set, h.as = SQL, asLiteral
 	}
-	x.hits = append(x.hits, h)
+	x.note(h)
 }
 
 // isPlaceholder reports whether a text stands for a secret, or for none.

@@ -79,7 +79,7 @@ func (x *run) jsonValue(v []byte, i int, c class, depth int) int {
 		if literal {
 			h.as = asQuotedLiteral
 		}
-		x.hits = append(x.hits, h)
+		x.note(h)
 	}
 	return end
 }
@@ -214,7 +214,7 @@ func (x *run) jsonString(v []byte, from, to int, c class) {
 	switch {
 	case c&classWhole == 0 && c&classLiteral != 0:
 		if len(raw) > 0 && !isPlaceholder(raw) {
-			x.hits = append(x.hits, hit{from: from, to: to, set: SQL, as: asLiteral})
+			x.note(hit{from: from, to: to, set: SQL, as: asLiteral})
 		}
 	case bytes.IndexByte(raw, '\\') < 0:
 		x.look(raw, c)
@@ -228,7 +228,7 @@ func (x *run) jsonString(v []byte, from, to int, c class) {
 		plain = x.replace(nil, plain, first)
 		begin := len(x.scratch)
 		x.scratch = appendEscaped(x.scratch, plain)
-		x.hits = append(x.hits, hit{from: from, to: to, as: asScratch, a: begin, b: len(x.scratch)})
+		x.note(hit{from: from, to: to, as: asScratch, a: begin, b: len(x.scratch)})
 	}
 }
 

@@ -45,6 +45,10 @@ const (
 	firstLook = 256
 	maxTries  = 64
 
+	// maxHits bounds the parts that are taken out of a text, 10 MiB of memory: each literal of
+	// a statement may be one, of two bytes. A text with more of them is taken out whole.
+	maxHits = 1 << 18
+
 	// minToken is the least length of a token that is known by how it looks.
 	minToken = 16
 

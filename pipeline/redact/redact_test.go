@@ -177,22 +177,64 @@ func TestSQL(t *testing.T) {
 	stay(t, r, "db.query.summary", "SELECT 'x'")
 }
 
-// TestNothingIsQuadratic: what is made to be slow is looked through in little time. Each of
-// these would take minutes if its parts were looked at to the end of the text.
+// TestNothingIsQuadratic: what is made to be slow is looked through in little time: in
+// milliseconds each, and in many seconds if its parts were looked at to the end of the text.
 func TestNothingIsQuadratic(t *testing.T) {
 	r := with(t, Options{Sets: Sets()})
-	const size = 1 << 17
-	began := time.Now()
+	const size = 1 << 18
+	const most = 2 * time.Second
 	for _, part := range []string{"token=", "?token=", "password=", "sig=", "code=", "token:", `"token":"`, "'a',", "eyJ-", "eyJ.", "sk-", "xoxb-", "AKIA_", "a@", "a@b.", "@", "://", "://a:", "a:b@", "4111 ", "4", "Bearer ", "basic ",
-		"-----BEGIN PRIVATE KEY", "$a$ ", "$a", "/*", `\'`, `'\`, `"a`, `{"`, `["`, `{"a":`, `["\"`, "[", "{", "%3D", "token%3D", "%40", "a%40b.", "</password>", "<password>a</password>", "--token ", "@tcp(", `{"name":"password","value":`, `[{"key":"token","value":[`, "VALUES (", `"a".`, "1.", "e1", "_-"} {
+		"-----BEGIN PRIVATE KEY", "$a$ ", "$a", "/*", `\'`, `'\`, `"a`, `{"`, `["`, `{"a":`, `["\"`, "[", "{", "%3D", "token%3D", "%40", "a%40b.", "</password>", "<password>a</password>", "--token ", "@tcp(", `{"name":"password","value":`, `[{"key":"token","value":[`, "VALUES (", `"a".`, "1.", "e1", "_-",
+		"a%40b.cd,", "sk-aaaaaaaaaaaaaaa.", "sk-a1aaaaaaaaaaaaa.", "xoxb-aaaaaaaaaaaaaaa.", "eyJaaaaaaaaaaaaaaaaa.", "--password '-", "<token><![CDATA[a]]></token>", "-----BEGIN -----END -----PRIVATE KEY"} {
 		text := strings.Repeat(part, size/len(part))
-		for _, key := range []string{"x", "db.statement", "password"} {
-			r.Text(key, text)
+		for _, c := range [][2]string{{"x", text}, {"db.statement", text}, {"password", text}, {"x", `{"a":"` + strings.ReplaceAll(text, `"`, `\"`) + `"}`}} {
+			began := time.Now()
+			r.Text(c[0], c[1])
+			if took := time.Since(began); took > most {
+				t.Errorf("%s: %q again and again took %v", c[0], part, took)
+			}
 		}
-		r.Text("x", `{"a":"`+strings.ReplaceAll(text, `"`, `\"`)+`"}`)
 	}
-	if took := time.Since(began); took > 3*time.Minute {
-		t.Errorf("it took %v", took)
+	var slashes strings.Builder // quotes that are not closed by those behind them
+	for n := 0; slashes.Len() < size; n++ {
+		slashes.WriteString("--password " + strings.Repeat(`\`, n) + "'-")
+	}
+	began := time.Now()
+	if r.Text("x", slashes.String()); time.Since(began) > most {
+		t.Errorf("quotes with backslashes took %v", time.Since(began))
+	}
+}
+
+// TestCDATA: what is in a section of CDATA is what its element has.
+func TestCDATA(t *testing.T) {
+	r := with(t, Options{Sets: []Set{Credentials}})
+	hold(t, r, [][3]string{
+		{"x", "<a><password><![CDATA[hun>ter2]]></password></a>", "<a><password><![CDATA[REDACTED]]></password></a>"},
+		{"x", "<ns:password> <![CDATA[hunter2]]>\n</ns:password>", "<ns:password> <![CDATA[REDACTED]]>\n</ns:password>"},
+	})
+	stay(t, r, "x", "<password><![CDATA[]]></password>", "<name><![CDATA[bob]]></name>", "]]></password>")
+}
+
+// TestPrivateKeysEnd: the end of a key that is before it is none, and is not looked for again.
+func TestPrivateKeysEnd(t *testing.T) {
+	r := with(t, Options{Sets: []Set{Credentials}})
+	hold(t, r, [][3]string{
+		{"x", "-----BEGIN -----END -----PRIVATE KEY", "REDACTED"},
+		{"x", "a -----BEGIN -----END -----PRIVATE KEY-----\nMII\n-----END PRIVATE KEY----- b", "a REDACTED b"},
+	})
+}
+
+// TestTooManyHits: a text of which very many parts are to be taken out is taken out whole.
+func TestTooManyHits(t *testing.T) {
+	r := with(t, Options{Sets: []Set{SQL}})
+	if got := r.Text("db.statement", strings.Repeat("1,", maxHits)); got != strings.Repeat("?,", maxHits) {
+		t.Errorf("%d bytes: %.20q", len(got), got)
+	}
+	if got := r.Text("db.statement", strings.Repeat("1,", maxHits+1)); got != Mark {
+		t.Errorf("%d bytes: %.20q", len(got), got)
+	}
+	if got := r.Text("db.statement", "a = 1"); got != "a = ?" {
+		t.Errorf("then %q", got)
 	}
 }
 

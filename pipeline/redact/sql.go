@@ -62,7 +62,7 @@ func (x *run) literals(v []byte) {
 
 // literal notes a literal.
 func (x *run) literal(from, to int) {
-	x.hits = append(x.hits, hit{from: from, to: to, set: SQL, as: asLiteral})
+	x.note(hit{from: from, to: to, set: SQL, as: asLiteral})
 }
 
 // quoted notes the literal whose quote is at i, and returns where it ends. A backslash
@@ -201,6 +201,6 @@ func (x *run) command(v []byte) bool {
 	if len(word) == len(v) || (!bytes.EqualFold(word, []byte("auth")) && !bytes.EqualFold(word, []byte("hello"))) {
 		return false
 	}
-	x.hits = append(x.hits, hit{from: len(word) + 1, to: len(v), set: SQL, as: asLiteral})
+	x.note(hit{from: len(word) + 1, to: len(v), set: SQL, as: asLiteral})
 	return true
 }

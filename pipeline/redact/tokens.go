@@ -61,7 +61,7 @@ func (x *run) tokens(v []byte) {
 			to++
 		}
 		if to-from >= minToken {
-			x.word(v, from, to)
+			to = max(to, x.word(v, from, to)) // tokens have dots, words do not
 		}
 		least = to
 		i = least + minToken - 1
@@ -71,8 +71,9 @@ func (x *run) tokens(v []byte) {
 	}
 }
 
-// word looks for tokens in a long word.
-func (x *run) word(v []byte, from, to int) {
+// word looks for tokens in a long word, and returns where the last one ends, 0 if there is
+// none.
+func (x *run) word(v []byte, from, to int) (last int) {
 	if bytes.HasSuffix(v[:from], []byte("SG.")) || bytes.HasSuffix(v[:from], []byte("hvs.")) || bytes.HasSuffix(v[:from], []byte("ya29.")) {
 		from -= 5
 		for from < 0 || kinds[v[from]]&isAlnum == 0 {
@@ -81,7 +82,7 @@ func (x *run) word(v []byte, from, to int) {
 	}
 	for i, tries := from, 0; i < to && tries < maxTries; tries++ {
 		if end := x.token(v, i); end > 0 {
-			i = end
+			i, last = end, end
 		} else {
 			i++
 		}
@@ -90,6 +91,7 @@ func (x *run) word(v []byte, from, to int) {
 		}
 	}
 	x.secretKey(v, from, to)
+	return last
 }
 
 // token looks at what begins at i, and returns where the token ends, 0 if it is none.
@@ -102,22 +104,37 @@ func (x *run) token(v []byte, i int) int {
 		if !ok {
 			continue
 		}
-		n, digit := 0, false
+		if f.digit && !hasDigit(rest[:min(len(rest), firstLook)], f.of) {
+			continue
+		}
+		n := 0
 		for n < len(rest) && kinds[rest[n]]&f.of != 0 {
-			digit = digit || kinds[rest[n]]&isDigit != 0
 			n++
 		}
 		for n > 0 && rest[n-1] == '.' {
 			n-- // of a sentence
 		}
-		if n < f.least || (f.most > 0 && n > f.most) || (f.digit && !digit) {
+		if n < f.least || (f.most > 0 && n > f.most) {
 			continue
 		}
 		end := i + len(f.begin) + n
-		x.hits = append(x.hits, hit{from: i, to: end, set: Credentials})
+		x.note(hit{from: i, to: end, set: Credentials})
 		return end
 	}
 	return 0
+}
+
+// hasDigit reports whether there is a digit at the beginning of v among bytes of a kind.
+func hasDigit(v []byte, of uint8) bool {
+	for _, c := range v {
+		if kinds[c]&isDigit != 0 {
+			return true
+		}
+		if kinds[c]&of == 0 {
+			return false
+		}
+	}
+	return false
 }
 
 // jwt looks at three to five parts of base64 with dots between them, of which the first
@@ -145,7 +162,7 @@ func (x *run) jwt(v []byte, i int) int {
 	for v[at-1] == '.' {
 		at--
 	}
-	x.hits = append(x.hits, hit{from: i, to: at, set: Credentials})
+	x.note(hit{from: i, to: at, set: Credentials})
 	return at
 }
 
@@ -174,7 +191,7 @@ func (x *run) secretKey(v []byte, from, to int) {
 		}
 	}
 	if digits >= 2 && capitals >= 5 && smalls >= 5 && slashes <= 3 {
-		x.hits = append(x.hits, hit{from: from, to: to, set: Credentials})
+		x.note(hit{from: from, to: to, set: Credentials})
 	}
 }
 
@@ -193,7 +210,7 @@ func (x *run) awsSecrets(v []byte, first int) {
 			n++
 		}
 		if n == awsSecretBytes {
-			x.hits = append(x.hits, hit{from: i, to: i + n, set: Credentials})
+			x.note(hit{from: i, to: i + n, set: Credentials})
 		}
 		i += n
 	}
@@ -209,15 +226,15 @@ func (x *run) privateKey(v []byte, i int) int {
 	}
 	from += max(0, i-maxName)
 	to := len(v)
-	if n := bytes.Index(v[from:], []byte(end)); n >= 0 {
-		to = from + n + len(end)
+	if n := bytes.Index(v[i:], []byte(end)); n >= 0 { // behind i: what was looked at is behind us
+		to = i + n + len(end)
 		if n := bytes.Index(v[to:], []byte("-----")); n >= 0 {
 			to += n + len("-----")
 		} else {
 			to = len(v)
 		}
 	}
-	x.hits = append(x.hits, hit{from: from, to: to, set: Credentials})
+	x.note(hit{from: from, to: to, set: Credentials})
 	return to
 }
 
@@ -272,7 +289,7 @@ func (x *run) scheme(v []byte, i int, basic bool) int {
 		found = err == nil && bytes.IndexByte(b[:n], ':') >= 0
 	}
 	if found {
-		x.hits = append(x.hits, hit{from: i, to: to, set: Credentials})
+		x.note(hit{from: i, to: to, set: Credentials})
 	}
 	return to
 }

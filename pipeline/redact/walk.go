@@ -123,6 +123,7 @@ type run struct {
 	depth   int
 	unknown int
 	hits    []hit
+	full    bool   // there were more than maxHits
 	scratch []byte // texts of hits
 	nested  int    // JSON in texts of JSON
 	counts  [setCount]int64
