@@ -76,8 +76,8 @@ type Pipeline interface {
 	// An error of kind Invalid says that body is no OTLP, or that a statement failed of a
 	// configuration that has requests refused then.
 	Rewrite(ctx context.Context, dst, body []byte) (out []byte, done Rewritten, err error)
-	// Room returns how many bytes Rewrite takes for a body of that size, besides dst.
-	Room(bodyBytes int) int64
+	// Room returns how many bytes Rewrite takes for a body, besides dst.
+	Room(body []byte) int64
 }
 
 // Rewritten says what a Pipeline did with a request.
@@ -242,7 +242,7 @@ func (d *Door) rewrite(ctx context.Context, r *request, body []byte) (out []byte
 	if p == nil {
 		return nil, 0, nil
 	}
-	room := p.Room(len(body))
+	room := p.Room(body)
 	if err := r.room.Grow(room); err != nil {
 		return nil, 0, err
 	}

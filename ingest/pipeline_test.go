@@ -26,7 +26,7 @@ func (k *kept) Append(_ context.Context, r storage.Record) (storage.Result, erro
 // swap is a pipeline that has b in place of a, knows nothing of c and lets nothing of d be.
 type swap struct{}
 
-func (swap) Room(n int) int64 { return int64(n) }
+func (swap) Room(body []byte) int64 { return int64(len(body)) }
 
 func (swap) Rewrite(_ context.Context, dst, body []byte) ([]byte, Rewritten, error) {
 	switch {

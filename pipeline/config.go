@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -75,8 +77,14 @@ func (l *loader) at(n *yaml.Node, format string, args ...any) error {
 type section func(n *yaml.Node) error
 
 func (l *loader) load(data []byte) error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, more yaml.Node
+	in := yaml.NewDecoder(bytes.NewReader(data))
+	if err := in.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("%s: %w", l.path, err)
+	}
+	if err := in.Decode(&more); err == nil {
+		return l.at(&more, "there is a second document behind ---: want all in one")
+	} else if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%s: %w", l.path, err)
 	}
 	if doc.Kind == 0 || len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {

@@ -34,6 +34,18 @@ const (
 	// statements work on, with what they become: measured with the demo shop's.
 	objectRatio = 8
 
+	// largeObject and smallObject are what a message takes as an object in any case: one of a
+	// span without anything in it has two bytes.
+	largeObject = 256
+	smallObject = 64
+
+	// pairObject is what an attribute of a resource takes besides its text while names and
+	// tables are looked for: a pair, and half of one where the list of them grows.
+	pairObject = 128
+
+	// maxValueDepth is how deep values may be nested, as the store takes them.
+	maxValueDepth = 64
+
 	// keptBuffer bounds the buffers that are kept for the next request.
 	keptBuffer = 4 << 20
 

@@ -58,6 +58,11 @@ type Done struct {
 // that body is no OTLP, or that a statement failed and the file says propagate.
 func (p *Pipeline) Rewrite(ctx context.Context, dst, body []byte) (out []byte, done Done, err error) {
 	now := body
+	if p.statements != nil {
+		if _, err := measure(body, partRequest, 0); err != nil {
+			return dst, done, err
+		}
+	}
 	if p.names != nil || len(p.lookups) > 0 {
 		b := p.buffer()
 		defer func() { p.keep(b) }()
@@ -102,14 +107,16 @@ func (p *Pipeline) Rewrite(ctx context.Context, dst, body []byte) (out []byte, d
 	return out, done, nil
 }
 
-// Room returns how many bytes Rewrite takes for a request of that size, besides dst.
-func (p *Pipeline) Room(bodyBytes int) int64 {
+// Room returns how many bytes Rewrite takes for a request, besides dst: its copy, and the
+// objects that it becomes, of which there may be many in few bytes.
+func (p *Pipeline) Room(body []byte) int64 {
 	room := int64(0)
 	if p.names != nil || len(p.lookups) > 0 {
-		room += int64(bodyBytes)
+		room += int64(len(body)) + attributesOfOne(body)*pairObject
 	}
 	if p.statements != nil {
-		room += objectRatio * int64(bodyBytes)
+		objects, _ := measure(body, partRequest, 0) // Rewrite says what is wrong
+		room += max(objectRatio*int64(len(body)), objects)
 	}
 	return room
 }

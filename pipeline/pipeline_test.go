@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"io"
 	"log/slog"
 	"net/http"
@@ -9,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,6 +25,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/otlp"
+	"github.com/clew-tracing/clew/otlp/wire"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -336,6 +340,66 @@ func TestOddIDs(t *testing.T) {
 	}
 }
 
+// TestDeepValues: what is nested so deep that reading it into objects would end the program
+// is refused, as the store does it.
+func TestDeepValues(t *testing.T) {
+	p := load(t, `statements: ['set(span.attributes["x"], "y")']`)
+	deep := func(values int) []byte {
+		head := 0 // sizes are known from within
+		var heads [][]byte
+		for n := range 2*values - 1 {
+			tag := byte(wire.ValueArray<<3 | 2)
+			if n%2 == 0 {
+				tag = wire.ListValues<<3 | 2
+			}
+			if n == 2*values-2 {
+				tag = wire.PairValue<<3 | 2
+			}
+			h := binary.AppendUvarint([]byte{tag}, uint64(head))
+			head += len(h)
+			heads = append(heads, h)
+		}
+		slices.Reverse(heads)
+		body := bytes.Join(heads, nil)
+		for _, num := range []int{wire.SpanAttributes, wire.ScopeSpansSpans, wire.ResourceSpansScope, wire.RequestResourceSpans} {
+			body = wire.AppendBytes(nil, num, body)
+		}
+		return body
+	}
+	if _, _, err := p.Rewrite(t.Context(), nil, deep(maxValueDepth)); err != nil {
+		t.Errorf("%d values: %v", maxValueDepth, err)
+	}
+	for _, values := range []int{maxValueDepth + 1, 200_000} {
+		if _, _, err := p.Rewrite(t.Context(), nil, deep(values)); clew.KindOf(err) != clew.Invalid || !strings.Contains(err.Error(), "nested deeper than 64") {
+			t.Errorf("%d values: %v", values, err)
+		}
+	}
+}
+
+// TestRoom: what a request takes as objects is told, also where there are many in few bytes.
+func TestRoom(t *testing.T) {
+	const spans = 10_000
+	empty := bytes.Repeat([]byte{wire.ScopeSpansSpans<<3 | 2, 0}, spans)
+	body := wire.AppendBytes(nil, wire.RequestResourceSpans, wire.AppendBytes(nil, wire.ResourceSpansScope, empty))
+	p := load(t, `statements: ['set(span.attributes["x"], "y")']`)
+	if n := p.Room(body); n < spans*200 || n > spans*1000 {
+		t.Errorf("%d spans take %d bytes", spans, n)
+	}
+	usual := request(t, attr("a", "b"), span("x", attr("c", strings.Repeat("d", 10_000))))
+	if n := p.Room(usual); n != objectRatio*int64(len(usual)) {
+		t.Errorf("%d bytes take %d", len(usual), n)
+	}
+	named := load(t, "service_names: {}")
+	attrs := bytes.Repeat([]byte{wire.ResourceAttributes<<3 | 2, 0}, spans)
+	body = wire.AppendBytes(nil, wire.RequestResourceSpans, wire.AppendBytes(nil, wire.ResourceSpansResource, attrs))
+	if n := named.Room(body); n < spans*64 || n > spans*200 {
+		t.Errorf("%d attributes take %d bytes", spans, n)
+	}
+	if n := load(t, "redact: {sets: all}").Room(body); n != 0 {
+		t.Errorf("redaction takes %d bytes", n)
+	}
+}
+
 func TestRedactionComesLast(t *testing.T) {
 	p := load(t, `
 statements: ['set(span.attributes["copy"], resource.attributes["mail"])']
@@ -380,6 +444,8 @@ func TestErrorsNameTheLine(t *testing.T) {
 		"lookups:\n  - {by: a, url: 'http://x', overwrite: maybe}":                        "want true or false",
 		"service_names:\n  rules:\n    - {regexp: '(', name: x}":                          "p.yaml:3: service_names: regexp",
 		"service_names:\n  rules:\n    - {name: x}":                                       "p.yaml:3: service_names: want name",
+		"redact: {sets: all}\n---\ndrop: []\n":                                            "p.yaml:2: there is a second document",
+		"redact: {sets: all}\n---\n[":                                                     "p.yaml: ",
 		"service_names: [a":                                                               "p.yaml",
 	} {
 		dir := write(t, map[string]string{"p.yaml": text})

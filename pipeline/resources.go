@@ -168,6 +168,30 @@ func (r *resource) read(m []byte) error {
 	})
 }
 
+// attributesOfOne returns how many attributes that resource of a request has which has most.
+func attributesOfOne(body []byte) (most int64) {
+	_ = eachField(body, func(num protowire.Number, data, _ []byte) error { // what is wrong is told by who reads it
+		if num != wire.RequestResourceSpans {
+			return nil
+		}
+		n := int64(0)
+		_ = eachField(data, func(num protowire.Number, data, _ []byte) error {
+			if num != wire.ResourceSpansResource {
+				return nil
+			}
+			return eachField(data, func(num protowire.Number, _, _ []byte) error {
+				if num == wire.ResourceAttributes {
+					n++
+				}
+				return nil
+			})
+		})
+		most = max(most, n)
+		return nil
+	})
+	return most
+}
+
 // append appends the resource as a field of ResourceSpans.
 func (r *resource) append(dst []byte) ([]byte, error) {
 	dst, mark := wire.Open(dst, wire.ResourceSpansResource)
