@@ -34,11 +34,12 @@ func Unshared(b *Batch) *Batch {
 	}
 	out := *b
 	out.SpanID, out.ParentID, out.Parent = slices.Clone(b.SpanID), slices.Clone(b.ParentID), parent
-	own := make(map[int32]uint64, len(halves))
+	own, next := make(map[int32]uint64, len(halves)), uint64(0)
 	for _, row := range halves {
 		id := b.SpanID[row] * 0x9e3779b97f4a7c15
 		for used[id] || id == 0 {
-			id++
+			next++ // of those that all share: none is tried twice
+			id = next
 		}
 		used[id], own[row] = true, id
 		out.SpanID[row] = id

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -32,6 +33,36 @@ func TestUnshared(t *testing.T) {
 	plain := batchOf(t, one(1, 0, clew.KindServer, 0), one(2, 1, clew.KindClient, 1))
 	if span.Unshared(plain) != plain {
 		t.Error("a trace without shared spans is copied")
+	}
+}
+
+// TestUnsharedTaken has the ids that would be given first all taken, and those behind them.
+func TestUnsharedTaken(t *testing.T) {
+	const halves, taken, inverse = 20_000, 20_000, 0xf1de83e19937733d // of what ids are multiplied by
+	var all []clew.Span
+	one := func(id uint64, kind clew.Kind) {
+		all = append(all, clew.Span{TraceID: clew.MakeTraceID(1, 1), SpanID: clew.SpanID(id), Kind: kind, Start: 1000})
+	}
+	for i := range uint64(taken) {
+		one(1<<40+i, clew.KindInternal)
+	}
+	for i := range uint64(halves) {
+		id := (1<<40 + i) * inverse
+		one(id, clew.KindClient)
+		one(id, clew.KindServer)
+	}
+	b := batchOf(t, all...)
+	begun := time.Now()
+	got := span.Unshared(b)
+	if took := time.Since(begun); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	seen := map[uint64]bool{}
+	for _, id := range got.SpanID {
+		seen[id] = true
+	}
+	if len(seen) != len(all) || seen[0] {
+		t.Errorf("%d ids of %d spans", len(seen), len(all))
 	}
 }
 
