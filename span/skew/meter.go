@@ -56,7 +56,7 @@ func (m *meter) edge(row, parent int) {
 	ahead := Interval{-Unbounded, sumUp(difference(b.Start[row], b.Start[parent]), slack)}
 	if asked(b, parent, row) {
 		lo := sumDown(difference(uint64(b.End(row)), uint64(b.End(parent))), -slack)
-		if lo-Tolerance > ahead.Hi {
+		if lo > ahead.Hi && lo-Tolerance > ahead.Hi { // lo may be that there is none
 			m.outlived++
 		} else {
 			ahead.Lo = lo

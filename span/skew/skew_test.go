@@ -323,6 +323,16 @@ func TestFarApart(t *testing.T) {
 	}
 }
 
+// TestFarBehind has a server whose clock is more than furthest behind: to have no bound is not to
+// take longer than the client.
+func TestFarBehind(t *testing.T) {
+	b := batch(one{id: 1, kind: client, service: "a", from: 0, to: 10}, one{id: 2, parent: 1, kind: server, service: "b", from: 1, to: 2})
+	b.Start[0], b.Start[1] = 1<<62, 1001
+	if r := skew.Measure(b); r.Outlived != 0 || r.Calls != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
 // TestAnything has traces of any times, kinds and parents: intervals stay intervals, the first
 // clock is right by itself, and the order of the rows does not matter.
 func TestAnything(t *testing.T) {
