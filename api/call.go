@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strconv"
 
 	"github.com/clew-tracing/clew"
@@ -150,10 +151,17 @@ func (q *Question) Trace(id clew.TraceID) (storage.Trace, error) {
 // Unshared is Trace for a dialect that knows of no shared spans: see span.Unshared.
 func (q *Question) Unshared(id clew.TraceID) (storage.Trace, error) {
 	t, err := q.Trace(id)
-	if err == nil {
-		t.Batch = span.Unshared(t.Batch)
+	if err != nil {
+		return t, err
 	}
-	return t, err
+	if b := t.Batch; b != nil {
+		if t.Batch = span.Unshared(b); t.Batch != b && t.Release != nil {
+			release := t.Release
+			// A store may take the memory for free once nobody holds on to its own batch.
+			t.Release = func() { release(); runtime.KeepAlive(b) }
+		}
+	}
+	return t, nil
 }
 
 // Lost returns the status of what no handler of mux took but the one of "/": 405 where GET
