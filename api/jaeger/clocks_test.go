@@ -62,6 +62,17 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
+// TestLongNames: what is said of each span does not grow with the names of services.
+func TestLongNames(t *testing.T) {
+	web, pay := strings.Repeat("w", 10_000), strings.Repeat("p", 10_000)
+	got := ask(t,
+		spanOf(1, 0, clew.KindClient, web, "root", 200_000, 220_001),
+		spanOf(2, 1, clew.KindServer, pay, "pay", 328_000, 332_001))
+	if w := got["pay"].Warnings; len(w) != 1 || len(w[0]) > 400 || !strings.Contains(w[0], "ahead of www") {
+		t.Errorf("%.500s", w)
+	}
+}
+
 // TestSharedSpan has both halves of Zipkin's, of which the server's names no parent.
 func TestSharedSpan(t *testing.T) {
 	got := ask(t,

@@ -244,14 +244,14 @@ func processOf(r *span.ResourceEntry) process {
 }
 
 // warnOfClock says if a row's clock differs from the root's for certain; its times are as they
-// were received.
+// were received. It is said of each span, so that names are cut.
 func (s *spanJSON) warnOfClock(clocks *skew.Report, row int) {
 	i := clocks.Of(row)
 	if i < 0 || !clocks.Clocks[i].Skewed() {
 		return
 	}
 	c := &clocks.Clocks[i]
-	s.Warnings = append(s.Warnings, api.Shown("clock skew, not adjusted: the clock of "+c.Name+" is "+c.Note(clocks.Clocks[0].Name)))
+	s.Warnings = append(s.Warnings, api.Shown("clock skew, not adjusted: the clock of "+api.ShortText(c.Name)+" is "+c.Note(api.ShortText(clocks.Clocks[0].Name))))
 }
 
 // damageText warns of a trace that has damage.
