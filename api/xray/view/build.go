@@ -143,6 +143,7 @@ type lost struct {
 // service they are: the segment that they are part of goes on, or was not sent.
 func (b *Builder) standIns(t *Trace) {
 	clear(b.lost)
+	b.fresh = 0
 	for i := range len(t.Entities) {
 		e := &t.Entities[i]
 		if e.IsSegment || e.Parent != None || e.Born {
@@ -163,7 +164,7 @@ func (b *Builder) standIns(t *Trace) {
 		b.lost[key], e.Parent = at, at
 		t.Segments = append(t.Segments, at)
 		t.Entities = append(t.Entities, Entity{
-			Row: None, ID: b.freshID(t, e.ParentID, at), Parent: None, Segment: None, First: None, Next: None, Answer: None,
+			Row: None, ID: b.freshID(e.ParentID, at), Parent: None, Segment: None, First: None, Next: None, Answer: None,
 			IsSegment: true, Inferred: true, StandIn: true, Name: r.name, Node: Node{r.name, r.origin, r.account},
 			Start: e.Start, End: max(e.Start, e.End), Zone: r.zone, Instance: r.instance, ResourceARN: r.arn,
 		})
@@ -171,18 +172,29 @@ func (b *Builder) standIns(t *Trace) {
 }
 
 // freshID is an id for what was inferred from what has another: the same each time, and
-// nobody else's in the trace.
-func (b *Builder) freshID(t *Trace, from clew.SpanID, at int) clew.SpanID {
-	for n := uint64(1); ; n++ {
-		x := uint64(from) + n*0x9e3779b97f4a7c15 // as splitmix64 does
-		x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-		x = (x ^ x>>27) * 0x94d049bb133111eb
-		id := clew.SpanID(x ^ x>>31)
-		if _, taken := b.ids[id]; id != 0 && !taken {
-			b.ids[id] = twins{at, None}
-			return id
-		}
+// nobody else's in the trace. Many may be inferred from one: where its id is taken, the next of
+// those that all share is, so that none is tried twice.
+func (b *Builder) freshID(from clew.SpanID, at int) clew.SpanID {
+	id := mixed(uint64(from))
+	for b.taken(id) {
+		b.fresh++
+		id = mixed(b.fresh)
 	}
+	b.ids[id] = twins{at, None}
+	return id
+}
+
+func (b *Builder) taken(id clew.SpanID) bool {
+	_, taken := b.ids[id]
+	return taken || id == 0
+}
+
+// mixed is an id for each x, as splitmix64 has it.
+func mixed(x uint64) clew.SpanID {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return clew.SpanID(x ^ x>>31)
 }
 
 // infer makes a segment for each call that nobody answers.
@@ -217,7 +229,7 @@ func (b *Builder) infer(t *Trace) {
 		e.Answer = at
 		t.Segments = append(t.Segments, at)
 		t.Entities = append(t.Entities, Entity{
-			Row: None, ID: b.freshID(t, e.ID, at), ParentID: e.ID, Parent: i, Segment: at, First: None, Next: None, Answer: None,
+			Row: None, ID: b.freshID(e.ID, at), ParentID: e.ID, Parent: i, Segment: at, First: None, Next: None, Answer: None,
 			IsSegment: true, Inferred: true, Name: e.Name, SQL: e.SQL, Node: e.Node, Alias: e.Alias,
 			Start: e.Start, End: e.End, InProgress: e.InProgress, Error: e.Error, Throttle: e.Throttle, Fault: e.Fault,
 			HTTP: e.HTTP, Operation: e.Operation,

@@ -244,6 +244,7 @@ type Builder struct {
 	state     []uint8
 	inside    []uint8
 	lost      map[lost]int
+	fresh     uint64 // as many ids were tried that are of nothing
 	buckets   [][]int
 }
 
