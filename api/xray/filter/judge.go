@@ -15,30 +15,31 @@ import (
 // users, annotations and of where segments ran are of any. A comparison with what is not there
 // is false, != too.
 func Holds(x Expr, t *view.Trace) bool {
-	j := judge{t: t}
+	j := judge{x: x, t: t}
 	return j.holds(x, subject{in: inTrace, at: t.Entry, answer: view.None})
 }
 
-// HoldsAt reports whether a service or an edge that is asked for is that of one segment of a
-// trace: where it is, or where a call of it ends; and whether it holds there. Of another
-// expression it is false.
-func HoldsAt(x Expr, t *view.Trace, segment int) bool {
-	j := judge{t: t}
+// At returns what reports whether a service or an edge that is asked for is that of one segment of
+// a trace: where it is, or where a call of it ends; and whether it holds there. Of another
+// expression it is false. It is for one goroutine at a time, as long as t is valid.
+func At(x Expr, t *view.Trace) func(segment int) bool {
+	j := &judge{x: x, t: t}
 	switch x := x.(type) {
 	case *Service:
-		return j.serviceAt(x, segment)
+		return func(segment int) bool { return j.serviceAt(x, segment) }
 	case *Edge:
-		return j.edgeAt(x, segment)
+		return func(segment int) bool { return j.edgeAt(x, segment) }
 	}
-	return false
+	return func(int) bool { return false }
 }
 
 // judge judges one trace.
 type judge struct {
+	x      Expr // all that is asked
 	t      *view.Trace
 	causes [3][]view.Cause // by Outcome, once they are known
 	known  [3]bool
-	// found are the annotations of each key that was asked for.
+	// found are the annotations of each key that x asks for, once they are known.
 	found map[string]*annotations
 }
 
@@ -389,29 +390,55 @@ func (j *judge) annotation(x *Test, s *subject) (met bool) {
 			}
 		}
 	case inEdge:
-		j.t.Annotation(s.at, x.Name, func(v clew.Value) { met = met || x.meets(v) })
+		j.t.FindAnnotations(s.at, func(key string) bool { return key == x.Name }, func(_ string, v clew.Value) { met = met || x.meets(v) })
 	}
 	return met
 }
 
-// annotationsOf finds the annotations of a key, once.
+// annotationsOf are those of a key. All that x asks for are found at once.
 func (j *judge) annotationsOf(key string) *annotations {
-	if a, ok := j.found[key]; ok {
-		return a
-	}
-	a := &annotations{of: make(map[int][]int)}
-	for at := range j.t.Entities {
-		segment := j.t.Entities[at].Segment
-		j.t.Annotation(at, key, func(v clew.Value) {
-			a.of[segment] = append(a.of[segment], len(a.values))
-			a.values = append(a.values, v)
-		})
-	}
 	if j.found == nil {
 		j.found = make(map[string]*annotations)
+		tests(j.x, func(x *Test) {
+			if x.Key == Annotation && j.found[x.Name] == nil {
+				j.found[x.Name] = &annotations{of: make(map[int][]int)}
+			}
+		})
+		wanted := func(key string) bool { return j.found[key] != nil }
+		for at := range j.t.Entities {
+			segment := j.t.Entities[at].Segment
+			j.t.FindAnnotations(at, wanted, func(key string, v clew.Value) {
+				a := j.found[key]
+				a.of[segment] = append(a.of[segment], len(a.values))
+				a.values = append(a.values, v)
+			})
+		}
 	}
-	j.found[key] = a
-	return a
+	return j.found[key]
+}
+
+// tests calls f for the tests of an expression.
+func tests(x Expr, f func(*Test)) {
+	switch x := x.(type) {
+	case And:
+		for _, part := range x {
+			tests(part, f)
+		}
+	case Or:
+		for _, part := range x {
+			tests(part, f)
+		}
+	case *Not:
+		tests(x.X, f)
+	case *Test:
+		f(x)
+	case *Service:
+		tests(x.Where, f)
+	case *Edge:
+		tests(x.Where, f)
+	case *Cause:
+		tests(x.Where, f)
+	}
 }
 
 // meets compares the value of an annotation with one of its type.

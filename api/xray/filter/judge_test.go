@@ -1,8 +1,10 @@
 package filter_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api/xray/filter"
@@ -155,6 +157,84 @@ func TestResolve(t *testing.T) {
 		if err != nil && (clew.KindOf(err) != clew.Invalid || !strings.Contains(err.Error(), want)) || err == nil && x.String() != want {
 			t.Errorf("%s: %v, %v; want %s", text, x, err, want)
 		}
+	}
+}
+
+// TestResolveMuch has groups each of which names the next a hundred times: what that comes to
+// is refused before it is there.
+func TestResolveMuch(t *testing.T) {
+	asked := 0
+	groups := func(_ filter.Key, text string) (filter.Expr, error) {
+		if asked++; asked > 10_000 {
+			t.Fatal("it goes on and on")
+		}
+		if text == "gggg" {
+			return filter.Parse("ok")
+		}
+		return filter.Parse(strings.Repeat(`group.name = "`+text+`g" `, 100))
+	}
+	x, err := filter.Parse(`group.name = "g"`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = filter.Resolve(x, groups); clew.KindOf(err) != clew.Invalid || !strings.Contains(fmt.Sprint(err), "more than 2000 conditions") {
+		t.Errorf("%v", err)
+	}
+	if x, err = filter.Parse(strings.Repeat(`group.name = "gggg" `, 800)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = filter.Resolve(x, groups); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAt: to ask each segment of a trace takes no more memory than there are segments.
+func TestAt(t *testing.T) {
+	var docs []string
+	for i := range 500 {
+		docs = append(docs, fmt.Sprintf(`{"trace_id":"1-6b039621-2942d23cf37ea4a764dab1fe","id":"%016x","name":"cart","start_time":11,"end_time":13,"annotations":{"a":%d}}`, i+1, i))
+	}
+	tr := viewOf(t, "", docs...)
+	x, err := filter.Parse(`service("cart") { annotation.a >= 400 }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	met := 0
+	allocs := testing.AllocsPerRun(1, func() {
+		met = 0
+		at := filter.At(x, tr)
+		for _, s := range tr.Segments {
+			if at(s) {
+				met++
+			}
+		}
+	})
+	if met != 100 || allocs > 20*500 {
+		t.Errorf("%d met, %v allocations", met, allocs)
+	}
+}
+
+// TestManyKeys: a trace is gone through once for the annotations of all keys.
+func TestManyKeys(t *testing.T) {
+	var docs []string
+	for i := range 10_000 {
+		docs = append(docs, fmt.Sprintf(`{"trace_id":"1-6b039621-2942d23cf37ea4a764dab1fe","id":"%016x","name":"cart","start_time":11,"end_time":13,"annotations":{"a":%d}}`, i+1, i))
+	}
+	tr := viewOf(t, "", docs...)
+	text := ""
+	for i := range 600 {
+		text += fmt.Sprintf("annotation.k%d OR ", i)
+	}
+	x, err := filter.Parse(text + "service() { annotation.a = 7777 }")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	if !filter.Holds(x, tr) {
+		t.Error("it does not hold")
+	}
+	if took := time.Since(begun); took > 500*time.Millisecond {
+		t.Errorf("it took %v", took)
 	}
 }
 

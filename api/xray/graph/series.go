@@ -47,7 +47,7 @@ func periodOf(w clew.Window, seconds int64) (p period, err error) {
 	}
 	p.size = clew.UnixNanos(seconds) * 1e9
 	p.first = w.Start - w.Start%p.size
-	n := (w.End - p.first + p.size - 1) / p.size
+	n := (w.End-p.first-1)/p.size + 1
 	if n > maxSteps {
 		return p, clew.Errorf(clew.Invalid, "Period: the range has %d steps of %d s: ask for at most %d, by a longer Period or a shorter range", n, seconds, maxSteps)
 	}
@@ -64,6 +64,7 @@ type points struct {
 }
 
 func (x *points) add(t *view.Trace) {
+	fits := x.of.in(t)
 	each(t, func(r *request) {
 		e := r.asked
 		if x.of.service != nil {
@@ -71,7 +72,7 @@ func (x *points) add(t *view.Trace) {
 		} else if r.from == (view.Node{}) {
 			return // by nobody that is known: no edge
 		}
-		if !x.window.Contains(e.Start) || !x.of.fits(t, r) {
+		if !x.window.Contains(e.Start) || !fits(r.place) {
 			return
 		}
 		step := int((e.Start - x.first) / x.size)
@@ -120,14 +121,15 @@ func selectorOf(text string) (s selector, err error) {
 	return s, nil
 }
 
-func (s *selector) fits(t *view.Trace, r *request) bool {
+// in returns what reports whether the request that a segment of a trace answers is counted.
+func (s *selector) in(t *view.Trace) func(segment int) bool {
 	switch {
 	case s.service != nil:
-		return filter.HoldsAt(s.service, t, r.place)
+		return filter.At(s.service, t)
 	case s.edge != nil:
-		return filter.HoldsAt(s.edge, t, r.place)
+		return filter.At(s.edge, t)
 	}
-	return true
+	return func(int) bool { return true }
 }
 
 // all reports whether everything of a trace is needed to tell.

@@ -47,32 +47,34 @@ func (t *Trace) Annotations(place int, f func(key string, v clew.Value)) {
 	})
 }
 
-// Annotation calls f for what an expression finds under the key of an annotation: the
-// annotation of what came as X-Ray; of other spans any attribute of the span by its name, or
-// by its name with _ for what is no letter or digit.
-func (t *Trace) Annotation(place int, key string, f func(v clew.Value)) {
+// FindAnnotations calls f for what an expression finds under each key of annotations that is
+// wanted: the annotations of what came as X-Ray; of other spans any attributes of the span by
+// their names, or by their names with _ for what is no letter or digit. key is as it is wanted.
+func (t *Trace) FindAnnotations(place int, wanted func(key string) bool, f func(key string, v clew.Value)) {
 	e := &t.Entities[place]
 	if e.Row == None {
 		return
 	}
 	if e.Born {
 		t.Annotations(place, func(k string, v clew.Value) {
-			if k == key {
-				f(v)
+			if wanted(k) {
+				f(k, v)
 			}
 		})
 		return
 	}
 	t.rows.Attrs(e.Row, func(k string, v clew.Value) {
-		if v.Type != clew.TypeOther && (k == key || xray.AnnotationKey(k) == key || plain(k) == key) {
-			f(v)
+		if v.Type == clew.TypeOther {
+			return
+		}
+		good := xray.AnnotationKey(k)
+		names := [...]string{k, good, strings.ReplaceAll(good, ".", "_")}
+		for i, name := range names {
+			if (i == 0 || name != names[i-1]) && wanted(name) {
+				f(name, v)
+			}
 		}
 	})
-}
-
-// plain has _ for all but letters and digits.
-func plain(key string) string {
-	return strings.ReplaceAll(xray.AnnotationKey(key), ".", "_")
 }
 
 // An Exception is one of those that an entity failed by.

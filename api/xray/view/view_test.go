@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api/xray/view"
@@ -341,13 +342,38 @@ func TestOddities(t *testing.T) {
 	}
 }
 
+// TestManyServices has subsegments of ever other services below one that is not there: the
+// segments that stand in for it are found in a moment, and each has an id of its own.
+func TestManyServices(t *testing.T) {
+	const services = 30_000
+	var list []string
+	for i := range services {
+		list = append(list, fmt.Sprintf(`{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"s%d"}}]},"scopeSpans":[{"spans":[`+
+			`{"traceId":"6b0396212942d23cf37ea4a764dab1fe","spanId":"%016x","parentSpanId":"00000000000f4240","name":"work","startTimeUnixNano":"1000","endTimeUnixNano":"2000"}]}]}`, i, i+1))
+	}
+	rows := rowsOf(t, `{"resourceSpans":[`+strings.Join(list, ",")+`]}`)
+	var b view.Builder
+	begun := time.Now()
+	tr := b.Of(rows)
+	if took := time.Since(begun); took > 4*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	ids := map[clew.SpanID]bool{}
+	for i := range tr.Entities {
+		ids[tr.Entities[i].ID] = true
+	}
+	if len(tr.Segments) != services || len(ids) != 2*services {
+		t.Errorf("%d segments, %d ids", len(tr.Segments), len(ids))
+	}
+}
+
 // TestAnnotation finds attributes as annotations, by what names their keys may have.
 func TestAnnotation(t *testing.T) {
 	var b view.Builder
 	tr := b.Of(rowsOf(t, load(t, "testdata/otlp.docs")...))
 	find := func(key string) (out []string) {
 		for i := range tr.Entities {
-			tr.Annotation(i, key, func(v clew.Value) { out = append(out, v.String()) })
+			tr.FindAnnotations(i, func(k string) bool { return k == key }, func(_ string, v clew.Value) { out = append(out, v.String()) })
 		}
 		return out
 	}
