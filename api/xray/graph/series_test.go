@@ -147,4 +147,7 @@ func TestSeriesMistakes(t *testing.T) {
 			t.Errorf("%s: %s", more, got)
 		}
 	}
+	if got := ask(t, cfg, 400, "/TimeSeriesServiceStatistics", `{"StartTime":0,"EndTime":18446744073.7,"Period":86400}`); !strings.Contains(got, "ask for at most 10080") {
+		t.Errorf("all the time that there is: %s", got)
+	}
 }
