@@ -2,7 +2,6 @@ package traces
 
 import (
 	"math"
-	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/api/xray"
@@ -121,8 +120,9 @@ func summarise(t *view.Trace) (s *summary, whole bool) {
 			s.ResponseTime = &took
 		}
 	}
+	g := gathering{s, map[member]struct{}{}, map[string]int{}}
 	for _, at := range t.Segments {
-		s.segment(&t.Entities[at])
+		g.segment(&t.Entities[at])
 	}
 	for i := range t.Entities {
 		if e := &t.Entities[i]; e.Row != view.None {
@@ -132,7 +132,7 @@ func summarise(t *view.Trace) (s *summary, whole bool) {
 			}
 		}
 	}
-	whole = s.annotate(t)
+	whole = g.annotate(t)
 	s.FaultRootCauses, s.ErrorRootCauses = failures(t, view.FlagFault), failures(t, view.FlagError)
 	if c, ok := t.ResponseTimeCause(); ok {
 		s.ResponseTimeRootCauses = []slowCauseJSON{{ClientImpacting: c.ClientImpacting, Services: servicesOf(t, &c, func(at int, e *view.Entity) slowEntityJSON {
@@ -146,73 +146,107 @@ func serviceOf(e *view.Entity) serviceID {
 	return serviceID{e.Node.Name, filter.Names(e), e.Node.Account, e.Node.Type}
 }
 
-// equal compares services as X-Ray tells them apart.
-func (s serviceID) equal(o serviceID) bool {
-	return s.Name == o.Name && s.Type == o.Type && s.AccountID == o.AccountID
+// gathering sums up a trace. A trace may be of any number of services, so that what is in a list
+// is found without going through it.
+type gathering struct {
+	*summary
+	known map[member]struct{}
+	users map[string]int // places in Users
 }
 
-// with returns list with a service in it, once.
-func with(list []serviceID, s serviceID) []serviceID {
-	if slices.ContainsFunc(list, s.equal) {
-		return list
-	}
-	return append(list, s)
+// member is something in a list: by what X-Ray tells services apart, or a text as the name.
+type member struct {
+	list int // one of the lists below, or of an annotation or user behind them
+	node view.Node
 }
 
-// once returns list with v in it, once, unless v is nothing.
-func once[T comparable](list []T, v T) []T {
-	var nothing T
-	if v == nothing || slices.Contains(list, v) {
-		return list
+// The lists of a summary.
+const (
+	listServices = iota
+	listARNs
+	listInstances
+	listZones
+	listOthers
+)
+
+// fresh reports whether something is not in a list yet, and notes that it is.
+func (g *gathering) fresh(list int, n view.Node) bool {
+	m := member{list, n}
+	if _, known := g.known[m]; known {
+		return false
 	}
-	return append(list, v)
+	g.known[m] = struct{}{}
+	return true
+}
+
+// freshText is fresh for a text, "" of which is nothing.
+func (g *gathering) freshText(list int, text string) bool {
+	return text != "" && g.fresh(list, view.Node{Name: text})
+}
+
+// listOf is the list of services of the nth user, or annotation.
+func listOf(n int, annotation bool) int {
+	if annotation {
+		return listOthers + 2*n
+	}
+	return listOthers + 2*n + 1
 }
 
 // segment adds what one segment says.
-func (s *summary) segment(e *view.Entity) {
-	id := serviceOf(e)
-	s.ServiceIDs = with(s.ServiceIDs, id)
-	s.ResourceARNs = once(s.ResourceARNs, arnJSON{e.ResourceARN})
-	s.InstanceIDs = once(s.InstanceIDs, instanceJSON{e.Instance})
-	s.AvailabilityZones = once(s.AvailabilityZones, zoneJSON{e.Zone})
+func (g *gathering) segment(e *view.Entity) {
+	if g.fresh(listServices, e.Node) {
+		g.ServiceIDs = append(g.ServiceIDs, serviceOf(e))
+	}
+	if g.freshText(listARNs, e.ResourceARN) {
+		g.ResourceARNs = append(g.ResourceARNs, arnJSON{e.ResourceARN})
+	}
+	if g.freshText(listInstances, e.Instance) {
+		g.InstanceIDs = append(g.InstanceIDs, instanceJSON{e.Instance})
+	}
+	if g.freshText(listZones, e.Zone) {
+		g.AvailabilityZones = append(g.AvailabilityZones, zoneJSON{e.Zone})
+	}
 	if e.User == "" {
 		return
 	}
-	for i := range s.Users {
-		if u := &s.Users[i]; u.UserName == e.User {
-			u.ServiceIDs = with(u.ServiceIDs, id)
-			return
-		}
+	n, known := g.users[e.User]
+	if !known {
+		n = len(g.Users)
+		g.users[e.User] = n
+		g.Users = append(g.Users, userJSON{UserName: e.User})
 	}
-	s.Users = append(s.Users, userJSON{e.User, []serviceID{id}})
+	if g.fresh(listOf(n, false), e.Node) {
+		g.Users[n].ServiceIDs = append(g.Users[n].ServiceIDs, serviceOf(e))
+	}
 }
 
 // annotate adds the annotations; it is false if there were too many.
-func (s *summary) annotate(t *view.Trace) bool {
+func (g *gathering) annotate(t *view.Trace) bool {
 	type seen struct {
 		key, text string
 		kind      clew.Type
 		bits      uint64
 	}
-	places := map[seen]int{}
-	s.Annotations = map[string][]annotationJSON{}
+	type place struct{ nth, at int } // of all, and of those of its key
+	places := map[seen]place{}
+	g.Annotations = map[string][]annotationJSON{}
 	whole := true
 	for at := range t.Entities {
 		t.Annotations(at, func(key string, v clew.Value) {
 			k := seen{key: key, text: string(v.Bytes), kind: v.Type, bits: v.Bits}
-			i, ok := places[k]
+			p, ok := places[k]
 			if !ok {
 				if len(places) == maxAnnotations {
 					whole = false
 					return
 				}
-				i = len(s.Annotations[key])
-				places[k] = i
-				s.Annotations[key] = append(s.Annotations[key], annotationJSON{Value: valueOf(v)})
+				p = place{len(places), len(g.Annotations[key])}
+				places[k] = p
+				g.Annotations[key] = append(g.Annotations[key], annotationJSON{Value: valueOf(v)})
 			}
-			if of := t.SegmentOf(at); of != nil {
-				a := &s.Annotations[key][i]
-				a.ServiceIDs = with(a.ServiceIDs, serviceOf(of))
+			if of := t.SegmentOf(at); of != nil && g.fresh(listOf(p.nth, true), of.Node) {
+				a := &g.Annotations[key][p.at]
+				a.ServiceIDs = append(a.ServiceIDs, serviceOf(of))
 			}
 		})
 	}
