@@ -19,6 +19,8 @@ type Book struct {
 	// learning says that something was learnt since the rules were saved, at kept.
 	learning bool
 	kept     time.Time
+	// swept is when all tenants were last looked through for what is over.
+	swept time.Time
 }
 
 // held counts what is kept of clients and operations, of all rules and tenants together.
@@ -35,6 +37,7 @@ type tenant struct {
 	records  []*record // in the order of matching
 	modified time.Time
 	asked    map[string]time.Time // services that ask for strategies, of those with budgets
+	changed  bool                 // the rules, since operations were last looked at for whose they are
 }
 
 type record struct {
@@ -62,7 +65,7 @@ type record struct {
 func NewBook(saved map[clew.Tenant][]Record, save func(map[clew.Tenant][]Record) error) *Book {
 	b := &Book{save: save, tenants: map[clew.Tenant]*tenant{}}
 	for t, list := range saved {
-		own := &tenant{}
+		own := &tenant{changed: true}
 		for _, r := range list {
 			x := &record{Record: r}
 			x.recall(time.Now(), &b.held)
@@ -199,7 +202,7 @@ func (b *Book) Update(t clew.Tenant, name string, now time.Time, f func(*Rule)) 
 		}
 		// A new record: who saves the old ones may still look at them.
 		x := &record{Record: Record{Rule: r, Created: old.Created, Modified: now}, clients: old.clients, windows: old.windows, reported: old.reported,
-			boost: old.boost}
+			used: min(old.used, float64(r.reservoir())), boost: old.boost}
 		if r.counted() {
 			x.operations, x.services = old.operations, old.services
 		}
@@ -248,6 +251,7 @@ func (b *Book) change(t clew.Tenant, now time.Time, f func(*tenant) (*record, er
 		own.records, own.modified = before, modified
 		return Record{}, clew.Errorf(clew.Internal, "the sampling rules could not be saved, and are as they were: %w", err)
 	}
+	own.changed = true
 	for _, old := range before {
 		if !slices.Contains(own.records, old) {
 			b.held.take(old, -1)

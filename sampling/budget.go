@@ -28,10 +28,13 @@ func (p *pace) meet(rate float64, now time.Time) {
 
 // unseen is the rate of what no traffic is known of.
 func (r *Rule) unseen() float64 {
-	if r.FixedRate == 0 && r.Budget > 0 {
+	switch {
+	case r.Budget == 0:
+		return r.FixedRate
+	case r.FixedRate == 0:
 		return initialRate
 	}
-	return r.FixedRate
+	return max(minRate, r.FixedRate)
 }
 
 // reservoir is how many traces per second the rule lets through before its rate.

@@ -1,6 +1,7 @@
 package sampling_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"math"
@@ -484,6 +485,77 @@ func TestRatesAreSteady(t *testing.T) {
 		}
 		if s := b.States(tenant, now.Add(9*time.Second))[0]; s.FixedRate != target.FixedRate {
 			t.Errorf("report %d: %v is told and %v is listed", i, target.FixedRate, s.FixedRate)
+		}
+	}
+}
+
+// TestTinyUnseenRate: a rate that is next to nothing leaves what is learnt a number, which can be
+// saved.
+func TestTinyUnseenRate(t *testing.T) {
+	b := sampling.NewBook(nil, func(all map[clew.Tenant][]sampling.Record) error {
+		_, err := json.Marshal(all)
+		return err
+	})
+	if _, err := b.Create(tenant, budget("shop", 1_000_000, math.SmallestNonzeroFloat64), began); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Targets(tenant, sampling.Report{Rule: "shop", Client: "a", Requests: 100}, began.Add(10*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Keep(began.Add(10*time.Second), true); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Create("other", rule("mine", 1, 1, 1), began); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestChangedRule: a rule that is changed lists the rate that leaves what the reservoir lets through.
+func TestChangedRule(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	if _, err := b.Create(tenant, budget("shop", 10, 0.01), began); err != nil {
+		t.Fatal(err)
+	}
+	now := began.Add(10 * time.Second)
+	target, err := b.Targets(tenant, sampling.Report{Rule: "shop", Client: "a", Requests: 10_000}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Update(tenant, "shop", now, func(r *sampling.Rule) { r.Priority = 7 }); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.States(tenant, now)[0].FixedRate; got != target.FixedRate {
+		t.Errorf("%v is listed, %v was told", got, target.FixedRate)
+	}
+}
+
+// TestOperationsOfOthersGone: operations of services that ask no more leave room for others.
+func TestOperationsOfOthersGone(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	now := began
+	for _, name := range []clew.Tenant{"gone", tenant} {
+		if _, err := b.Create(name, budget("shop", 10, 0.5), began); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count := map[sampling.Operation]int{}
+	for s := range 40 {
+		b.Strategy("gone", fmt.Sprint("s", s), now)
+		for i := range 250 {
+			count[sampling.Operation{Service: fmt.Sprint("s", s), Name: fmt.Sprint("op", i)}] = 1
+		}
+	}
+	b.Count("gone", count, now)
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Minute, 0}, {2 * time.Hour, 1}} {
+		now = began.Add(c.after)
+		b.Strategy(tenant, "cart", now)
+		b.Counting(now)
+		b.Count(tenant, map[sampling.Operation]int{{Service: "cart", Name: "list"}: 1}, now)
+		if got := b.Strategy(tenant, "cart", now).Named; len(got) != c.want {
+			t.Errorf("after %v: %v, want %d", c.after, got, c.want)
 		}
 	}
 }

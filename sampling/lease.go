@@ -67,14 +67,45 @@ func (b *Book) Targets(t clew.Tenant, report Report, now time.Time) (Target, err
 		return Target{}, noRule(report.Rule)
 	}
 	r.reported = now
+	b.sweep(now)
 	r.count(&report, now, &b.held)
 	out := Target{Rule: r.Rule.Name, Quota: r.lend(&report, now, &b.held), Until: now.Add(leaseTime)}
 	out.FixedRate = r.tell(now)
 	if now.Before(r.boost.until) && r.Rule.Boost != nil {
-		out.Boosted, out.BoostedUntil = r.boost.rate, r.boost.until
+		out.Boosted, out.BoostedUntil = min(r.boost.rate, r.Rule.Boost.MaxRate), r.boost.until
 	}
 	b.learning = b.learning || r.Rule.Budget > 0
 	return out, nil
+}
+
+// sweep forgets leases that are over and windows that are old, of all rules and tenants, where
+// there is no room for more: those of rules that nobody reports of would stay for ever.
+func (b *Book) sweep(now time.Time) {
+	if b.held.leases < maxLeases && b.held.windows < maxAllWindows || now.Sub(b.swept) < time.Second {
+		return
+	}
+	b.swept = now
+	for _, own := range b.tenants {
+		for _, r := range own.records {
+			for id, l := range r.clients {
+				if now.Sub(l.reported) > leaseTime {
+					delete(r.clients, id)
+					b.held.leases--
+					r.leveled = time.Time{}
+				}
+			}
+			if recent := r.recent(now); len(recent) < len(r.windows) {
+				b.held.windows -= len(r.windows) - len(recent)
+				r.windows = slices.Clone(recent)
+			}
+		}
+	}
+}
+
+// recent are the windows that are not too old.
+func (r *record) recent(now time.Time) []Summary {
+	i, _ := slices.BinarySearchFunc(r.windows, now.Add(-maxWindows*windowTime), func(s Summary, at time.Time) int { return s.Time.Compare(at) })
+	return r.windows[i:]
 }
 
 // lend returns the share of a client, and keeps it for it.
@@ -179,13 +210,13 @@ func (r *record) count(report *Report, now time.Time, h *held) {
 	w.Borrowed += int64(report.Borrowed)
 }
 
-// Summaries returns the statistics of a tenant's rules, the oldest first.
-func (b *Book) Summaries(t clew.Tenant) []Summary {
+// Summaries returns the statistics of a tenant's rules of the last hour, the oldest first.
+func (b *Book) Summaries(t clew.Tenant, now time.Time) []Summary {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var out []Summary
 	for _, r := range b.look(t).records {
-		out = append(out, r.windows...)
+		out = append(out, r.recent(now)...)
 	}
 	slices.SortFunc(out, func(a, b Summary) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Rule, b.Rule)) })
 	return out

@@ -25,7 +25,6 @@ type Operation struct{ Service, Name string }
 // is not at odds with what is newer.
 type operation struct {
 	rate  float64
-	saved float64 // the rate that was saved last
 	seen  time.Time
 	steps int                       // that were counted, maxHorizon at most
 	kept  [maxHorizon]uint32        // traces that were begun
@@ -33,7 +32,7 @@ type operation struct {
 }
 
 func newOperation(rate float64, now time.Time) *operation {
-	o := &operation{rate: rate, saved: rate, seen: now}
+	o := &operation{rate: rate, seen: now}
 	for i := range o.rates {
 		o.rates[i] = float32(rate)
 	}
@@ -106,7 +105,8 @@ func (t *tenant) ofOperation(o Operation) *record {
 }
 
 // Counting returns the tenants whose services ask for strategies in which operations are named
-// that have to be known, and which services those are: what Count wants to be told of.
+// that have to be known, and which services those are: what Count wants to be told of. Of the
+// others it forgets what is over.
 func (b *Book) Counting(now time.Time) map[clew.Tenant][]string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -117,7 +117,9 @@ func (b *Book) Counting(now time.Time) map[clew.Tenant][]string {
 		b.held.services += len(own.asked)
 		if len(own.asked) > 0 && own.counted() {
 			out[name] = slices.Sorted(maps.Keys(own.asked))
+			continue
 		}
+		b.learning = own.forget(now, &b.held) || b.learning
 	}
 	return out
 }
@@ -136,24 +138,29 @@ func (b *Book) Count(t clew.Tenant, began map[Operation]int, now time.Time) {
 	if own == nil {
 		return
 	}
+	b.learning = own.forget(now, &b.held) || b.learning
+	known := map[Operation]bool{}
+	for _, r := range own.records {
+		for o := range r.operations {
+			known[o] = true
+		}
+	}
 	order := slices.SortedFunc(maps.Keys(began), func(x, y Operation) int { // the most frequent are kept apart
 		return cmp.Or(cmp.Compare(began[y], began[x]), cmp.Compare(x.Service, y.Service), strings.Compare(x.Name, y.Name))
 	})
 	for _, o := range order {
-		_, asks := own.asked[o.Service]
-		if r := own.ofOperation(o); asks && r != nil && r.Rule.counted() && len(o.Name) <= maxOperationName {
+		if b.held.operations >= maxAllOperations {
+			break
+		}
+		if _, asks := own.asked[o.Service]; !asks || known[o] || len(o.Name) > maxOperationName {
+			continue
+		}
+		if r := own.ofOperation(o); r != nil && r.Rule.counted() {
 			b.learning = r.know(o, now, &b.held) || b.learning
 		}
 	}
 	for _, r := range own.records {
 		for o, x := range r.operations {
-			if own.ofOperation(o) != r || now.Sub(x.seen) > forget {
-				delete(r.operations, o)
-				r.services[o.Service]--
-				b.held.operations--
-				b.learning = true
-				continue
-			}
 			if n := began[o]; r.Rule.Budget > 0 {
 				x.count(n, r.Rule.Budget, r.Rule.unseen(), now)
 				b.learning = true
@@ -164,9 +171,27 @@ func (b *Book) Count(t clew.Tenant, began map[Operation]int, now time.Time) {
 	}
 }
 
+// forget drops the operations that began no trace for long, and those that are of another rule
+// since the rules were changed. It reports whether there were any.
+func (t *tenant) forget(now time.Time, h *held) (some bool) {
+	changed := t.changed
+	t.changed = false
+	for _, r := range t.records {
+		for o, x := range r.operations {
+			if now.Sub(x.seen) > forget || changed && t.ofOperation(o) != r {
+				delete(r.operations, o)
+				r.services[o.Service]--
+				h.operations--
+				some = true
+			}
+		}
+	}
+	return some
+}
+
 // know notes an operation, if there is room, and reports whether it is new.
 func (r *record) know(o Operation, now time.Time, h *held) bool {
-	if r.operations[o] != nil || h.operations >= maxAllOperations || r.services[o.Service] >= maxOperations {
+	if h.operations >= maxAllOperations || r.services[o.Service] >= maxOperations {
 		return false
 	}
 	r.put(o, newOperation(max(minRate, r.Rule.unseen()), now), h)

@@ -279,7 +279,7 @@ func TestReservoir(t *testing.T) {
 			if sigma := math.Sqrt(float64(beyond) * 0.05 * 0.95); math.Abs(float64(kept)-0.05*float64(beyond)) > 4*sigma {
 				t.Errorf("of %d beyond the reservoir %d were sampled", beyond, kept)
 			}
-			list := b.Summaries(tenant)
+			list := b.Summaries(tenant, began.Add(seconds*time.Second))
 			for i, x := range list {
 				requests, sampled = requests-x.Requests, sampled-x.Sampled
 				if i > 0 && x.Time.Before(list[i-1].Time) || x.Time.Unix()%10 != 0 || x.Rule != "shop" {
@@ -368,9 +368,48 @@ func TestManyClients(t *testing.T) {
 	for i := range 720 {
 		quota("b", i, later.Add(time.Duration(10*i)*time.Second))
 	}
-	list := b.Summaries(tenant)
+	list := b.Summaries(tenant, later.Add(7200*time.Second))
 	if n := len(list); n != 360 || !list[n-1].Time.Equal(later.Add(7190*time.Second).Truncate(10*time.Second)) {
 		t.Errorf("%d windows, the last %v", n, list[n-1])
+	}
+}
+
+// TestSharesOfOthersGone: where there is no room left, what others had who are gone is free, and
+// their windows are when they are an hour old.
+func TestSharesOfOthersGone(t *testing.T) {
+	b := sampling.NewBook(nil, nil)
+	report := func(tenant clew.Tenant, client int, now time.Time) int {
+		target, err := b.Targets(tenant, sampling.Report{Rule: sampling.DefaultName, Client: fmt.Sprint(client), Requests: 10}, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return target.Quota
+	}
+	for i := range 50_000 {
+		report("gone", i, began)
+	}
+	if n := report(tenant, 0, began.Add(time.Second)); n != 0 {
+		t.Errorf("one too many has %d", n)
+	}
+	if n := report(tenant, 0, began.Add(time.Minute)); n != 1 {
+		t.Errorf("%d, though there is room again", n)
+	}
+	for tenants := range 278 { // a window of each in each ten seconds of an hour
+		for i := range 360 {
+			report(clew.Tenant(fmt.Sprint("t", tenants)), 0, began.Add(time.Minute+time.Duration(10*i)*time.Second))
+		}
+	}
+	for _, c := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Hour, 0}, {3 * time.Hour, 1}} {
+		now := began.Add(c.after)
+		if report("late", 0, now); len(b.Summaries("late", now)) != c.want {
+			t.Errorf("after %v: %d windows, want %d", c.after, len(b.Summaries("late", now)), c.want)
+		}
+	}
+	if list := b.Summaries("t0", began.Add(3*time.Hour)); len(list) > 0 {
+		t.Errorf("%d windows are told that are old", len(list))
 	}
 }
 

@@ -56,7 +56,7 @@ func newCentral(t *testing.T) (c *central, address string) {
 
 func (c *central) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
-	if r.URL.Path != "/SamplingTargets" || len(c.book.Summaries(clew.DefaultTenant)) == 0 {
+	if r.URL.Path != "/SamplingTargets" || len(c.book.Summaries(clew.DefaultTenant, time.Now())) == 0 {
 		return
 	}
 	c.once.Do(func() {
@@ -70,7 +70,7 @@ func (c *central) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *central) reported() {
 	c.t.Helper()
 	sums := map[string]sampling.Summary{}
-	for _, s := range c.book.Summaries(clew.DefaultTenant) {
+	for _, s := range c.book.Summaries(clew.DefaultTenant, time.Now()) {
 		x := sums[s.Rule]
 		x.Requests, x.Sampled = x.Requests+s.Requests, x.Sampled+s.Sampled
 		sums[s.Rule] = x

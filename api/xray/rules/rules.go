@@ -411,7 +411,7 @@ type summariesAnswer struct {
 }
 
 func (o ops) summaries(c *api.Call, in *listRequest) (*summariesAnswer, error) {
-	list := o.book.Summaries(c.Tenant)
+	list := o.book.Summaries(c.Tenant, time.Now())
 	slices.SortStableFunc(list, func(a, b sampling.Summary) int { return cmp.Or(b.Time.Compare(a.Time), cmp.Compare(a.Rule, b.Rule)) }) // the newest first
 	page, next, err := paged(list, in.NextToken, "summaries", pageSummaries)
 	if err != nil {
