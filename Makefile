@@ -68,6 +68,9 @@ client-modules: need-node
 # shared of them is raced by those who share it.
 ONE_GOROUTINE := /(block|column|exec|format/xray|otlp|sketch|span|traceql|exec/exectest|internal/(corpus|otlpfile|tidy)|spandb/(folder|tally|usage|segment/.*))$$
 
+# What a server has in memory is not what it has under the race detector: those tests of
+# cmd/clew run without it, by their names.
+
 # Packages that have both: goroutines, and long sweeps in one. With -short, under the
 # race detector, the sweeps are left out; without it all runs.
 SWEEPS := /(api/v1|spandb|spandb/(segment|traceindex)|internal/upkeep)$$
@@ -77,6 +80,7 @@ test: export NODE_PATH := $(CURDIR)/test/clients/node/node_modules
 test: need-go need-cc ui client-modules ## run every test that needs no outside server
 	@$(GO) test -race -short -shuffle=on $$($(GO) list ./... | grep -vE '$(ONE_GOROUTINE)')
 	@$(GO) test -shuffle=on $$($(GO) list ./... | grep -E '$(ONE_GOROUTINE)|$(SWEEPS)' | grep -v /internal/tidy)
+	@$(GO) test -run 'Memory|Tenants' ./cmd/clew
 	@$(GO) test -count=1 ./internal/tidy
 	@cd test/clients && $(GO) test -race ./...
 	@$(MAKE) --no-print-directory ui-modules

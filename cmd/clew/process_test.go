@@ -154,6 +154,12 @@ func startServer(t *testing.T, dir string, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startProgram(t, program, dir, args...)
+}
+
+// startProgram is startServer with another binary than this one.
+func startProgram(t *testing.T, program, dir string, args ...string) *process {
+	t.Helper()
 	p, err := startProcess(program, dir, os.Environ(), append(append([]string{"serve"}, freePorts...), args...)...)
 	if err != nil {
 		t.Fatal(err)

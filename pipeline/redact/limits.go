@@ -9,9 +9,9 @@ const (
 	// billion values are told apart.
 	hashDigits = 16
 
-	// maxDepth bounds messages within messages: six to a value, and two for each of the
-	// 64 levels of values that the store takes.
-	maxDepth = 6 + 2*65
+	// maxDepth bounds messages within messages: seven to a value of an event, and three
+	// (map, pair, value) for each of the 64 levels of values that the store takes.
+	maxDepth = 7 + 3*65
 
 	// maxGroups bounds groups within groups, which OTLP does not have.
 	maxGroups = 64

@@ -173,7 +173,7 @@ func TestBadRequests(t *testing.T) {
 	r := with(t, Options{Sets: Sets()})
 	body := marshal(t, everything(func(place string) string { return place }))
 	deep := str("x")
-	for range 70 {
+	for range 120 {
 		deep = &commonpb.AnyValue{Value: &commonpb.AnyValue_ArrayValue{ArrayValue: &commonpb.ArrayValue{Values: []*commonpb.AnyValue{deep}}}}
 	}
 	tooDeep := marshal(t, &coltracepb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{Resource: &resourcepb.Resource{Attributes: []*commonpb.KeyValue{pair("a", deep)}}}}})
@@ -181,6 +181,22 @@ func TestBadRequests(t *testing.T) {
 		if _, _, _, err := r.Append(nil, bad); !errors.Is(err, ErrRequest) {
 			t.Errorf("%.20q: %v", bad, err)
 		}
+	}
+}
+
+// TestDeepValues: maps within maps are looked through as deep as the store takes them, and
+// what they hide is found.
+func TestDeepValues(t *testing.T) {
+	r := with(t, Options{Sets: Sets()})
+	v := pair("password", str("hunter2"))
+	for level := range 64 {
+		event := &tracepb.Span_Event{Attributes: []*commonpb.KeyValue{v}}
+		body := marshal(t, &coltracepb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{{Events: []*tracepb.Span_Event{event}}}}}}}})
+		out, changed, _, err := r.Append(nil, body)
+		if err != nil || !changed || bytes.Contains(out, []byte("hunter2")) {
+			t.Errorf("%d levels: changed %v, %v", level, changed, err)
+		}
+		v = pair("k", &commonpb.AnyValue{Value: &commonpb.AnyValue_KvlistValue{KvlistValue: &commonpb.KeyValueList{Values: []*commonpb.KeyValue{v}}}})
 	}
 }
 
