@@ -9,6 +9,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -210,19 +211,26 @@ func path(r *http.Request) string {
 	return escape(text, true)
 }
 
-// query is the request's, sorted, without the signature itself.
+// query is the request's, sorted by names and then by values, without the signature itself.
 func query(r *http.Request) string {
-	var parts []string
+	var parts [][2]string
 	for name, values := range r.URL.Query() {
 		if name == "X-Amz-Signature" {
 			continue
 		}
 		for _, v := range values {
-			parts = append(parts, escape(name, false)+"="+escape(v, false))
+			parts = append(parts, [2]string{escape(name, false), escape(v, false)})
 		}
 	}
-	slices.Sort(parts)
-	return strings.Join(parts, "&")
+	slices.SortFunc(parts, func(a, b [2]string) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(p[0] + "=" + p[1])
+	}
+	return b.String()
 }
 
 // canonicalHeaders are those that are signed, each with a line end.

@@ -1,6 +1,7 @@
 package sigv4_test
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -156,6 +157,25 @@ func TestPresigned(t *testing.T) {
 		t.Error(fault)
 	}
 	if fault := claim.Verify(r, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "UNSIGNED-PAYLOAD"); fault != nil {
+		t.Error(fault)
+	}
+}
+
+// TestQueryIsSortedByNames: a name comes before those that it begins, whatever follows it.
+func TestQueryIsSortedByNames(t *testing.T) {
+	canonical := "GET\n/\na=2&a=3&a-b=1&a.c=1&a1=1\nhost:clew\nx-amz-date:20150830T123600Z\n\nhost;x-amz-date\n" + hash("")
+	key := []byte("AWS4" + secret)
+	for _, text := range []string{"20150830", "us-east-1", "xray", "aws4_request", "AWS4-HMAC-SHA256\n20150830T123600Z\n20150830/us-east-1/xray/aws4_request\n" + hash(canonical)} {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(text))
+		key = h.Sum(nil)
+	}
+	r := request("GET", "/?a1=1&a.c=1&a=3&a-b=1&a=2", "clew", "X-Amz-Date:20150830T123600Z", authorization("xray", "host;x-amz-date", hex.EncodeToString(key)))
+	claim, fault := sigv4.Read(r)
+	if fault != nil {
+		t.Fatal(fault)
+	}
+	if fault := claim.Verify(r, secret, hash("")); fault != nil {
 		t.Error(fault)
 	}
 }
