@@ -35,8 +35,8 @@ func ParseKeys(text string) (Keys, error) {
 			return nil, clew.Errorf(clew.Invalid, "line %d: want TENANT:RIGHTS:ID:SECRET, for example shop:write+read:AKIDSHOP:s3cret", i+1)
 		}
 		token, err := parseToken(parts[0] + ":" + parts[1] + ":" + parts[3])
-		if err != nil {
-			return nil, clew.Errorf(clew.Invalid, "line %d: %w", i+1, err)
+		if err != nil { // which has a word of the line: the secret, where parts are in another order
+			return nil, clew.Errorf(clew.Invalid, "line %d: want TENANT:RIGHTS:ID:SECRET with the name of a tenant, or *, and rights out of write, read and admin joined by +", i+1)
 		}
 		if _, ok := out.Find(parts[2]); ok {
 			return nil, clew.Errorf(clew.Invalid, "line %d: the id of a key that is there already", i+1)

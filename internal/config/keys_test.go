@@ -24,8 +24,10 @@ func TestParseKeys(t *testing.T) {
 		"shop:write:AKID":                "line 1: want TENANT:RIGHTS:ID:SECRET",
 		"\nshop:write:A/B:hush":          "line 2: want TENANT:RIGHTS:ID:SECRET",
 		"shop:write::hush":               "line 1: want",
-		"shop:fly:A:hush":                `line 1: right "fly"`,
-		"sh op:write:A:hush":             "line 1: ",
+		"shop:fly:A:hush":                "rights out of write, read and admin",
+		"sh op:write:A:hush":             "line 1: want",
+		"AKID:hush:shop:write":           "line 1: want",
+		"hush hush:write:shop:A":         "line 1: want",
 		"a:read:A:hush\nb:read:A:hush2":  "line 2: the id of a key that is there already",
 		strings.Repeat("#hush\n", 1<<20): "more than the",
 	} {
