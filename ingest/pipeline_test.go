@@ -32,6 +32,8 @@ func (swap) Rewrite(_ context.Context, dst, body []byte) ([]byte, Rewritten, err
 	switch {
 	case bytes.Contains(body, []byte("bad")):
 		return dst, Rewritten{}, clew.Errorf(clew.Invalid, "a statement failed")
+	case bytes.Contains(body, []byte("fault")):
+		return dst, Rewritten{}, clew.Errorf(clew.Internal, "the pipeline met a fault")
 	case bytes.Contains(body, []byte("drop")):
 		return nil, Rewritten{Changed: true}, nil
 	case bytes.Contains(body, []byte("huge")):
@@ -94,5 +96,18 @@ func TestPipelineIsBeforeTheStore(t *testing.T) {
 	door := NewDoor(Config{Appender: &store, Pipeline: func() Pipeline { return nil }}, "door")
 	if _, err := door.Give(t.Context(), "", []byte("a"), nil); err != nil || string(store.last.Body) != "a" {
 		t.Errorf("without a pipeline: %q, %v", store.last.Body, err)
+	}
+}
+
+// TestMessagesThatPipelinesFail: a message at which the pipeline meets a fault is bad; it does
+// not have those of its batch given again and again.
+func TestMessagesThatPipelinesFail(t *testing.T) {
+	var store kept
+	door := NewDoor(Config{Appender: &store, Pipeline: func() Pipeline { return swap{} }}, "door")
+	bodies := []string{"x", "fault", "y"}
+	m := &Messages{Tenant: clew.DefaultTenant, Sizes: []int{1, 5, 1}, Translate: func(dst []byte, i int) ([]byte, int, error) { return append(dst, bodies[i]...), 0, nil }}
+	res, bad, err := door.GiveMessages(t.Context(), m)
+	if err != nil || res.Accepted != 2 || store.records != 2 || len(bad) != 1 || bad[0].Message != 1 {
+		t.Errorf("%+v, bad %v, %v", res, bad, err)
 	}
 }

@@ -104,6 +104,9 @@ func (d *Door) giveMessages(ctx context.Context, r *request, m *Messages) (res s
 	}
 	body, more, err := d.rewrite(ctx, r, r.translated)
 	if err != nil {
+		if clew.KindOf(err) == clew.Internal { // as a fault of a translation: given again, they meet it again
+			err = clew.Errorf(clew.Invalid, "%w", err)
+		}
 		return res, bad, good, err
 	}
 	if unknown += more; body == nil {
