@@ -411,6 +411,23 @@ redact: {sets: all}
 	}
 }
 
+// TestLogIsRedacted: what a statement failed at is not in the log, where it would not be kept.
+func TestLogIsRedacted(t *testing.T) {
+	dir := write(t, map[string]string{"p.yaml": "statements: ['set(span.attributes[\"t\"], Time(span.name, \"%Y-%m-%d\"))']\nredact: {sets: all}\n"})
+	var said bytes.Buffer
+	p, err := Load(t.Context(), filepath.Join(dir, "p.yaml"), new(Counts), slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if _, _, err := p.Rewrite(t.Context(), nil, request(t, "", span("bob@example.com", ""))); err != nil {
+		t.Fatal(err)
+	}
+	if text := said.String(); !strings.Contains(text, "Time(span.name") || !strings.Contains(text, "REDACTED") || strings.Contains(text, "bob@") {
+		t.Error(text)
+	}
+}
+
 func TestUnchangedIsFree(t *testing.T) {
 	p := load(t, "service_names: {}\nlookups: []\nredact: {sets: all}\n")
 	body := request(t, attr("service.name", "cart"), span("a", attr("http.route", "/cart")))

@@ -24,6 +24,7 @@ import (
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/otlp/wire"
+	"github.com/clew-tracing/clew/pipeline/redact"
 )
 
 // What is done about a statement that fails, in OTTL's words.
@@ -44,6 +45,7 @@ type statements struct {
 	mode              string
 	counts            *Counts
 	log               *slog.Logger
+	redactor          *redact.Redactor // nil: nothing is redacted
 	steps             []step
 	count, conditions int
 
@@ -123,7 +125,11 @@ func (s *statements) failed(text string, err error) error {
 	defer s.mu.Unlock()
 	if now := time.Now(); now.Sub(s.told[text]) >= warnEvery {
 		s.told[text] = now
-		s.log.Warn("a statement of the pipeline failed; the spans are stored without it", "statement", text, "error", err)
+		why := err.Error() // which may have what it failed at
+		if s.redactor != nil {
+			why = s.redactor.Text("", why)
+		}
+		s.log.Warn("a statement of the pipeline failed; the spans are stored without it", "statement", text, "error", why)
 	}
 	return nil
 }
@@ -228,7 +234,7 @@ func copyFields(m []byte, do func(num protowire.Number, data []byte) (out []byte
 
 // compile makes statements of the lines of a file.
 func (l *loader) compile(s script) (*statements, error) {
-	out := &statements{mode: s.mode, counts: l.p.counts, log: l.p.log, told: map[string]time.Time{}, count: len(s.statements), conditions: len(s.drop)}
+	out := &statements{mode: s.mode, counts: l.p.counts, log: l.p.log, redactor: l.p.redactor, told: map[string]time.Time{}, count: len(s.statements), conditions: len(s.drop)}
 	parser, err := newParser()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.path, err)
