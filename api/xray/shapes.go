@@ -58,7 +58,8 @@ func whole(answer any) any {
 }
 
 // fill makes lists and maps in v, which can be set, empty ones where they are nil. What a
-// pointer, list or map of the answer leads to is changed in its place.
+// pointer or list of the answer leads to is changed in its place, where it has such; maps are
+// copied, since to write what is there already is a race, too, with others that have the map.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -82,14 +83,13 @@ func fill(v reflect.Value) {
 			fill(v.Index(i))
 		}
 	case reflect.Map:
-		if v.IsNil() {
-			v.Set(reflect.MakeMap(v.Type()))
-		}
+		filled := reflect.MakeMapWithSize(v.Type(), v.Len())
 		for it := v.MapRange(); it.Next(); {
 			one := reflect.New(v.Type().Elem()).Elem()
 			one.Set(it.Value())
 			fill(one)
-			v.SetMapIndex(it.Key(), one)
+			filled.SetMapIndex(it.Key(), one)
 		}
+		v.Set(filled)
 	}
 }

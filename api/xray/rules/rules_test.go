@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -252,4 +253,23 @@ func TestTags(t *testing.T) {
 	ask(200, "/DeleteSamplingRule", `{"RuleName":"base"}`, `"base"`)
 	ask(200, "/CreateSamplingRule", create(``), `"RuleName":"base"`)
 	ask(200, "/ListTagsForResource", arn, `{"Tags":[]}`)
+}
+
+// TestTogether: clients ask for the rules at the same time, as they all do.
+func TestTogether(t *testing.T) {
+	book := sampling.NewBook(nil, nil)
+	askingOf(t, clew.DefaultTenant, book)(200, "/CreateSamplingRule", `{"SamplingRule":`+base+`}`)
+	h := xray.New(api.Config{Store: storagetest.NewMemory(storagetest.AllCapabilities())}, rules.Operations(book, account.NewBook(nil, nil).Tag)...)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 300 {
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, httptest.NewRequest("POST", "/GetSamplingRules", nil)); w.Code != 200 || !strings.Contains(w.Body.String(), `"tier":"gold"`) {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
