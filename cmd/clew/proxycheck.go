@@ -42,7 +42,8 @@ of them at once. Then ask the server which traces came, and from which services:
 the first answer to why traces are broken.
 
 The services have to report to the server that is asked. The exit code is 0 if at
-least one spelling (or each that --want names) is kept by every service, else 3.`,
+least one spelling (or each that --want names) is kept by every service, else 3, and
+1 if no request had an answer.`,
 		Example: `  clew proxy-check http://localhost:8080/checkout
   clew proxy-check --want tracecontext,b3 -H 'Authorization: Bearer x' https://shop.example/`,
 		Args: cobra.ExactArgs(1),

@@ -57,7 +57,10 @@ func (r *Report) printRest(b *strings.Builder, list func([]string) string) {
 	if len(r.Others) > 0 {
 		fmt.Fprintf(b, "\nOther traces began meanwhile in: %s. If nobody else asked them, they did not take the headers.\n", list(r.Others))
 	}
-	if !r.Seen() {
+	switch {
+	case !r.Answered():
+		return // nothing was asked
+	case !r.Seen():
 		fmt.Fprint(b, "\nNo span of any of these requests came. Either the service does not report to this server (see its exporter's\nendpoint and this server's page), or it takes its own decision to record nothing, or it knows none of these headers.\n")
 		return
 	}
