@@ -7,8 +7,8 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -146,16 +146,24 @@ func (p *Pipeline) Close() {
 func (p *Pipeline) Describe() string {
 	var parts []string
 	if p.names != nil {
-		parts = append(parts, fmt.Sprintf("%d rules for names of services", len(p.names.exact)+len(p.names.rules)))
+		parts = append(parts, count(len(p.names.exact)+len(p.names.rules), "rule")+" for names of services")
 	}
 	if n := len(p.lookups); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d lookups", n))
+		parts = append(parts, count(n, "lookup"))
 	}
 	if p.statements != nil {
-		parts = append(parts, fmt.Sprintf("%d statements, %d conditions to drop", p.statements.count, p.statements.conditions))
+		parts = append(parts, count(p.statements.count, "statement")+", "+count(p.statements.conditions, "condition")+" to drop")
 	}
 	if p.redactor != nil {
 		parts = append(parts, "redaction of "+p.redactor.Describe())
 	}
 	return strings.Join(parts, "; ")
+}
+
+// count says how many there are.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
 }

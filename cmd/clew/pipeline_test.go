@@ -61,7 +61,7 @@ span 4bf92f3577b34da6a3ce929d0e0e4736/00f067aa0ba902b8 "GET /healthz" dropped
 		t.Errorf("%v, printed\n%s\nwant\n%s", err, out, want)
 	}
 	out, _, err = cli(nil, "pipeline", "test", dir+"/p.yaml")
-	if want := dir + "/p.yaml: 1 rules for names of services; 1 lookups; 1 statements, 1 conditions to drop; redaction of credentials, cards, email, urls, sql\n"; err != nil || out != want {
+	if want := dir + "/p.yaml: 1 rule for names of services; 1 lookup; 1 statement, 1 condition to drop; redaction of credentials, cards, email, urls, sql\n"; err != nil || out != want {
 		t.Errorf("%v, printed %q, want %q", err, out, want)
 	}
 	out, _, err = cli(nil, "pipeline", "test", dir+"/p.yaml", "--input", dir+"/t.json", "--limit", "1")
@@ -143,4 +143,33 @@ func TestPipelineReload(t *testing.T) {
 	redacted(2, false, true)
 	reload("redact: {keys: 5}\n", "settings not reloaded", 1)
 	redacted(3, false, true)
+}
+
+// TestPipelineExample: the example of docs/reference/pipeline.md makes of its spans what is printed
+// there.
+func TestPipelineExample(t *testing.T) {
+	text, err := os.ReadFile("../../docs/reference/pipeline.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "\n## A worked example\n")
+	dir := t.TempDir()
+	block := func(kind string) string {
+		_, after, found := strings.Cut(example, "\n```"+kind+"\n")
+		body, rest, ends := strings.Cut(after, "```\n")
+		if !found || !ends {
+			t.Fatalf("there is no block of kind %q", kind)
+		}
+		example = rest
+		return body
+	}
+	for _, file := range []struct{ kind, name string }{{"yaml", "pipeline.yaml"}, {"csv", "owners.csv"}, {"json", "traces.json"}} {
+		if err := os.WriteFile(filepath.Join(dir, file.name), []byte(block(file.kind)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, _, err := cli(nil, "pipeline", "test", filepath.Join(dir, "pipeline.yaml"), "--input", filepath.Join(dir, "traces.json"))
+	if want := block(""); err != nil || out != want {
+		t.Errorf("%v, printed\n%s\nwant\n%s", err, out, want)
+	}
 }
