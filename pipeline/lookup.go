@@ -66,7 +66,7 @@ func (l *lookup) enrich(r *resource) int {
 	return n
 }
 
-// source names where a table comes from.
+// source names where a table comes from, without what may be secret of an address.
 func (l *lookup) source() string {
 	if l.file != "" {
 		return l.file
@@ -75,6 +75,7 @@ func (l *lookup) source() string {
 	if err != nil { // it was parsed before
 		return "a server"
 	}
+	u.RawQuery, u.Fragment = "", ""
 	return u.Redacted()
 }
 
@@ -125,7 +126,11 @@ func (l *lookup) fetch(ctx context.Context) (data []byte, kind string, err error
 	req.Header.Set("Accept", "application/json, text/csv")
 	res, err := l.client.Do(req)
 	if err != nil {
-		return nil, "", err
+		var of *url.Error
+		if errors.As(err, &of) { // which has all of the address
+			err = of.Err
+		}
+		return nil, "", fmt.Errorf("%s: %w", l.source(), err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {

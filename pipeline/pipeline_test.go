@@ -411,6 +411,25 @@ redact: {sets: all}
 	}
 }
 
+// TestAddressesOfTables: the log says which server does not answer, and no secret of its address.
+func TestAddressesOfTables(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	at := strings.TrimPrefix(server.URL, "http://")
+	dir := write(t, map[string]string{"p.yaml": "lookups: [{by: service.name, url: 'http://me:hush@" + at + "/table?token=hush', every: 1h}]"})
+	var said bytes.Buffer
+	p, err := Load(t.Context(), filepath.Join(dir, "p.yaml"), new(Counts), slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	p.Await(t.Context())
+	server.Close()
+	p.refresh(t.Context(), p.lookups[0])
+	if text := said.String(); strings.Count(text, at+"/table") < 4 || !strings.Contains(text, "404") || !strings.Contains(text, "refused") || strings.Contains(text, "hush") {
+		t.Error(text)
+	}
+}
+
 // TestLogIsRedacted: what a statement failed at is not in the log, where it would not be kept.
 func TestLogIsRedacted(t *testing.T) {
 	dir := write(t, map[string]string{"p.yaml": "statements: ['set(span.attributes[\"t\"], Time(span.name, \"%Y-%m-%d\"))']\nredact: {sets: all}\n"})
