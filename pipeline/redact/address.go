@@ -130,12 +130,18 @@ func (a *authority) reaches(v []byte, i int) bool {
 // MySQL has them: user:password@tcp(host)/name.
 func (x *run) userinfo(v []byte) {
 	for _, transport := range []string{"@tcp(", "@unix("} {
-		if end := bytes.Index(v, []byte(transport)); end > 0 {
-			begin := bytes.LastIndexAny(v[:end], " \t\r\n\"'=/") + 1
+		for at := 0; ; {
+			n := bytes.Index(v[at:], []byte(transport))
+			if n < 0 {
+				break
+			}
+			end := at + n
+			begin := at + bytes.LastIndexAny(v[at:end], " \t\r\n\"'=/") + 1
 			if colon := bytes.IndexByte(v[begin:end], ':'); colon >= 0 {
 				x.part(v, begin, begin+colon)
 				x.part(v, begin+colon+1, end)
 			}
+			at = end + len(transport)
 		}
 	}
 	for at := 0; ; {

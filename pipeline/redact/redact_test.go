@@ -154,6 +154,7 @@ func TestURLs(t *testing.T) {
 		{"", "https://x/?sig=abcdefghij0123456789%2B&se=1", "https://x/?sig=REDACTED&se=1"}, {"", "https://x/?code=4%2F0AbCD1234567890EfGh&state=open", "https://x/?code=REDACTED&state=open"},
 		{"", "https://x/?redirect=https%3A%2F%2Fy%3Ftoken%3Dabc%26b", "https://x/?redirect=https%3A%2F%2Fy%3Ftoken%3DREDACTED%26b"},
 		{"", "password=x", "password=REDACTED"}, {"", "bob:hunter2@tcp(db:3306)/shop", "REDACTED:REDACTED@tcp(db:3306)/shop"},
+		{"", "a:b@tcp(x)/s c:d@tcp(y)/s", "REDACTED:REDACTED@tcp(x)/s REDACTED:REDACTED@tcp(y)/s"},
 	})
 	stay(t, r, "", "https://example.com/a:b@c", "https://example.com/?code=404&key=5&state=open", "https://example.com:8443/x", "git@github.com:a/b", "time: 12:30@home", "://@", "a password: x", "https://REDACTED:REDACTED@x/")
 }
@@ -185,7 +186,7 @@ func TestNothingIsQuadratic(t *testing.T) {
 	const most = 2 * time.Second
 	for _, part := range []string{"token=", "?token=", "password=", "sig=", "code=", "token:", `"token":"`, "'a',", "eyJ-", "eyJ.", "sk-", "xoxb-", "AKIA_", "a@", "a@b.", "@", "://", "://a:", "a:b@", "4111 ", "4", "Bearer ", "basic ",
 		"-----BEGIN PRIVATE KEY", "$a$ ", "$a", "/*", `\'`, `'\`, `"a`, `{"`, `["`, `{"a":`, `["\"`, "[", "{", "%3D", "token%3D", "%40", "a%40b.", "</password>", "<password>a</password>", "--token ", "@tcp(", `{"name":"password","value":`, `[{"key":"token","value":[`, "VALUES (", `"a".`, "1.", "e1", "_-",
-		"a%40b.cd,", "sk-aaaaaaaaaaaaaaa.", "sk-a1aaaaaaaaaaaaa.", "xoxb-aaaaaaaaaaaaaaa.", "eyJaaaaaaaaaaaaaaaaa.", "--password '-", "<token><![CDATA[a]]></token>", "-----BEGIN -----END -----PRIVATE KEY"} {
+		"a%40b.cd,", "sk-aaaaaaaaaaaaaaa.", "sk-a1aaaaaaaaaaaaa.", "xoxb-aaaaaaaaaaaaaaa.", "eyJaaaaaaaaaaaaaaaaa.", "--password '-", "a:b@tcp(", "<token><![CDATA[a]]></token>", "-----BEGIN -----END -----PRIVATE KEY"} {
 		text := strings.Repeat(part, size/len(part))
 		for _, c := range [][2]string{{"x", text}, {"db.statement", text}, {"password", text}, {"x", `{"a":"` + strings.ReplaceAll(text, `"`, `\"`) + `"}`}} {
 			began := time.Now()
