@@ -45,7 +45,8 @@ func NewRetrievals(now func() time.Time) *Retrievals {
 	return &Retrievals{now: now, all: map[string]*retrieval{}}
 }
 
-// start keeps a retrieval and returns its token. Of too many the oldest is forgotten.
+// start keeps a retrieval and returns its token. Of too many the oldest is forgotten that the
+// tenant has who has the most: nobody's are lost by what another asks for.
 func (x *Retrievals) start(r *retrieval) string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it does not fail: see crypto/rand
@@ -54,13 +55,33 @@ func (x *Retrievals) start(r *retrieval) string {
 	defer x.mu.Unlock()
 	now := x.now()
 	r.ends = now.Add(retrievalLasts)
-	for len(x.fifo) > 0 && (len(x.fifo) >= maxRetrievals || now.After(x.all[x.fifo[0]].ends)) {
-		delete(x.all, x.fifo[0])
-		x.fifo = slices.Delete(x.fifo, 0, 1)
+	for len(x.fifo) > 0 && now.After(x.all[x.fifo[0]].ends) {
+		x.forget(0)
+	}
+	if len(x.fifo) >= maxRetrievals {
+		x.forget(x.spare())
 	}
 	x.all[token] = r
 	x.fifo = append(x.fifo, token)
 	return token
+}
+
+// forget forgets the retrieval at a place of fifo. mu is held.
+func (x *Retrievals) forget(i int) {
+	delete(x.all, x.fifo[i])
+	x.fifo = slices.Delete(x.fifo, i, i+1)
+}
+
+// spare is the place of the oldest of the tenant who has the most. mu is held.
+func (x *Retrievals) spare() (place int) {
+	of, most := map[clew.Tenant]int{}, 0
+	for i := len(x.fifo) - 1; i >= 0; i-- {
+		t := x.all[x.fifo[i]].tenant
+		if of[t]++; of[t] >= most {
+			place, most = i, of[t]
+		}
+	}
+	return place
 }
 
 // find returns a retrieval of a tenant as it is.

@@ -210,6 +210,15 @@ func TestRetrievalsEnd(t *testing.T) {
 	is(200, second)
 	c.start(shop)
 	is(404, second)
+	c.tenant = "other"
+	third := c.start(shop)
+	c.tenant = ""
+	for range 1000 {
+		c.start(shop)
+	}
+	c.tenant = "other"
+	is(200, third)
+	c.tenant = ""
 	for body, want := range map[string]string{
 		`{"TraceIds":["` + shop + `"]}`:                                                   "StartTime, EndTime",
 		`{"TraceIds":[],"StartTime":1,"EndTime":2}`:                                       "name at least one trace",
