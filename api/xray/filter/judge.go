@@ -39,6 +39,8 @@ type judge struct {
 	t      *view.Trace
 	causes [3][]view.Cause // by Outcome, once they are known
 	known  [3]bool
+	// parts are the elements of each of these, by Part, once they are known.
+	parts [3][3][][]subject
 	// found are the annotations of each key that x asks for, once they are known.
 	found map[string]*annotations
 }
@@ -169,14 +171,19 @@ func (j *judge) causesOf(o Outcome) []view.Cause {
 
 // cause looks for an element of a root cause that fits.
 func (j *judge) cause(x *Cause) bool {
-	for _, c := range j.causesOf(x.Of) {
-		if x.Where == nil && x.Part != Exceptions {
-			return true
+	causes := j.causesOf(x.Of)
+	if x.Where == nil && x.Part != Exceptions {
+		return len(causes) > 0
+	}
+	parts := &j.parts[x.Of][x.Part]
+	if *parts == nil {
+		for i := range causes {
+			*parts = append(*parts, j.elements(&causes[i], x.Part))
 		}
-		list := j.elements(&c, x.Part)
-		for i := range list {
-			s := &list[i]
-			if s.index, s.count = i, len(list); j.holds(x.Where, *s) {
+	}
+	for _, list := range *parts {
+		for _, s := range list {
+			if j.holds(x.Where, s) {
 				return true
 			}
 		}
@@ -186,6 +193,11 @@ func (j *judge) cause(x *Cause) bool {
 
 // elements are the parts of a root cause, from the entry on.
 func (j *judge) elements(c *view.Cause, part Part) (out []subject) {
+	defer func() {
+		for i := range out {
+			out[i].index, out[i].count = i, len(out)
+		}
+	}()
 	for _, service := range c.Services {
 		if part == Services {
 			out = append(out, subject{in: inServices, at: service.Segment})

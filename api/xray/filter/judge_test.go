@@ -238,6 +238,23 @@ func TestManyKeys(t *testing.T) {
 	}
 }
 
+// TestManyCauses: the exceptions of a trace are read once for all conditions on them.
+func TestManyCauses(t *testing.T) {
+	exceptions := strings.Repeat(`{"id":"1","type":"a","message":"b"},`, 200)
+	tr := viewOf(t, "", `{"trace_id":"1-6b039621-2942d23cf37ea4a764dab1fe","id":"0000000000000001","name":"cart","start_time":11,"end_time":13,"fault":true,"cause":{"working_directory":"/","exceptions":[`+strings.TrimSuffix(exceptions, ",")+`]}}`)
+	x, err := filter.Parse(strings.Repeat(`!rootcause.fault.exception { name = "c" } `, 300) + `rootcause.fault.exception { last name = "a" }`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if allocs := testing.AllocsPerRun(1, func() {
+		if !filter.Holds(x, tr) {
+			t.Error("it does not hold")
+		}
+	}); allocs > 1500 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
 // TestQueries shows what expressions come to in TraceQL.
 func TestQueries(t *testing.T) {
 	for text, want := range map[string]string{
