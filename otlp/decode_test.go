@@ -46,10 +46,10 @@ func TestRefusals(t *testing.T) {
 		return good + field(0x4a, "\x0a\x01a\x12\x02\x10\x01") + field(0x5a, field(0x12, "event")+field(0x1a, "\x0a\x01a\x12\x02\x10\x01")) + field(0x6a, v)
 	}
 	cases := []struct{ in, code, reason string }{
-		{goodSpan, "trace_id_length", "trace_id has 0 bytes; send 16"},
+		{goodSpan, "trace_id_length", "the trace id is missing, or cannot be read; send 16 bytes, 32 hexadecimal digits"},
 		{"\x0a\x08tttttttt" + goodSpan, "trace_id_length", "trace_id has 8 bytes; send 16"},
 		{"\x0a\x10" + strings.Repeat("\x00", 16) + goodSpan, "trace_id_zero", "trace_id is all zeros; send a valid one"},
-		{goodTrace, "span_id_length", "span_id has 0 bytes; send 8"},
+		{goodTrace, "span_id_length", "the span id is missing, or cannot be read; send 8 bytes, 16 hexadecimal digits"},
 		{goodTrace + "\x12\x09SSSSSSSSS", "span_id_length", "span_id has 9 bytes; send 8"},
 		{goodTrace + "\x12\x08\x00\x00\x00\x00\x00\x00\x00\x00", "span_id_zero", "span_id is all zeros; send a valid one"},
 		{good + "\x22\x01p", "parent_span_id_length", "parent_span_id has 1 bytes; send 8, or none for a root"},

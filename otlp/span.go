@@ -314,12 +314,19 @@ func (s *spanFields) judge() refusal {
 
 // reason says what is wrong with a span, for people.
 func (s *spanFields) reason(why refusal) string {
+	const unread = " is missing, or cannot be read; send " // dialects leave out what is none of theirs
 	switch why {
 	case traceIDSize:
+		if s.traceIDSize == 0 {
+			return "the trace id" + unread + "16 bytes, 32 hexadecimal digits"
+		}
 		return "trace_id has " + strconv.Itoa(s.traceIDSize) + " bytes; send 16"
 	case traceIDZero:
 		return "trace_id is all zeros; send a valid one"
 	case spanIDSize:
+		if s.spanIDSize == 0 {
+			return "the span id" + unread + "8 bytes, 16 hexadecimal digits"
+		}
 		return "span_id has " + strconv.Itoa(s.spanIDSize) + " bytes; send 8"
 	case spanIDZero:
 		return "span_id is all zeros; send a valid one"
