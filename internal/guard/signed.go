@@ -142,11 +142,16 @@ func (s *Signatures) read(room *ingest.Reservation, w http.ResponseWriter, r *ht
 	var body []byte
 	for {
 		if len(body) == cap(body) {
-			more := max(firstRead, cap(body))
-			if err := room.Grow(2 * int64(more)); err != nil { // for who takes it, too
+			size := min(max(firstRead, 2*cap(body)), s.MaxBytes+1)
+			if n := r.ContentLength; n >= int64(len(body)) && n < int64(size) {
+				size = int(n) + 1 // and no more is needed to see its end
+			}
+			if err := room.Grow(int64(size)); err != nil {
 				return nil, err
 			}
-			body = slices.Grow(body, more)
+			larger := append(make([]byte, 0, size), body...)
+			room.Shrink(int64(cap(body)))
+			body = larger
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]

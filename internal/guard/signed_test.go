@@ -133,3 +133,31 @@ func TestSigned(t *testing.T) {
 		t.Errorf("without room: %d %v", w.Code, w.Header())
 	}
 }
+
+// TestSignedLargeBody: a body that takes a good part of the memory for requests leaves room for
+// who takes it: nothing else would ever make more.
+func TestSignedLargeBody(t *testing.T) {
+	keys, err := config.ParseKeys("shop:write:AK:secret\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	budget := ingest.NewBudget(1 << 20)
+	g := guard.New(nil)
+	g.SetKeys(keys)
+	body := strings.Repeat("x", 450<<10)
+	var took error
+	next := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		room := budget.Reserve()
+		defer room.Release()
+		took = room.Grow(int64(len(body)))
+		if n := budget.Used(); n < 2*int64(len(body)) {
+			t.Errorf("%d bytes are reserved for two bodies", n)
+		}
+	})
+	deny := func(_ http.ResponseWriter, _ *http.Request, no *guard.Denial) { t.Error(no.Message) }
+	h := g.Signed(guard.Signatures{Service: "xray", MaxBytes: 1 << 20, Timeout: time.Minute, Budget: budget}, deny, next)
+	h.ServeHTTP(httptest.NewRecorder(), sign(httptest.NewRequest("POST", "/a", strings.NewReader(body)), "AK", "secret", body, false))
+	if took != nil || budget.Used() != 0 {
+		t.Errorf("%v, and %d bytes are held", took, budget.Used())
+	}
+}
