@@ -102,7 +102,7 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 				return -1
 			}
 			key := v[i+1 : end-1]
-			of |= x.jsonKey(v, i+1, end-1)
+			of = x.jsonKey(v, i+1, end-1).within(of)
 			if i = skipSpace(v, end); i >= len(v) || v[i] != ':' {
 				return -1
 			}
@@ -122,7 +122,7 @@ func (x *run) jsonList(v []byte, i int, last byte, c class, depth int) int {
 		switch v[i] {
 		case last:
 			if named.secret && named.value >= 0 && x.r.on[Credentials] && c&classSecret == 0 {
-				x.jsonValue(v, named.value, c|classSecret, depth+1)
+				x.jsonValue(v, named.value, classSecret.within(c), depth+1)
 			}
 			return i + 1
 		case ',':

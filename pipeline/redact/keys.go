@@ -22,6 +22,16 @@ const (
 	classWhole = classSecret | classCard | classParameter
 )
 
+// within returns what a key stands for that is within the value of another: what is secret for
+// sure stays so.
+func (c class) within(outer class) class {
+	sure := (c&classSecret != 0 && c&classWeak == 0) || (outer&classSecret != 0 && outer&classWeak == 0)
+	if c |= outer; sure {
+		c &^= classWeak
+	}
+	return c
+}
+
 // classes remembers what keys stand for: programs have few. It is safe for concurrent use.
 type classes struct {
 	slots [classSlots]atomic.Pointer[known]

@@ -216,6 +216,15 @@ func TestCDATA(t *testing.T) {
 	stay(t, r, "x", "<password><![CDATA[]]></password>", "<name><![CDATA[bob]]></name>", "]]></password>")
 }
 
+// TestNumbersWithinSecrets: a number is one where its own key would say that it is none, too.
+func TestNumbersWithinSecrets(t *testing.T) {
+	r := with(t, Options{Sets: []Set{Credentials}})
+	hold(t, r, [][3]string{
+		{"x", `{"credentials":{"token":12345,"b":[6]},"token":7}`, `{"credentials":{"token":"REDACTED","b":["REDACTED"]},"token":7}`},
+		{"x", `{"token":{"password":12345}}`, `{"token":{"password":"REDACTED"}}`},
+	})
+}
+
 // TestPrivateKeysEnd: the end of a key that is before it is none, and is not looked for again.
 func TestPrivateKeysEnd(t *testing.T) {
 	r := with(t, Options{Sets: []Set{Credentials}})

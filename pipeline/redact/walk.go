@@ -281,7 +281,7 @@ func (x *run) pair(f *frame, outer class, at, body, end int) bool {
 				return true
 			case v[0] == fieldOfString<<3|wireBytes && int(v[1]) == len(v)-2:
 				counts := x.counts
-				if !x.find(v[2:], c|outer) {
+				if !x.find(v[2:], c.within(outer)) {
 					if hash != 0 {
 						x.r.clean.add(hash)
 					}
@@ -289,7 +289,7 @@ func (x *run) pair(f *frame, outer class, at, body, end int) bool {
 				}
 				x.hits, x.scratch, x.counts = x.hits[:0], x.scratch[:0], counts
 			}
-			return x.descend(f, msgPair, c|outer, at, body, end)
+			return x.descend(f, msgPair, c.within(outer), at, body, end)
 		}
 	}
 	return x.oddPair(f, m, outer, at, body, end)
@@ -325,7 +325,7 @@ func (x *run) oddPair(f *frame, m []byte, outer class, at, body, end int) bool {
 			}
 			i = k + int(n)
 			if num == 1 {
-				c |= x.r.classes.of(x.r, m[k:i])
+				c = x.r.classes.of(x.r, m[k:i]).within(c)
 				keys++
 			}
 		case wireVarint:
