@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"encoding/binary"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -62,6 +63,12 @@ func TestRemoteSamplers(t *testing.T) {
 		r.ReservoirSize = 10
 		sampleRemotely(t, r, 9, 11)
 	})
+	t.Run("reservoir and rate", func(t *testing.T) {
+		t.Parallel()
+		r := rule
+		r.ReservoirSize, r.FixedRate = 10, 0.05
+		sampleRemotely(t, r, 9, 11)
+	})
 	t.Run("budget", func(t *testing.T) {
 		t.Parallel()
 		r := rule
@@ -70,7 +77,9 @@ func TestRemoteSamplers(t *testing.T) {
 	})
 }
 
-// sampleRemotely has 20 samplers let between least and most traces per second through by a rule.
+// sampleRemotely has 20 samplers let between least and most traces per second through by a
+// rule, and by its fixed rate, where it has a reservoir, the rest within three standard
+// deviations.
 func sampleRemotely(t *testing.T, rule sampling.Rule, least, most float64) {
 	const clients = 20
 	book := sampling.NewBook(nil, nil)
@@ -122,12 +131,21 @@ func sampleRemotely(t *testing.T, rule sampling.Rule, least, most float64) {
 	for range 20 { // what was borrowed and saved up before is used
 		round()
 	}
-	began, sampled := time.Now(), 0
+	began, sampled, requests := time.Now(), 0, 0
 	for time.Since(began) < 5*time.Second {
 		sampled += round()
+		requests += clients
 	}
-	if rate := float64(sampled) / time.Since(began).Seconds(); rate < least || rate > most {
-		t.Errorf("%.1f per second were sampled by %v, want %v to %v", rate, &rule, least, most)
+	seconds := time.Since(began).Seconds()
+	least, most = least*seconds, most*seconds
+	if rate := rule.FixedRate; rule.ReservoirSize > 0 {
+		beyond := float64(requests) - float64(rule.ReservoirSize)*seconds
+		deviation := math.Sqrt(beyond * rate * (1 - rate))
+		least, most = least+beyond*rate-3*deviation, most+beyond*rate+3*deviation
+		t.Logf("%d of %d sampled in %.1f s, by the rate %.0f ± %.0f of these", sampled, requests, seconds, beyond*rate, 3*deviation)
+	}
+	if float64(sampled) < least || float64(sampled) > most {
+		t.Errorf("%d of %d were sampled in %.1f s by %v, want %.1f to %.1f", sampled, requests, seconds, &rule, least, most)
 	}
 
 	if _, err := book.Update(clew.DefaultTenant, "shop", time.Now(), func(r *sampling.Rule) { r.FixedRate, r.Budget = 1, 0 }); err != nil {
