@@ -98,10 +98,10 @@ func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole boo
 	}
 	t := r.t
 	r.pick, r.whole = pick, whole
-	was := &r.batch
-	r.batch = span.Batch{
-		StatusMessage: emptied(&was.StatusMessage), TraceState: emptied(&was.TraceState), Weight: emptied(&was.Weight), Moved: emptied(&was.Moved),
-		Attrs: span.Attrs{Columns: was.Attrs.Columns[:0], Shape: was.Attrs.Shape},
+	r.batch = span.Batch{ // in the memory of the block before
+		StatusMessage: emptied(&r.batch.StatusMessage), TraceState: emptied(&r.batch.TraceState),
+		Weight: emptied(&r.batch.Weight), Moved: emptied(&r.batch.Moved),
+		Attrs: span.Attrs{Columns: r.batch.Attrs.Columns[:0], Shape: r.batch.Attrs.Shape},
 		Rows:  r.rows, TraceIDs: r.batch.TraceIDs[:0], Trace: r.batch.Trace, SpanID: r.batch.SpanID, ParentID: r.batch.ParentID,
 		Start: r.batch.Start, Duration: r.batch.Duration, Name: r.batch.Name, Kind: r.batch.Kind, Status: r.batch.Status,
 		Flags: r.batch.Flags, Resource: r.batch.Resource, Scope: r.batch.Scope,

@@ -323,7 +323,8 @@ func (r *BlockReader) readAttrs() error {
 	return r.pooled(&r.batch.Attrs, &r.t.pooled, familySpan, r.rows, r.pick)
 }
 
-// emptied returns a column without values in the memory of one that is not needed.
+// emptied returns a column without values in the memory of one that is not needed. The
+// strings of a shared dictionary are not its own, and stay.
 func emptied(c *span.Column) span.Column {
 	e := span.Column{Rows: c.Rows[:0], Vals: c.Vals[:0]}
 	if c.DictID == 0 {
