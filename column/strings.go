@@ -44,6 +44,13 @@ func (s *Strings) bounds(i int) (start, end int) {
 	return start, int(s.Ends[i])
 }
 
+// Ref returns the Refs' name of value i, for Refs whose Body is Buf, of fewer than InMore
+// bytes.
+func (s *Strings) Ref(i int) uint64 {
+	start, end := s.bounds(i)
+	return uint64(start)<<32 | uint64(end-start)
+}
+
 // Index returns the first value equal to v, or -1.
 func (s *Strings) Index(v []byte) int {
 	start, last := uint32(0), uint64(0) // ids, which are equally long, differ in their last bytes

@@ -52,14 +52,16 @@ func (db *DB) merging(ctx context.Context) {
 	}
 }
 
-// mergeAll does all merges that are due, and returns how many.
+// mergeAll does all merges that are due, one after the other in the same memory, and
+// returns how many.
 func (db *DB) mergeAll(ctx context.Context) (n int, err error) {
+	m := db.newMerger()
 	for ctx.Err() == nil && db.failed.Load() == nil {
 		j, ok := db.nextMerge()
 		if !ok {
 			return n, nil
 		}
-		switch err := db.merge(ctx, j); {
+		switch err := db.merge(ctx, j, m); {
 		case err == nil:
 			n++
 		case err == errOvertaken || damagedInput(err) != nil:
@@ -171,14 +173,13 @@ func together(list []*storedSegment, most mergeSize) int {
 }
 
 // merge does one merge. After an error the inputs are what they were.
-func (db *DB) merge(ctx context.Context, j mergeJob) error {
+func (db *DB) merge(ctx context.Context, j mergeJob, m *merge.Merger) error {
 	began := time.Now()
 	held := db.takeList(j.t) // its segments stay on disk, even if retention drops them
 	defer db.giveList(j.t, held)
 	if slices.ContainsFunc(j.inputs, func(s *storedSegment) bool { return !held.has(s) }) {
 		return errOvertaken
 	}
-	m := db.newMerger(j.inputs)
 	outputs, err := db.runMerge(ctx, j, m)
 	if err == nil {
 		err = db.installMerge(j, outputs)
@@ -206,18 +207,20 @@ func (db *DB) merge(ctx context.Context, j mergeJob) error {
 	return nil
 }
 
-func (db *DB) newMerger(inputs []*storedSegment) *merge.Merger {
+// newMerger returns what merges, one after the other.
+func (db *DB) newMerger() *merge.Merger {
 	most := db.mergeSize()
-	m := &merge.Merger{Rows: int(most.rows), Bytes: int64(most.bytes), Pull: int64(most.pull), Cache: &db.cache}
-	for _, s := range inputs {
-		m.Inputs = append(m.Inputs, source{db, s})
-	}
-	return m
+	return &merge.Merger{Rows: int(most.rows), Bytes: int64(most.bytes), Pull: int64(most.pull), Cache: &db.cache}
 }
 
 // runMerge writes the outputs, which nothing lists yet. A segment that turns out to
 // be damaged is kept from being merged again.
 func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (outputs []*storedSegment, err error) {
+	m.Inputs = m.Inputs[:0]
+	for _, s := range j.inputs {
+		m.Inputs = append(m.Inputs, source{db, s})
+	}
+	defer func() { m.Inputs = nil }()
 	err = m.Run(ctx, func(data []byte) error {
 		s, err := db.create(data)
 		if s != nil {

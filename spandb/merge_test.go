@@ -186,7 +186,7 @@ func TestMergeOutputs(t *testing.T) {
 	}
 	ten, _ := db.tenantOf("t")
 	list, _ := ten.unmerged()
-	if err := db.merge(t.Context(), mergeJob{ten, list}); err != nil {
+	if err := db.merge(t.Context(), mergeJob{ten, list}, db.newMerger()); err != nil {
 		t.Fatal(err)
 	}
 	where := make(map[clew.TraceID]int)
@@ -267,7 +267,7 @@ func TestMergeOvertaken(t *testing.T) {
 	}
 	ten := tenantFor(t, db)
 	list, _ := ten.unmerged()
-	outputs, err := db.runMerge(t.Context(), mergeJob{ten, list}, db.newMerger(list))
+	outputs, err := db.runMerge(t.Context(), mergeJob{ten, list}, db.newMerger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestMergeOvertakenAtOnce(t *testing.T) {
 		t.Fatalf("%d inputs, want 4", len(j.inputs))
 	}
 	db.drop("age", func(all []*storedSegment) []*storedSegment { return all[:2] })
-	if err := db.merge(t.Context(), j); err != errOvertaken {
+	if err := db.merge(t.Context(), j, db.newMerger()); err != errOvertaken {
 		t.Errorf("merge = %v, want %v", err, errOvertaken)
 	}
 	if n, err := db.mergeAll(t.Context()); n != 1 || err != nil {

@@ -350,7 +350,7 @@ func (m *metamorph) merge() {
 			hashes = append(hashes, r.Hash)
 		}
 	}
-	if err := m.db.merge(context.Background(), mergeJob{t, list}); err != nil {
+	if err := m.db.merge(context.Background(), mergeJob{t, list}, m.db.newMerger()); err != nil {
 		m.Fatal(err)
 	}
 	type identity struct {

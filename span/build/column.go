@@ -409,6 +409,10 @@ func (a *AttrsBuilder) recall(i int, key []byte, t clew.Type) {
 	}
 }
 
+// Kept returns for how many columns there is memory, of those there are and of those
+// that there were before Reset.
+func (a *AttrsBuilder) Kept() int { return cap(a.cols) }
+
 // PutExtra keeps KeyValue messages that found no place in a column: their key and
 // type had occurred before in the row, or there were too many columns. Each comes
 // with its tag and length, back to back.

@@ -2,6 +2,7 @@ package build
 
 import (
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -24,9 +25,11 @@ type Copier struct {
 	m     rowMap
 	child rowMap
 
-	ordinals codeMap // by trace of a batch
-	expect   int     // rows
-	have     int     // rows, with those that are being appended
+	fresh, of []uint64    // scratch: codes of a source that are new, and what they become
+	refs      column.Refs // into the strings of a source
+	ordinals  codeMap     // by trace of a batch
+	expect    int         // rows
+	have      int         // rows, with those that are being appended
 }
 
 // NewCopier returns a Copier into b.
@@ -198,20 +201,54 @@ func (c *Copier) column(dst *ColumnBuilder, src *span.Column, m *rowMap) {
 	if src.Type != clew.TypeString && src.Type != clew.TypeOther {
 		return
 	}
-	codes := c.codes(src)
-	for i, v := range vals {
-		if codes == nil {
-			vals[i] = uint64(dst.intern(src.Strings.At(int(v))))
-			continue
-		}
-		to := codes[v]
-		if to == span.NoCode {
-			to = dst.intern(src.Strings.At(int(v)))
-			codes[v] = to
-		}
-		vals[i] = uint64(to)
+	if codes := c.codes(src); codes == nil {
+		c.reserve(dst, src, len(vals))
+		c.intern(&dst.dict, &src.Strings, vals)
+	} else {
+		c.translate(&dst.dict, &src.Strings, codes, vals)
 	}
 	dst.stopInterning()
+}
+
+// pending marks a code that is being mapped.
+const pending = span.NoCode - 1
+
+// translate puts in the place of codes of src those that codes says, and gives it those
+// that it lacks.
+func (c *Copier) translate(dst *column.Dict, src *column.Strings, codes codeMap, vals []uint64) {
+	c.fresh = c.fresh[:0]
+	for _, v := range vals {
+		if codes[v] == span.NoCode {
+			codes[v] = pending
+			c.fresh = append(c.fresh, v)
+		}
+	}
+	if len(c.fresh) > 0 {
+		c.of = append(c.of[:0], c.fresh...)
+		c.intern(dst, src, c.of)
+		for i, v := range c.fresh {
+			codes[v] = uint32(c.of[i])
+		}
+	}
+	for i, v := range vals {
+		vals[i] = uint64(codes[v])
+	}
+}
+
+// intern puts in the place of codes of src those of dst. It looks many up together.
+func (c *Copier) intern(dst *column.Dict, src *column.Strings, vals []uint64) {
+	if len(src.Buf) >= column.InMore {
+		for i, v := range vals {
+			vals[i] = uint64(dst.Intern(src.At(int(v))))
+		}
+		return
+	}
+	c.refs.Body = src.Buf
+	for i, v := range vals {
+		vals[i] = src.Ref(int(v))
+	}
+	dst.InternRefs(&c.refs, vals)
+	c.refs.Body = nil
 }
 
 // codes returns where the codes of a column's dictionary went; nil where the

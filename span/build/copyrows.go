@@ -37,6 +37,17 @@ func grow[T any](c *Copier, s []T, n int) []T {
 	return slices.Grow(s, n)
 }
 
+// reserve makes room for the strings of n more rows, which have each their own, and for
+// those to be expected.
+func (c *Copier) reserve(dst *ColumnBuilder, src *span.Column, n int) {
+	if c.expect <= c.have {
+		return
+	}
+	all := min(float64(c.expect)/float64(c.have), maxForesight) * 17 / 16
+	sizeBytes := dst.dict.SizeBytes() + len(src.Strings.Buf)*n/max(src.Strings.Len(), n)
+	dst.dict.Reserve(int(all*float64(dst.dict.Len()+n)), int(all*float64(sizeBytes)))
+}
+
 // take appends the values of the chosen rows, zeros where src is nil.
 func take[T any](dst, src []T, m *rowMap) []T {
 	n := len(m.rows)

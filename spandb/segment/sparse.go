@@ -233,6 +233,7 @@ type attrPlaces struct {
 	need   *Need
 	wanted []bool        // by attribute column
 	of     []valuePlaces // likewise, of the wanted ones
+	rows   []uint32      // 0 and up: copied where all rows of a run are wanted
 }
 
 // find goes over the runs of a block.
@@ -249,6 +250,11 @@ func (a *attrPlaces) find(r *BlockReader) {
 		p := &a.of[i]
 		p.rows, p.at, p.total = p.rows[:0], p.at[:0], 0
 	}
+	if r.pick == nil {
+		for len(a.rows) < r.rows {
+			a.rows = append(a.rows, uint32(len(a.rows)))
+		}
+	}
 	next := 0 // of the wanted rows
 	for i, k := range r.runs.Template {
 		start, end := r.runs.Start[i], r.runs.Start[i+1]
@@ -262,9 +268,7 @@ func (a *attrPlaces) find(r *BlockReader) {
 			}
 			p := &a.of[c]
 			if r.pick == nil {
-				for row := start; row < end; row++ {
-					p.rows = append(p.rows, row)
-				}
+				p.rows = append(p.rows, a.rows[start:end]...)
 			}
 			for j := first; j < next; j++ {
 				p.rows = append(p.rows, uint32(j))

@@ -38,7 +38,8 @@ func (e *InputError) Error() string { return fmt.Sprintf("merge: input %d: %v", 
 // Unwrap returns why.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// A Merger merges once. Its exported fields are set before Run.
+// A Merger merges, and keeps its memory from merge to merge. Its exported fields are
+// set before Run. One goroutine uses it.
 type Merger struct {
 	// Inputs are segments of one tenant in order of arrival: of rows of equal
 	// identity, that of the earlier input came first.
@@ -55,13 +56,14 @@ type Merger struct {
 	// do not count as merged: they may be of one input.
 	Skip func(input, block int, err error)
 
-	// Joined counts rows that came to others of their trace from later inputs,
-	// Duplicates those that were dropped because they equalled others.
+	// Joined counts rows of the last Run that came to others of their trace from later
+	// inputs, Duplicates those that were dropped because they equalled others.
 	Joined, Duplicates int64
 
 	// taken are, by input, the traces whose rows are in an earlier output.
 	taken  []map[clew.TraceID]bool
 	reader segment.BlockReader
+	block  int64 // bytes of the largest block that reader has read
 	sealer segment.Sealer
 
 	b        *build.Builder
@@ -76,6 +78,13 @@ type Merger struct {
 	full     bool           // the output takes nothing from later inputs
 }
 
+// What is kept from output to output is bounded: the memory for columns that hardly
+// any output has, and that for blocks of which each takes more than this part of Bytes.
+const (
+	keptColumns = 8
+	keptBlock   = 16
+)
+
 // mixed marks a trace that may have rows twice.
 const mixed = ^uint32(0)
 
@@ -85,7 +94,7 @@ const mixed = ^uint32(0)
 func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 	m.taken = make([]map[clew.TraceID]bool, len(m.Inputs))
 	m.reader.Cache = m.Cache
-	m.b = build.NewBuilder(0)
+	m.Joined, m.Duplicates = 0, 0
 	for from := 0; from < len(m.Inputs); {
 		m.begin()
 		to, err := m.gather(ctx, from)
@@ -97,10 +106,16 @@ func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 			continue
 		}
 		m.dropDuplicates()
-		m.reader, m.copier = segment.BlockReader{Cache: m.Cache}, nil // which have as much again
+		m.copier = nil
+		if m.block > m.Bytes/keptBlock {
+			m.reader, m.block = segment.BlockReader{Cache: m.Cache}, 0
+		}
 		m.sealer.Received = m.arrived
 		if err := write(m.sealer.Seal(m.b.View(m.b.Rows()), m.meta, m.requests)); err != nil {
 			return err
+		}
+		if m.b.Rows() > 2*m.Rows || m.size() > m.Bytes+m.Pull { // of an uncommonly large input
+			m.b, m.sealer = nil, segment.Sealer{}
 		}
 	}
 	return nil
@@ -135,6 +150,9 @@ func (m *Merger) gather(ctx context.Context, from int) (to int, err error) {
 
 // begin starts an output.
 func (m *Merger) begin() {
+	if m.b == nil || m.b.Attrs.Kept() > keptColumns*(m.b.Attrs.Columns()+keptColumns) {
+		m.b = build.NewBuilder(0)
+	}
 	m.b.Reset()
 	m.copier = build.NewCopier(m.b)
 	m.full = false
@@ -291,6 +309,7 @@ func (m *Merger) blocks(ctx context.Context, input int, r *segment.Reader, want 
 			}
 			return err
 		}
+		m.block = max(m.block, batch.SizeBytes())
 		m.append(input, batch)
 		of := r.Meta()
 		m.meta.MinArrival, m.meta.MaxArrival = min(m.meta.MinArrival, of.MinArrival), max(m.meta.MaxArrival, of.MaxArrival)
