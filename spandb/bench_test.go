@@ -11,14 +11,19 @@ import (
 	"github.com/clew-tracing/clew/vfs"
 )
 
-// sealedStore is a store of a million spans, all in segments.
+// sealedStore is a store of a million spans, all in segments, which came when they
+// ended.
 func sealedStore(b *testing.B) *DB { return sealedStoreOn(b, vfs.NewMem(), "data") }
 
 func sealedStoreOn(b *testing.B, fs vfs.FS, dir string) *DB {
 	b.Helper()
-	db := openDB(b, fs, dir, Config{Window: -1, Memory: Memory{Heads: 1 << 30}})
-	for _, body := range corpus.Requests("shop", 1, 16*sealRows, 8192) {
-		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: time.Now()}); err != nil {
+	const spans, perRequest = 16 * sealRows, 8192
+	pace := perRequest * time.Second / corpus.DefaultSpansPerSecond
+	end := corpus.DefaultStart.Add(spans / perRequest * pace)
+	db := openDB(b, fs, dir, Config{Window: -1, Memory: Memory{Heads: 1 << 30}, Now: func() time.Time { return end }})
+	for i, body := range corpus.Requests("shop", 1, spans, perRequest) {
+		at := corpus.DefaultStart.Add(time.Duration(i+1) * pace)
+		if _, err := db.Append(context.Background(), storage.Record{Tenant: clew.DefaultTenant, Body: body, ReceivedAt: at}); err != nil {
 			b.Fatal(err)
 		}
 	}

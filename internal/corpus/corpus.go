@@ -44,8 +44,8 @@ const (
 // Names lists all corpora.
 func Names() []Name { return []Name{Shop, Huge, Wide} }
 
-// defaultStart is where event time begins unless Start says otherwise.
-var defaultStart = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
+// DefaultStart is where event time begins unless Start says otherwise.
+var DefaultStart = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 
 // Corpus generates requests one after the other. It is not safe for concurrent
 // use. Set the exported fields before the first call of Next, if at all.
@@ -100,7 +100,7 @@ func New(name Name, seed uint64, spans int) (*Corpus, error) {
 	}
 	r := rand.New(rand.NewPCG(seed, salt))
 	c := &Corpus{
-		Start: defaultStart, SpansPerSecond: DefaultSpansPerSecond, PerRequest: DefaultPerRequest,
+		Start: DefaultStart, SpansPerSecond: DefaultSpansPerSecond, PerRequest: DefaultPerRequest,
 		name: name, random: r, services: buildWorld(r, name == Wide), toMake: spans, offset: 70_000_000,
 	}
 	for i, e := range entries {

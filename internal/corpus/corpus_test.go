@@ -230,7 +230,7 @@ func TestShopIsAsDescribed(t *testing.T) {
 	between(t, "attributes of over 1,000 values", float64(rich), 15, 25)
 	between(t, "exceptions %", 100*float64(all.exceptions)/spans, 1.6, 2.2)
 	between(t, "traces with an error %", 100*float64(len(all.errorTraces))/float64(len(all.traces)), 18, 27)
-	if got := truth.Last.Time().Sub(defaultStart); got < 20*time.Second || got > 40*time.Second {
+	if got := truth.Last.Time().Sub(DefaultStart); got < 20*time.Second || got > 40*time.Second {
 		t.Errorf("%d spans last %v of event time, want about 24 s", spans, got)
 	}
 }

@@ -246,7 +246,7 @@ func compareTemplates(x, y *Template, b *span.Batch) int {
 }
 
 // traceOrder lists rows by trace, in order of the traces' first appearance, and
-// inside a trace by start.
+// inside a trace as they came.
 func (o *Order) traceOrder(b *span.Batch) {
 	o.counts = resize(o.counts, len(b.TraceIDs)+1)
 	clear(o.counts)
@@ -264,12 +264,6 @@ func (o *Order) traceOrder(b *span.Batch) {
 		at[t]++
 	}
 	o.Local = at
-	for t := range b.TraceIDs {
-		rows := o.rows[o.counts[t]:o.counts[t+1]]
-		if len(rows) > 1 {
-			o.sortByStart(rows, b.Start)
-		}
-	}
 }
 
 // started is a row of a long trace to be sorted.
@@ -379,7 +373,8 @@ func compareIDs(b *span.Batch, x, y uint32) int {
 }
 
 // cluster fills perm, inv and local for one block, and its runs, by a counting
-// sort on template rank that keeps the order of traces.
+// sort on template rank that keeps the order of traces. Only then the rows of a trace
+// that are in one run are sorted by start: they are few, and mostly came in that order.
 func (o *Order) cluster(b *span.Batch, blk *Block) {
 	o.Perm, o.Inv = resize(o.Perm, b.Rows), resize(o.Inv, b.Rows)
 	o.used = o.used[:0]
@@ -408,11 +403,38 @@ func (o *Order) cluster(b *span.Batch, blk *Block) {
 			p := uint32(blk.Start) + o.next[k]
 			o.next[k]++
 			o.Perm[p] = r
-			o.Inv[r] = p
 		}
 	}
 	for _, k := range o.used {
 		o.next[k] = 0
+	}
+	for _, run := range blk.Runs {
+		o.sortRun(b, o.Perm[blk.Start+int(run.Start):blk.Start+int(run.End)])
+	}
+	for k, r := range o.Perm[blk.Start:blk.End] {
+		o.Inv[r] = uint32(blk.Start + k)
+	}
+}
+
+// sortRun sorts the rows of each trace by start; those of a trace stand together.
+func (o *Order) sortRun(b *span.Batch, rows []uint32) {
+	first, sorted := 0, true // of the rows of a trace
+	before := b.Start[rows[0]]
+	for i := 1; i < len(rows); i++ {
+		r := rows[i]
+		start := b.Start[r]
+		if b.Trace[r] != b.Trace[rows[first]] {
+			if !sorted {
+				o.sortByStart(rows[first:i], b.Start)
+			}
+			first, sorted = i, true
+		} else if start < before {
+			sorted = false
+		}
+		before = start
+	}
+	if !sorted {
+		o.sortByStart(rows[first:], b.Start)
 	}
 }
 
@@ -479,7 +501,7 @@ func (o *Order) Limits() (limits []int) {
 	return limits
 }
 
-// RowsOf returns the rows of a trace of the head, by start.
+// RowsOf returns the rows of a trace of the head, as they came.
 func (o *Order) RowsOf(trace uint32) []uint32 { return o.rows[o.counts[trace]:o.counts[trace+1]] }
 
 // resize returns s with length n, keeping its memory; contents are unspecified.
