@@ -140,7 +140,7 @@ func measure[T Uint](vals []T, signed bool) intStats {
 		return intStats{}
 	}
 	bias := signBit(signed)
-	low, high, runs := measurePart(vals, vals[0], bias)
+	low, high, runs := bitpack.Bounds(vals, vals[0], bias)
 	return intStats{min: low ^ bias, max: high ^ bias, runs: runs + 1}
 }
 
@@ -151,7 +151,7 @@ func measurePacks[T Uint](vals []T, signed bool, packs []packSize) intStats {
 	prev := vals[0]
 	for i := range packs {
 		part := vals[i*packValues : min(len(vals), (i+1)*packValues)]
-		low, high, runs := measurePart(part, prev, bias)
+		low, high, runs := bitpack.Bounds(part, prev, bias)
 		packs[i] = packSize{low: low ^ bias, width: uint8(bits.Len64(high - low))}
 		s.min, s.max = min(s.min, low), max(s.max, high)
 		s.runs += runs
@@ -159,21 +159,6 @@ func measurePacks[T Uint](vals []T, signed bool, packs []packSize) intStats {
 	}
 	s.min, s.max = s.min^bias, s.max^bias
 	return s
-}
-
-// measurePart returns the least and greatest value, with bias, and how many differ
-// from the one before; prev stands before the first.
-func measurePart[T Uint](vals []T, prev T, bias uint64) (low, high uint64, changes int) {
-	low = ^uint64(0)
-	for _, v := range vals {
-		u := uint64(v) ^ bias
-		low, high = min(low, u), max(high, u)
-		if v != prev { // counted without a branch, since prev is set in any case
-			changes++
-		}
-		prev = v
-	}
-	return low, high, changes
 }
 
 func appendIntHeader(dst []byte, kind IntKind, n int) []byte {

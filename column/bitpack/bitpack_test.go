@@ -113,3 +113,24 @@ func TestDeltaWidth(t *testing.T) {
 		t.Error("one value has differences")
 	}
 }
+
+// TestBounds measures vectors of all small lengths.
+func TestBounds(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for n := range 40 {
+		for _, bias := range []uint64{0, 1 << 63} {
+			vals := make([]uint64, n)
+			prev, low, high, changes := r.Uint64N(3)-1, ^uint64(0), uint64(0), 0
+			for i := range vals {
+				vals[i] = r.Uint64N(3) - 1
+				low, high = min(low, vals[i]^bias), max(high, vals[i]^bias)
+				if i == 0 && vals[i] != prev || i > 0 && vals[i] != vals[i-1] {
+					changes++
+				}
+			}
+			if l, h, c := bitpack.Bounds(vals, prev, bias); l != low || h != high || c != changes {
+				t.Errorf("Bounds(%d behind %d, %#x) = %d, %d, %d, want %d, %d, %d", vals, prev, bias, l, h, c, low, high, changes)
+			}
+		}
+	}
+}

@@ -3,6 +3,11 @@
 // what is read comes back byte by byte.
 package digits
 
+import (
+	"math/bits"
+	"slices"
+)
+
 const (
 	UUIDLen    = 36 // 8-4-4-4-12 digits and four dashes
 	IPv4MaxLen = 15 // 255.255.255.255
@@ -104,19 +109,33 @@ func AppendIPv4(dst []byte, addr uint32) []byte {
 
 // AppendNumber appends v in decimal, padded with zeros to width digits.
 func AppendNumber(dst []byte, v uint64, width int) []byte {
-	var buf [20]byte
-	i := len(buf)
-	for v >= 10 {
-		i--
+	n := max(width, digitsOf(v))
+	dst = slices.Grow(dst, n)
+	dst = dst[:len(dst)+n]
+	for i := len(dst) - 1; n > 0; n-- {
 		q := v / 10
-		buf[i] = byte('0' + v - q*10)
+		dst[i] = byte('0' + v - q*10)
 		v = q
-	}
-	i--
-	buf[i] = byte('0' + v)
-	for len(buf)-i < width {
 		i--
-		buf[i] = '0'
 	}
-	return append(dst, buf[i:]...)
+	return dst
 }
+
+// digitsOf returns how many digits v has.
+func digitsOf(v uint64) int {
+	v |= 1                          // which 0 has one digit for
+	n := bits.Len64(v) * 1233 >> 12 // log10(2) ≈ 1233/4096: the number of digits, or one less
+	if v >= powers[n] {
+		n++
+	}
+	return n
+}
+
+// powers are those of ten.
+var powers = func() (p [20]uint64) {
+	p[0] = 1
+	for i := 1; i < len(p); i++ {
+		p[i] = 10 * p[i-1]
+	}
+	return p
+}()

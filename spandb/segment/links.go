@@ -29,14 +29,15 @@ func (s *Sealer) links() {
 	if len(l.Row) == 0 {
 		return
 	}
-	c := s.order.Children(l.Row)
-	s.owners(colLinkRow, &c, l.Row)
+	c := &s.children
+	c.Build(&s.order, l.Row)
+	s.owners(colLinkRow, c, l.Row)
 	col := s.w.Column(colLinkTarget)
 	c.Each(func(blk int, children []uint32) { s.chunk(col, blk, s.linkTargets(blk, children)) })
-	s.field(colLinkFlags, &c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
+	s.field(colLinkFlags, c, small, func(k uint32, _ int) uint64 { return uint64(l.Flags[k]) })
 	s.aset.sparse(colLinkState, &l.TraceState, c.Place, c.Limits)
 	s.aset.sparse(colLinkDropped, &l.Dropped, c.Place, c.Limits)
-	s.childAttrs(familyLink, &l.Attrs, &c, colLinkShape, colLinkShapes, colLinkExtra, colLinkPooled)
+	s.childAttrs(familyLink, &l.Attrs, c, colLinkShape, colLinkShapes, colLinkExtra, colLinkPooled)
 }
 
 // linkTargets appends what the links of a block point to: the codes of traces and of
@@ -70,7 +71,7 @@ func (s *Sealer) linkTargets(blk int, children []uint32) []byte {
 	finder := places.NewFinder()
 	for i, t := range targets {
 		if i == 0 || t.trace != targets[i-1].trace {
-			finder.Load(lists.Rows(int(t.trace)), func(k uint32) uint64 { return b.SpanID[o.Perm[r.Start+int(k)]] })
+			finder.Load(lists.Rows(int(t.trace)), s.ids[r.Start:r.End])
 		}
 		if code := finder.Code(l.SpanID[children[t.link]]); code >= places.First {
 			spans[t.link] = code - places.First + 1
@@ -100,7 +101,7 @@ type linkReader struct {
 	raw    [2][]byte // ids of traces and spans elsewhere
 	trace  []uint32  // of the block's rows
 	spanID []byte    // likewise
-	lists  places.Lists
+	lists  *places.Lists
 	rows   []uint32 // of a trace
 	of     uint32   // that trace
 }
@@ -209,7 +210,7 @@ func (x *linkReader) load() (err error) {
 		if x.trace, _, err = denseOf[uint32](r, nil, colTrace, r.rows, nil); err != nil {
 			return err
 		}
-	} else {
+	} else if x.lists = &r.lists; r.batch.ParentID == nil { // else they are built
 		x.lists.BuildAll(x.trace, len(ids)/16)
 	}
 	if x.spanID, _, err = r.records(colSpanID, r.rows, 8); err != nil {

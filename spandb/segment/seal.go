@@ -55,11 +55,12 @@ type Sealer struct {
 	lists   []places.Lists // by block
 	aset    attrSealer
 
-	// By position: start, duration, the code of the parent and its position.
-	start, duration []uint64
-	codes, parent   []uint32
-	counter         counter
-	names           []uint32 // by code of the head: place among the names of the segment
+	// By position: id, start, duration, the code of the parent and its position.
+	ids, start, duration []uint64
+	codes, parent        []uint32
+	children             order.Children
+	counter              counter
+	names                []uint32 // by code of the head: place among the names of the segment
 }
 
 // Seal writes all rows of b, at least one. Of meta, the caller gives tenant,
@@ -107,6 +108,7 @@ func (s *Sealer) place(b *span.Batch) {
 		s.order.Rare = s.rare
 	}
 	s.order.Build(b)
+	s.ids = s.gather(s.ids, b.SpanID)
 	s.start = s.gather(s.start, b.Start)
 	s.duration = s.gather(s.duration, b.Duration)
 	s.resolve()
@@ -289,8 +291,8 @@ func (s *Sealer) spans() {
 	col = s.w.Column(colSpanID)
 	for i, blk := range o.Blocks {
 		buf := s.w.Buf()
-		for _, r := range o.Perm[blk.Start:blk.End] {
-			buf = binary.LittleEndian.AppendUint64(buf, b.SpanID[r])
+		for _, id := range s.ids[blk.Start:blk.End] {
+			buf = binary.LittleEndian.AppendUint64(buf, id)
 		}
 		s.chunk(col, i, buf)
 	}
@@ -327,7 +329,7 @@ func (s *Sealer) resolve() {
 		codes, parent := s.codes[blk.Start:blk.End], s.parent[blk.Start:blk.End]
 		for t := range blk.TraceEnd - blk.TraceStart {
 			rows := byTrace.Rows(t)
-			finder.Load(rows, func(k uint32) uint64 { return b.SpanID[o.Perm[blk.Start+int(k)]] })
+			finder.Load(rows, s.ids[blk.Start:blk.End])
 			for _, p := range finder.Twice {
 				s.repeats = append(s.repeats, uint32(blk.Start)+rows[p])
 			}

@@ -66,12 +66,13 @@ func (s *Sealer) events() {
 	if len(e.Row) == 0 {
 		return
 	}
-	c := s.order.Children(e.Row)
-	s.owners(colEventRow, &c, e.Row)
-	s.field(colEventTime, &c, smallInts, func(k uint32, _ int) uint64 { return e.Time[k] - s.b.Start[e.Row[k]] })
+	c := &s.children
+	c.Build(&s.order, e.Row)
+	s.owners(colEventRow, c, e.Row)
+	s.field(colEventTime, c, smallInts, func(k uint32, _ int) uint64 { return e.Time[k] - s.b.Start[e.Row[k]] })
 	list, remap := s.used(e.Name, e.Names.Len())
-	s.field(colEventName, &c, small, func(k uint32, _ int) uint64 { return uint64(remap[e.Name[k]]) })
+	s.field(colEventName, c, small, func(k uint32, _ int) uint64 { return uint64(remap[e.Name[k]]) })
 	s.dictionary(s.w.Column(colEventName+"s"), e.Names, list)
 	s.aset.sparse(colEventDropped, &e.Dropped, c.Place, c.Limits)
-	s.childAttrs(familyEvent, &e.Attrs, &c, colEventShape, colEventShapes, colEventExtra, colEventPooled)
+	s.childAttrs(familyEvent, &e.Attrs, c, colEventShape, colEventShapes, colEventExtra, colEventPooled)
 }

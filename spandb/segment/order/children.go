@@ -1,22 +1,26 @@
 package order
 
-// Children places events or links in the order of their spans.
+// Children places events or links in the order of their spans. It keeps its memory from
+// one to the other.
 type Children struct {
 	Place  []uint32 // child → new index
 	Limits []int    // by block: end of its children
 	perm   []uint32 // new index → child
+	count  []uint32 // scratch: by row in its new place
 }
 
-// Children finds the places of children, whose rows are owner, after Build.
-func (o *Order) Children(owner []uint32) Children {
-	count := make([]uint32, len(o.Perm)+1)
+// Build finds the places of children, whose rows are owner, in an order that is built.
+func (c *Children) Build(o *Order, owner []uint32) {
+	c.count = resize(c.count, len(o.Perm)+1)
+	count := c.count
+	clear(count)
 	for _, r := range owner {
 		count[o.Inv[r]+1]++
 	}
 	for i := 1; i < len(count); i++ {
 		count[i] += count[i-1]
 	}
-	c := Children{Place: make([]uint32, len(owner)), perm: make([]uint32, len(owner))}
+	c.Place, c.perm, c.Limits = resize(c.Place, len(owner)), resize(c.perm, len(owner)), c.Limits[:0]
 	for _, blk := range o.Blocks {
 		c.Limits = append(c.Limits, int(count[blk.End]))
 	}
@@ -26,7 +30,6 @@ func (o *Order) Children(owner []uint32) Children {
 		c.perm[count[p]] = uint32(i)
 		count[p]++
 	}
-	return c
 }
 
 // Each calls f for every block that has children, with their old numbers.

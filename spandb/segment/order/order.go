@@ -122,6 +122,10 @@ func (o *Order) rankTemplates(b *span.Batch) {
 	}
 	o.table.reset()
 	for i := range b.Rows {
+		if i > 0 && exact == nil && o.sameTemplate(b, i) {
+			o.Template[i] = o.Template[i-1]
+			continue
+		}
 		t := Template{
 			Service: o.ServiceOf[b.Resource[i]], Name: b.Name[i], Scope: b.Scope[i],
 			Shape: b.Attrs.Shape[i], Kind: b.Kind[i], Status: b.Status[i],
@@ -148,6 +152,12 @@ func (o *Order) rankTemplates(b *span.Batch) {
 	for i, id := range o.Template {
 		o.Template[i] = rank[id]
 	}
+}
+
+// sameTemplate reports whether a row has all of the row before that makes a template.
+func (o *Order) sameTemplate(b *span.Batch, i int) bool {
+	return b.Name[i] == b.Name[i-1] && b.Attrs.Shape[i] == b.Attrs.Shape[i-1] && o.ServiceOf[b.Resource[i]] == o.ServiceOf[b.Resource[i-1]] &&
+		b.Scope[i] == b.Scope[i-1] && b.Kind[i] == b.Kind[i-1] && b.Status[i] == b.Status[i-1]
 }
 
 // findRare finds the shapes that have rare columns. A node comes after those it leads on

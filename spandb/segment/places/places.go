@@ -126,11 +126,11 @@ func NewFinder() *Finder {
 	return &Finder{times: maphash.String(maphash.MakeSeed(), "places") | 1}
 }
 
-// Load takes the rows of a trace, whose ids are as id says.
-func (p *Finder) Load(rows []uint32, id func(k uint32) uint64) {
+// Load takes the rows of a trace; ids has the id of each row.
+func (p *Finder) Load(rows []uint32, ids []uint64) {
 	p.ids, p.Twice = p.ids[:0], p.Twice[:0]
 	for _, k := range rows {
-		p.ids = append(p.ids, id(k))
+		p.ids = append(p.ids, ids[k])
 	}
 	if len(p.ids) <= fewSpans {
 		for i, v := range p.ids {

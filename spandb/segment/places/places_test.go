@@ -48,7 +48,7 @@ func TestFinder(t *testing.T) {
 				ids[i] = ids[i-1]
 			}
 		}
-		f.Load(rows, func(k uint32) uint64 { return ids[k-uint32(n)] })
+		f.Load(rows, append(make([]uint64, n), ids...))
 		var twice []uint32
 		for i, id := range ids {
 			first := slices.Index(ids, id)
