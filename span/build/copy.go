@@ -148,9 +148,7 @@ func (m *rowMap) put(c *ColumnBuilder, src *span.Column) (vals []uint64) {
 	switch {
 	case m.all:
 		c.rows = c.rows[:n+len(src.Rows)]
-		for i, r := range src.Rows {
-			c.rows[n+i] = m.base + r
-		}
+		shift(c.rows[n:], src.Rows, m.base)
 		c.vals = append(c.vals, src.Vals...)
 	case m.few:
 		for k, r := range m.rows {

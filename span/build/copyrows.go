@@ -48,6 +48,17 @@ func (c *Copier) reserve(dst *ColumnBuilder, src *span.Column, n int) {
 	dst.dict.Reserve(int(all*float64(dst.dict.Len()+n)), int(all*float64(sizeBytes)))
 }
 
+// shift sets each of dst to base + that of src.
+func shift(dst, src []uint32, base uint32) {
+	for ; len(src) >= 4 && len(dst) >= 4; src, dst = src[4:], dst[4:] {
+		to, from := (*[4]uint32)(dst), (*[4]uint32)(src)
+		to[0], to[1], to[2], to[3] = base+from[0], base+from[1], base+from[2], base+from[3]
+	}
+	for i, r := range src {
+		dst[i] = base + r
+	}
+}
+
 // take appends the values of the chosen rows, zeros where src is nil.
 func take[T any](dst, src []T, m *rowMap) []T {
 	n := len(m.rows)

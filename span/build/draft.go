@@ -239,10 +239,7 @@ func (d *Draft) column(dst, src *ColumnBuilder, base uint32, owner []uint32) {
 	}
 	n := len(dst.rows)
 	dst.rows = slices.Grow(dst.rows, len(src.rows))[:n+len(src.rows)]
-	to := dst.rows[n:]
-	for i, r := range src.rows {
-		to[i] = base + r
-	}
+	shift(dst.rows[n:], src.rows, base)
 	dst.vals = append(dst.vals, src.vals...)
 	if src.typ != clew.TypeString && src.typ != clew.TypeOther {
 		return

@@ -40,7 +40,7 @@ type attrSealer struct {
 func (a *attrSealer) spans() {
 	a.slots.Build(&a.s.order, &a.s.shapes)
 	a.rankTraces()
-	inv, n := a.s.order.Inv, uint32(0)
+	n := uint32(0)
 	for i := range a.s.b.Attrs.Columns {
 		c := &a.s.b.Attrs.Columns[i]
 		if len(c.Rows) == 0 || a.s.rare[i] {
@@ -59,7 +59,7 @@ func (a *attrSealer) spans() {
 			dict = a.byTrace(c, partial)
 		} else {
 			a.vals = resize(a.vals, total)
-			a.place(c, inv, partial)
+			a.place(c, partial)
 			dict = a.column(attrColumn(familySpan, c), c, partial)
 		}
 		if c.Type == clew.TypeString && !dict {
@@ -85,17 +85,17 @@ func (a *attrSealer) filter(c *span.Column) {
 }
 
 // place puts the values of a column where its candidates are.
-func (a *attrSealer) place(c *span.Column, inv []uint32, partial bool) {
-	base, run, vals := a.slots.Base, a.slots.Run, a.vals
+func (a *attrSealer) place(c *span.Column, partial bool) {
+	slots, vals := a.slots, a.vals
 	from := c.Vals[:len(c.Rows)]
 	if !partial {
 		for k, r := range c.Rows {
-			vals[base[run[r]]+inv[r]] = from[k]
+			vals[slots.Of(r)] = from[k]
 		}
 		return
 	}
 	for k, r := range c.Rows {
-		p := base[run[r]] + inv[r]
+		p := slots.Of(r)
 		vals[p] = from[k]
 		a.taken.Set(int(p))
 	}
@@ -141,9 +141,8 @@ func (a *attrSealer) sameInTraces(c *span.Column) bool {
 func (a *attrSealer) byTrace(c *span.Column, partial bool) (dict bool) {
 	o, trace := &a.s.order, a.s.b.Trace
 	if a.rowLimits = a.rowLimits[:0]; partial {
-		l := &a.slots
 		for _, r := range c.Rows {
-			a.taken.Set(int(l.Base[l.Run[r]] + o.Inv[r]))
+			a.taken.Set(int(a.slots.Of(r)))
 		}
 		a.rows, a.taken = a.taken, a.rows
 		a.rowLimits = append(a.rowLimits, a.limits...)

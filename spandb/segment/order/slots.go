@@ -4,8 +4,8 @@ package order
 // which are those of the runs whose lists have the column. Runs are numbered through
 // all blocks.
 type Slots struct {
-	Run  []uint32 // by row of the head: its run
-	Base []uint32 // by run: its first candidate less its first position, as Column set it
+	at   []uint64 // by row of the head: its run, and in the low half its position
+	base []uint32 // by run: its first candidate less its first position, as Column set it
 
 	start, end []uint32 // by run: its positions
 	block      []int    // by run
@@ -15,7 +15,7 @@ type Slots struct {
 
 // Build finds the runs and those of each column.
 func (l *Slots) Build(o *Order, shapes *Shapes) {
-	l.Run = resize(l.Run, len(o.Perm))
+	l.at = resize(l.at, len(o.Perm))
 	l.start, l.end, l.block = l.start[:0], l.end[:0], l.block[:0]
 	l.first = resize(l.first, len(shapes.Partial)+1)
 	clear(l.first)
@@ -34,8 +34,8 @@ func (l *Slots) Build(o *Order, shapes *Shapes) {
 		for _, r := range blk.Runs {
 			run := uint32(len(l.start))
 			l.start, l.end, l.block = append(l.start, uint32(blk.Start)+r.Start), append(l.end, uint32(blk.Start)+r.End), append(l.block, i)
-			for _, row := range o.Perm[uint32(blk.Start)+r.Start : uint32(blk.Start)+r.End] {
-				l.Run[row] = run
+			for p := l.start[run]; p < l.end[run]; p++ {
+				l.at[o.Perm[p]] = uint64(run)<<32 | uint64(p)
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func (l *Slots) Build(o *Order, shapes *Shapes) {
 	for c := 1; c < len(l.first); c++ {
 		l.first[c] += l.first[c-1]
 	}
-	l.runs, l.Base = resize(l.runs, int(total)), resize(l.Base, len(l.start))
+	l.runs, l.base = resize(l.runs, int(total)), resize(l.base, len(l.start))
 	lists(func(run uint32, columns []uint32) {
 		for _, c := range columns {
 			l.runs[l.first[c]] = run
@@ -59,7 +59,7 @@ func (l *Slots) Build(o *Order, shapes *Shapes) {
 	l.first[0] = 0
 }
 
-// Column sets Base for a column, appends the end of each block's candidates to limits, and
+// Column begins with a column: it appends the end of each block's candidates to limits, and
 // returns how many there are.
 func (l *Slots) Column(c uint32, limits []int, blocks int) ([]int, int) {
 	at := uint32(0)
@@ -67,11 +67,17 @@ func (l *Slots) Column(c uint32, limits []int, blocks int) ([]int, int) {
 		for len(limits) < l.block[run] {
 			limits = append(limits, int(at))
 		}
-		l.Base[run] = at - l.start[run]
+		l.base[run] = at - l.start[run]
 		at += l.end[run] - l.start[run]
 	}
 	for len(limits) < blocks {
 		limits = append(limits, int(at))
 	}
 	return limits, int(at)
+}
+
+// Of returns which of the candidates of the column a row is.
+func (l *Slots) Of(row uint32) uint32 {
+	at := l.at[row]
+	return l.base[at>>32] + uint32(at)
 }
