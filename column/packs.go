@@ -121,18 +121,12 @@ func parsePacks(x Ints, p parser) (Ints, []byte, error) {
 
 // sum returns the sum of the widths before pack i.
 func (x *Ints) sum(i int) uint64 {
-	if x.sumBits == 0 {
-		return 0
-	}
 	return bitpack.At(x.data, i, uint(x.sumBits)) // there are bytes behind the sums, for a load of eight
 }
 
 // pack returns pack i: its least value, its width, and its bytes with those behind.
 func (x *Ints) pack(i int) (low uint64, w uint, data []byte) {
-	low = x.base
-	if x.width > 0 {
-		low += bitpack.At(x.data[x.lows:], i, uint(x.width))
-	}
+	low = x.base + bitpack.At(x.data[x.lows:], i, uint(x.width))
 	at, end := x.sum(i), x.sum(i+1)
 	return low, uint(end - at), x.data[x.split+8*int(at):]
 }
@@ -140,9 +134,6 @@ func (x *Ints) pack(i int) (low uint64, w uint, data []byte) {
 // packAt returns value i.
 func (x *Ints) packAt(i int) uint64 {
 	low, w, data := x.pack(i / packValues)
-	if w == 0 {
-		return low
-	}
 	return low + bitpack.At(data, i%packValues, w)
 }
 

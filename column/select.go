@@ -279,25 +279,30 @@ func Gather[T Uint](dst []T, x *Ints, indexes []uint32) ([]T, error) {
 		panic("column: Gather outside the chunk")
 	}
 	old := len(dst)
-	s := getScratch()
-	defer s.put()
+	dst = grow(dst, len(indexes))
+	out := dst[old:]
 	var all uint64 // their bits
 	var err error
 	switch x.kind {
-	case IntFor, IntPacks:
-		for _, i := range indexes {
+	case IntFor:
+		for k, i := range indexes {
 			v := x.At(int(i))
-			dst, all = append(dst, T(v)), all|v
+			out[k], all = T(v), all|v
 		}
-	case IntRuns:
-		dst, all, err = gatherRuns(dst, x, s, indexes)
+	case IntPacks:
+		all = gatherPacks(out, x, indexes)
 	default:
-		s.vals, err = x.DecodeRange(s.vals[:0], 0, last+1)
-		if err != nil {
-			return dst, err
+		s := getScratch()
+		defer s.put()
+		if x.kind == IntRuns {
+			all, err = gatherRuns(out, x, s, indexes)
+			break
 		}
-		for _, i := range indexes {
-			dst, all = append(dst, T(s.vals[i])), all|s.vals[i]
+		if s.vals, err = x.DecodeRange(s.vals[:0], 0, last+1); err != nil {
+			break
+		}
+		for k, i := range indexes {
+			out[k], all = T(s.vals[i]), all|s.vals[i]
 		}
 	}
 	if err == nil && all > limitOf[T]() {
@@ -309,19 +314,36 @@ func Gather[T Uint](dst []T, x *Ints, indexes []uint32) ([]T, error) {
 	return dst, nil
 }
 
-func gatherRuns[T Uint](dst []T, x *Ints, s *scratch, indexes []uint32) (vals []T, all uint64, err error) {
+// gatherPacks looks at the head of a pack once for all of its values.
+func gatherPacks[T Uint](out []T, x *Ints, indexes []uint32) (all uint64) {
+	var low uint64
+	var w uint
+	var data []byte
+	for k, at := 0, -1; k < len(indexes); k++ {
+		i := int(indexes[k])
+		if i/packValues != at {
+			at = i / packValues
+			low, w, data = x.pack(at)
+		}
+		v := low + bitpack.At(data, i%packValues, w)
+		out[k], all = T(v), all|v
+	}
+	return all
+}
+
+func gatherRuns[T Uint](out []T, x *Ints, s *scratch, indexes []uint32) (all uint64, err error) {
 	if err := x.decodeParts(s); err != nil {
-		return dst, 0, err
+		return 0, err
 	}
 	run, end := -1, uint64(0)
-	for _, i := range indexes {
+	for k, i := range indexes {
 		for uint64(i) >= end {
 			if run++; run == len(s.more) || s.more[run] > uint64(x.n)-end {
-				return dst, 0, damaged("runs do not add up to %d values", x.n)
+				return 0, damaged("runs do not add up to %d values", x.n)
 			}
 			end += s.more[run]
 		}
-		dst, all = append(dst, T(s.vals[run])), all|s.vals[run]
+		out[k], all = T(s.vals[run]), all|s.vals[run]
 	}
-	return dst, all, nil
+	return all, nil
 }

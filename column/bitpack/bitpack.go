@@ -126,7 +126,7 @@ func unpackGroups[T Uint](dst []T, src []byte, w uint, base uint64) {
 	}
 }
 
-// At returns value i of width w, 1 to 64, near the end of src too.
+// At returns value i of width w, 0 to 64, near the end of src too.
 func At(src []byte, i int, w uint) uint64 {
 	bit := uint64(i) * uint64(w)
 	src = src[bit>>3:]

@@ -41,6 +41,17 @@ func TestWidths(t *testing.T) {
 	}
 }
 
+// TestNoWidth reads values of no bits: they are 0, whatever the stream has.
+func TestNoWidth(t *testing.T) {
+	for _, src := range [][]byte{{}, {0xff}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}} {
+		for _, i := range []int{0, 1, 1000} {
+			if got := bitpack.At(src, i, 0); got != 0 {
+				t.Errorf("value %d of %d bytes is %d", i, len(src), got)
+			}
+		}
+	}
+}
+
 // TestHas looks for values that are there and for their neighbours, in streams of every
 // length up to some loads.
 func TestHas(t *testing.T) {
