@@ -1,6 +1,8 @@
 package span
 
 import (
+	"math/bits"
+
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
 )
@@ -26,10 +28,16 @@ func NewCalculator(x Expr, stop func() bool) *Calculator {
 // link that gives one with it. The bytes of v are valid until f returns. The batch must be
 // as Matcher.Match wants it.
 func (c *Calculator) Each(w *Whole, rows column.Bitmap, f func(row int, v clew.Value)) {
+	from, to := extent(rows)
+	if from == to {
+		return
+	}
 	c.m.whole = w
 	e := evaluation{m: &c.m, b: w.Batch}
 	over, owner := elements{b: w.Batch}, -1
-	over.events, over.links = c.x.children()
+	if over.events, over.links = c.x.children(); !over.events && !over.links {
+		over.at, over.end = from, to
+	}
 	e.prepare(&c.x)
 	for !c.m.stopped() && over.next(&e, func(row uint32) bool { return int(row) == owner || !rows.Get(int(row)) }) {
 		v := e.value(&c.x)
@@ -48,6 +56,21 @@ func (c *Calculator) Each(w *Whole, rows column.Bitmap, f func(row int, v clew.V
 		c.m.done(t)
 	}
 	c.m.whole = nil
+}
+
+// extent returns the range from the first of a set to the last.
+func extent(set column.Bitmap) (from, to int) {
+	first, last := 0, len(set)-1
+	for first <= last && set[first] == 0 {
+		first++
+	}
+	if first > last {
+		return 0, 0
+	}
+	for set[last] == 0 {
+		last--
+	}
+	return first<<6 + bits.TrailingZeros64(set[first]), last<<6 + bits.Len64(set[last])
 }
 
 // first returns the value that counts of an element that has one.

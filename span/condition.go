@@ -246,6 +246,10 @@ func (c *Condition) testScalar(v clew.Value) bool {
 		return v.Type == clew.TypeString && c.Regexp.Match(v.Bytes)
 	case NotMatch:
 		return v.Type == clew.TypeString && !c.Regexp.Match(v.Bytes)
+	case Eq, Ne: // most of all, and for less than an order
+		if v.Type == clew.TypeString && c.Value.Type == clew.TypeString {
+			return bytes.Equal(v.Bytes, c.Value.Bytes) == (c.Op == Eq)
+		}
 	}
 	r, ok := compareValues(v, c.Value)
 	return ok && c.Op.holds(r)

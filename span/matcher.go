@@ -2,6 +2,7 @@ package span
 
 import (
 	"encoding/hex"
+	"slices"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/column"
@@ -16,11 +17,12 @@ type Matcher struct {
 	// says true matches end early, and what they return is nothing to rely on.
 	Stop func() bool
 
-	cond  Condition
-	memos map[memoKey][]uint8
-	free  []column.Bitmap
-	table []bool
-	bytes map[*Condition]*[256]uint8 // which small values meet a test: 1
+	cond    Condition
+	memos   map[memoKey][]uint8
+	free    []column.Bitmap
+	table   []bool
+	entries []uint8                    // by entry of a table: a memo
+	bytes   map[*Condition]*[256]uint8 // which small values meet a test: 1
 
 	vectors []*vector                 // free ones, of relations
 	chunk   []uint32                  // numbers of a relation's elements
@@ -273,26 +275,30 @@ func (m *Matcher) codes(c *Condition, codes []uint32, s column.Strings, dict uin
 }
 
 func (m *Matcher) byResource(c *Condition, b *Batch, dst column.Bitmap) {
-	table := m.table[:0]
-	for _, r := range b.Resources {
-		table = append(table, r != nil && m.anyAttr(c, c.Field.Key, r.Attrs))
-	}
-	m.table = table
-	for i, code := range b.Resource {
-		if table[code] {
-			dst.Set(i)
-		}
-	}
+	m.byEntry(b.Resource, len(b.Resources), dst, func(code uint32) bool {
+		r := b.Resources[code]
+		return r != nil && m.anyAttr(c, c.Field.Key, r.Attrs)
+	})
 }
 
 func (m *Matcher) byScope(b *Batch, dst column.Bitmap, test func(*ScopeEntry) bool) {
-	table := m.table[:0]
-	for _, s := range b.Scopes {
-		table = append(table, s != nil && test(s))
-	}
-	m.table = table
-	for i, code := range b.Scope {
-		if table[code] {
+	m.byEntry(b.Scope, len(b.Scopes), dst, func(code uint32) bool { return b.Scopes[code] != nil && test(b.Scopes[code]) })
+}
+
+// byEntry sets the rows whose entries in a table of n meet a test. Those that no row has
+// are not tested: a table may be that of a segment, and the batch one trace of it.
+func (m *Matcher) byEntry(codes []uint32, n int, dst column.Bitmap, test func(code uint32) bool) {
+	memo := slices.Grow(m.entries[:0], n)[:n]
+	clear(memo)
+	m.entries = memo
+	for i, code := range codes {
+		if memo[code] == memoUnknown {
+			memo[code] = memoNo
+			if test(code) {
+				memo[code] = memoYes
+			}
+		}
+		if memo[code] == memoYes {
 			dst.Set(i)
 		}
 	}

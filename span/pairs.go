@@ -6,6 +6,7 @@ type elements struct {
 	b             *Batch
 	events, links bool
 	at            int // the next row, event or link
+	end           int // of rows; 0: all of them
 	memory        [3][]uint32
 
 	// Of pairs: whether the event at was come to, its row's first link, and the next.
@@ -20,6 +21,9 @@ func (x *elements) next(e *evaluation, leave func(row uint32) bool) bool {
 		return x.pairs(e, leave)
 	}
 	n := x.b.Rows
+	if x.end > 0 {
+		n = x.end
+	}
 	switch {
 	case x.events:
 		n = len(x.b.Events.Row)

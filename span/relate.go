@@ -13,6 +13,10 @@ import (
 // others, and there are as many at once as an expression nests to the right.
 const relationChunk = 1024
 
+// fewTexts is for how many texts a vector has memory at first: what is told of a trace is
+// calculated for a few of its spans, and memory for a chunk takes 24 KiB.
+const fewTexts = 16
+
 // What a vector has of an element; several bits where a key has several types.
 const (
 	hasInt uint8 = 1 << iota
@@ -27,13 +31,17 @@ const (
 type vector struct {
 	has  [relationChunk]uint8
 	num  [relationChunk]uint64 // an int's or a double's bits
-	text [][]byte              // as long as a chunk once a text was put
+	text [][]byte              // as far as texts were put
 	ids  []byte                // memory of ids written out
 }
 
 func (v *vector) putText(i int, s []byte) {
-	if v.text == nil {
-		v.text = make([][]byte, relationChunk)
+	if i >= len(v.text) {
+		n := relationChunk
+		if i < fewTexts {
+			n = fewTexts
+		}
+		v.text = append(make([][]byte, 0, n), v.text...)[:n]
 	}
 	v.has[i] |= hasText
 	v.text[i] = s
@@ -314,10 +322,10 @@ func (e *evaluation) entries(v *vector, codes []uint32, put func(i int, code uin
 		switch code := codes[row]; {
 		case v.has[i] != 0:
 		case known >= 0 && code == last:
-			v.has[i], v.num[i] = v.has[known], v.num[known]
-			if v.has[i]&hasText != 0 {
-				v.text[i] = v.text[known]
+			if v.has[known]&hasText != 0 {
+				v.putText(i, v.text[known])
 			}
+			v.has[i], v.num[i] = v.has[known], v.num[known]
 		default:
 			put(i, code)
 			last, known = code, i

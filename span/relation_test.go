@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/column"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/span/build"
 	"github.com/clew-tracing/clew/storage"
@@ -250,5 +251,47 @@ func BenchmarkRelation(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/65536, "ns/row")
 		})
+	}
+}
+
+// What is calculated for some rows is what they have where all are calculated.
+func TestCalculatorRows(t *testing.T) {
+	g := storagetest.NewGenerator(4)
+	var spans []clew.Span
+	for len(spans) < 2500 {
+		spans = append(spans, g.Spans(100, 6)...)
+	}
+	w := &span.Whole{Batch: batchOf(t, spans...)}
+	all := column.NewBitmap(w.Rows)
+	all.Fill(w.Rows)
+	for _, x := range []span.Expr{
+		span.FieldOf(span.Field{Intrinsic: span.Name}), span.FieldOf(span.Field{Scope: span.ScopeResource, Key: "service.name"}),
+		span.FieldOf(span.Field{Intrinsic: span.ScopeName}), span.FieldOf(span.Field{Key: "a"}), span.Calculate(span.Sum, keyA, duration),
+		span.FieldOf(span.Field{Intrinsic: span.EventName}),
+	} {
+		c := span.NewCalculator(x, nil)
+		want := make(map[int]string)
+		c.Each(w, all, func(row int, v clew.Value) { want[row] = v.String() })
+		if len(want) == 0 {
+			t.Errorf("no row has %v: the test shows nothing", x)
+		}
+		for _, rows := range [][]int{{}, {0}, {63}, {64, 65}, {1023, 1024}, {17, 2048}, {w.Rows - 1}, {0, w.Rows - 1}, {1500, 1501, 1600}} {
+			some, left := column.NewBitmap(w.Rows), 0
+			for _, row := range rows {
+				some.Set(row)
+				if _, has := want[row]; has {
+					left++
+				}
+			}
+			c.Each(w, some, func(row int, v clew.Value) {
+				if !some.Get(row) || v.String() != want[row] {
+					t.Errorf("%v of row %d, of %v, is %v, want %q", x, row, rows, v, want[row])
+				}
+				left--
+			})
+			if left != 0 {
+				t.Errorf("%v: %d more of the rows %v have a value", x, left, rows)
+			}
+		}
 	}
 }
