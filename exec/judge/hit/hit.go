@@ -89,12 +89,12 @@ type Summariser struct {
 	size   int64
 	fields []judge.Measure
 	calc   []*span.Calculator
-	known  map[uint64]struct{} // scratch: the span ids of a trace
-}
 
-// maxKnown bounds the span ids for which memory is kept from one trace to the next: to
-// empty it takes as long as it is large.
-const maxKnown = 4096
+	// Scratch, of one trace.
+	known  idSet     // its span ids
+	of     []uint32  // by resource: 1 + the place of its service
+	shares []Service // that it has
+}
 
 // NewSummariser names that many spans of each set, and tells these fields of them; stop is
 // as that of judge.New.
@@ -111,19 +111,13 @@ func (s *Summariser) Size() int64 { return s.size }
 
 // Of describes a trace, of which at least one row matched.
 func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets []judge.Spanset) Trace {
-	h := Trace{TraceID: id, Spans: t.Rows, Services: servicesOf(t)}
-	known := s.known
-	if clear(known); known == nil || t.Rows > maxKnown {
-		known = make(map[uint64]struct{}, t.Rows)
-	}
-	if t.Rows <= maxKnown {
-		s.known = known
-	}
-	for i := range t.Rows {
-		if clew.Status(t.Status[i]) == clew.StatusError {
+	h := Trace{TraceID: id, Spans: t.Rows, Services: s.servicesOf(t)}
+	s.known.reset(t.Rows)
+	for i, status := range t.Status {
+		if clew.Status(status) == clew.StatusError {
 			h.Errors++
 		}
-		known[t.SpanID[i]] = struct{}{}
+		s.known.add(t.SpanID[i])
 	}
 	first, last := t.Extent()
 	h.Start, h.Duration = first, uint64(last-first)
@@ -132,7 +126,7 @@ func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets [
 		h.Root, h.Whole = &info, true
 	}
 	for _, parent := range t.ParentID {
-		if _, ok := known[parent]; !ok && parent != 0 {
+		if parent != 0 && !s.known.has(parent) {
 			h.Orphans++
 			h.Whole = false
 		}
@@ -225,9 +219,10 @@ func (s *Summariser) infos(t *storage.Trace, w *span.Whole, sets []judge.Spanset
 // are looked up.
 const fewServices = 16
 
-func servicesOf(t *storage.Trace) (shares []Service) {
-	of := make([]uint32, len(t.Resources)) // by resource: 1 + the place of its service
-	var places map[string]int              // of services, if there are many
+func (s *Summariser) servicesOf(t *storage.Trace) []Service {
+	of, shares := slices.Grow(s.of[:0], len(t.Resources))[:len(t.Resources)], s.shares[:0]
+	clear(of)
+	var places map[string]int // of services, if there are many
 	place := func(name string) int {
 		if places == nil && len(shares) <= fewServices {
 			return slices.IndexFunc(shares, func(s Service) bool { return s.Name == name })
@@ -259,6 +254,12 @@ func servicesOf(t *storage.Trace) (shares []Service) {
 			s.Errors++
 		}
 	}
-	slices.SortFunc(shares, func(a, b Service) int { return cmp.Or(cmp.Compare(b.Spans, a.Spans), cmp.Compare(a.Name, b.Name)) })
-	return shares
+	slices.SortFunc(shares, func(a, b Service) int {
+		if a.Spans != b.Spans {
+			return cmp.Compare(b.Spans, a.Spans)
+		}
+		return cmp.Compare(a.Name, b.Name)
+	})
+	s.of, s.shares = of, shares
+	return slices.Clone(shares)
 }
