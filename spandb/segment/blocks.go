@@ -30,6 +30,7 @@ type BlockReader struct {
 	rows  int      // of the block
 	pick  []uint32 // the rows wanted, ascending; nil: all
 	whole bool     // pick has all rows of its traces
+	of    []uint32 // the traces that pick has the rows of; nil: not known
 	need  *Need
 
 	batch    span.Batch
@@ -50,14 +51,17 @@ type BlockReader struct {
 
 // Read decodes the wanted columns of block blk.
 func (r *BlockReader) Read(s *Reader, blk int, n *Need) (*span.Batch, error) {
-	return r.read(s, blk, n, nil, false)
+	return r.ReadRows(s, blk, n, nil, false)
 }
 
 // ReadRows is Read for some rows of a block, ascending, at least one: those alone are
 // in the batch, and only traces that they are of. n wants no parents, which are found
 // among all rows of a trace (see Need.Parents), unless whole says that rows are such.
 func (r *BlockReader) ReadRows(s *Reader, blk int, n *Need, rows []uint32, whole bool) (*span.Batch, error) {
-	return r.read(s, blk, n, rows, whole)
+	if err := r.open(s, blk, n); err != nil {
+		return nil, err
+	}
+	return r.columns(rows, whole)
 }
 
 // ReadTrace reads the wanted columns of the rows in a block of the traces that an id
@@ -85,17 +89,16 @@ func (r *BlockReader) ReadTrace(s *Reader, blk int, id clew.TraceID, n *Need) (*
 			return nil, s.corrupt(col, blk, err)
 		}
 	}
-	r.found = r.pres.AppendOnes(r.found[:0])
+	r.found = r.pres.AppendOnes(slices.Grow(r.found[:0], r.pres.Count()))
 	if len(r.found) == 0 {
 		return nil, r.bad(col, "trace %s is listed, but no row is of it", id)
 	}
-	return r.read(s, blk, r.need, r.found, true)
+	r.of = ordinals
+	return r.columns(r.found, true)
 }
 
-func (r *BlockReader) read(s *Reader, blk int, n *Need, pick []uint32, whole bool) (*span.Batch, error) {
-	if err := r.open(s, blk, n); err != nil {
-		return nil, err
-	}
+// columns reads the wanted columns of the block that is open.
+func (r *BlockReader) columns(pick []uint32, whole bool) (*span.Batch, error) {
 	t := r.t
 	r.pick, r.whole = pick, whole
 	r.batch = span.Batch{ // in the memory of the block before
@@ -137,7 +140,7 @@ func (r *BlockReader) open(s *Reader, blk int, n *Need) (err error) {
 		return clew.Corruptf(s.file, 0, "the segment has %d blocks, and number %d is to be read", len(s.meta.BlockRows), blk)
 	}
 	r.t, err = r.Cache.tables(s)
-	r.seg, r.blk, r.need, r.rows, r.pick, r.whole = s, blk, n, s.meta.BlockRows[blk], nil, false
+	r.seg, r.blk, r.need, r.rows, r.pick, r.whole, r.of = s, blk, n, s.meta.BlockRows[blk], nil, false, nil
 	return err
 }
 
@@ -235,8 +238,9 @@ func (r *BlockReader) eachRun(f func(run, from, to int)) {
 		}
 		return
 	}
+	run := 0
 	for from := 0; from < len(r.pick); {
-		run := r.runs.Of(r.pick[from])
+		run = r.runs.From(run, r.pick[from])
 		to := from + 1
 		for to < len(r.pick) && r.pick[to] < r.runs.Start[run+1] {
 			to++
@@ -318,6 +322,13 @@ func (r *BlockReader) readTraces() (err error) {
 		return err
 	}
 	traces := len(ids) / 16
+	if len(r.of) == 1 { // the rows are known to be its
+		r.traces, b.TraceIDs = traces, append(b.TraceIDs, clew.TraceID(ids[16*r.of[0]:][:16]))
+		b.Trace, r.own = resize(b.Trace, b.Rows), resize(r.own, b.Rows)
+		clear(b.Trace)
+		fill(r.own, r.of[0])
+		return nil
+	}
 	if b.Trace, _, err = dense(r, b.Trace, colTrace); err != nil {
 		return err
 	}
@@ -330,20 +341,10 @@ func (r *BlockReader) readTraces() (err error) {
 	r.traces = traces
 	r.own = append(r.own[:0], b.Trace...)
 	if r.pick == nil {
-		for ; len(ids) > 0; ids = ids[16:] {
-			b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[:16]))
-		}
+		b.TraceIDs = places.IDs(b.TraceIDs, ids)
 		return nil
 	}
-	r.ordinals = resize(r.ordinals, traces)
-	fill(r.ordinals, span.NoCode)
-	for i, t := range b.Trace {
-		if r.ordinals[t] == span.NoCode {
-			r.ordinals[t] = uint32(len(b.TraceIDs))
-			b.TraceIDs = append(b.TraceIDs, clew.TraceID(ids[16*t:16*t+16]))
-		}
-		b.Trace[i] = r.ordinals[t]
-	}
+	b.TraceIDs, r.ordinals = places.Own(b.TraceIDs, b.Trace, ids, r.ordinals)
 	return nil
 }
 

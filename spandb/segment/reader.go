@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew/block"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment/meta"
+	"github.com/clew-tracing/clew/spandb/segment/places"
 )
 
 // A Reader reads one segment. Its directory is in memory; tables are read when
@@ -148,10 +149,7 @@ func (r *Reader) TraceIDs(dst []clew.TraceID, blk int) ([]clew.TraceID, error) {
 	if len(b) == 0 || len(b)%16 != 0 {
 		return dst, r.corrupt(col, blk, fmt.Errorf("%d bytes are not a list of trace ids", len(b)))
 	}
-	for ; len(b) > 0; b = b[16:] {
-		dst = append(dst, clew.TraceID(b[:16]))
-	}
-	return dst, nil
+	return places.IDs(dst, b), nil
 }
 
 // Checksums reads every byte and returns those parts whose checksums fail: what a copy

@@ -49,6 +49,13 @@ func (l *Lists) BuildAll(trace []uint32, traces int) {
 	l.ends, l.all = resize(l.ends, traces+2), resize(l.all, len(trace))
 	ends := l.ends
 	clear(ends)
+	if traces == 1 {
+		for row := range l.all {
+			l.all[row] = uint32(row)
+		}
+		ends[1] = uint32(len(trace))
+		return
+	}
 	for _, t := range trace {
 		ends[t+2]++
 	}
@@ -94,6 +101,32 @@ func Traces(list []byte, id clew.TraceID) (at []uint32) {
 		}
 	}
 	return at
+}
+
+// IDs appends the traces of a list of a block's, 16 bytes each.
+func IDs(dst []clew.TraceID, list []byte) []clew.TraceID {
+	for ; len(list) > 0; list = list[16:] {
+		dst = append(dst, clew.TraceID(list[:16]))
+	}
+	return dst
+}
+
+// Own makes trace, which has the place of each row's trace in the list of a block's, say
+// which of those it is that have rows, and appends these, in the order of their first rows.
+// scratch is memory for the next call.
+func Own(dst []clew.TraceID, trace []uint32, list []byte, scratch []uint32) (ids []clew.TraceID, _ []uint32) {
+	own := resize(scratch, len(list)/16)
+	for i := range own {
+		own[i] = span.NoCode
+	}
+	for i, t := range trace {
+		if own[t] == span.NoCode {
+			own[t] = uint32(len(dst))
+			dst = append(dst, clew.TraceID(list[16*t:16*t+16]))
+		}
+		trace[i] = own[t]
+	}
+	return dst, own
 }
 
 // Codes of a span's parent, or of any other span that may be of its trace: there is

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
 )
 
@@ -14,6 +15,39 @@ func TestLists(t *testing.T) {
 		if got := l.Rows(trace); !slices.Equal(got, want) {
 			t.Errorf("trace %d has rows %v, want %v", trace, got, want)
 		}
+	}
+}
+
+// TestListsOfBlock lists rows by traces, and by the only one.
+func TestListsOfBlock(t *testing.T) {
+	var l Lists
+	for _, c := range []struct {
+		trace []uint32
+		want  [][]uint32
+	}{
+		{[]uint32{1, 0, 1, 2, 0}, [][]uint32{{1, 4}, {0, 2}, {3}, {}}},
+		{[]uint32{0, 0, 0}, [][]uint32{{0, 1, 2}}},
+		{[]uint32{0}, [][]uint32{{0}}},
+	} {
+		l.BuildAll(c.trace, len(c.want))
+		for trace, want := range c.want {
+			if got := l.Rows(trace); !slices.Equal(got, want) {
+				t.Errorf("of %v trace %d has rows %v, want %v", c.trace, trace, got, want)
+			}
+		}
+	}
+}
+
+// TestOwn numbers the traces that rows are of anew.
+func TestOwn(t *testing.T) {
+	list := make([]byte, 5*16)
+	for i := range 5 {
+		list[16*i] = byte(i)
+	}
+	trace := []uint32{3, 1, 3, 4, 1}
+	ids, scratch := Own([]clew.TraceID{{9}}, trace, list, []uint32{7, 7})
+	if want := []uint32{1, 2, 1, 3, 2}; !slices.Equal(trace, want) || !slices.Equal(ids, []clew.TraceID{{9}, {3}, {1}, {4}}) || len(scratch) != 5 {
+		t.Errorf("rows are of %v, want %v, among %v", trace, want, ids)
 	}
 }
 

@@ -6,7 +6,6 @@ package runs
 
 import (
 	"fmt"
-	"sort"
 
 	"github.com/clew-tracing/clew/column"
 )
@@ -52,13 +51,38 @@ func Parse(src []byte, rows, templates int, shape func(template uint32) uint32) 
 func (b *Runs) SizeBytes() int64 { return 4*int64(len(b.Template)+len(b.Start)+len(b.Shape)) + 96 }
 
 // Seek returns the first run from run i on whose template is t or a later one.
-func (b *Runs) Seek(i int, t uint32) int {
-	return i + sort.Search(len(b.Template)-i, func(k int) bool { return b.Template[i+k] >= t })
+func (b *Runs) Seek(i int, t uint32) int { return i + search(b.Template[i:], t) }
+
+// SeekNear is Seek for a run that is not far from run i.
+func (b *Runs) SeekNear(i int, t uint32) int { return i + near(b.Template[i:], t) }
+
+// From returns the run of a row, which is run i or a later one, and not far from it.
+func (b *Runs) From(i int, row uint32) int { return i + near(b.Start[i+1:], row+1) }
+
+// search returns the place of the first of an ascending list that is v or more.
+func search(list []uint32, v uint32) int {
+	at, n := 0, len(list)
+	for n > 1 {
+		half := n >> 1
+		if list[at+half-1] < v {
+			at += half
+		}
+		n -= half
+	}
+	if n == 1 && list[at] < v {
+		at++
+	}
+	return at
 }
 
-// Of returns the run of a row.
-func (b *Runs) Of(row uint32) int {
-	return sort.Search(len(b.Template), func(i int) bool { return b.Start[i+1] > row })
+// near is search in steps that double, from the front.
+func near(list []uint32, v uint32) int {
+	step := 1
+	for step <= len(list) && list[step-1] < v {
+		step *= 2
+	}
+	from := step / 2
+	return from + search(list[from:min(step, len(list))], v)
 }
 
 // Places makes dst, of the length of b.Start, say for each run and for the end how many

@@ -41,8 +41,10 @@ func TestValues(t *testing.T) {
 		for run := range b.Template {
 			at = append(at, uint32(len(vals)))
 			for row := b.Start[run]; row < b.Start[run+1]; row++ {
-				if got := b.Of(row); got != run {
-					t.Fatalf("row %d is of run %d, want %d", row, got, run)
+				for _, from := range []int{0, run / 2, max(run-1, 0), run} {
+					if got := b.From(from, row); got != run {
+						t.Fatalf("row %d is of run %d, want %d", row, got, run)
+					}
 				}
 				if having[b.Shape[run]] != 0 {
 					vals, of = append(vals, base+uint64(len(vals)/20*7919%5)), append(of, int(row))
@@ -125,8 +127,8 @@ func TestSeek(t *testing.T) {
 			for want < len(b.Template) && b.Template[want] < template {
 				want++
 			}
-			if got := b.Seek(from, template); got != want {
-				t.Fatalf("from run %d template %d is run %d, want %d", from, template, got, want)
+			if got, near := b.Seek(from, template), b.SeekNear(from, template); got != want || near != want {
+				t.Fatalf("from run %d template %d is run %d, or %d, want %d", from, template, got, near, want)
 			}
 		}
 	}
