@@ -78,12 +78,12 @@ func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 		if err := g.addFirst(); err != nil {
 			return err
 		}
-		g.b.Next()
+		g.next()
 		if err := g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
 			return err
 		}
 	}
-	if f := g.first; f != nil && g.b.Parts && g.b.Rows() == 0 && len(f.TraceIDs) == 1 && !g.reader.Repeats() {
+	if f := g.first; f != nil && !g.need.All && g.b == nil && len(f.TraceIDs) == 1 && !g.reader.Repeats() {
 		return g.db.lend(g.loan, g.id, int64(f.Rows)*traceRowBytes) // it is the trace as it is
 	}
 	return g.addFirst()
@@ -108,7 +108,7 @@ func (g *gatherer) resolve() (storage.Trace, error) {
 	case g.first != nil:
 		b := *g.first
 		return storage.Trace{Batch: &b}, nil
-	case g.b.Rows() == 0:
+	case g.b == nil:
 		return storage.Trace{}, cmp.Or(g.damage, notHere(g.id))
 	}
 	return g.b.Resolve(), nil
@@ -125,8 +125,8 @@ type gatherer struct {
 	db     *DB
 	id     clew.TraceID
 	need   *segment.Need
-	b      *resolved.Builder
-	loan   *admission.Loan // for what is in b
+	b      *resolved.Builder // nil until rows are added: most traces lie in one block
+	loan   *admission.Loan   // for what is in b
 	reader *segment.BlockReader
 	damage error
 	first  *span.Batch // what reader has read last, which is not in b yet
@@ -134,13 +134,22 @@ type gatherer struct {
 }
 
 func (db *DB) gatherer(id clew.TraceID, need *segment.Need) gatherer {
-	g := gatherer{db: db, id: id, need: need, b: resolved.NewBuilder(), loan: db.traceRows.Lend(), reader: &segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
-	g.b.Parts = !need.All
-	return g
+	return gatherer{db: db, id: id, need: need, loan: db.traceRows.Lend(), reader: &segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
+}
+
+// next goes on to the next source.
+func (g *gatherer) next() {
+	if g.b != nil {
+		g.b.Next()
+	}
 }
 
 // add adds rows of a source; the error is that there is no memory for them.
 func (g *gatherer) add(src *span.Batch, rows []uint32, place func(row uint32) uint64) error {
+	if g.b == nil {
+		g.b = resolved.NewBuilder()
+		g.b.Parts = !g.need.All
+	}
 	if err := g.db.lend(g.loan, g.id, int64(g.b.Rows()+len(rows))*traceRowBytes); err != nil {
 		return err
 	}
@@ -157,7 +166,7 @@ func (g *gatherer) segment(ctx context.Context, c candidate) error {
 	if err := g.addFirst(); err != nil {
 		return err
 	}
-	g.b.Next()
+	g.next()
 	r, err := g.db.take(c.seg)
 	if err != nil {
 		g.damaged(err)
