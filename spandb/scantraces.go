@@ -73,7 +73,7 @@ func (x *tracesOf) Blocks(dst []scan.Stored, id clew.TraceID) (blocks []scan.Sto
 	}
 	for _, c := range x.db.candidates(x.snap.list, id) {
 		for _, blk := range c.blocks {
-			dst = append(dst, scan.Stored{Source: source{x.db, c.seg}, Block: blk})
+			dst = append(dst, scan.Stored{Source: c.seg.self, Block: blk})
 		}
 		if c.blocks == nil {
 			return dst, false

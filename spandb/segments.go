@@ -10,6 +10,7 @@ import (
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/spandb/folder"
 	"github.com/clew-tracing/clew/spandb/segment"
+	"github.com/clew-tracing/clew/spandb/segment/scan"
 	"github.com/clew-tracing/clew/spandb/shelf"
 	"github.com/clew-tracing/clew/vfs"
 )
@@ -25,6 +26,7 @@ type storedSegment struct {
 	folder.Segment
 	path string
 	file shelf.Slot[*segmentFile]
+	self scan.Source // a source of it
 
 	since, until atomic.Uint64 // versions of the tenant's list: it is in those from since on, below until
 	dropped      atomic.Bool   // the manifest has forgotten it
@@ -36,6 +38,7 @@ type storedSegment struct {
 // newSegment returns a segment of the manifest, which is in no list yet.
 func (db *DB) newSegment(r folder.Segment) *storedSegment {
 	s := &storedSegment{Segment: r, path: r.Path(db.dir)}
+	s.self = source{db, s}
 	s.since.Store(math.MaxUint64)
 	s.until.Store(math.MaxUint64)
 	return s

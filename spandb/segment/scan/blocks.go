@@ -2,6 +2,7 @@ package scan
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/clew-tracing/clew/column"
@@ -86,20 +87,52 @@ func (s *Selector) inHand(r *segment.Reader, blk int) (segment.Block, error) {
 // seek evaluates the condition on the runs of groups, of which there are few.
 func (b *blockSelector) seek(root *node) error {
 	x, runs, at := b.x, b.Runs, stretch{}
+	at.to = runs.Seek(0, x.groups[0].from)
+	n, of := root, uint32(math.MaxUint32) // what is left to evaluate of these states
 	for i := range x.groups {
 		g := &x.groups[i]
-		at.from = runs.Seek(at.to, g.from)
-		at.to = runs.Seek(at.from, g.to)
+		at.from = runs.SeekNear(at.to, g.from) // most are of one service
+		at.to = runs.SeekNear(at.from, g.to)
 		if at.from == at.to {
 			continue
 		}
-		b.known = x.states[g.states]
+		if g.states != of {
+			b.known, of = x.states[g.states], g.states
+			n = b.left(root)
+		}
 		at.start, at.end = int(runs.Start[at.from]), int(runs.Start[at.to])
-		if err := b.eval(root, at, b.dst); err != nil {
+		if err := b.eval(n, at, b.dst); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// left returns the node that decides n, as far as others are known.
+func (b *blockSelector) left(n *node) *node {
+	for n.kind == nodeAnd {
+		only := b.onlyOne(n)
+		if only == nil {
+			break
+		}
+		n = only
+	}
+	return n
+}
+
+// onlyOne returns the one argument of nodeAnd that is not known to be met; nil if there
+// are none or several.
+func (b *blockSelector) onlyOne(n *node) (only *node) {
+	for _, arg := range n.args {
+		switch {
+		case b.known[arg.number] == stateYes:
+		case only != nil:
+			return nil
+		default:
+			only = arg
+		}
+	}
+	return only
 }
 
 // Bytes returns how much was read since it was last asked.
@@ -155,14 +188,7 @@ func (b *blockSelector) eval(n *node, at stretch, dst column.Bitmap) error {
 
 // both is eval for nodeAnd: each argument looks only at what those before have left.
 func (b *blockSelector) both(n *node, at stretch, dst column.Bitmap) error {
-	var only *node
-	tests := 0
-	for _, arg := range n.args {
-		if b.known[arg.number] != stateYes {
-			only, tests = arg, tests+1
-		}
-	}
-	if tests == 1 {
+	if only := b.onlyOne(n); only != nil {
 		return b.eval(only, at, dst)
 	}
 	left, next := b.scratch(), b.scratch()

@@ -13,7 +13,7 @@ type group struct{ from, to, states uint32 }
 
 // group finds the groups of templates.
 func (s *Selector) group(x *Selection, t *segment.Tables) {
-	x.groups, x.states = x.groups[:0], x.states[:0]
+	s.groups, x.states = s.groups[:0], x.states[:0]
 	known := resize(s.known, len(s.nodes))
 	s.known = known
 	tell := s.tell[:0] // the leaves of which a template tells more than its service
@@ -27,10 +27,14 @@ func (s *Selector) group(x *Selection, t *segment.Tables) {
 		}
 	}
 	s.tell = tell
+	none := s.notByService(x, known)
 	for service := range t.ServiceNames {
+		if none && s.noneOf(x, service) {
+			continue
+		}
 		for i, n := range s.nodes {
 			switch p := &x.leaves[i]; {
-			case p.service != nil && !p.other:
+			case p.byService():
 				known[i] = p.service[service]
 			case p.within:
 				known[i] = stateYes
@@ -44,13 +48,39 @@ func (s *Selector) group(x *Selection, t *segment.Tables) {
 		switch {
 		case s.combine(known) == stateNo:
 		case len(tell) == 0:
-			x.add(from, to, known)
+			s.add(x, from, to)
 		default:
 			s.templates(x, t, from, to)
 		}
 	}
+	x.groups = slices.Clone(s.groups)
 	x.open = s.isOpen(x)
 }
+
+// notByService reports whether no row meets the condition where it is certain that none
+// meets the leaves that services tell of, whatever the others come to.
+func (s *Selector) notByService(x *Selection, known []state) bool {
+	for i := range s.nodes {
+		known[i] = stateSome
+		if x.leaves[i].byService() {
+			known[i] = stateNo
+		}
+	}
+	return s.combine(known) == stateNo
+}
+
+// noneOf reports whether no row of a service meets any leaf that services tell of.
+func (s *Selector) noneOf(x *Selection, service int) bool {
+	for i := range x.leaves {
+		if p := &x.leaves[i]; p.byService() && p.service[service] != stateNo {
+			return false
+		}
+	}
+	return true
+}
+
+// byService reports whether services tell whether their rows meet a leaf.
+func (p *leafPlan) byService() bool { return p.service != nil && !p.other }
 
 // teller is a leaf of which templates tell something, by a code or by their shape.
 type teller struct {
@@ -74,7 +104,7 @@ func (s *Selector) templates(x *Selection, t *segment.Tables, from, to uint32) {
 			}
 			if at := s.tell[j].node; known[at] != now {
 				if !news && k != stateNo {
-					x.add(begin, i, known)
+					s.add(x, begin, i)
 				}
 				news, begin, known[at] = true, i, now
 			}
@@ -84,7 +114,7 @@ func (s *Selector) templates(x *Selection, t *segment.Tables, from, to uint32) {
 		}
 	}
 	if k != stateNo {
-		x.add(begin, to, known)
+		s.add(x, begin, to)
 	}
 }
 
@@ -132,17 +162,17 @@ func codeOf(t *segment.Template, i span.Intrinsic) uint32 {
 	return t.Scope
 }
 
-// add appends templates [from, to), of which known is known.
-func (x *Selection) add(from, to uint32, known []state) {
+// add appends templates [from, to), of which s.known is known.
+func (s *Selector) add(x *Selection, from, to uint32) {
 	if from == to {
 		return
 	}
-	number, last := x.number(known), len(x.groups)-1
-	if last >= 0 && x.groups[last].states == number && x.groups[last].to == from {
-		x.groups[last].to = to
+	number, last := s.number(x), len(s.groups)-1
+	if last >= 0 && s.groups[last].states == number && s.groups[last].to == from {
+		s.groups[last].to = to
 		return
 	}
-	x.groups = append(x.groups, group{from, to, number})
+	s.groups = append(s.groups, group{from, to, number})
 }
 
 // byTemplate returns for each of n templates its group.states and one more, 0 if it is in
@@ -159,15 +189,15 @@ func (x *Selection) byTemplate(n int) []uint32 {
 	return x.of
 }
 
-// number returns the place of known in x.states.
-func (x *Selection) number(known []state) uint32 {
-	if last := len(x.groups) - 1; last >= 0 && slices.Equal(x.states[x.groups[last].states], known) {
-		return x.groups[last].states
+// number returns the place of s.known in x.states.
+func (s *Selector) number(x *Selection) uint32 {
+	if last := len(s.groups) - 1; last >= 0 && slices.Equal(x.states[s.groups[last].states], s.known) {
+		return s.groups[last].states
 	}
-	i := slices.IndexFunc(x.states, func(s []state) bool { return slices.Equal(s, known) })
+	i := slices.IndexFunc(x.states, func(other []state) bool { return slices.Equal(other, s.known) })
 	if i < 0 {
 		i = len(x.states)
-		x.states = append(x.states, slices.Clone(known))
+		x.states = append(x.states, slices.Clone(s.known))
 	}
 	return uint32(i)
 }

@@ -107,12 +107,10 @@ func (l *lanes) start(ctx context.Context, share *cores.Share) {
 
 // unit reads a unit.
 func (l *lanes) unit(ctx context.Context, n *lane, u *unit, each func(*span.Batch) bool) {
-	for b := range n.Scan.read(u) {
+	n.Scan.read(u, func(b *span.Batch) bool {
 		b.MaxStart = clew.UnixNanos(u.maxStart)
-		if ctx.Err() != nil || !each(b) {
-			break
-		}
-	}
+		return ctx.Err() == nil && each(b)
+	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.note(u, &n.did)

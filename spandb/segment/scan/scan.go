@@ -7,7 +7,6 @@ package scan
 
 import (
 	"context"
-	"iter"
 	"slices"
 	"sync"
 
@@ -93,11 +92,20 @@ func (s *Scan) Run(ctx context.Context, yield func(*span.Batch, error) bool) err
 // pass goes over all heads and blocks; whole is false where it was left before their end.
 func (s *Scan) pass(ctx context.Context, yield func(*span.Batch, error) bool) (whole bool, err error) {
 	s.list()
+	var u unit
+	more := true
+	each := func(b *span.Batch) bool {
+		if err = stopped(ctx); err == nil {
+			b.MaxStart = clew.UnixNanos(u.maxStart)
+			more = yield(b, nil)
+		}
+		return err == nil && more
+	}
 	for {
 		if l, ok := s.beside(ctx); ok {
 			return l.pass(ctx, yield)
 		}
-		u, more := s.next(ctx)
+		u, more = s.next(ctx)
 		if err := stopped(ctx); err != nil || !more {
 			return err == nil, err
 		}
@@ -105,14 +113,8 @@ func (s *Scan) pass(ctx context.Context, yield func(*span.Batch, error) bool) (w
 			s.stats.Exhausted = true
 			return false, nil
 		}
-		for b := range s.read(&u) {
-			if err := stopped(ctx); err != nil {
-				return false, err
-			}
-			b.MaxStart = clew.UnixNanos(u.maxStart)
-			if !yield(b, nil) {
-				return false, nil
-			}
+		if s.read(&u, each); err != nil || !more {
+			return false, err
 		}
 	}
 }
@@ -138,6 +140,7 @@ func (s *Scan) want(ctx context.Context) {
 
 // list queues what may hold matching rows, and says how many rows that are.
 func (s *Scan) list() {
+	s.queue = slices.Grow(s.queue, len(s.Heads)+len(s.Segments))
 	for i := len(s.Heads) - 1; i >= 0; i-- {
 		v := s.Heads[i]
 		s.queue.push(unit{maxStart: slices.Max(v.Start), view: v, age: len(s.queue), rows: v.Rows})
@@ -203,8 +206,9 @@ func (s *Scan) open(u *unit) {
 	s.stats.Segments.Read++
 	s.stats.Blocks.Total += len(r.Meta().BlockRows)
 	for blk, rows := range r.Meta().BlockRows {
-		lo, hi, err := r.Starts(blk)
-		if err != nil {
+		lo, hi, ok := r.Bounds(x.start, blk)
+		if !ok {
+			_, _, err := r.Starts(blk)
 			s.damaged(rows, err)
 			continue
 		}
@@ -243,54 +247,56 @@ func (s *Scan) damaged(rows int, err error) {
 	s.Damaged(err)
 }
 
-// read yields batches with the matching rows of a unit. They do not need its segment
-// to stay open.
-func (s *Scan) read(u *unit) iter.Seq[*span.Batch] {
+// read yields batches with the matching rows of a unit, until yield says that it wants no
+// more. They do not need its segment to stay open.
+func (s *Scan) read(u *unit, yield func(*span.Batch) bool) {
 	if u.view != nil {
 		s.stats.Heads++
 	} else {
 		s.stats.Blocks.Read++
 	}
-	return func(yield func(*span.Batch) bool) {
-		if s.Request.Mode == storage.Traces {
-			s.byTraces(u, yield)
-			return
+	switch {
+	case s.Request.Mode == storage.Traces:
+		s.byTraces(u, yield)
+	case u.view != nil:
+		s.head(u.view, yield)
+	default:
+		s.block(u, yield)
+	}
+}
+
+// block is read for a block and Mode Rows.
+func (s *Scan) block(u *unit, yield func(*span.Batch) bool) {
+	matched, err := s.matched(u)
+	if err != nil {
+		s.damaged(u.rows, err)
+		return
+	}
+	s.stats.Rows += int64(u.rows)
+	count := matched.Count()
+	switch {
+	case count == 0:
+	case s.Request.Columns.None:
+		s.counted.Rows, s.counted.Matched = count, s.every(count)
+		yield(&s.counted)
+	case s.need.Parents() && u.rows > storage.MaxBatchRows: // all rows of a trace at a time, more than a batch may have
+		if b := s.columns(u, nil, &segment.Need{All: true}); b != nil {
+			copies(b, matched.AppendOnes(nil), yield)
 		}
-		if u.view != nil {
-			s.head(u.view, yield)
-			return
+	case s.need.Parents() || u.rows <= storage.MaxBatchRows && count*pickRows > u.rows:
+		if b := s.columns(u, nil, &s.need); b != nil {
+			b.Matched = matched
+			yield(b)
 		}
-		matched, err := s.matched(u)
-		if err != nil {
-			s.damaged(u.rows, err)
-			return
-		}
-		s.stats.Rows += int64(u.rows)
-		count := matched.Count()
-		switch {
-		case count == 0:
-		case s.Request.Columns.None:
-			s.counted.Rows, s.counted.Matched = count, s.every(count)
-			yield(&s.counted)
-		case s.need.Parents() && u.rows > storage.MaxBatchRows: // all rows of a trace at a time, more than a batch may have
-			if b := s.columns(u, nil, &segment.Need{All: true}); b != nil {
-				copies(b, matched.AppendOnes(nil), yield)
+	default:
+		s.rows = matched.AppendOnes(s.rows[:0])
+		for rows := range slices.Chunk(s.rows, storage.MaxBatchRows) {
+			b := s.columns(u, rows, &s.need)
+			if b == nil {
+				return
 			}
-		case s.need.Parents() || u.rows <= storage.MaxBatchRows && count*pickRows > u.rows:
-			if b := s.columns(u, nil, &s.need); b != nil {
-				b.Matched = matched
-				yield(b)
-			}
-		default:
-			s.rows = matched.AppendOnes(s.rows[:0])
-			for rows := range slices.Chunk(s.rows, storage.MaxBatchRows) {
-				b := s.columns(u, rows, &s.need)
-				if b == nil {
-					return
-				}
-				if b.Matched = s.every(b.Rows); !yield(b) {
-					return
-				}
+			if b.Matched = s.every(b.Rows); !yield(b) {
+				return
 			}
 		}
 	}

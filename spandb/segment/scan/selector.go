@@ -32,6 +32,7 @@ type Selector struct {
 	block  blockSelector
 	known  []state // scratch
 	tell   []teller
+	groups []group // of the segment at hand
 }
 
 // node is a part of a condition.
@@ -81,20 +82,20 @@ func New(c *segment.Cache, where span.Condition, w clew.Window) *Selector {
 	root := s.node(&where)
 	switch {
 	case w.End != 0 && w.Start >= w.End:
-		s.add(&node{kind: nodeOr}) // nothing starts within it
+		s.addNode(&node{kind: nodeOr}) // nothing starts within it
 	case w.Start != 0 || w.End != 0:
 		start := &node{kind: leafWindow, cost: costDense, window: column.Range{Low: uint64(w.Start), Span: uint64(w.End - 1 - w.Start)}}
-		s.add(start)
+		s.addNode(start)
 		both := &node{kind: nodeAnd, args: []*node{root, start}}
 		slices.SortStableFunc(both.args, func(a, b *node) int { return a.cost - b.cost })
-		s.add(both)
+		s.addNode(both)
 	}
 	s.block.leaves = make([]blockLeaf, len(s.nodes))
 	s.lookup = s.looksUp()
 	return s
 }
 
-func (s *Selector) add(n *node) *node {
+func (s *Selector) addNode(n *node) *node {
 	n.number = len(s.nodes)
 	s.nodes = append(s.nodes, n)
 	return n
@@ -118,7 +119,7 @@ func (s *Selector) node(c *span.Condition) *node {
 		slices.SortStableFunc(n.args, func(a, b *node) int { return a.cost - b.cost })
 	case span.Relate:
 		needs := c.Relation.Needs()
-		relation := s.add(&node{cond: c, kind: leafOther, cost: costColumn})
+		relation := s.addNode(&node{cond: c, kind: leafOther, cost: costColumn})
 		c.Fields(relation.need.Field)
 		n.kind, n.cost, n.args = nodeAnd, costColumn, []*node{s.node(&needs), relation}
 	default:
@@ -132,7 +133,7 @@ func (s *Selector) node(c *span.Condition) *node {
 	if n.kind >= leafDuration {
 		c.Fields(n.need.Field)
 	}
-	return s.add(n)
+	return s.addNode(n)
 }
 
 func leafOf(c *span.Condition) (nodeKind, int) {
@@ -272,7 +273,7 @@ func (s *Selector) Segment(r *segment.Reader) (*Selection, error) {
 	x := &Selection{leaves: make([]leafPlan, len(s.nodes)), start: t.Start, duration: t.Duration}
 	for i, n := range s.nodes {
 		x.leaves[i].plan(n, t)
-		x.leaves[i].within = n.kind == leafWindow && x.isWithin(n.window, r)
+		x.leaves[i].within = n.kind == leafWindow && isWithin(n.window, r)
 	}
 	// Dictionaries are read, and their values tested, where templates are left; but where a
 	// value is looked up and nothing else is asked of templates, that is the quicker way to
@@ -435,6 +436,9 @@ func (x *Selection) bounds(n *node, r *segment.Reader, blk int) state {
 	}
 	switch n.kind {
 	case leafWindow:
+		if x.leaves[n.number].within {
+			return stateYes
+		}
 		return boundsOf(r, x.start, blk, n.window, false)
 	case leafDuration:
 		in, some := rangeOf(n.cond)
@@ -459,13 +463,9 @@ func mayLackEnds(r *segment.Reader, start, duration, blk int) bool {
 }
 
 // isWithin reports whether all rows of a segment start within a window.
-func (x *Selection) isWithin(window column.Range, r *segment.Reader) bool {
-	for blk := range r.Meta().BlockRows {
-		if boundsOf(r, x.start, blk, window, false) != stateYes {
-			return false
-		}
-	}
-	return true
+func isWithin(window column.Range, r *segment.Reader) bool {
+	m := r.Meta()
+	return stateWithin(m.MinStart, m.MaxStart, window) == stateYes
 }
 
 // attrBounds is bounds for an attribute: rows without it do not meet the condition.
@@ -488,6 +488,11 @@ func boundsOf(r *segment.Reader, col, blk int, in column.Range, signed bool) sta
 	case signed: // bounds are shifted to the order of unsigned numbers
 		in.Low += 1 << 63
 	}
+	return stateWithin(lo, hi, in)
+}
+
+// stateWithin compares bounds with a range.
+func stateWithin(lo, hi uint64, in column.Range) state {
 	switch {
 	case !in.Has(lo) && in.Low-lo > hi-lo:
 		return stateNo

@@ -1,10 +1,6 @@
 package scan
 
-import (
-	"cmp"
-
-	"github.com/clew-tracing/clew/span"
-)
+import "github.com/clew-tracing/clew/span"
 
 // unit is what a scan reads at a time: a head's rows or one block of a segment. A
 // segment is a unit too, until it is opened and its blocks take its place.
@@ -23,7 +19,13 @@ const wholeSegment = -1
 // before is the order of a scan: by descending bound of start. Units of equal bound
 // stand in the order of their age, heads first, so that it does not depend on chance.
 func (u *unit) before(v *unit) bool {
-	return cmp.Or(cmp.Compare(v.maxStart, u.maxStart), cmp.Compare(u.age, v.age), cmp.Compare(u.blk, v.blk)) < 0
+	switch {
+	case u.maxStart != v.maxStart:
+		return u.maxStart > v.maxStart
+	case u.age != v.age:
+		return u.age < v.age
+	}
+	return u.blk < v.blk
 }
 
 // units is a heap: the next unit is at its front, and each before those at twice its
@@ -33,37 +35,33 @@ type units []unit
 func (q *units) push(u unit) {
 	*q = append(*q, u)
 	h := *q
-	for i := len(h) - 1; i > 0; {
-		up := (i - 1) / 2
-		if !h[i].before(&h[up]) {
-			return
-		}
-		h[i], h[up] = h[up], h[i]
-		i = up
+	i := len(h) - 1
+	for i > 0 && u.before(&h[(i-1)/2]) {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
 	}
+	h[i] = u
 }
 
 // pop takes out the next unit, of at least one.
 func (q *units) pop() unit {
 	h := *q
 	first, last := h[0], len(h)-1
-	h[0] = h[last]
+	u, at := h[last], 0 // the last takes the place that is left by those behind the first
 	h[last] = unit{}
-	h = h[:last]
-	for i := 0; ; {
-		next := 2*i + 1
-		if next >= last {
-			break
-		}
+	for next := 1; next < last; next = 2*at + 1 {
 		if next+1 < last && h[next+1].before(&h[next]) {
 			next++
 		}
-		if !h[next].before(&h[i]) {
+		if !h[next].before(&u) {
 			break
 		}
-		h[i], h[next] = h[next], h[i]
-		i = next
+		h[at] = h[next]
+		at = next
 	}
-	*q = h
+	if last > 0 {
+		h[at] = u
+	}
+	*q = h[:last]
 	return first
 }
