@@ -1,6 +1,7 @@
 package spandb
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -17,7 +18,9 @@ import (
 	"github.com/clew-tracing/clew/internal/corpus"
 	"github.com/clew-tracing/clew/span"
 	"github.com/clew-tracing/clew/spandb/folder"
+	"github.com/clew-tracing/clew/spandb/segment/merge"
 	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
 	"github.com/clew-tracing/clew/vfs"
 )
 
@@ -251,6 +254,62 @@ func TestMergeDamage(t *testing.T) {
 	}
 	if s := db.Stats(); s.Damages == 0 || s.SegmentRows != 800 {
 		t.Errorf("%d damages counted, %d rows; want the damage told and 800 rows", s.Damages, s.SegmentRows)
+	}
+}
+
+// TestMergesShareMemory merges segments of tenants that have little in common, one after
+// the other in the same memory, and each in memory of its own: the files are the same.
+func TestMergesShareMemory(t *testing.T) {
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	fs := vfs.NewMem()
+	db := mergeStore(t, fs, &now, Config{MergeRows: 700})
+	tenants := []clew.Tenant{"shop", "few", "wide", "huge"}
+	for i := range 4 {
+		for _, name := range tenants {
+			bodies := [][]byte{storagetest.Body(someSpans(uint64(i%2+1), 30+i)...)}
+			if name != "few" {
+				bodies = corpus.Requests(corpus.Name(name), uint64(i/2+1), 300*(i+1), 100)
+			}
+			for _, b := range bodies {
+				if _, err := db.Append(t.Context(), storage.Record{Tenant: name, Body: b, ReceivedAt: start.Add(time.Duration(i) * time.Second)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		sealNow(t, db)
+	}
+	files := func(name clew.Tenant, m *merge.Merger) (all [][]byte, joined, duplicates int64) {
+		ten, err := db.tenantOf(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, _ := ten.unmerged()
+		outputs, err := db.runMerge(t.Context(), mergeJob{ten, list}, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range outputs {
+			b, err := vfs.ReadFile(fs, s.path, 1<<24)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, b)
+		}
+		db.discardOutputs(outputs)
+		return all, m.Joined, m.Duplicates
+	}
+	shared := db.newMerger()
+	for _, name := range append(tenants, tenants...) {
+		want, joined, duplicates := files(name, db.newMerger())
+		got, j, d := files(name, shared)
+		if !slices.EqualFunc(got, want, bytes.Equal) || j != joined || d != duplicates {
+			t.Errorf("%s: %d files with %d rows joined and %d dropped are not the %d with %d and %d of a merger that is new", name, len(got), j, d, len(want), joined, duplicates)
+		}
+		if name == "shop" && (len(want) < 2 || duplicates == 0) {
+			t.Errorf("%d files and %d duplicates, want several and some", len(want), duplicates)
+		}
 	}
 }
 
