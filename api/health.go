@@ -17,11 +17,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// healthPath begins the paths of the health service, which everybody may ask, and
+// HealthPath begins the paths of the health service, which everybody may ask, and
 // tellingPaths those of all services that every GRPC has besides its own.
-const healthPath = "/grpc.health.v1.Health/"
+const HealthPath = "/grpc.health.v1.Health/"
 
-var tellingPaths = []string{healthPath, "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
+var tellingPaths = []string{HealthPath, "/grpc.reflection.v1.ServerReflection/", "/grpc.reflection.v1alpha.ServerReflection/"}
 
 // GuardedGRPC is a GRPC behind a guard, but for its health service.
 type GuardedGRPC struct {
@@ -32,7 +32,7 @@ type GuardedGRPC struct {
 // Behind puts g behind a guard.
 func (g *GRPC) Behind(guard func(http.Handler) http.Handler) *GuardedGRPC {
 	mux := http.NewServeMux()
-	mux.Handle(healthPath, g)
+	mux.Handle(HealthPath, g)
 	mux.Handle("/", guard(g))
 	return &GuardedGRPC{mux, g.paths}
 }
@@ -57,6 +57,18 @@ func (g *GuardedGRPC) Mount(mux *http.ServeMux, telling bool) {
 func NewTelling(notReady func() string, of ...*GRPC) *GRPC {
 	g := &GRPC{server: newServer()}
 	g.tell(notReady, of)
+	return g
+}
+
+// NewHealth returns the health service alone, at an address whose services are served by
+// others: "" is all of them.
+func NewHealth(notReady func() string, services ...string) *GRPC {
+	g := &GRPC{server: newServer()}
+	h := &health{notReady: notReady, known: map[string]bool{"": true}}
+	for _, name := range services {
+		h.known[name] = true
+	}
+	healthpb.RegisterHealthServer(g.server, h)
 	return g
 }
 

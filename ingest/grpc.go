@@ -78,6 +78,16 @@ func (g *GRPC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// Services returns the names of the services that its methods are of, ascending.
+func (g *GRPC) Services() (names []string) {
+	for path := range g.methods {
+		service, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		names = append(names, service)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // paths lists the methods.
 func (g *GRPC) paths() string {
 	return strings.Join(slices.Sorted(maps.Keys(g.methods)), ", ")

@@ -25,9 +25,11 @@ import (
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
 
 	"github.com/clew-tracing/clew/api/apitest"
 	"github.com/clew-tracing/clew/cmd/clew/serve"
@@ -143,6 +145,22 @@ func TestTLS(t *testing.T) {
 			if told, err := ask.Recv(); err != nil || told.GetFileDescriptorResponse() == nil {
 				t.Errorf("what describes %q at %s: %v, %v", service, door, told, err)
 			}
+		}
+	}
+
+	for door, service := range map[string]string{serve.DoorOTLPGRPC: "opentelemetry.proto.collector.trace.v1.TraceService", serve.DoorJaegerPost: "jaeger.api_v2.CollectorService"} {
+		conn, err := grpc.NewClient(p.addresses[door][0], grpc.WithTransportCredentials(credentials.NewTLS(trust)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		for _, name := range []string{"", service} {
+			if got, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: name}); err != nil || got.Status != healthpb.HealthCheckResponse_SERVING {
+				t.Errorf("the health of %q at %s: %v, %v", name, door, got, err)
+			}
+		}
+		if _, err := healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{Service: "tempopb.StreamingQuerier"}); status.Code(err) != codes.NotFound {
+			t.Errorf("the health of what %s has not: %v", door, err)
 		}
 	}
 

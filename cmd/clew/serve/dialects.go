@@ -17,6 +17,7 @@ import (
 	"github.com/clew-tracing/clew/api/xray/traces"
 	"github.com/clew-tracing/clew/api/zipkin"
 	"github.com/clew-tracing/clew/exec"
+	"github.com/clew-tracing/clew/ingest"
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/guard"
 )
@@ -101,6 +102,22 @@ func (s *server) strategiesCalled(path string) http.Handler {
 		return s.strategies
 	}
 	return nil
+}
+
+// healthOf is what a door of spans over gRPC has for reading: how its services are, and what
+// others say that is, if that is not nil.
+func (s *server) healthOf(door *ingest.GRPC, others func(path string) http.Handler) func(path string) http.Handler {
+	g := api.NewHealth(s.notReady, door.Services()...)
+	s.healths = append(s.healths, g)
+	return func(path string) http.Handler {
+		switch {
+		case strings.HasPrefix(path, api.HealthPath):
+			return g
+		case others != nil:
+			return others(path)
+		}
+		return nil
+	}
 }
 
 // openTo lets everybody ask for some paths, without a token.

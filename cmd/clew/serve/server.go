@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,6 +97,8 @@ type server struct {
 	turns *api.Turns // of questions, in whatever dialect
 	cores *cores.Pool
 	rpcs  []*api.GRPC
+	// healths tell of doors of spans over gRPC.
+	healths []*api.GRPC
 	// strategies tells Jaeger's clients how to sample, on several addresses.
 	strategies *api.GuardedGRPC
 	// streams ends what the page's address answers without end, by endStreams.
@@ -446,7 +449,7 @@ func (s *server) shutdown() error {
 	defer streams.Stop()
 	s.stopReaders()
 	s.endStreams()
-	for _, g := range s.rpcs {
+	for _, g := range slices.Concat(s.rpcs, s.healths) {
 		g.Stop() // whose methods may outlive their requests
 	}
 	s.backups.Close()

@@ -56,11 +56,11 @@ func (s *server) newTakers(cfg ingest.Config) []taker {
 	compact, binary := jaegerdoor.NewCompact(cfg), jaegerdoor.NewBinary(cfg)
 	takers := []taker{
 		{door: DoorOTLPHTTP, of: s.otlpHTTP, handler: s.otlpHTTP, deny: s.otlpHTTP.Deny},
-		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny},
+		{door: DoorOTLPGRPC, of: s.otlpGRPC, handler: s.otlpGRPC, deny: s.otlpGRPC.Deny, reads: s.healthOf(s.otlpGRPC, nil)},
 		{door: DoorZipkin, paths: zipkindoor.Paths, of: inZipkin, handler: inZipkin, deny: inZipkin.Deny},
 		{door: DoorXRay, prefix: "/xray", before: s.signed(xray), of: xray, handler: s.fromOrigins(xray), deny: xray.Deny, reads: s.xrayReads()},
 		{door: DoorXRayUDP, of: xrayUDP, datagrams: xrayUDP.Serve, counted: xrayUDP.Datagrams},
-		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny, reads: s.strategiesCalled},
+		{door: DoorJaegerPost, of: post, handler: post, deny: post.Deny, reads: s.healthOf(post, s.strategiesCalled)},
 		{door: DoorJaegerThrift, of: thrift, handler: s.fromOrigins(thrift), deny: thrift.Deny, reads: s.jaegerStrategies()},
 		{door: DoorJaegerCompact, of: compact, datagrams: compact.Serve, counted: compact.Datagrams},
 		{door: DoorJaegerBinary, of: binary, datagrams: binary.Serve, counted: binary.Datagrams},
