@@ -182,7 +182,8 @@ type snapshot struct {
 	db    *DB
 	t     *tenant
 	heads []*head
-	views []*span.Batch // of heads
+	rows  []int         // published, of heads
+	views []*span.Batch // of heads; nil in a lookup, until it asks
 	list  *segmentList
 }
 
@@ -191,6 +192,26 @@ func (db *DB) snapshot(t *tenant) *snapshot {
 	s := &snapshot{db: db, t: t}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	s.see()
+	for i := range s.heads {
+		s.view(i)
+	}
+	return s
+}
+
+// lookup is snapshot for who looks for rows that few heads have, and needs no view of
+// the others. Release it.
+func (db *DB) lookup(t *tenant) *snapshot {
+	s := &snapshot{db: db, t: t}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.see()
+	return s
+}
+
+// see notes which heads and segments there are. t.mu is held.
+func (s *snapshot) see() {
+	t := s.t
 	for _, h := range t.sealing {
 		s.addHead(h)
 	}
@@ -198,7 +219,14 @@ func (db *DB) snapshot(t *tenant) *snapshot {
 		s.addHead(t.active)
 	}
 	s.list = t.take()
-	return s
+}
+
+// view returns the published rows of a head. t.mu is held.
+func (s *snapshot) view(head int) *span.Batch {
+	if s.views[head] == nil {
+		s.views[head] = s.heads[head].b.View(s.rows[head])
+	}
+	return s.views[head]
 }
 
 func (s *snapshot) addHead(h *head) {
@@ -207,7 +235,8 @@ func (s *snapshot) addHead(h *head) {
 	}
 	h.readers++
 	s.heads = append(s.heads, h)
-	s.views = append(s.views, h.b.View(h.published))
+	s.rows = append(s.rows, h.published)
+	s.views = append(s.views, nil)
 }
 
 // release lets go of heads and segments; views and what was read from them are
@@ -218,7 +247,7 @@ func (s *snapshot) release() {
 	}
 	s.db.let(s.t, s.heads...)
 	s.db.giveList(s.t, s.list)
-	s.t, s.heads, s.views, s.list = nil, nil, nil, nil
+	s.t, s.heads, s.rows, s.views, s.list = nil, nil, nil, nil, nil
 }
 
 // pin is a snapshot that waits to be used. When it is forgotten instead, the

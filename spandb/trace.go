@@ -55,7 +55,7 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 // gather collects the rows of the trace. The error is that ctx has ended, or that
 // there is no memory for them.
 func (g *gatherer) gather(ctx context.Context, t *tenant) error {
-	snap := g.db.snapshot(t)
+	snap := g.db.lookup(t)
 	defer snap.release()
 	return g.from(ctx, snap)
 }
@@ -69,9 +69,13 @@ func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 	}
 	for i, h := range snap.heads {
 		snap.t.mu.Lock()
-		rows := h.b.TraceRows(nil, g.id, snap.views[i].Rows)
+		rows := h.b.TraceRows(nil, g.id, snap.rows[i])
+		var view *span.Batch
+		if len(rows) > 0 {
+			view = snap.view(i)
+		}
 		snap.t.mu.Unlock()
-		if len(rows) == 0 {
+		if view == nil {
 			continue
 		}
 		slices.Sort(rows)
@@ -79,7 +83,7 @@ func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 			return err
 		}
 		g.next()
-		if err := g.add(snap.views[i], rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
+		if err := g.add(g.need.Of(view), rows, func(row uint32) uint64 { return uint64(row) }); err != nil {
 			return err
 		}
 	}

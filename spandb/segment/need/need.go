@@ -65,6 +65,43 @@ func (n *Need) Field(f span.Field) {
 	}
 }
 
+// Of returns b without sparse columns that are not wanted; b itself where all are, or
+// weights, which several columns tell.
+func (n *Need) Of(b *span.Batch) *span.Batch {
+	if n.All || n.Weights {
+		return b
+	}
+	p := *b
+	p.Weight, p.Moved, p.DroppedAttrs, p.DroppedEvents, p.DroppedLinks = span.Column{}, span.Column{}, span.Column{}, span.Column{}, span.Column{}
+	if !n.Any(span.StatusMessage) {
+		p.StatusMessage = span.Column{}
+	}
+	if !n.Any(span.TraceState) {
+		p.TraceState = span.Column{}
+	}
+	p.Attrs = n.of(OfSpans, &b.Attrs)
+	if p.Events.Attrs = n.of(OfEvents, &b.Events.Attrs); !n.Family(OfEvents) && !n.Any(span.EventName, span.EventTimeSinceStart) {
+		p.Events = span.Events{}
+	}
+	if p.Links.Attrs = n.of(OfLinks, &b.Links.Attrs); !n.Family(OfLinks) && !n.Any(span.LinkTraceID, span.LinkSpanID) {
+		p.Links = span.Links{}
+	}
+	return &p
+}
+
+// of returns the wanted columns of a family.
+func (n *Need) of(family byte, all *span.Attrs) (some span.Attrs) {
+	if !n.Family(family) {
+		return some
+	}
+	for i := range all.Columns {
+		if n.Attr(family, all.Columns[i].Key) {
+			some.Columns = append(some.Columns, all.Columns[i])
+		}
+	}
+	return some
+}
+
 // Any reports whether one of some intrinsics is wanted.
 func (n *Need) Any(any ...span.Intrinsic) bool {
 	for _, i := range any {

@@ -1,0 +1,91 @@
+package spandb
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/clew-tracing/clew"
+	"github.com/clew-tracing/clew/span"
+	"github.com/clew-tracing/clew/storage"
+	"github.com/clew-tracing/clew/storage/storagetest"
+	"github.com/clew-tracing/clew/vfs"
+)
+
+// TestTracePart tests conditions on what is read for them of traces, and on all of these:
+// in a head, in a segment, and in both.
+func TestTracePart(t *testing.T) {
+	g := storagetest.NewGenerator(5)
+	spans := g.Spans(25, 12)
+	var ids []clew.TraceID
+	for _, s := range spans {
+		if !slices.Contains(ids, s.TraceID) {
+			ids = append(ids, s.TraceID)
+		}
+	}
+	for _, sealed := range []string{"", "0", "01", "1"} {
+		db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+		halt(db)
+		for part := range 2 {
+			sendTo(t, db, clew.DefaultTenant, everyOther(spans, part)...)
+			if slices.Contains([]byte(sealed), byte('0'+part)) {
+				sealNow(t, db)
+			}
+		}
+		held := 0
+		for range 60 {
+			c := g.Condition(spans, 2)
+			var columns storage.Columns
+			c.Fields(func(f span.Field) {
+				if f.Intrinsic != span.None {
+					columns.Intrinsics = append(columns.Intrinsics, f.Intrinsic)
+				} else {
+					columns.Fields = append(columns.Fields, f)
+				}
+			})
+			for _, id := range ids {
+				whole, err := db.Trace(context.Background(), clew.DefaultTenant, id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				part, err := db.TracePart(context.Background(), clew.DefaultTenant, id, columns)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want, got := told(&whole, c), told(&part, c)
+				if !slices.Equal(got, want) {
+					t.Fatalf("sealed after %q: %v in trace %v, read for it: %v, want %v", sealed, c, id, got, want)
+				}
+				held += len(want)
+				whole.Free()
+				part.Free()
+			}
+		}
+		if held == 0 {
+			t.Error("no condition held: the test shows nothing")
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func everyOther(spans []clew.Span, from int) (some []clew.Span) {
+	for i := from; i < len(spans); i += 2 {
+		some = append(some, spans[i])
+	}
+	return some
+}
+
+// told lists what is known of each row of a trace whatever was asked for, and whether it
+// meets a condition.
+func told(t *storage.Trace, c span.Condition) (rows []string) {
+	meets := span.NewMatcher(c).MatchWhole(span.OneTrace(t.Batch))
+	for i := range t.Rows {
+		rows = append(rows, fmt.Sprint(t.SpanID[i], t.ParentID[i], t.Start[i], t.Duration[i], t.Kind[i], t.Status[i],
+			string(t.Names.At(int(t.Name[i]))), t.Service(i), t.Scopes[t.Scope[i]].Name, meets.Get(i)))
+	}
+	slices.Sort(rows)
+	return rows
+}
