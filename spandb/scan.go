@@ -39,7 +39,7 @@ func (db *DB) scan(ctx context.Context, snap *snapshot, r storage.Request, heads
 	s := scan.Scan{Request: r, Heads: heads, Cache: &db.cache, Damaged: db.damaged, Traces: traces}
 	s.Segments = make([]scan.Segment, len(segs))
 	for i, seg := range segs {
-		s.Segments[i] = scan.Segment{Source: seg.self, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows), Resolved: seg.Merged == 1}
+		s.Segments[i] = scan.Segment{Source: seg.self, MinStart: seg.MinStart, MaxStart: seg.MaxStart, Rows: int(seg.Rows)}
 	}
 	return s.Run(ctx, yield)
 }

@@ -140,6 +140,50 @@ func TestCompleted(t *testing.T) {
 	}
 }
 
+// TestMergedConflicts asks for whole traces, of which one has two different rows of one
+// identity: before their merge and after it, the first received is shown.
+func TestMergedConflicts(t *testing.T) {
+	var now atomic.Int64
+	start := storagetest.Epoch.Time()
+	now.Store(start.UnixNano())
+	db := mergeStore(t, vfs.NewMem(), &now, Config{})
+	defer db.Close()
+	for i, spans := range [][]clew.Span{
+		{named(1, 1, 1, "z", clew.KindServer), named(1, 2, 1, "other", clew.KindServer)},
+		{named(1, 1, 1, "a", clew.KindServer), named(1, 1, 2, "child", clew.KindClient)},
+	} {
+		appendAt(t, db, [][]byte{storagetest.Body(spans...)}, start.Add(time.Duration(i)*time.Second))
+		sealNow(t, db)
+	}
+	want := []string{"child", "other", "z"}
+	for _, merged := range []bool{false, true} {
+		if merged {
+			now.Add(int64(25 * time.Hour))
+			if n, err := db.mergeAll(t.Context()); n != 1 || err != nil {
+				t.Fatalf("%d merges, %v", n, err)
+			}
+		}
+		for _, tree := range []bool{false, true} {
+			var got []string
+			var st storage.Stats
+			for b, err := range db.Scan(t.Context(), storage.Request{Tenant: clew.DefaultTenant, Mode: storage.Traces, Stats: &st,
+				Columns: storage.Columns{Tree: tree, Intrinsics: []span.Intrinsic{span.SpanID, span.Name}}}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				for row := range b.Rows {
+					if b.Traced == nil || b.Traced.Get(row) {
+						got = append(got, string(b.Names.At(int(b.Name[row]))))
+					}
+				}
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("merged %v, with parents %v: traces have %v, want %v", merged, tree, got, want)
+			}
+		}
+	}
+}
+
 // TestEqualButForOrder resends a span with its attributes in another order, through
 // a segment that keeps no order: they are equal.
 func TestEqualButForOrder(t *testing.T) {

@@ -25,8 +25,6 @@ type Segment struct {
 	Source
 	MinStart, MaxStart uint64
 	Rows               int
-	// Resolved: no two rows of a trace in it have one identity.
-	Resolved bool
 }
 
 // Source opens a segment for reading.

@@ -196,7 +196,7 @@ func (s *Scan) wholeBlock(u *unit, matched column.Bitmap, at Place) (b *span.Bat
 		return nil, nil, nil
 	}
 	found, alone = s.alone(b, matched, at)
-	if twice := s.tree.tracesOf(s, u, b); !u.seg.Resolved && twice.Any() {
+	if twice := s.tree.tracesOf(s, u, b); twice.Any() { // after a merge those are left that differ
 		withoutRepeats(alone, b, twice)
 	}
 	return b, found, alone
