@@ -24,6 +24,9 @@ const (
 	// watchEvery is how often statistics of sampling change: clients report as often.
 	watchEvery = 10 * time.Second
 
+	// nearNames is how many names are offered for one that no span has.
+	nearNames = 3
+
 	// maxReasons is how many different reasons of refused spans are told; more
 	// are noise.
 	maxReasons = 5

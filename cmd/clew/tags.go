@@ -14,6 +14,7 @@ import (
 	"github.com/clew-tracing/clew/internal/config"
 	"github.com/clew-tracing/clew/internal/console"
 	"github.com/clew-tracing/clew/internal/usage"
+	"github.com/clew-tracing/clew/traceql/spelling"
 )
 
 // tagsAnswer is what the API's tags give, or the values of one.
@@ -128,11 +129,41 @@ func (s *search) tags(ctx context.Context, name string) error {
 	case cov != nil && !cov.Complete:
 		fmt.Fprintf(s.t.err, "clew: not all spans are counted: %s\n", console.Printable(cov.Reason))
 	case printed == 0:
-		fmt.Fprintln(s.t.err, console.Printable(none))
+		fmt.Fprintln(s.t.err, console.Printable(none+s.meant(ctx, name)))
 	case name != "" && !answer.Complete:
 		fmt.Fprintln(s.t.err, "there are more values, or not all spans were looked at; --limit and --query choose")
 	}
 	return s.printExplanation(answer.Explain)
+}
+
+// meant says what a name that no span has may have been meant to be; nothing where that is
+// not known: it is help, and the answer stands without it.
+func (s *search) meant(ctx context.Context, name string) string {
+	if name == "" {
+		return ""
+	}
+	q := url.Values{}
+	for key, v := range map[string]string{"start": s.start, "end": s.end} {
+		if v != "" {
+			q.Set(key, v)
+		}
+	}
+	var there tagsAnswer
+	if s.ask(ctx, "GET", "/api/v1/tags?"+q.Encode(), nil, &there) != nil {
+		return ""
+	}
+	var names []string
+	for _, raw := range there.Tags {
+		var tag oneTag
+		if json.Unmarshal(raw, &tag) == nil && tag.Query != name {
+			names = append(names, tag.Query)
+		}
+	}
+	near := spelling.Nearest(name, names, nearNames)
+	if len(near) == 0 {
+		return ""
+	}
+	return "; did you mean " + strings.Join(near, " or ") + "?"
 }
 
 // printTag prints an attribute, or a value; a heading before the first.
