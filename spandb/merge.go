@@ -52,14 +52,18 @@ func (db *DB) merging(ctx context.Context) {
 	}
 }
 
-// mergeAll does all merges that are due, one after the other in the same memory, and
-// returns how many.
+// mergeAll does all merges that are due, those of a tenant one after the other in the same
+// memory, and returns how many.
 func (db *DB) mergeAll(ctx context.Context) (n int, err error) {
-	m := db.newMerger()
+	var m *merge.Merger
+	var of *tenant
 	for ctx.Err() == nil && db.failed.Load() == nil {
 		j, ok := db.nextMerge()
 		if !ok {
 			return n, nil
+		}
+		if j.t != of { // whose columns are others, and would come to those that are kept
+			m, of = db.newMerger(), j.t
 		}
 		switch err := db.merge(ctx, j, m); {
 		case err == nil:
@@ -207,7 +211,7 @@ func (db *DB) merge(ctx context.Context, j mergeJob, m *merge.Merger) error {
 	return nil
 }
 
-// newMerger returns what merges, one after the other.
+// newMerger returns what merges segments of a tenant, one merge after the other.
 func (db *DB) newMerger() *merge.Merger {
 	most := db.mergeSize()
 	return &merge.Merger{Rows: int(most.rows), Bytes: int64(most.bytes), Pull: int64(most.pull), Cache: &db.cache}

@@ -263,6 +263,12 @@ func (b *Builder) SizeBytes() int {
 	return n
 }
 
+// SpareBytes returns the memory that b keeps for columns of attributes that it had before
+// Reset, and does not have now.
+func (b *Builder) SpareBytes() int {
+	return b.Attrs.spareBytes() + b.Events.Attrs.spareBytes() + b.Links.Attrs.spareBytes()
+}
+
 // View returns rows [0, rows) as a Batch. Columns are shared, not copied.
 func (b *Builder) View(rows int) *span.Batch {
 	r := uint32(rows)

@@ -409,9 +409,15 @@ func (a *AttrsBuilder) recall(i int, key []byte, t clew.Type) {
 	}
 }
 
-// Kept returns for how many columns there is memory, of those there are and of those
-// that there were before Reset.
-func (a *AttrsBuilder) Kept() int { return cap(a.cols) }
+// spareBytes returns the memory of columns that there were before reset, and are not now.
+func (a *AttrsBuilder) spareBytes() (n int) {
+	for _, c := range a.cols[len(a.cols):cap(a.cols)] {
+		if c != nil {
+			n += columnBytes + 4*cap(c.rows) + 8*cap(c.vals) + 4*cap(c.odd) + c.dict.MemoryBytes()
+		}
+	}
+	return n
+}
 
 // PutExtra keeps KeyValue messages that found no place in a column: their key and
 // type had occurred before in the row, or there were too many columns. Each comes

@@ -52,3 +52,29 @@ func TestDraftForgets(t *testing.T) {
 		})
 	}
 }
+
+// TestSpareBytes fills a Builder with two columns, and then with one of them: the memory of
+// the other is spare until it comes again.
+func TestSpareBytes(t *testing.T) {
+	b := NewBuilder(0)
+	value := make([]byte, 100)
+	for _, step := range []struct {
+		keys  string
+		spare bool
+	}{{"ab", false}, {"ab", false}, {"b", true}, {"b", true}, {"ab", false}} {
+		b.Reset()
+		for i := range 1000 {
+			shape := b.Attrs.Root(0)
+			for k := range step.keys {
+				c, at := b.Attrs.Next(shape, []byte(step.keys[k:k+1]), clew.TypeString)
+				value[i%10]++
+				c.PutBytes(uint32(i), value)
+				shape = at
+			}
+			b.EndSpan(&Fixed{TraceLow: 1, SpanID: uint64(i), Shape: shape})
+		}
+		if n := b.SpareBytes(); step.spare != (n > 100_000) {
+			t.Errorf("with %s %d bytes are spare", step.keys, n)
+		}
+	}
+}

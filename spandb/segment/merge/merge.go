@@ -38,7 +38,7 @@ func (e *InputError) Error() string { return fmt.Sprintf("merge: input %d: %v", 
 // Unwrap returns why.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// A Merger merges, and keeps its memory from merge to merge. Its exported fields are
+// A Merger merges, and keeps its memory from merge to merge, which are best of one tenant. Its exported fields are
 // set before Run. One goroutine uses it.
 type Merger struct {
 	// Inputs are segments of one tenant in order of arrival: of rows of equal
@@ -78,11 +78,11 @@ type Merger struct {
 	full     bool           // the output takes nothing from later inputs
 }
 
-// What is kept from output to output is bounded: the memory for columns that hardly
-// any output has, and that for blocks of which each takes more than this part of Bytes.
+// What is kept from output to output is bounded, as parts of Bytes: the memory of columns
+// that the last one did not have, and of a block.
 const (
-	keptColumns = 8
-	keptBlock   = 16
+	keptSpare = 8
+	keptBlock = 16
 )
 
 // mixed marks a trace that may have rows twice.
@@ -93,7 +93,7 @@ const mixed = ^uint32(0)
 // other errors are an *InputError, and that ctx has ended.
 func (m *Merger) Run(ctx context.Context, write func(data []byte) error) error {
 	m.taken = make([]map[clew.TraceID]bool, len(m.Inputs))
-	m.reader.Cache = m.Cache
+	m.reader, m.block = segment.BlockReader{Cache: m.Cache}, 0
 	m.Joined, m.Duplicates = 0, 0
 	for from := 0; from < len(m.Inputs); {
 		m.begin()
@@ -150,7 +150,7 @@ func (m *Merger) gather(ctx context.Context, from int) (to int, err error) {
 
 // begin starts an output.
 func (m *Merger) begin() {
-	if m.b == nil || m.b.Attrs.Kept() > keptColumns*(m.b.Attrs.Columns()+keptColumns) {
+	if m.b == nil || int64(m.b.SpareBytes()) > m.Bytes/keptSpare {
 		m.b = build.NewBuilder(0)
 	}
 	m.b.Reset()
