@@ -55,6 +55,7 @@ func (d *Door) connect() (*kgo.Client, error) {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(int32(fetch)),
 		kgo.FetchMaxPartitionBytes(int32(min(fetch, partitionBytes))),
+		kgo.MaxConcurrentFetches(maxFetches),
 		kgo.FetchMinBytes(lingerBytes),
 		kgo.FetchMaxWait(linger),
 		kgo.MaxDecompressBatchBytes(max(d.cfg.MaxBodyBytes, minUnpacked)),

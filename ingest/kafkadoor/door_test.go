@@ -381,6 +381,20 @@ func TestPackedBomb(t *testing.T) {
 	}
 }
 
+// TestManyBrokers takes from more brokers than are asked at once, of which most are quiet.
+func TestManyBrokers(t *testing.T) {
+	k := startKafka(t, kfake.NumBrokers(11), kfake.SeedTopics(22, topic))
+	db := store(t)
+	d, stop := begin(t, k.config(db, protoTopic))
+	await(t, "the partitions are its own", func() bool { return d.Consumed().Partitions == 22 })
+	for id := range uint64(22) {
+		k.put(message(topic, int32(id), "", request(t, id+1)))
+	}
+	await(t, "all are there", func() bool { return d.Stats().Accepted == 22 })
+	stop()
+	has(t, db, 22)
+}
+
 // TestRefusedPartition: a partition whose offsets cannot be committed, as of a topic that was
 // deleted, holds up itself and no other, until they can.
 func TestRefusedPartition(t *testing.T) {

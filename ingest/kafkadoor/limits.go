@@ -21,6 +21,11 @@ const (
 	minFetchBytes     = 1 << 20
 	partitionBytes    = 1 << 20
 
+	// maxFetches bounds the brokers that are asked at once, and with DefaultFetchBytes what
+	// is held of what they sent, however many there are. Of more brokers that all are quiet
+	// one waits a linger longer for every four.
+	maxFetches = 4
+
 	// minUnpacked is what a batch of messages, as a producer packed it, may come to in any
 	// case. It may come to as much as a request, too; what is more is bad as a whole.
 	minUnpacked = 8 << 20
