@@ -139,6 +139,10 @@ const (
 	maxTraceBytes = 1 << 30
 )
 
+// readerRows is of how many rows a trace may be for its memory to be used for another one:
+// few are larger, and what is kept is not in the ration of traces.
+const readerRows = 4096
+
 // maxValueBytes bounds the distinct values that one answer counts.
 const maxValueBytes = 64 << 20
 

@@ -160,6 +160,7 @@ type DB struct {
 	cache     segment.Cache
 	values    tally.Kept
 	traceRows *admission.Ration // of those that were read
+	readers   sync.Pool         // of *segment.BlockReader, for parts of traces
 	shelf     *shelf.Shelf[*segmentFile]
 	traces    *traceindex.Index
 	indexWake chan struct{} // of capacity 1

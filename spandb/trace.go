@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"github.com/clew-tracing/clew"
 	"github.com/clew-tracing/clew/span"
@@ -48,8 +49,24 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 	}
 	out.Damaged, out.Bytes = g.damage, g.reader.Bytes
 	out.Release = g.loan.Return
+	if !need.All && out.Rows <= readerRows {
+		out.Release = db.returns(g.loan, g.reader)
+	}
 	admission.ReturnWith(out.Batch, g.loan)
 	return out, nil
+}
+
+// returns returns what gives back a loan and, once, the reader of a part of a trace, in
+// whose memory that may be: for the next one.
+func (db *DB) returns(loan *admission.Loan, reader *segment.BlockReader) func() {
+	var held atomic.Pointer[segment.BlockReader]
+	held.Store(reader)
+	return func() {
+		loan.Return()
+		if r := held.Swap(nil); r != nil {
+			db.readers.Put(r)
+		}
+	}
 }
 
 // gather collects the rows of the trace. The error is that ctx has ended, or that
@@ -138,7 +155,15 @@ type gatherer struct {
 }
 
 func (db *DB) gatherer(id clew.TraceID, need *segment.Need) gatherer {
-	return gatherer{db: db, id: id, need: need, loan: db.traceRows.Lend(), reader: &segment.BlockReader{Cache: &db.cache, Keep: !need.All}}
+	g := gatherer{db: db, id: id, need: need, loan: db.traceRows.Lend()}
+	if !need.All {
+		g.reader, _ = db.readers.Get().(*segment.BlockReader)
+	}
+	if g.reader == nil {
+		g.reader = &segment.BlockReader{Cache: &db.cache, Keep: !need.All}
+	}
+	g.reader.Bytes = 0
+	return g
 }
 
 // next goes on to the next source.

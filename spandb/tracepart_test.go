@@ -89,3 +89,49 @@ func told(t *storage.Trace, c span.Condition) (rows []string) {
 	slices.Sort(rows)
 	return rows
 }
+
+// TestTracePartMemory reads parts of traces in the memory of those that were freed: of
+// those alone, once each.
+func TestTracePartMemory(t *testing.T) {
+	g := storagetest.NewGenerator(6)
+	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+	defer db.Close()
+	halt(db)
+	var ids []clew.TraceID
+	for range 40 {
+		spans := g.Trace(12)
+		ids = append(ids, spans[0].TraceID)
+		sendTo(t, db, clew.DefaultTenant, spans...)
+	}
+	sealNow(t, db)
+	c := g.Condition(g.Trace(12), 2)
+	read := func(id clew.TraceID) (storage.Trace, []string) {
+		part, err := db.TracePart(context.Background(), clew.DefaultTenant, id, storage.Columns{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return part, told(&part, c)
+	}
+	type held struct {
+		storage.Trace
+		told []string
+	}
+	var parts []held
+	for i := range 400 {
+		part, was := read(ids[i*7%len(ids)])
+		if parts = append(parts, held{part, was}); len(parts) < 6 {
+			continue
+		}
+		for _, p := range parts {
+			if is := told(&p.Trace, c); !slices.Equal(is, p.told) {
+				t.Fatalf("step %d: what is held is %v, and was %v", i, is, p.told)
+			}
+		}
+		for _, p := range parts[:3] {
+			again := p.Trace // another copy of what is freed
+			p.Free()
+			again.Free()
+		}
+		parts = parts[3:]
+	}
+}

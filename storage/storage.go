@@ -124,7 +124,8 @@ type Trace struct {
 	Release func()
 }
 
-// Free is called by whoever needs a trace no more. Calling it again does nothing.
+// Free is called by whoever needs a trace no more, nor what its batch has: the store may
+// read another into its memory. Calling it again does nothing.
 func (t *Trace) Free() {
 	if t.Release != nil {
 		t.Release()
