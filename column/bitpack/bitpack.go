@@ -38,6 +38,11 @@ func Append[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
 		}
 		return dst[:start+size]
 	}
+	if w <= 16 {
+		n := len(vals) / 8
+		appendEights(out, vals[:8*n], base, w)
+		vals, out = vals[8*n:], out[n*int(w):]
+	}
 	var acc uint64
 	var have uint
 	for _, v := range vals {
@@ -53,6 +58,21 @@ func Append[T Uint](dst []byte, vals []T, base uint64, w uint) []byte {
 	}
 	binary.LittleEndian.PutUint64(out, acc)
 	return dst[:start+size]
+}
+
+// appendEights packs values of up to 16 bits, eight at a time, of which four and four fit a
+// word. It stores up to 8 bytes behind them.
+func appendEights[T Uint](out []byte, vals []T, base uint64, w uint) {
+	w &= 31
+	half, odd := w/2, 4*(w&1) // bytes, and bits beyond them, of four values
+	for ; len(vals) >= 8; vals, out = vals[8:], out[w:] {
+		v := (*[8]T)(vals)
+		lo := ((uint64(v[3])-base)<<w|(uint64(v[2])-base))<<w | (uint64(v[1]) - base)
+		hi := ((uint64(v[7])-base)<<w|(uint64(v[6])-base))<<w | (uint64(v[5]) - base)
+		lo, hi = lo<<w|(uint64(v[0])-base), hi<<w|(uint64(v[4])-base)
+		binary.LittleEndian.PutUint64(out, lo)
+		binary.LittleEndian.PutUint64(out[half:], hi<<odd|lo>>(8*half))
+	}
 }
 
 // Unpack sets dst[i] to base plus value first+i of the stream in src, for widths
