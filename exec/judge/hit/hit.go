@@ -131,14 +131,22 @@ func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets [
 			h.Whole = false
 		}
 	}
-	all := judge.Union(w, sets)
-	rows := newestFirst(t, all.AppendOnes(nil))
+	var rows []uint32
+	if len(sets) == 1 {
+		rows = sets[0].Rows
+	} else {
+		rows = judge.Union(w, sets).AppendOnes(nil)
+	}
+	rows = newestFirst(t, rows)
 	h.MatchedSpans, h.Newest = len(rows), clew.UnixNanos(t.Start[rows[0]])
 	infos := s.infos(t, w, sets, rows)
 	h.Matched = infos(rows)
 	for _, set := range sets {
-		rows := newestFirst(t, set.Rows)
-		h.Sets = append(h.Sets, Set{Labels: slices.Concat(set.By, set.Made), MatchedSpans: len(rows), Matched: infos(rows)})
+		of := Set{Labels: slices.Concat(set.By, set.Made), MatchedSpans: len(set.Rows), Matched: h.Matched}
+		if len(sets) > 1 {
+			of.Matched = infos(newestFirst(t, set.Rows))
+		}
+		h.Sets = append(h.Sets, of)
 	}
 	slices.SortStableFunc(h.Sets, func(a, b Set) int { return slices.CompareFunc(a.Labels, b.Labels, judge.Label.Compare) })
 	s.size += h.sizeBytes()
@@ -238,10 +246,13 @@ func (s *Summariser) servicesOf(t *storage.Trace) []Service {
 		}
 		return -1
 	}
+	at := 0
 	for i, code := range t.Resource {
 		if of[code] == 0 {
 			name := t.Resources[code].Service
-			at := place(name)
+			if at >= len(shares) || shares[at].Name != name { // neighbours mostly are of one service
+				at = place(name)
+			}
 			if at < 0 {
 				at = len(shares)
 				shares = append(shares, Service{Name: name})
