@@ -229,27 +229,6 @@ func (r *BlockReader) parseDense(name string, n int) (x column.Ints, rest []byte
 	return x, rest, col, nil
 }
 
-// eachRun calls f for each run that has wanted rows: they are rows [from, to) of the
-// batch.
-func (r *BlockReader) eachRun(f func(run, from, to int)) {
-	if r.pick == nil {
-		for i := range r.runs.Template {
-			f(i, int(r.runs.Start[i]), int(r.runs.Start[i+1]))
-		}
-		return
-	}
-	run := 0
-	for from := 0; from < len(r.pick); {
-		run = r.runs.From(run, r.pick[from])
-		to := from + 1
-		for to < len(r.pick) && r.pick[to] < r.runs.Start[run+1] {
-			to++
-		}
-		f(run, from, to)
-		from = to
-	}
-}
-
 // readRuns reads which template each row has, and what follows from it.
 func (r *BlockReader) readRuns() (err error) {
 	if r.runs, r.Known = r.Known, nil; r.runs == nil {
@@ -270,14 +249,22 @@ func (r *BlockReader) readRuns() (err error) {
 			return err
 		}
 	}
-	r.eachRun(func(run, from, to int) {
+	run := 0
+	for from, to := 0, 0; from < b.Rows; from = to { // rows of the batch, that are of one run
+		run = r.runs.From(run, uint32(r.row(from)))
+		if to = int(r.runs.Start[run+1]); r.pick != nil {
+			end := to
+			for to = from + 1; to < b.Rows && int(r.pick[to]) < end; {
+				to++
+			}
+		}
 		t := &r.t.Templates[r.runs.Template[run]]
 		if b.Resource != nil { // each row's place among those of its service
 			base, n := r.t.Base[t.Service], r.t.Base[t.Service+1]-r.t.Base[t.Service]
 			for i, place := range b.Resource[from:to] {
-				if place >= n && err == nil {
+				if place >= n {
 					col, _ := r.seg.blocks.Column(colResource)
-					err = r.bad(col, "row %d points outside the resources", from+i)
+					return r.bad(col, "row %d points outside the resources", from+i)
 				}
 				b.Resource[from+i] = base + place
 			}
@@ -297,8 +284,8 @@ func (r *BlockReader) readRuns() (err error) {
 		if shapes {
 			fill(b.Attrs.Shape[from:to], r.t.Shapes.Node[t.Shape])
 		}
-	})
-	return err
+	}
+	return nil
 }
 
 // wanted returns s with n elements, nil if it is not.

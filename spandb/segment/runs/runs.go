@@ -50,10 +50,15 @@ func Parse(src []byte, rows, templates int, shape func(template uint32) uint32) 
 // SizeBytes is about the memory that b takes.
 func (b *Runs) SizeBytes() int64 { return 4*int64(len(b.Template)+len(b.Start)+len(b.Shape)) + 96 }
 
-// Seek returns the first run from run i on whose template is t or a later one.
-func (b *Runs) Seek(i int, t uint32) int { return i + search(b.Template[i:], t) }
+// Seek returns the first run whose template is t, of so many, or a later one. Each run is of
+// another: of those before t at most as many are left out as of all.
+func (b *Runs) Seek(t uint32, templates int) int {
+	from := max(int(t)-(templates-len(b.Template)), 0)
+	return from + search(b.Template[from:min(int(t), len(b.Template))], t)
+}
 
-// SeekNear is Seek for a run that is not far from run i.
+// SeekNear returns the first run from run i on whose template is t or a later one: one that
+// is not far from run i.
 func (b *Runs) SeekNear(i int, t uint32) int { return i + near(b.Template[i:], t) }
 
 // From returns the run of a row, which is run i or a later one, and not far from it.

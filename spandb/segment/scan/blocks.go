@@ -87,7 +87,7 @@ func (s *Selector) inHand(r *segment.Reader, blk int) (segment.Block, error) {
 // seek evaluates the condition on the runs of groups, of which there are few.
 func (b *blockSelector) seek(root *node) error {
 	x, runs, at := b.x, b.Runs, stretch{}
-	at.to = runs.Seek(0, x.groups[0].from)
+	at.to = runs.Seek(x.groups[0].from, len(b.Tables.Templates))
 	n, of := root, uint32(math.MaxUint32) // what is left to evaluate of these states
 	for i := range x.groups {
 		g := &x.groups[i]

@@ -48,7 +48,7 @@ func (s *Selector) group(x *Selection, t *segment.Tables) {
 		switch {
 		case s.combine(known) == stateNo:
 		case len(tell) == 0:
-			s.add(x, from, to)
+			s.add(from, to, s.number(x))
 		default:
 			s.templates(x, t, from, to)
 		}
@@ -89,33 +89,69 @@ type teller struct {
 	byCode, byShape []state
 }
 
+// of returns what a template tells of the leaf.
+func (l *teller) of(t *segment.Template) state {
+	if l.byShape != nil {
+		return l.byShape[t.Shape]
+	}
+	return l.byCode[codeOf(t, l.code)]
+}
+
+// outcome is what templates of a service come to that tell the same of all leaves.
+type outcome struct {
+	known, some bool   // some may have rows that meet the condition
+	number      uint32 // of their states, if so
+}
+
 // templates adds the templates [from, to) of a service, of whose rows s.known is known,
-// by what is known of each besides.
+// by what is known of each besides. What they tell of the leaves comes by again and again.
 func (s *Selector) templates(x *Selection, t *segment.Tables, from, to uint32) {
-	known, begin, k := s.known, from, stateNo
+	var outcomes [1 << (2 * fewTellers)]outcome
+	begin, last, now := from, uint64(0), outcome{}
 	for i := from; i < to; i++ {
-		news := i == from
-		for j := range s.tell {
-			var now state
-			if l := &s.tell[j]; l.byShape != nil {
-				now = l.byShape[t.Templates[i].Shape]
-			} else {
-				now = l.byCode[codeOf(&t.Templates[i], l.code)]
-			}
-			if at := s.tell[j].node; known[at] != now {
-				if !news && k != stateNo {
-					s.add(x, begin, i)
-				}
-				news, begin, known[at] = true, i, now
-			}
+		tells := s.tells(t, i)
+		if i > from && tells == last {
+			continue
 		}
-		if news {
-			begin, k = i, s.combine(known)
+		if now.some {
+			s.add(begin, i, now.number)
 		}
+		if begin, last = i, tells; len(s.tell) > fewTellers {
+			now = s.outcome(x, &t.Templates[i])
+			continue
+		}
+		if !outcomes[tells].known {
+			outcomes[tells] = s.outcome(x, &t.Templates[i])
+		}
+		now = outcomes[tells]
 	}
-	if k != stateNo {
-		s.add(x, begin, to)
+	if now.some {
+		s.add(begin, to, now.number)
 	}
+}
+
+// tells returns what a template tells of all leaves, two bits each; where these are too
+// many, a number of its own.
+func (s *Selector) tells(t *segment.Tables, template uint32) (all uint64) {
+	if len(s.tell) > 32 {
+		return uint64(template)
+	}
+	for j := range s.tell {
+		all = all<<2 | uint64(s.tell[j].of(&t.Templates[template]))
+	}
+	return all
+}
+
+// outcome returns what a template comes to, of whose service s.known is known.
+func (s *Selector) outcome(x *Selection, t *segment.Template) outcome {
+	for j := range s.tell {
+		s.known[s.tell[j].node] = s.tell[j].of(t)
+	}
+	o := outcome{known: true, some: s.combine(s.known) != stateNo}
+	if o.some {
+		o.number = s.number(x)
+	}
+	return o
 }
 
 // shapes finds by the shape of a template whether its rows have a value in one of the
@@ -162,12 +198,12 @@ func codeOf(t *segment.Template, i span.Intrinsic) uint32 {
 	return t.Scope
 }
 
-// add appends templates [from, to), of which s.known is known.
-func (s *Selector) add(x *Selection, from, to uint32) {
+// add appends templates [from, to) of such states.
+func (s *Selector) add(from, to, number uint32) {
 	if from == to {
 		return
 	}
-	number, last := s.number(x), len(s.groups)-1
+	last := len(s.groups) - 1
 	if last >= 0 && s.groups[last].states == number && s.groups[last].to == from {
 		s.groups[last].to = to
 		return

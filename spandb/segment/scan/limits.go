@@ -13,6 +13,10 @@ const fewRows = 16
 // meets a condition: about the square root of how many a block has.
 const spreadStep = 16
 
+// fewTellers is of how many leaves at most templates tell for what that comes to to be
+// remembered: of one leaf it is one of three, and conditions have few.
+const fewTellers = 3
+
 // seekCost is how many runs one can go past in the time in which two are searched for.
 const seekCost = 16
 
