@@ -6,6 +6,7 @@ package runs
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/clew-tracing/clew/column"
 )
@@ -66,17 +67,7 @@ func (b *Runs) From(i int, row uint32) int { return i + near(b.Start[i+1:], row+
 
 // search returns the place of the first of an ascending list that is v or more.
 func search(list []uint32, v uint32) int {
-	at, n := 0, len(list)
-	for n > 1 {
-		half := n >> 1
-		if list[at+half-1] < v {
-			at += half
-		}
-		n -= half
-	}
-	if n == 1 && list[at] < v {
-		at++
-	}
+	at, _ := slices.BinarySearch(list, v)
 	return at
 }
 
