@@ -226,7 +226,7 @@ func count(c *call, over exec.Over, plan *exec.Plan, out *searchAnswer, alone bo
 func (a *API) summary(t clew.Tenant, h *hit.Trace, selected []string) traceSummary {
 	s := traceSummary{
 		TraceID: h.TraceID.String(), Start: nanos(h.Start), DurationNanos: h.Duration, SpanCount: h.Spans,
-		MatchedSpans: h.MatchedSpans, ErrorCount: h.Errors, Complete: h.Whole, Services: []serviceShare{},
+		MatchedSpans: h.MatchedSpans, ErrorCount: h.Errors, Complete: h.Whole, Services: make([]serviceShare, 0, len(h.Services)),
 		MatchedStart: nanos(h.Newest),
 	}
 	if h.Root != nil {
