@@ -2,7 +2,6 @@ package column
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/clew-tracing/clew/column/hashed"
 )
@@ -61,12 +60,6 @@ func (d *Dict) Interning() bool { return !d.raw }
 // case Intern would answer NoCode if the value is new.
 func (d *Dict) Full(sizeBytes int) bool {
 	return !d.vals.Room(sizeBytes) || len(d.vals.Ends) >= NoCode
-}
-
-// Reserve makes room for so many values in all, of so many bytes together.
-func (d *Dict) Reserve(values, sizeBytes int) {
-	d.vals.Ends = slices.Grow(d.vals.Ends, max(values-len(d.vals.Ends), 0))
-	d.vals.Buf = slices.Grow(d.vals.Buf, max(min(sizeBytes, MaxBuf)-len(d.vals.Buf), 0))
 }
 
 // Intern returns the code of b, which it copies if it is new. It returns NoCode,

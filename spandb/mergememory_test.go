@@ -100,6 +100,56 @@ func TestMergeOfLargeValues(t *testing.T) {
 	}
 }
 
+// TestMergeOfUnevenTexts merges spans of which the first have large texts and the others
+// small ones: what is held is what there is, not what there would be were they all large.
+func TestMergeOfUnevenTexts(t *testing.T) {
+	const perSegment = 60_000
+	var now atomic.Int64
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	now.Store(start.UnixNano())
+	db := mergeStore(t, vfs.NewMem(), &now, Config{Memory: Memory{Merge: 80 << 20, Head: 64 << 20, Heads: 128 << 20}})
+	defer db.Close()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for segment := range 2 {
+		var list []clew.Span
+		for i := range perSegment {
+			value := make([]byte, 20)
+			if segment == 0 && i < 8000 { // a block of them
+				value = make([]byte, 1500)
+			}
+			for k := range value {
+				value[k] = byte('!' + rng.IntN(90))
+			}
+			list = append(list, clew.Span{TraceID: clew.MakeTraceID(7, uint64(segment*perSegment+i)), SpanID: 1, Name: "n", Start: storagetest.Epoch, End: storagetest.Epoch + 10,
+				Attrs: []clew.Attr{{Key: "stack", Value: clew.StringValue(string(value))}}})
+		}
+		appendAt(t, db, [][]byte{storagetest.Body(list...)}, start.Add(time.Duration(segment)*time.Second))
+		sealNow(t, db)
+	}
+	list, _ := tenantFor(t, db).unmerged()
+	held := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	m := db.newMerger()
+	for _, s := range list {
+		m.Inputs = append(m.Inputs, source{db, s})
+	}
+	before, outputs := held(), 0
+	if err := m.Run(t.Context(), func([]byte) error {
+		outputs++
+		if n := held() - before; n > db.cfg.Memory.Merge {
+			t.Errorf("a merge holds %d bytes, want %d at most", n, db.cfg.Memory.Merge)
+		}
+		return nil
+	}); err != nil || outputs != 1 {
+		t.Errorf("%d outputs, %v", outputs, err)
+	}
+	runtime.KeepAlive(m)
+}
+
 // TestMergeStopsPulling merges segments whose traces lie in several, where there is no
 // room for the rows that the second has: what the third has of the same traces stays
 // behind too, so that of two different rows of one identity the first still counts.

@@ -263,10 +263,10 @@ func (b *Builder) SizeBytes() int {
 	return n
 }
 
-// SpareBytes returns the memory that b keeps for columns of attributes that it had before
-// Reset, and does not have now.
-func (b *Builder) SpareBytes() int {
-	return b.Attrs.spareBytes() + b.Events.Attrs.spareBytes() + b.Links.Attrs.spareBytes()
+// HeldBytes returns the memory of b's sparse columns, spare capacity and what Reset keeps
+// for others included.
+func (b *Builder) HeldBytes() int {
+	return b.StatusMessage.heldBytes() + b.TraceState.heldBytes() + b.Attrs.heldBytes() + b.Events.Attrs.heldBytes() + b.Links.Attrs.heldBytes()
 }
 
 // View returns rows [0, rows) as a Batch. Columns are shared, not copied.

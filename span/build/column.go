@@ -23,7 +23,7 @@ type ColumnBuilder struct {
 	of   uint32 // the key's code
 	at   uint32 // the column's index
 	dict column.Dict
-	odd  []uint32 // codes of strings that are not UTF-8, ascending
+	odd  []uint32 // codes of strings that are not UTF-8, ascending; of copied rows they are not noted
 }
 
 // Type returns the type of c's values.
@@ -409,14 +409,20 @@ func (a *AttrsBuilder) recall(i int, key []byte, t clew.Type) {
 	}
 }
 
-// spareBytes returns the memory of columns that there were before reset, and are not now.
-func (a *AttrsBuilder) spareBytes() (n int) {
-	for _, c := range a.cols[len(a.cols):cap(a.cols)] {
+// heldBytes returns the memory of all columns, with those that there were before reset and
+// are not now.
+func (a *AttrsBuilder) heldBytes() int {
+	n := a.extra.heldBytes()
+	for _, c := range a.cols[:cap(a.cols)] {
 		if c != nil {
-			n += columnBytes + 4*cap(c.rows) + 8*cap(c.vals) + 4*cap(c.odd) + c.dict.MemoryBytes()
+			n += columnBytes + c.heldBytes()
 		}
 	}
 	return n
+}
+
+func (c *ColumnBuilder) heldBytes() int {
+	return 4*cap(c.rows) + 8*cap(c.vals) + 4*cap(c.odd) + c.dict.MemoryBytes()
 }
 
 // PutExtra keeps KeyValue messages that found no place in a column: their key and

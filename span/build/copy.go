@@ -200,7 +200,6 @@ func (c *Copier) column(dst *ColumnBuilder, src *span.Column, m *rowMap) {
 		return
 	}
 	if codes := c.codes(src); codes == nil {
-		c.reserve(dst, src, len(vals))
 		c.intern(&dst.dict, &src.Strings, vals)
 	} else {
 		c.translate(&dst.dict, &src.Strings, codes, vals)

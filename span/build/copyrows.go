@@ -37,17 +37,6 @@ func grow[T any](c *Copier, s []T, n int) []T {
 	return slices.Grow(s, n)
 }
 
-// reserve makes room for the strings of n more rows, which have each their own, and for
-// those to be expected.
-func (c *Copier) reserve(dst *ColumnBuilder, src *span.Column, n int) {
-	if c.expect <= c.have {
-		return
-	}
-	all := min(float64(c.expect)/float64(c.have), maxForesight) * 17 / 16
-	sizeBytes := dst.dict.SizeBytes() + len(src.Strings.Buf)*n/max(src.Strings.Len(), n)
-	dst.dict.Reserve(int(all*float64(dst.dict.Len()+n)), int(all*float64(sizeBytes)))
-}
-
 // shift sets each of dst to base + that of src.
 func shift(dst, src []uint32, base uint32) {
 	for ; len(src) >= 4 && len(dst) >= 4; src, dst = src[4:], dst[4:] {

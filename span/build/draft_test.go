@@ -53,28 +53,32 @@ func TestDraftForgets(t *testing.T) {
 	}
 }
 
-// TestSpareBytes fills a Builder with two columns, and then with one of them: the memory of
-// the other is spare until it comes again.
-func TestSpareBytes(t *testing.T) {
+// TestHeldBytes fills a Builder with columns of large values and of small ones: what it
+// holds is told, whether they have it now or before.
+func TestHeldBytes(t *testing.T) {
 	b := NewBuilder(0)
-	value := make([]byte, 100)
+	value := make([]byte, 1000)
 	for _, step := range []struct {
-		keys  string
-		spare bool
-	}{{"ab", false}, {"ab", false}, {"b", true}, {"b", true}, {"ab", false}} {
+		keys string // of columns, in capitals with large values
+		held int    // kB at least, and less than twice that
+	}{{"b", 20}, {"Ab", 1000}, {"aB", 2000}, {"b", 2000}} {
 		b.Reset()
 		for i := range 1000 {
 			shape := b.Attrs.Root(0)
-			for k := range step.keys {
-				c, at := b.Attrs.Next(shape, []byte(step.keys[k:k+1]), clew.TypeString)
-				value[i%10]++
-				c.PutBytes(uint32(i), value)
+			for _, key := range []byte(step.keys) {
+				c, at := b.Attrs.Next(shape, []byte{key | 0x20}, clew.TypeString)
+				n := 1000
+				if key >= 'a' {
+					n = 3
+				}
+				value[0], value[1] = byte(i), byte(i>>8)
+				c.PutBytes(uint32(i), value[:n])
 				shape = at
 			}
 			b.EndSpan(&Fixed{TraceLow: 1, SpanID: uint64(i), Shape: shape})
 		}
-		if n := b.SpareBytes(); step.spare != (n > 100_000) {
-			t.Errorf("with %s %d bytes are spare", step.keys, n)
+		if n := b.HeldBytes(); n < step.held*1000 || n > step.held*2500 {
+			t.Errorf("with %s %d bytes are held, want about %d kB", step.keys, n, step.held)
 		}
 	}
 }

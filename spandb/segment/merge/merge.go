@@ -38,8 +38,8 @@ func (e *InputError) Error() string { return fmt.Sprintf("merge: input %d: %v", 
 // Unwrap returns why.
 func (e *InputError) Unwrap() error { return e.Err }
 
-// A Merger merges, and keeps its memory from merge to merge, which are best of one tenant. Its exported fields are
-// set before Run. One goroutine uses it.
+// A Merger merges, and keeps its memory from merge to merge, which are best of one
+// tenant. Its exported fields are set before Run. One goroutine uses it.
 type Merger struct {
 	// Inputs are segments of one tenant in order of arrival: of rows of equal
 	// identity, that of the earlier input came first.
@@ -78,11 +78,11 @@ type Merger struct {
 	full     bool           // the output takes nothing from later inputs
 }
 
-// What is kept from output to output is bounded, as parts of Bytes: the memory of columns
-// that the last one did not have, and of a block.
+// What is kept from output to output is bounded: keptColumns eighths of Bytes are what
+// columns may hold, and one of keptBlock parts what a block is.
 const (
-	keptSpare = 8
-	keptBlock = 16
+	keptColumns = 6
+	keptBlock   = 16
 )
 
 // mixed marks a trace that may have rows twice.
@@ -150,7 +150,7 @@ func (m *Merger) gather(ctx context.Context, from int) (to int, err error) {
 
 // begin starts an output.
 func (m *Merger) begin() {
-	if m.b == nil || int64(m.b.SpareBytes()) > m.Bytes/keptSpare {
+	if m.b == nil || int64(m.b.HeldBytes()) > m.Bytes*keptColumns/8 {
 		m.b = build.NewBuilder(0)
 	}
 	m.b.Reset()
