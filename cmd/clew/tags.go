@@ -116,6 +116,9 @@ func (s *search) tags(ctx context.Context, name string) error {
 	list, none := answer.Tags, "no span starts in that time, or none is selected"
 	if name != "" {
 		list, none = answer.Values, "no span of that time has "+name
+		if s.query != "" {
+			none = "no span that is selected has " + name
+		}
 	}
 	printed := 0
 	for _, raw := range list {
@@ -148,16 +151,20 @@ func (s *search) meant(ctx context.Context, name string) string {
 			q.Set(key, v)
 		}
 	}
-	var there tagsAnswer
+	var there tagsAnswer // of all spans, selected or not
 	if s.ask(ctx, "GET", "/api/v1/tags?"+q.Encode(), nil, &there) != nil {
 		return ""
 	}
 	var names []string
 	for _, raw := range there.Tags {
 		var tag oneTag
-		if json.Unmarshal(raw, &tag) == nil && tag.Query != name {
-			names = append(names, tag.Query)
+		if json.Unmarshal(raw, &tag) != nil {
+			continue
 		}
+		if tag.Query == name { // others have it
+			return ""
+		}
+		names = append(names, tag.Query)
 	}
 	near := spelling.Nearest(name, names, nearNames)
 	if len(near) == 0 {

@@ -16,7 +16,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -449,12 +448,15 @@ func (s *server) shutdown() error {
 	defer streams.Stop()
 	s.stopReaders()
 	s.endStreams()
-	for _, g := range slices.Concat(s.rpcs, s.healths) {
+	for _, g := range s.rpcs {
 		g.Stop() // whose methods may outlive their requests
 	}
 	s.backups.Close()
 	s.following.Wait()
 	err := s.store.Close()
+	for _, g := range s.healths {
+		g.Stop() // whose streams would hold the doors up
+	}
 	var doors sync.WaitGroup
 	for _, h := range s.taking {
 		doors.Go(func() { stopHTTP(h, shutdownDoors) })

@@ -30,8 +30,8 @@ type taker struct {
 
 	handler http.Handler
 	deny    ingest.Denial // answers requests that are not let through
-	// reads is what of the door's paths is for reading, guarded; it returns nil for a path
-	// that is the handler's. nil: all of them are.
+	// reads is what of the door's paths is for reading, guarded where it has to be; it returns
+	// nil for a path that is the handler's. nil: all of them are.
 	reads func(path string) http.Handler
 
 	// datagrams takes what comes at an address until the context ends, and then what
