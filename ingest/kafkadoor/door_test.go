@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -381,9 +382,25 @@ func TestPackedBomb(t *testing.T) {
 	}
 }
 
-// TestManyBrokers takes from more brokers than are asked at once, of which most are quiet.
+// TestManyBrokers takes from more brokers than are asked at once, of which most are quiet:
+// each that is asked keeps others waiting.
 func TestManyBrokers(t *testing.T) {
 	k := startKafka(t, kfake.NumBrokers(11), kfake.SeedTopics(22, topic))
+	var mu sync.Mutex
+	var first time.Time
+	asked := make(map[int32]bool) // in the first half of a linger
+	k.cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		k.cluster.KeepControl()
+		mu.Lock()
+		defer mu.Unlock()
+		if first.IsZero() {
+			first = time.Now()
+		}
+		if time.Since(first) < 100*time.Millisecond {
+			asked[k.cluster.CurrentNode()] = true
+		}
+		return nil, nil, false
+	})
 	db := store(t)
 	d, stop := begin(t, k.config(db, protoTopic))
 	await(t, "the partitions are its own", func() bool { return d.Consumed().Partitions == 22 })
@@ -393,6 +410,11 @@ func TestManyBrokers(t *testing.T) {
 	await(t, "all are there", func() bool { return d.Stats().Accepted == 22 })
 	stop()
 	has(t, db, 22)
+	mu.Lock()
+	defer mu.Unlock()
+	if n := len(asked); n < 1 || n > 4 {
+		t.Errorf("%d brokers were asked at once, want 4 at most", n)
+	}
 }
 
 // TestRefusedPartition: a partition whose offsets cannot be committed, as of a topic that was
