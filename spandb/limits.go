@@ -139,9 +139,13 @@ const (
 	maxTraceBytes = 1 << 30
 )
 
-// readerRows is of how many rows a trace may be for its memory to be used for another one:
-// few are larger, and what is kept is not in the ration of traces.
-const readerRows = 4096
+// readerRows is of how many rows a trace may be, and readerBytes how large its texts, for its
+// memory to be used for another one: few are larger, and what is kept, for each processor,
+// is not in the ration of traces.
+const (
+	readerRows  = 4096
+	readerBytes = 1 << 20
+)
 
 // maxValueBytes bounds the distinct values that one answer counts.
 const maxValueBytes = 64 << 20

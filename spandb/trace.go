@@ -49,7 +49,7 @@ func (db *DB) trace(ctx context.Context, name clew.Tenant, id clew.TraceID, need
 	}
 	out.Damaged, out.Bytes = g.damage, g.reader.Bytes
 	out.Release = g.loan.Return
-	if !need.All && out.Rows <= readerRows {
+	if !need.All && out.Rows <= readerRows && textBytes(out.Batch) <= readerBytes {
 		out.Release = db.returns(g.loan, g.reader)
 	}
 	admission.ReturnWith(out.Batch, g.loan)
@@ -105,9 +105,25 @@ func (g *gatherer) from(ctx context.Context, snap *snapshot) error {
 		}
 	}
 	if f := g.first; f != nil && !g.need.All && g.b == nil && len(f.TraceIDs) == 1 && !g.reader.Repeats() {
-		return g.db.lend(g.loan, g.id, int64(f.Rows)*traceRowBytes) // it is the trace as it is
+		return g.db.lend(g.loan, g.id, max(int64(f.Rows)*traceRowBytes, 2*textBytes(f))) // it is the trace as it is
 	}
 	return g.addFirst()
+}
+
+// textBytes is how many bytes the texts of a batch take that no other shares.
+func textBytes(b *span.Batch) (n int64) {
+	of := func(columns ...span.Column) {
+		for i := range columns {
+			if columns[i].DictID == 0 {
+				n += int64(len(columns[i].Strings.Buf))
+			}
+		}
+	}
+	of(b.StatusMessage, b.TraceState, b.Attrs.Extra, b.Events.Attrs.Extra, b.Links.Attrs.Extra)
+	of(b.Attrs.Columns...)
+	of(b.Events.Attrs.Columns...)
+	of(b.Links.Attrs.Columns...)
+	return n
 }
 
 // addFirst adds the rows that were read last, before others are read.

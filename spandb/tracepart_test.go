@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/clew-tracing/clew"
@@ -133,5 +134,32 @@ func TestTracePartMemory(t *testing.T) {
 			again.Free()
 		}
 		parts = parts[3:]
+	}
+}
+
+// TestTracePartOfLargeTexts reads a part with large texts: as long as it is held they are in
+// the ration, and their memory is not kept for the next.
+func TestTracePartOfLargeTexts(t *testing.T) {
+	db := openDB(t, vfs.NewMem(), "data", Config{Window: -1})
+	defer db.Close()
+	halt(db)
+	const text, spans = 5000, 1000 // too many for a dictionary
+	id := clew.MakeTraceID(1, 1)
+	for i := range spans {
+		s := named(1, 1, clew.SpanID(i+1), "n", clew.KindServer)
+		s.Attrs = []clew.Attr{{Key: "q", Value: clew.StringValue(fmt.Sprint(i) + strings.Repeat("x", text))}}
+		sendTo(t, db, clew.DefaultTenant, s)
+	}
+	sealNow(t, db)
+	part, err := db.TracePart(t.Context(), clew.DefaultTenant, id, storage.Columns{Fields: []span.Field{{Scope: span.ScopeSpan, Key: "q"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if used := db.traceRows.Used(); part.Rows != spans || used < 2*text*spans {
+		t.Errorf("%d spans take %d bytes, want %d at least", part.Rows, used, 2*text*spans)
+	}
+	part.Free()
+	if used, kept := db.traceRows.Used(), db.readers.Get(); used != 0 || kept != nil {
+		t.Errorf("freed, %d bytes are used, and a reader is kept: %v", used, kept != nil)
 	}
 }

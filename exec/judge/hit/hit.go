@@ -131,6 +131,7 @@ func (s *Summariser) Of(t *storage.Trace, w *span.Whole, id clew.TraceID, sets [
 			h.Whole = false
 		}
 	}
+	s.known.trim()
 	var rows []uint32
 	if len(sets) == 1 {
 		rows = sets[0].Rows

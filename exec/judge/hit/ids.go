@@ -24,11 +24,18 @@ func (s *idSet) reset(n int) {
 		s.times = maphash.String(maphash.MakeSeed(), "ids") | 1
 	}
 	s.zero, s.shift = false, 64-width
-	if size := 1 << width; size <= cap(s.slots) && (cap(s.slots) <= 2*maxKept || n > maxKept) {
+	if size := 1 << width; size <= cap(s.slots) {
 		s.slots = s.slots[:size]
 		clear(s.slots)
 	} else {
 		s.slots = make([]uint64, size)
+	}
+}
+
+// trim lets go of the memory of many ids; s is not used before it is reset.
+func (s *idSet) trim() {
+	if cap(s.slots) > 2*maxKept {
+		s.slots = nil
 	}
 }
 
