@@ -228,7 +228,11 @@ func appendPlanes[T Uint](dst []byte, vals []T, kind IntKind, base uint64, w uin
 		n, from = n-1, 1
 	}
 	planes := int(w+7) / 8
-	if entropy.Bytes(vals, from, base, planes)*100 >= size*zstdHopePercent {
+	hope := zstdHopePercent
+	if size < smallPlanes {
+		hope = smallHopePercent
+	}
+	if entropy.Bytes(vals, from, base, planes)*100 >= size*hope {
 		return dst, false
 	}
 	s := getScratch()

@@ -40,6 +40,12 @@ const (
 	// not compressed: most would not reach the 85 % that are asked for.
 	zstdHopePercent = 92
 
+	// Of those below smallPlanes bytes few have a sequence twice, without which zstd's
+	// fastest level stores them as they are: only those are tried that are expected to come
+	// out below smallHopePercent.
+	smallPlanes      = 300
+	smallHopePercent = 50
+
 	// packBlock is how many values codecs with a transformation (deltas, planes)
 	// treat at a time, in an array on the stack: 2 KiB. It is a multiple of 8, so
 	// that each block of packed values starts on a byte.
