@@ -104,8 +104,9 @@ func (a *API) rollups(c *call) error {
 	if over.Window.End != 0 {
 		out.End = nanos(over.Window.End)
 	}
+	now := clew.FromTime(time.Now())
 	for i := range sums.Series {
-		out.Series = append(out.Series, seriesOf(&sums.Series[i], r.By, secondsOf(&sums.Series[i], over.Window, r.Step)))
+		out.Series = append(out.Series, seriesOf(&sums.Series[i], r.By, secondsOf(sums.Series[i].Start, over.Window, r.Step, now)))
 	}
 	writeJSON(c.w, 200, out)
 	return nil
@@ -148,16 +149,20 @@ func stepOf(text string) (time.Duration, error) {
 	return time.Duration(seconds) * time.Second, nil
 }
 
-// secondsOf returns how long a series lasts; 0 if that is open.
-func secondsOf(s *storage.RollupSeries, w clew.Window, step time.Duration) float64 {
+// secondsOf returns how long a series that begins at start lasts, of which what is still to
+// come is no part; 0 if that is open, or all of it is.
+func secondsOf(start clew.UnixNanos, w clew.Window, step time.Duration, now clew.UnixNanos) float64 {
 	end := w.End
-	if last := s.Start + clew.UnixNanos(step); step > 0 && (end == 0 || last < end) {
+	if last := start + clew.UnixNanos(step); step > 0 && (end == 0 || last < end) {
 		end = last
 	}
 	if end == 0 || step == 0 && w.Start == 0 {
 		return 0
 	}
-	return float64(end-s.Start) / 1e9
+	if end = min(end, now); end <= start {
+		return 0
+	}
+	return float64(end-start) / 1e9
 }
 
 func seriesOf(s *storage.RollupSeries, by storage.Dimensions, seconds float64) seriesAnswer {

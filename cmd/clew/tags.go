@@ -36,6 +36,7 @@ type tagsAnswer struct {
 // oneTag is an attribute, or a value of one.
 type oneTag struct {
 	Scope string   `json:"scope"`
+	Name  string   `json:"name"`
 	Query string   `json:"query"`
 	Types []string `json:"types"`
 	Type  string   `json:"type"`
@@ -155,20 +156,34 @@ func (s *search) meant(ctx context.Context, name string) string {
 	if s.ask(ctx, "GET", "/api/v1/tags?"+q.Encode(), nil, &there) != nil {
 		return ""
 	}
-	var names []string
+	bare := strings.TrimPrefix(name, ".")
+	scoped := false
+	for _, scope := range []string{"span.", "resource.", "event.", "link.", "instrumentation.", "scope."} {
+		scoped = scoped || strings.HasPrefix(bare, scope)
+	}
+	names, written := []string(nil), make(map[string]string) // as they are compared, and in queries
 	for _, raw := range there.Tags {
 		var tag oneTag
 		if json.Unmarshal(raw, &tag) != nil {
 			continue
 		}
-		if tag.Query == name { // others have it
+		of := tag.Query
+		if !scoped {
+			of = tag.Name
+		}
+		if of == bare { // others have it
 			return ""
 		}
-		names = append(names, tag.Query)
+		if written[of] == "" {
+			names, written[of] = append(names, of), tag.Query
+		}
 	}
-	near := spelling.Nearest(name, names, nearNames)
+	near := spelling.Nearest(bare, names, nearNames)
 	if len(near) == 0 {
 		return ""
+	}
+	for i, of := range near {
+		near[i] = written[of]
 	}
 	return "; did you mean " + strings.Join(near, " or ") + "?"
 }

@@ -853,7 +853,7 @@ export interface components {
              * @description Spans that were sampled nobody knows how; they stand for one.
              */
             unknownWeight: number;
-            /** @description estimatedSpans over the seconds of the step or window; absent if that is open. */
+            /** @description estimatedSpans over the seconds of the step or window that have passed; absent if that is open. */
             perSecond?: number;
             /** @description By weight. */
             errorRatio: number;

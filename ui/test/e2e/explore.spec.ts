@@ -12,6 +12,11 @@ test("traces, newest first, with matched and whole span counts, and exact totals
   await expect(page.getByText(/spans in .* traces match, newest first/)).toBeVisible();
 });
 
+test("an order that is asked for is told as such", async ({ page }) => {
+  await page.goto("/explore?t=6h&q={ status = error } | order by duration desc");
+  await expect(page.getByText(/spans in .* traces match, in the order asked for/)).toBeVisible();
+});
+
 test("a service is whole beside a short name", async ({ page }) => {
   await page.route("**/api/v1/search", async (route) => {
     const response = await route.fetch();

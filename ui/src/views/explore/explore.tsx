@@ -85,6 +85,7 @@ export function Explore() {
       ) : (
         <>
           <Summary
+            query={q}
             pages={pages}
             counted={count.data}
             countError={count.error}

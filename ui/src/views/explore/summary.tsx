@@ -6,6 +6,7 @@ import { formatCount, formatShare } from "../../engine/base/time";
 import style from "./explore.module.css";
 import { keptText } from "./kept";
 import { mostNew } from "./live";
+import { isOrdered } from "./order";
 
 export type Coverage = SearchAnswer["coverage"];
 
@@ -17,12 +18,14 @@ export function leastOf(answers: readonly { coverage: Coverage }[]): Coverage | 
 
 /** Summary counts what matches. The list and the count are two answers, and either may have seen a part only. */
 export function Summary({
+  query,
   pages,
   counted,
   countError,
   fresh,
   showFresh,
 }: {
+  query: string;
   pages: readonly SearchAnswer[];
   counted?: SearchAnswer;
   countError: Error | null;
@@ -34,7 +37,7 @@ export function Summary({
   return (
     <>
       <div className={style.summary}>
-        {answer && <Count counted={counted} error={countError} />}
+        {answer && <Count query={query} counted={counted} error={countError} />}
         <span role="status">
           {fresh > 0 && (
             <button type="button" className={style.pill} onClick={showFresh}>
@@ -54,7 +57,7 @@ export function Summary({
   );
 }
 
-function Count({ counted, error }: { counted?: SearchAnswer; error: Error | null }) {
+function Count({ query, counted, error }: { query: string; counted?: SearchAnswer; error: Error | null }) {
   if (!counted?.count) return <span>{error ? `Not counted: ${error.message}` : "Counting…"}</span>;
   const { spans, traces, unknownWeight } = counted.count;
   const kept = keptText(counted.count);
@@ -63,7 +66,8 @@ function Count({ counted, error }: { counted?: SearchAnswer; error: Error | null
       <span>
         {!counted.coverage.complete && "at least "}
         <b>{formatCount(spans)}</b> {spans === 1 ? "span" : "spans"} in <b>{formatCount(traces)}</b>{" "}
-        {traces === 1 ? "trace" : "traces"} match, newest first
+        {traces === 1 ? "trace" : "traces"} match,{" "}
+        {isOrdered(query) ? "in the order asked for" : "newest first"}
       </span>
       {kept && <span>{kept}</span>}
       <Unknown spans={unknownWeight} />
