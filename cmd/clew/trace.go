@@ -26,9 +26,9 @@ func newTrace(t *terminal) *cobra.Command {
 		Use:   "trace ID",
 		Short: "Print one trace as a waterfall",
 		Long: `Print one trace as a waterfall: a line for each span, its children below it by
-start, with a bar from its start to its end. ✗ marks errors. Times are UTC, and as
-they were received: where the clocks of two hosts differ for certain, a line says by
-how much.`,
+start, with a bar from its start to its end. ✗ marks errors; below is what they say of
+themselves. Times are UTC, and as they were received: where the clocks of two hosts
+differ for certain, a line says by how much.`,
 		Example: "  clew trace 4bf92f3577b34da6a3ce929d0e0e4736",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

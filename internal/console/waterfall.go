@@ -170,6 +170,7 @@ func (w *Waterfall) Print(out io.Writer, columns int, colour bool) error {
 		}
 		buf.WriteByte('\n')
 	}
+	w.reasons(buf, columns)
 	return buf.Flush()
 }
 
