@@ -15,10 +15,12 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// awsClient returns AWS' client of X-Ray, which signs what it sends.
+// awsClient returns AWS' client of X-Ray, which signs what it sends. It tries as often as
+// AWS' clients do unless they are told otherwise: now and then its connection is closed under
+// an answer, by the client itself, which it knows and asks again.
 func awsClient(endpoint string) *xray.Client {
 	return xray.New(xray.Options{
-		Region: "eu-west-1", BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+		Region: "eu-west-1", BaseEndpoint: &endpoint, RetryMaxAttempts: 3,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "a", SecretAccessKey: "b", SessionToken: "c"}, nil
 		}),
