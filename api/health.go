@@ -64,23 +64,28 @@ func NewTelling(notReady func() string, of ...*GRPC) *GRPC {
 // others: "" is all of them.
 func NewHealth(notReady func() string, services ...string) *GRPC {
 	g := &GRPC{server: newServer()}
+	g.tellHealth(notReady, services)
+	return g
+}
+
+// tellHealth adds the health service, which knows some services.
+func (g *GRPC) tellHealth(notReady func() string, services []string) {
 	h := &health{notReady: notReady, known: map[string]bool{"": true}}
 	for _, name := range services {
 		h.known[name] = true
 	}
 	healthpb.RegisterHealthServer(g.server, h)
-	return g
 }
 
 // tell adds the services that tell of others.
 func (g *GRPC) tell(notReady func() string, of several) {
-	h := &health{notReady: notReady, known: map[string]bool{"": true}}
+	var services []string
 	for _, o := range of {
 		for _, p := range o.paths {
-			h.known[strings.Trim(p, "/")] = true
+			services = append(services, strings.Trim(p, "/"))
 		}
 	}
-	healthpb.RegisterHealthServer(g.server, h)
+	g.tellHealth(notReady, services)
 	known := reflection.ServerOptions{Services: of, DescriptorResolver: of}
 	reflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServerV1(known))
 	oldreflectionpb.RegisterServerReflectionServer(g.server, reflection.NewServer(known))

@@ -220,11 +220,10 @@ func (db *DB) newMerger() *merge.Merger {
 // runMerge writes the outputs, which nothing lists yet. A segment that turns out to
 // be damaged is kept from being merged again.
 func (db *DB) runMerge(ctx context.Context, j mergeJob, m *merge.Merger) (outputs []*storedSegment, err error) {
-	m.Inputs = m.Inputs[:0]
 	for _, s := range j.inputs {
-		m.Inputs = append(m.Inputs, source{db, s})
+		m.Inputs = append(m.Inputs, s.self)
 	}
-	defer func() { m.Inputs = nil }()
+	defer func() { m.Inputs = nil }() // nor holds on to them until the next merge
 	err = m.Run(ctx, func(data []byte) error {
 		s, err := db.create(data)
 		if s != nil {

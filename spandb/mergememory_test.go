@@ -135,7 +135,7 @@ func TestMergeOfUnevenTexts(t *testing.T) {
 	}
 	m := db.newMerger()
 	for _, s := range list {
-		m.Inputs = append(m.Inputs, source{db, s})
+		m.Inputs = append(m.Inputs, s.self)
 	}
 	before, outputs := held(), 0
 	if err := m.Run(t.Context(), func([]byte) error {
